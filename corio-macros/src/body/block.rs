@@ -1,0 +1,57 @@
+//! `task!`: a task from a block, in the place of a closure.
+
+use super::names::Invocation;
+use super::place::Place;
+use super::{Rewriter, frame};
+use crate::task::expand::{constructor, seed};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::quote_spanned;
+use syn::parse::{Parse, ParseStream};
+use syn::{ReturnType, Token};
+
+/// What stands before the block: `move`, `-> R`, both or neither; and the block's statements.
+struct TaskBlock {
+    capture: Option<Token![move]>,
+    output: ReturnType,
+    body: Group,
+}
+
+impl Rewriter<'_> {
+    /// Desugar from `task!(move -> R { … })` into the expansion of a task function's body:
+    /// `::corio::__private::task::<Context, _>(async move { let __corio = …; if false { return …; } { … } })`.
+    pub(super) fn task_block(&mut self, invocation: Invocation) -> TokenStream {
+        let span = invocation.span;
+        let TaskBlock { capture, output, body } = parse(invocation);
+        let outer = std::mem::replace(&mut self.place, Place::Task);
+        let body = self.block(&body);
+        self.place = outer;
+        let context = self.owner.context;
+        let (frame, constructor) = (frame(context), constructor(context, span));
+        let seed = match output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, output) => seed(&output),
+        };
+        quote_spanned!(span=> #constructor(async #capture { #frame #seed #body }))
+    }
+}
+
+/// Without a head, everything is the block: `task! { a; b }`, `task!(expression)`.
+fn parse(invocation: Invocation) -> TaskBlock {
+    let whole = || {
+        let mut body = Group::new(Delimiter::Brace, invocation.arguments.clone());
+        body.set_span(invocation.delimiters.join());
+        TaskBlock { capture: None, output: ReturnType::Default, body }
+    };
+    syn::parse2(invocation.arguments.clone()).unwrap_or_else(|_| whole())
+}
+
+impl Parse for TaskBlock {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        let capture = input.parse()?;
+        let output = input.parse()?;
+        match input.parse()? {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace && input.is_empty() => Ok(TaskBlock { capture, output, body }),
+            other => Err(syn::Error::new_spanned(other, "expected a block")),
+        }
+    }
+}

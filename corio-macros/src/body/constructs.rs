@@ -1,0 +1,201 @@
+//! Desugars one invocation.
+//!
+//! Tokens are shown where the user's own stand: the method at the macro's name, `.await` at its closing delimiter, so that an error about the whole is shown on the whole
+//! and one about an argument on the argument.
+
+use super::names::{Construct, Invocation};
+use super::place::Place;
+use super::{Owner, Rewriter, frame_name};
+use crate::errors::error_expression;
+use crate::task::model::Context;
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::visit_mut::VisitMut;
+use syn::{Expr, ExprCall, ExprMethodCall, Token};
+
+/// The most that can be asked for, or run, side by side: each number is a tuple of its own in the runtime.
+const MOST: usize = 8;
+
+impl Rewriter<'_> {
+    pub(super) fn invocation(&mut self, invocation: Invocation) -> TokenStream {
+        if let Some(refusal) = self.place.refusal(invocation.construct) {
+            return error_expression(invocation.span, refusal);
+        }
+        match invocation.construct {
+            Construct::Io => self.io(invocation),
+            Construct::IoAll | Construct::All | Construct::TryAll => self.iterator(invocation),
+            Construct::Call => self.call(invocation),
+            Construct::Spawn => self.spawn(invocation),
+            Construct::Join | Construct::TryJoin | Construct::Race => self.children(invocation),
+            Construct::Wait => self.wait(invocation),
+            Construct::Context => self.context(invocation),
+            Construct::Task => self.task_block(invocation),
+        }
+    }
+
+    /// Desugar from `io!(r)` into `__corio.io(r).await`, and from `io!(a, b)` into `__corio.join((__corio.request(a), __corio.request(b),)).await`.
+    fn io(&mut self, io: Invocation) -> TokenStream {
+        let arguments = self.arguments(&io);
+        match arguments.as_slice() {
+            [] => wrong(&io, "`io!` asks for a request: `io!(fetch(key))`"),
+            [request] => waited(&io, "io", request),
+            several if several.len() > MOST => wrong(&io, format!("`io!` takes at most {MOST} requests; for more of one kind use `io_all!(iter)`")),
+            several => waited(&io, "join", &side_by_side(&io, "request", several)),
+        }
+    }
+
+    /// Desugar from `io_all!(iter)` into `__corio.io_all(iter).await`; `all!` and `try_all!` likewise.
+    fn iterator(&mut self, all: Invocation) -> TokenStream {
+        let name = all.construct.name();
+        let side_by_side = match all.construct {
+            Construct::IoAll => "io",
+            Construct::All => "join",
+            _ => "try_join",
+        };
+        match self.single_argument(&all) {
+            Some(iterator) => waited(&all, name, &iterator),
+            None => wrong(&all, format!("`{name}!` takes one iterator: `{name}!(items.iter().map(…))`; for several side by side use `{side_by_side}!(a, b)`")),
+        }
+    }
+
+    /// Desugar from `call!(t)` into `__corio.call(t).await`; in `fn walk`, from `call!(walk(x))` into `__corio.call(::corio::boxed(walk(x))).await`, since a future can't
+    /// hold itself.
+    fn call(&mut self, call: Invocation) -> TokenStream {
+        let itself = syn::parse2::<Expr>(call.arguments.clone()).is_ok_and(|task| calls_itself(&task, self.owner));
+        match self.single_argument(&call) {
+            Some(task) if itself => waited(&call, "call", &quote_spanned!(call.span=> ::corio::boxed(#task))),
+            Some(task) => waited(&call, "call", &task),
+            None => wrong(&call, "`call!` runs one task: `call!(task(..))`; for several side by side use `join!(a, b)`"),
+        }
+    }
+
+    /// Desugar from `spawn!(t)` into `__corio.spawn(t)`.
+    fn spawn(&mut self, spawn: Invocation) -> TokenStream {
+        match self.single_argument(&spawn) {
+            Some(task) => asked(&spawn, "spawn", &task),
+            None => wrong(&spawn, "`spawn!` starts one task: `spawn!(task(..))`"),
+        }
+    }
+
+    /// Desugar from `join!(a, b)` into `__corio.join((__corio.child(a), __corio.child(b),)).await`; `try_join!` and `race!` likewise.
+    fn children(&mut self, children: Invocation) -> TokenStream {
+        let name = children.construct.name();
+        let arguments = self.arguments(&children);
+        match arguments.len() {
+            0 => wrong(&children, format!("`{name}!` runs tasks and requests side by side: `{name}!(a, b)`")),
+            1..=MOST => waited(&children, name, &side_by_side(&children, "child", &arguments)),
+            _ if children.construct == Construct::Race => wrong(&children, format!("`race!` takes at most {MOST}")),
+            _ => wrong(&children, format!("`{name}!` takes at most {MOST}; for more of one kind use `{}!(iter)`", name.replace("join", "all"))),
+        }
+    }
+
+    /// Desugar from `wait!()` into `__corio.wait().await`.
+    fn wait(&mut self, wait: Invocation) -> TokenStream {
+        if wait.arguments.is_empty() {
+            waited(&wait, "wait", &TokenStream::new())
+        } else {
+            wrong(&wait, "`wait!()` takes nothing: it waits for every child spawned so far; for one of them use `call!(handle)`")
+        }
+    }
+
+    /// Desugar from `context!()` into `__corio.context()`.
+    fn context(&mut self, context: Invocation) -> TokenStream {
+        if !context.arguments.is_empty() {
+            wrong(&context, "`context!()` takes nothing")
+        } else if matches!(self.owner.context, Context::Any) {
+            wrong(&context, "this task names no context: write `#[corio::task(Context)]`")
+        } else {
+            asked(&context, "context", &TokenStream::new())
+        }
+    }
+
+    /// The arguments, each rewritten. Those that do not parse are passed on as they are: rustc will say why, and an editor can still complete them.
+    fn arguments(&mut self, invocation: &Invocation) -> Vec<TokenStream> {
+        let stream = invocation.arguments.clone();
+        match Punctuated::<Expr, Token![,]>::parse_terminated.parse2(stream.clone()) {
+            Ok(arguments) => arguments.into_iter().map(|argument| self.expression(argument)).collect(),
+            Err(_) => split_at_commas(stream).into_iter().map(|argument| self.raw_expression(argument)).collect(),
+        }
+    }
+
+    /// The one argument, rewritten, or `None` if there are more or fewer. One that does not parse counts as one: its commas may stand between `<` and `>`.
+    fn single_argument(&mut self, invocation: &Invocation) -> Option<TokenStream> {
+        let stream = invocation.arguments.clone();
+        match Punctuated::<Expr, Token![,]>::parse_terminated.parse2(stream.clone()) {
+            Ok(arguments) if arguments.len() != 1 => None,
+            Ok(arguments) => arguments.into_iter().next().map(|argument| self.expression(argument)),
+            Err(_) => Some(self.tokens(stream)),
+        }
+    }
+
+    fn raw_expression(&mut self, argument: TokenStream) -> TokenStream {
+        match syn::parse2(argument.clone()) {
+            Ok(argument) => self.expression(argument),
+            Err(_) => self.tokens(argument),
+        }
+    }
+
+    fn expression(&mut self, mut expression: Expr) -> TokenStream {
+        debug_assert!(self.place == Place::Task);
+        self.visit_expr_mut(&mut expression);
+        expression.into_token_stream()
+    }
+}
+
+/// `__corio.method(argument)`
+fn asked(invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
+    let frame = frame_name(invocation.span);
+    let method = Ident::new(method, invocation.span);
+    quote_spanned!(invocation.span=> #frame.#method(#argument))
+}
+
+/// `__corio.method(argument).await`
+fn waited(invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
+    let asked = asked(invocation, method, argument);
+    quote_spanned!(invocation.delimiters.close()=> #asked.await)
+}
+
+/// `(__corio.method(a), __corio.method(b),)`: each argument in a call of its own, so that a mistake in one is shown on that one.
+fn side_by_side(invocation: &Invocation, method: &str, arguments: &[TokenStream]) -> TokenStream {
+    let children = arguments.iter().map(|argument| asked(invocation, method, argument));
+    quote_spanned!(invocation.span=> (#(#children,)*))
+}
+
+fn wrong(invocation: &Invocation, message: impl std::fmt::Display) -> TokenStream {
+    error_expression(invocation.span, message)
+}
+
+/// Whether the task is the one it stands in: `walk(..)`, `Self::walk(..)` or `self.walk(..)` in `walk`.
+fn calls_itself(task: &Expr, owner: &Owner<'_>) -> bool {
+    match task {
+        Expr::Call(ExprCall { func, .. }) => {
+            let Expr::Path(function) = &**func else { return false };
+            let names: Vec<&Ident> = function.path.segments.iter().map(|segment| &segment.ident).collect();
+            match names.as_slice() {
+                [name] => !owner.method && *name == owner.name,
+                [of, name] => *of == "Self" && *name == owner.name,
+                _ => false,
+            }
+        }
+        Expr::MethodCall(ExprMethodCall { receiver, method, .. }) => {
+            matches!(&**receiver, Expr::Path(receiver) if receiver.path.is_ident("self")) && owner.method && method == owner.name
+        }
+        _ => false,
+    }
+}
+
+fn split_at_commas(stream: TokenStream) -> Vec<TokenStream> {
+    let mut arguments = vec![TokenStream::new()];
+    for token in stream {
+        if super::names::is_punct(Some(&token), ',') {
+            arguments.push(TokenStream::new());
+        } else if let Some(argument) = arguments.last_mut() {
+            argument.extend([token]);
+        }
+    }
+    arguments.retain(|argument| !argument.is_empty());
+    arguments
+}
+

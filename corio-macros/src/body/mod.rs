@@ -1,0 +1,84 @@
+//! The body of a task: each `io!(r)` becomes a call into the runtime, waited for in place.
+//!
+//! Three views of the same tokens, each used where the one before does not apply:
+//!
+//! - `tree.rs` walks the syntax tree, and so knows closures, async blocks and nested functions, where a task can't wait;
+//! - `foreign.rs` looks into the arguments of other macros, as expressions or statements where they parse as such;
+//! - `tokens.rs` finds `io ! (…)` in plain tokens, for what does not parse: macros with a grammar of their own, and code that is half typed.
+//!
+//! All end in `constructs.rs`, which desugars one invocation; `names.rs` says which names are ours.
+//!
+//! What must hold: the arguments of an invocation need not parse; each mistake is reported once, in place of the expression it is in; and all generated tokens but the
+//! frame's name carry the spans of what the user wrote, so that type errors land there.
+
+mod block;
+mod constructs;
+mod foreign;
+mod names;
+mod place;
+mod tokens;
+mod tree;
+
+use crate::errors::Errors;
+use crate::task::model::Context;
+use place::Place;
+use proc_macro2::{Group, Ident, Span, TokenStream};
+use quote::quote_spanned;
+use syn::Block;
+use syn::parse::Parser;
+
+/// The task around the body that is rewritten.
+pub(crate) struct Owner<'a> {
+    /// What its frame is for.
+    pub(crate) context: &'a Context,
+    /// The function's name, by which a task that calls itself is known.
+    pub(crate) name: &'a Ident,
+    /// Whether the function takes `self`, so that its own calls read `self.name(..)`.
+    pub(crate) method: bool,
+}
+
+/// Rewrites the body of a task function; gives the block, with its braces.
+pub(crate) fn rewrite(body: &Group, owner: &Owner<'_>, errors: &mut Errors) -> TokenStream {
+    Rewriter { owner, errors, place: Place::Task }.block(body)
+}
+
+/// The walk over one body.
+struct Rewriter<'a> {
+    owner: &'a Owner<'a>,
+    /// For mistakes that nothing can stand in place of.
+    errors: &'a mut Errors,
+    place: Place,
+}
+
+impl Rewriter<'_> {
+    /// A braced group of statements.
+    fn block(&mut self, group: &Group) -> TokenStream {
+        let inside = self.statements(group.stream());
+        let mut block = Group::new(group.delimiter(), inside);
+        block.set_span(group.span());
+        TokenStream::from(proc_macro2::TokenTree::Group(block))
+    }
+
+    /// Statements without their braces, as a tree where they parse.
+    fn statements(&mut self, stream: TokenStream) -> TokenStream {
+        match Block::parse_within.parse2(stream.clone()) {
+            Ok(mut statements) => {
+                self.visit_statements(&mut statements);
+                quote::quote!(#(#statements)*)
+            }
+            Err(_) => self.tokens(stream),
+        }
+    }
+}
+
+/// `let __corio = Frame::<Context>::new();`: what the constructs of one task are called on. Bound and used by the same expansion only, under a name no user code can see.
+pub(crate) fn frame(context: &Context) -> TokenStream {
+    let name = frame_name(Span::mixed_site());
+    let context = context.frame_type();
+    quote_spanned!(Span::mixed_site()=> let #name = ::corio::__private::Frame::<#context>::new();)
+}
+
+/// The frame's name, shown at `at`.
+fn frame_name(at: Span) -> Ident {
+    Ident::new("__corio", Span::mixed_site().located_at(at))
+}

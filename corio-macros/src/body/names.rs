@@ -1,0 +1,126 @@
+//! The names a task knows, and how an invocation of one is recognised: `io!(..)`, `corio::io!(..)` and `::corio::io!(..)`.
+
+use proc_macro2::extra::DelimSpan;
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use syn::{Macro, Path};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Construct {
+    Io,
+    IoAll,
+    Call,
+    Spawn,
+    Wait,
+    Join,
+    TryJoin,
+    All,
+    TryAll,
+    Race,
+    Context,
+    Task,
+}
+
+impl Construct {
+    fn from_name(name: &Ident) -> Option<Self> {
+        const ALL: [Construct; 12] = {
+            use Construct::*;
+            [Io, IoAll, Call, Spawn, Wait, Join, TryJoin, All, TryAll, Race, Context, Task]
+        };
+        ALL.into_iter().find(|construct| name == construct.name())
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Construct::Io => "io",
+            Construct::IoAll => "io_all",
+            Construct::Call => "call",
+            Construct::Spawn => "spawn",
+            Construct::Wait => "wait",
+            Construct::Join => "join",
+            Construct::TryJoin => "try_join",
+            Construct::All => "all",
+            Construct::TryAll => "try_all",
+            Construct::Race => "race",
+            Construct::Context => "context",
+            Construct::Task => "task",
+        }
+    }
+}
+
+/// One invocation, however it was found.
+pub(super) struct Invocation {
+    pub(super) construct: Construct,
+    /// Where its name stands: mistakes are shown here.
+    pub(super) span: Span,
+    pub(super) delimiters: DelimSpan,
+    pub(super) arguments: TokenStream,
+}
+
+impl Invocation {
+    /// The invocation that a macro of the syntax tree is, if it is one of ours.
+    pub(super) fn from_macro(mac: &Macro) -> Option<Self> {
+        let name = bare_name(&mac.path)?;
+        Some(Invocation {
+            construct: Construct::from_name(name)?,
+            span: name.span(),
+            delimiters: *mac.delimiter.span(),
+            arguments: mac.tokens.clone(),
+        })
+    }
+
+    /// The invocation that begins at `tokens[at]`, if it is one of ours, and the number of tokens that make it up.
+    pub(super) fn from_tokens(tokens: &[TokenTree], at: usize) -> Option<(Self, usize)> {
+        let (before, tokens) = tokens.split_at(at);
+        let skipped = crate_prefix(tokens);
+        // `other::io!(..)` and `other::corio::io!(..)` are somebody else's.
+        let in_path = ends_in_colons(before);
+        let after_name = matches!(before.last(), Some(TokenTree::Ident(_)));
+        if in_path || after_name && starts_with_colons(tokens) {
+            return None;
+        }
+        let [TokenTree::Ident(name), TokenTree::Punct(bang), TokenTree::Group(group), ..] = &tokens[skipped..] else {
+            return None;
+        };
+        if bang.as_char() != '!' || group.delimiter() == Delimiter::None {
+            return None;
+        }
+        let invocation = Invocation {
+            construct: Construct::from_name(name)?,
+            span: name.span(),
+            delimiters: group.delim_span(),
+            arguments: group.stream(),
+        };
+        Some((invocation, skipped + 3))
+    }
+}
+
+/// `io` of `io`, `corio::io` and `::corio::io`.
+fn bare_name(path: &Path) -> Option<&Ident> {
+    let last = &path.segments.last()?.ident;
+    match path.segments.len() {
+        1 if path.leading_colon.is_none() => Some(last),
+        2 if path.segments[0].ident == "corio" => Some(last),
+        _ => None,
+    }
+}
+
+/// How many tokens `corio::` or `::corio::` takes up at the start of these.
+fn crate_prefix(tokens: &[TokenTree]) -> usize {
+    let leading = if starts_with_colons(tokens) { 2 } else { 0 };
+    match tokens.get(leading) {
+        Some(TokenTree::Ident(name)) if name == "corio" && starts_with_colons(&tokens[leading + 1..]) => leading + 3,
+        _ => 0,
+    }
+}
+
+fn starts_with_colons(tokens: &[TokenTree]) -> bool {
+    is_punct(tokens.first(), ':') && is_punct(tokens.get(1), ':')
+}
+
+fn ends_in_colons(tokens: &[TokenTree]) -> bool {
+    tokens.len() >= 2 && starts_with_colons(&tokens[tokens.len() - 2..])
+}
+
+pub(super) fn is_punct(token: Option<&TokenTree>, wanted: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
+}

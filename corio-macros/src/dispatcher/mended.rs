@@ -1,0 +1,55 @@
+//! What is emitted for a dispatcher with mistakes, so that its uses give no second error.
+
+use crate::dispatcher::model::Keys;
+use crate::function::Function;
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+/// The request with the mistake itself as the type of its answers: a type that is an error agrees with every other. The function stays, so that its body is checked.
+pub(super) fn expand(function: &Function, keys: Option<&Keys>, mistake: Option<syn::Error>) -> TokenStream {
+    let Function { attributes, visibility, signature, body } = function;
+    let name = &signature.ident;
+    let text = name.to_string();
+    let mut batch = signature.clone();
+    batch.ident = Ident::new("batch", name.span());
+    let mistake = mistake.map(|mistake| mistake.to_compile_error());
+    let parameter = match keys {
+        // Keys that name the function's own parameters mean nothing outside it.
+        Some(keys) if signature.generics.params.is_empty() => {
+            let key = keys.key();
+            quote!(#key)
+        }
+        _ => quote!(impl ::core::marker::Sized),
+    };
+    quote! {
+        #[allow(non_camel_case_types, missing_docs, dead_code)]
+        #visibility struct #name {}
+
+        #[allow(missing_docs, dead_code)]
+        #visibility fn #name(_: #parameter) -> #name {
+            #name {}
+        }
+
+        #[allow(missing_docs, dead_code, unused_variables)]
+        impl #name {
+            #(#attributes)*
+            #visibility #batch #body
+        }
+
+        impl ::corio::Request for #name {
+            type Key = ();
+            type Answer = #mistake;
+            const OPTIONS: ::corio::Options<Self::Key, Self::Answer> = ::corio::Options::new();
+
+            fn name() -> &'static str {
+                #text
+            }
+
+            fn into_key(self) -> Self::Key {}
+        }
+
+        impl<__S> ::corio::Dispatch<__S> for #name {
+            fn dispatch<'r>(_: &'r __S, _: ::corio::Requests<'_, 'r, Self>) {}
+        }
+    }
+}

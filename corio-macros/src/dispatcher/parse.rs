@@ -1,0 +1,130 @@
+//! Makes out which part each parameter plays, from its type as it is written.
+
+use super::model::{Answers, Keys, Shape};
+use crate::errors::Errors;
+use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Signature, Type};
+
+pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
+    let mut types: Vec<&Type> = Vec::new();
+    for parameter in &signature.inputs {
+        match parameter {
+            FnArg::Typed(parameter) => types.push(plain(&parameter.ty)),
+            FnArg::Receiver(receiver) => errors.on(receiver.self_token, "a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`"),
+        }
+    }
+    let filled = types.last().and_then(|last| filled_vec(last));
+    let fills = filled.map(|_| types.pop()).flatten();
+    let batch = types.last().and_then(|last| arguments(last, "Batch", 2));
+    let keys = match types.pop() {
+        Some(last) => keys(last, errors),
+        None => {
+            errors.on(&signature.ident, format!("no parameter takes the keys: {KEYS}"));
+            None
+        }
+    };
+    let returned = match &signature.output {
+        ReturnType::Type(_, returned) if !is_unit(returned) => Some(&**returned),
+        _ => None,
+    };
+    let answers = match (batch.as_deref(), fills.zip(filled), returned) {
+        (Some(_), _, Some(returned)) => {
+            errors.on(returned, "a function that takes a `Batch` answers through it, and returns nothing");
+            None
+        }
+        (Some(_), Some((fills, _)), None) => {
+            errors.on(fills, "a function that takes a `Batch` answers through it, and fills nothing");
+            None
+        }
+        (Some([_, answer]), None, None) => Some(Answers::Batch((*answer).clone())),
+        (_, Some(_), Some(returned)) => {
+            errors.on(returned, "the answers are either returned or filled into the `&mut Vec`, not both: remove one");
+            None
+        }
+        (_, Some((_, answer)), None) => Some(Answers::Filled(answer.clone())),
+        (_, None, Some(returned)) => Some(Answers::Returned(returned.clone())),
+        (_, None, None) => {
+            errors.on(&signature.ident, "the answers are missing: return them, `-> Vec<R>`, or fill a last parameter `answers: &mut Vec<R>`");
+            None
+        }
+    };
+    let pieces = types.into_iter().filter_map(|piece| self::piece(piece, errors)).collect();
+    Shape { pieces, keys, answers }
+}
+
+const KEYS: &str = "the last parameter takes the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`";
+
+fn keys(last: &Type, errors: &mut Errors) -> Option<Keys> {
+    if let Some(key) = shared_slice(last) {
+        return Some(Keys::Shared(key.clone()));
+    }
+    if let Some([key]) = arguments(last, "Vec", 1).as_deref() {
+        return Some(Keys::Owned((*key).clone()));
+    }
+    if let Some([key, _]) = arguments(last, "Batch", 2).as_deref() {
+        return Some(Keys::Batch((*key).clone()));
+    }
+    errors.on(last, KEYS);
+    None
+}
+
+fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
+    match written {
+        Type::Reference(reference) if reference.mutability.is_none() => Some((*reference.elem).clone()),
+        Type::Reference(reference) => {
+            errors.on(reference.mutability, "pieces are shared: take `&Db`, and put what changes into a `Cell` or a `Mutex`");
+            None
+        }
+        _ => {
+            errors.on(written, "pieces are shared: take `&Db`");
+            None
+        }
+    }
+}
+
+/// `K` of `&[K]`
+fn shared_slice(last: &Type) -> Option<&Type> {
+    match last {
+        Type::Reference(reference) if reference.mutability.is_none() => match plain(&reference.elem) {
+            Type::Slice(slice) => Some(&slice.elem),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `R` of `&mut Vec<R>`
+fn filled_vec(last: &Type) -> Option<&Type> {
+    match last {
+        Type::Reference(reference) if reference.mutability.is_some() => arguments(plain(&reference.elem), "Vec", 1)?.pop(),
+        _ => None,
+    }
+}
+
+/// The arguments of `name<..>`, if this is its type and has so many. Told by the last segment of the path.
+fn arguments<'a>(written: &'a Type, name: &str, number: usize) -> Option<Vec<&'a Type>> {
+    let Type::Path(path) = written else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    let types: Vec<&Type> = arguments
+        .args
+        .iter()
+        .filter_map(|argument| match argument {
+            GenericArgument::Type(argument) => Some(argument),
+            _ => None,
+        })
+        .collect();
+    (types.len() == number).then_some(types)
+}
+
+fn is_unit(written: &Type) -> bool {
+    matches!(plain(written), Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+/// Without the parentheses, and the invisible ones that a `macro_rules!` puts around a type.
+fn plain(written: &Type) -> &Type {
+    match written {
+        Type::Group(group) => plain(&group.elem),
+        Type::Paren(paren) => plain(&paren.elem),
+        other => other,
+    }
+}

@@ -1,0 +1,63 @@
+//! What a task's signature may not say. Each mistake is reported and mended, so that the function which is emitted anyway gives no second error.
+
+use super::model::{Context, Task};
+use crate::errors::Errors;
+use syn::{GenericParam, ReturnType, Safety, Signature, Type, parse_quote_spanned, spanned::Spanned};
+
+pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
+    let signature = &mut task.function.signature;
+    qualifiers(signature, errors);
+    never(signature, errors);
+    hidden_generic(&task.context, signature, errors).then(|| task.context = Context::Unknown);
+}
+
+fn qualifiers(signature: &mut Signature, errors: &mut Errors) {
+    if let Some(asyncness) = signature.asyncness.take() {
+        errors.on(asyncness, "a task is a plain fn: remove `async`; wait with `io!`, `call!`");
+    }
+    if let Some(constness) = signature.constness.take() {
+        errors.on(constness, "a task can't be a `const fn`: remove `const`");
+    }
+    if let Safety::Unsafe(unsafety) = &signature.safety {
+        errors.on(unsafety, "a task can't be an `unsafe fn`, since it runs after the call: remove `unsafe`, and put an `unsafe` block into it");
+        signature.safety = Safety::Default;
+    }
+    if let Some(abi) = signature.abi.take() {
+        errors.on(abi.extern_token, "a task can't be an `extern fn`: remove `extern`");
+    }
+    if let Some(variadic) = signature.variadic.take() {
+        errors.on(variadic.dots, "a task can't be variadic: take a `Vec`");
+    }
+}
+
+/// `Future<Output = !>` is unstable, and a task that never ends would leave its schedule running.
+fn never(signature: &mut Signature, errors: &mut Errors) {
+    let ReturnType::Type(_, output) = &mut signature.output else { return };
+    if let Type::Never(never) = &**output {
+        errors.on(never, "a task can't return `!`: use `-> std::convert::Infallible`");
+        **output = parse_quote_spanned!(never.span()=> ::core::convert::Infallible);
+    }
+}
+
+/// `impl Provide<Db>` adds a generic parameter that nobody can name, which would shift those of a turbofish. Says whether it was refused.
+fn hidden_generic(context: &Context, signature: &Signature, errors: &mut Errors) -> bool {
+    let Context::Providing(bounds) = context else { return false };
+    let named = signature.generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
+    if named {
+        let (bounds, name) = (quote::quote!(#bounds), &signature.ident);
+        let bounds = bounds.to_string();
+        let bounds = bounds.trim_start_matches("impl ").replace(" < ", "<").replace(" >", ">");
+        errors.on(
+            context_token(context),
+            format!("a function with type parameters of its own names its context too: write `#[corio::task(S)] fn {name}<S: {bounds}, …>`"),
+        );
+    }
+    named
+}
+
+fn context_token(context: &Context) -> Option<&syn::Token![impl]> {
+    match context {
+        Context::Providing(bounds) => Some(&bounds.impl_token),
+        _ => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! The context of a schedule, and the pieces of it that dispatchers need.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A context that has a piece of type `T`.
+///
+/// A dispatcher that takes `&Db` can answer in any schedule whose context provides `Db`. `#[derive(corio::Context)]` writes the impls, one a field; by hand:
+///
+/// ```
+/// struct Db;
+/// struct App { reader: Db }
+///
+/// impl corio::Provide<Db> for App {
+///     fn provide(&self) -> &Db {
+///         &self.reader
+///     }
+/// }
+/// ```
+///
+/// Every type provides itself, so a context may also be a single piece: `Schedule::new(&db)`.
+#[diagnostic::on_unimplemented(
+    message = "the context `{Self}` does not provide `{T}`",
+    label = "needs a `{T}`, which `{Self}` does not provide",
+    note = "name a context that has one in the attribute: `#[corio::task(MyContext)]`, where `MyContext` derives `corio::Context` and has a field of type `{T}`"
+)]
+pub trait Provide<T: ?Sized> {
+    /// The piece.
+    fn provide(&self) -> &T;
+}
+
+// With this second candidate rustc reports a missing piece in our words, rather than inferring the only candidate and printing a type mismatch.
+impl<T: ?Sized> Provide<T> for T {
+    fn provide(&self) -> &T {
+        self
+    }
+}
+
+/// What a [`Schedule`](crate::Schedule) can be made from: a context by value (`#[derive(corio::Context)]`), by reference, or in an [`Arc`] or [`Rc`].
+///
+/// ```
+/// # use corio::AsContext;
+/// struct Db;
+/// assert!(std::ptr::eq((&Db).as_context(), &Db));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a schedule can't be made from `{Self}`",
+    label = "not a context",
+    note = "put `#[derive(corio::Context)]` on the type, or pass it by reference, in an `Arc` or in an `Rc`"
+)]
+pub trait AsContext {
+    /// The context that tasks and dispatchers see.
+    type Context;
+
+    /// The context, by reference.
+    fn as_context(&self) -> &Self::Context;
+}
+
+impl AsContext for () {
+    type Context = ();
+
+    fn as_context(&self) -> &() {
+        self
+    }
+}
+
+impl<T> AsContext for &T {
+    type Context = T;
+
+    fn as_context(&self) -> &T {
+        self
+    }
+}
+
+impl<T> AsContext for Arc<T> {
+    type Context = T;
+
+    fn as_context(&self) -> &T {
+        self
+    }
+}
+
+impl<T> AsContext for Rc<T> {
+    type Context = T;
+
+    fn as_context(&self) -> &T {
+        self
+    }
+}
+
+/// Stands for the context of tasks that name none and so run under any. It provides no piece, and nobody else can implement [`Dispatch`](crate::Dispatch) for it in
+/// another way than for every context.
+#[derive(Debug)]
+pub struct AnyContext(());

@@ -1,0 +1,58 @@
+//! What all queues of a desk share: the order in which they were asked and answered, what is in flight, and what has gone wrong.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::observe::Watch;
+
+/// Tells the run, from any thread, that there is post for a queue.
+pub(crate) trait Ring: Send + Sync {
+    fn ring(&self, queue: u32);
+}
+
+pub(crate) struct Board {
+    /// Queues with requests, the one first asked first.
+    pub(super) asked: RefCell<Vec<u32>>,
+    /// Queues with an answered flight each, in the order of the answers.
+    pub(super) answered: RefCell<VecDeque<u32>>,
+    /// Batches that are with a future or a user.
+    pub(super) in_flight: Cell<usize>,
+    /// The first thing that went wrong; it ends the run.
+    fault: RefCell<Option<Error>>,
+    /// The dispatcher whose code runs.
+    pub(super) dispatching: Cell<Option<&'static str>>,
+    pub(super) ring: Arc<dyn Ring>,
+    pub(super) watch: Watch,
+}
+
+impl Board {
+    pub(super) fn new(ring: Arc<dyn Ring>, watch: Watch) -> Self {
+        Board {
+            asked: RefCell::default(),
+            answered: RefCell::default(),
+            in_flight: Cell::new(0),
+            fault: RefCell::new(None),
+            dispatching: Cell::new(None),
+            ring,
+            watch,
+        }
+    }
+
+    pub(super) fn fail(&self, error: Error) {
+        self.fault.borrow_mut().get_or_insert(error);
+    }
+
+    pub(super) fn take_fault(&self) -> Option<Error> {
+        self.fault.take()
+    }
+
+    pub(super) fn clear(&self) {
+        self.asked.borrow_mut().clear();
+        self.answered.borrow_mut().clear();
+        self.in_flight.set(0);
+        self.fault.take();
+        self.dispatching.set(None);
+    }
+}

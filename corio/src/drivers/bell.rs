@@ -1,0 +1,86 @@
+//! Where news from outside a run arrives, from any thread: a future of a dispatcher can go on, a queue has post.
+
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use crate::desk::Ring;
+
+#[derive(Default)]
+pub(crate) struct Bell {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    news: News,
+    /// Who sleeps until there is news.
+    sleeper: Option<Waker>,
+}
+
+/// What has happened, in the order in which it did.
+#[derive(Default)]
+pub(crate) struct News {
+    pub(crate) futures: Vec<u32>,
+    pub(crate) queues: Vec<u32>,
+}
+
+impl News {
+    fn is_empty(&self) -> bool {
+        self.futures.is_empty() && self.queues.is_empty()
+    }
+}
+
+impl Bell {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn future_can_go_on(&self, future: u32) {
+        self.tell(|news| news.futures.push(future));
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut News)) {
+        let sleeper = {
+            let mut state = self.state();
+            tell(&mut state.news);
+            state.sleeper.take()
+        };
+        // Not under the lock: waking runs code of an executor.
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+    }
+
+    pub(crate) fn take(&self) -> News {
+        mem::take(&mut self.state().news)
+    }
+
+    /// Has `sleeper` woken by the next news. False if there is news already.
+    pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
+        let mut state = self.state();
+        if !state.news.is_empty() {
+            return false;
+        }
+        match &mut state.sleeper {
+            Some(before) => before.clone_from(sleeper),
+            none => *none = Some(sleeper.clone()),
+        }
+        true
+    }
+
+    pub(crate) fn clear(&self) {
+        let sleeper = {
+            let mut state = self.state();
+            state.news = News::default();
+            state.sleeper.take()
+        };
+        drop(sleeper);
+    }
+}
+
+impl Ring for Bell {
+    fn ring(&self, queue: u32) {
+        self.tell(|news| news.queues.push(queue));
+    }
+}

@@ -1,0 +1,77 @@
+//! The futures of asynchronous dispatchers, polled when they were woken and not otherwise.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use super::bell::Bell;
+use crate::desk::{Desk, Futures};
+
+pub(crate) struct FutureSet<'r> {
+    /// By number; the numbers of those that have ended are used again.
+    flying: RefCell<Vec<Option<Flying<'r>>>>,
+    free: RefCell<Vec<u32>>,
+    bell: Arc<Bell>,
+}
+
+struct Flying<'r> {
+    dispatcher: &'static str,
+    future: Pin<Box<dyn Future<Output = ()> + 'r>>,
+    waker: Waker,
+}
+
+/// Wakes one future. Late ones may wake another that has its number by then, which is polled once in vain.
+struct WakeOne {
+    number: u32,
+    bell: Arc<Bell>,
+}
+
+impl Wake for WakeOne {
+    fn wake(self: Arc<Self>) {
+        self.bell.future_can_go_on(self.number);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.bell.future_can_go_on(self.number);
+    }
+}
+
+impl<'r> FutureSet<'r> {
+    pub(crate) fn new(bell: Arc<Bell>) -> Self {
+        FutureSet { flying: RefCell::default(), free: RefCell::default(), bell }
+    }
+
+    pub(crate) fn poll(&self, number: u32, desk: &Desk) {
+        // Out of its place while it runs: it may be dropped by a panic, and must not be found half run.
+        let Some(mut flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
+        desk.set_dispatching(Some(flying.dispatcher));
+        let poll = flying.future.as_mut().poll(&mut Context::from_waker(&flying.waker));
+        if poll.is_pending() {
+            self.flying.borrow_mut()[number as usize] = Some(flying);
+        } else {
+            drop(flying);
+            self.free.borrow_mut().push(number);
+        }
+        desk.set_dispatching(None);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.free.borrow_mut().clear();
+        drop(self.flying.take());
+    }
+}
+
+impl<'r> Futures<'r> for FutureSet<'r> {
+    fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) {
+        let mut flying = self.flying.borrow_mut();
+        let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            flying.push(None);
+            flying.len() as u32 - 1
+        });
+        let waker = Waker::from(Arc::new(WakeOne { number, bell: self.bell.clone() }));
+        flying[number as usize] = Some(Flying { dispatcher, future, waker });
+        self.bell.future_can_go_on(number);
+    }
+}

@@ -1,0 +1,327 @@
+//! What an entry of the tree runs, with its type erased: a pointer and a table of functions.
+//!
+//! A *kind* says how something runs in place: a task's coroutine here, a request's place in a batch elsewhere. A body holds first the running thing and then, in the same
+//! memory, its output. A spawned task has a block of its own (`Spawned`); a child of a set has a place in the block of its set (`Place`), which knows by itself what is in it.
+
+use std::alloc::Layout;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::task::Poll;
+
+use super::coroutine::Coroutine;
+use super::id::Id;
+use super::{Engine, flag};
+
+/// How a resume ended.
+pub(crate) enum Step {
+    Suspended,
+    /// The output is there.
+    Ended,
+    /// The output is there, and decides the set that this is a child of.
+    Decides,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Body {
+    pub(super) data: NonNull<()>,
+    pub(super) vtable: &'static VTable,
+}
+
+/// # Safety
+/// Each function may be called with the `data` of a body that has this table, in this order: `resume` until it gives something else than `Suspended`, then `drop_output`
+/// at most once; or `drop_body` at most once instead of a further `resume`.
+pub(super) struct VTable {
+    pub(super) resume: unsafe fn(NonNull<()>, &Engine) -> Step,
+    pub(super) drop_body: unsafe fn(NonNull<()>),
+    pub(super) drop_output: unsafe fn(NonNull<()>),
+    /// The layout of the block if it is the body's own.
+    pub(super) block: Option<Layout>,
+    pub(super) name: fn() -> &'static str,
+    pub(super) is_task: bool,
+}
+
+/// How something runs in place.
+pub trait Kind {
+    /// What it is made from.
+    type Seed;
+    type Output;
+    /// Whether it is a task, with a name, that observers hear of.
+    const IS_TASK: bool;
+
+    /// # Safety
+    /// `this` is valid for writes, aligned, and stays where it is until `drop_in_place`.
+    unsafe fn init(this: *mut Self, seed: Self::Seed);
+
+    /// Called once, when the tree has an id for it.
+    ///
+    /// # Safety
+    /// `this` was made by `init`, and `id` resumes it.
+    unsafe fn start(this: *mut Self, engine: &Engine, id: Id);
+
+    /// # Safety
+    /// `this` was made by `init`, was not dropped, has not given `Ready` before, and nobody else uses it meanwhile.
+    unsafe fn resume(this: *mut Self) -> Poll<Self::Output>;
+
+    /// # Safety
+    /// `this` was made by `init` and is not used afterwards.
+    unsafe fn drop_in_place(this: *mut Self);
+
+    fn name() -> &'static str;
+}
+
+impl<'a, F: Future + 'a> Kind for Coroutine<'a, F> {
+    type Seed = F;
+    type Output = F::Output;
+    const IS_TASK: bool = true;
+
+    #[inline]
+    unsafe fn init(this: *mut Self, seed: F) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { Coroutine::init(this, seed) }
+    }
+
+    #[inline]
+    unsafe fn start(_: *mut Self, engine: &Engine, id: Id) {
+        engine.wake(id);
+    }
+
+    #[inline]
+    unsafe fn resume(this: *mut Self) -> Poll<F::Output> {
+        // SAFETY: the caller's promise is the same.
+        unsafe { Coroutine::resume(this) }
+    }
+
+    #[inline]
+    unsafe fn drop_in_place(this: *mut Self) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { Coroutine::drop_in_place(this) }
+    }
+
+    fn name() -> &'static str {
+        std::any::type_name::<F>()
+    }
+}
+
+/// The block of a spawned task. Which of the two is there, the flags of its entry say.
+#[repr(C)]
+pub(super) union Spawned<'a, F: Future> {
+    running: ManuallyDrop<Coroutine<'a, F>>,
+    output: ManuallyDrop<F::Output>,
+}
+
+/// Whoever unwinds out of a destructor leaves something half dropped behind: nobody may touch it again.
+struct Abandon<'e>(&'e Engine);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon_current();
+    }
+}
+
+impl<'a, F: Future + 'a> Spawned<'a, F> {
+    const VTABLE: &'static VTable = &VTable {
+        resume: Self::resume,
+        drop_body: Self::drop_body,
+        drop_output: Self::drop_output,
+        block: Some(Layout::new::<Self>()),
+        name: <Coroutine<'a, F> as Kind>::name,
+        is_task: true,
+    };
+
+    /// Moves a future into a block of the engine's pool.
+    #[inline]
+    pub(super) fn body(engine: &Engine, future: F) -> Body {
+        let data = engine.pool().take(Layout::new::<Self>()).cast::<Self>();
+        // SAFETY: the block has this layout and is ours; it stays where it is until the engine gives it back, after one of the two drops.
+        unsafe { Coroutine::init((&raw mut (*data.as_ptr()).running).cast(), future) };
+        Body { data: data.cast(), vtable: Self::VTABLE }
+    }
+
+    unsafe fn resume(data: NonNull<()>, engine: &Engine) -> Step {
+        let this = data.cast::<Self>().as_ptr();
+        // SAFETY: by the order of calls the coroutine is there until it gives `Ready`; then it is dropped once and the output takes its memory.
+        unsafe {
+            let running = (&raw mut (*this).running).cast::<Coroutine<'a, F>>();
+            let Poll::Ready(output) = Coroutine::resume(running) else {
+                return Step::Suspended;
+            };
+            let abandon = Abandon(engine);
+            Coroutine::drop_in_place(running);
+            std::mem::forget(abandon);
+            (&raw mut (*this).output).write(ManuallyDrop::new(output));
+        }
+        Step::Ended
+    }
+
+    unsafe fn drop_body(data: NonNull<()>) {
+        // SAFETY: by the order of calls the coroutine is there, and is not used afterwards.
+        unsafe { Coroutine::drop_in_place((&raw mut (*data.cast::<Self>().as_ptr()).running).cast::<Coroutine<'a, F>>()) }
+    }
+
+    unsafe fn drop_output(data: NonNull<()>) {
+        // SAFETY: by the order of calls the output is there, at the start of the union, and is not used afterwards.
+        unsafe { data.cast::<F::Output>().drop_in_place() }
+    }
+}
+
+/// Whether the output of a child decides its set before its siblings have ended.
+pub trait Policy<T> {
+    fn decides(output: &T) -> bool;
+}
+
+/// What is in a place of a set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Empty,
+    Seed,
+    Running,
+    Ended,
+    /// Ended, as the first that decides the set.
+    Decided,
+}
+
+union Content<K: Kind> {
+    seed: ManuallyDrop<K::Seed>,
+    running: ManuallyDrop<K>,
+    output: ManuallyDrop<K::Output>,
+}
+
+/// One child in the block of its set. Always used through raw pointers: a running child refers to itself.
+#[repr(C)]
+pub struct Place<K: Kind, P> {
+    stage: Stage,
+    content: Content<K>,
+    policy: std::marker::PhantomData<P>,
+}
+
+impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
+    const VTABLE: &'static VTable = &VTable {
+        resume: Self::resume,
+        drop_body: Self::drop_body,
+        drop_output: Self::leave_output,
+        block: None,
+        name: K::name,
+        is_task: K::IS_TASK,
+    };
+
+    /// # Safety
+    /// `this` is valid for writes and aligned; what is there is overwritten.
+    pub(crate) unsafe fn put(this: *mut Self, seed: K::Seed) {
+        // SAFETY: by the caller.
+        unsafe {
+            (&raw mut (*this).stage).write(Stage::Seed);
+            (&raw mut (*this).content.seed).write(ManuallyDrop::new(seed));
+        }
+    }
+
+    /// Makes the child from its seed and puts it into the tree.
+    ///
+    /// # Safety
+    /// `this` was made by `put`, and stays where it is until `clear`; the children of `scope` are cut before that.
+    pub(crate) unsafe fn start(this: *mut Self, engine: &Engine, scope: Id) {
+        // SAFETY: the seed is there, and is moved out before the running child takes its memory.
+        let id = unsafe {
+            (*this).stage = Stage::Empty;
+            let seed = ManuallyDrop::into_inner((&raw mut (*this).content.seed).read());
+            K::init((&raw mut (*this).content.running).cast(), seed);
+            (*this).stage = Stage::Running;
+            let data = NonNull::new_unchecked(this.cast());
+            engine.add_child(scope.index(), Body { data, vtable: Self::VTABLE })
+        };
+        // SAFETY: made by `init`, and the body under `id` resumes it.
+        unsafe { K::start((&raw mut (*this).content.running).cast(), engine, id) };
+    }
+
+    /// The output, if the child has ended and it was not taken before.
+    ///
+    /// # Safety
+    /// `this` was made by `put` and nobody else uses it meanwhile.
+    pub(crate) unsafe fn take(this: *mut Self) -> Option<K::Output> {
+        // SAFETY: by the caller; the stage says what is there.
+        unsafe {
+            if !matches!((*this).stage, Stage::Ended | Stage::Decided) {
+                return None;
+            }
+            (*this).stage = Stage::Empty;
+            Some(ManuallyDrop::into_inner((&raw mut (*this).content.output).read()))
+        }
+    }
+
+    /// Whether this child was the first that decides the set.
+    ///
+    /// # Safety
+    /// `this` was made by `put`.
+    pub(crate) unsafe fn decided(this: *mut Self) -> bool {
+        // SAFETY: by the caller.
+        unsafe { (*this).stage == Stage::Decided }
+    }
+
+    /// Drops what is there. The child must not be in the tree any more.
+    ///
+    /// # Safety
+    /// `this` was made by `put` and nobody else uses it meanwhile.
+    pub(crate) unsafe fn clear(this: *mut Self) {
+        // SAFETY: by the caller; the stage says what is there, and is empty before a destructor can panic.
+        unsafe {
+            let stage = std::mem::replace(&mut (*this).stage, Stage::Empty);
+            match stage {
+                Stage::Empty => {}
+                Stage::Seed => ManuallyDrop::drop(&mut (*this).content.seed),
+                Stage::Running => K::drop_in_place((&raw mut (*this).content.running).cast()),
+                Stage::Ended | Stage::Decided => ManuallyDrop::drop(&mut (*this).content.output),
+            }
+        }
+    }
+
+    unsafe fn resume(data: NonNull<()>, engine: &Engine) -> Step {
+        let this = data.cast::<Self>().as_ptr();
+        // SAFETY: a child in the tree is at stage `Running` until it gives `Ready`; then it is dropped once and the output takes its memory.
+        unsafe {
+            let running = (&raw mut (*this).content.running).cast::<K>();
+            let Poll::Ready(output) = K::resume(running) else {
+                return Step::Suspended;
+            };
+            let decides = P::decides(&output);
+            let first = decides && engine.decide_current();
+            (*this).stage = Stage::Empty;
+            K::drop_in_place(running);
+            (&raw mut (*this).content.output).write(ManuallyDrop::new(output));
+            (*this).stage = if first { Stage::Decided } else { Stage::Ended };
+            if first { Step::Decides } else { Step::Ended }
+        }
+    }
+
+    unsafe fn drop_body(data: NonNull<()>) {
+        // SAFETY: by the order of calls nobody else uses the place.
+        unsafe { Self::clear(data.cast().as_ptr()) }
+    }
+
+    /// The output belongs to the set.
+    unsafe fn leave_output(_: NonNull<()>) {}
+}
+
+impl Body {
+    /// Drops what is there and gives the block back.
+    ///
+    /// # Safety
+    /// `flags` are those of the body's entry, which is not in the tree any more; the block came from the engine's pool.
+    pub(super) unsafe fn release(self, flags: u32, engine: &Engine) {
+        let ended = flags & (flag::ENDING | flag::DONE) != 0;
+        let drop = if ended { self.vtable.drop_output } else { self.vtable.drop_body };
+        // SAFETY: the flags tell whether the output is there; the entry is gone, so this is the last call.
+        unsafe {
+            drop(self.data);
+            self.give_back(engine);
+        }
+    }
+
+    /// # Safety
+    /// There is nothing left in the block, and it came from the engine's pool.
+    pub(super) unsafe fn give_back(self, engine: &Engine) {
+        if let Some(layout) = self.vtable.block {
+            // SAFETY: `Spawned::body` took the block with this layout, and by the caller nobody uses it.
+            unsafe { engine.pool().give(self.data.cast(), layout) }
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! The engine: which tasks there are, which of them can run, who waits for whose end. It knows no batches, and nothing of clocks, threads and wakers: whoever turns it
+//! (see `crate::run`) resumes what is ready and does something else when nothing is.
+//!
+//! What must hold:
+//! - Tasks are resumed in the order in which they became ready, and only from the run loop, never from within another task.
+//! - A task ends after its children. What waits for children is woken when their list is empty, or when one of them decides their set.
+//! - No borrow of the tree is held while a body runs or a destructor does: both may come back here.
+//! - Cutting a branch takes all of it out of the tree before the first destructor runs, and drops children before their parents.
+
+mod body;
+mod coroutine;
+mod id;
+mod pool;
+mod tree;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+
+pub(crate) use body::Step;
+pub use body::{Kind, Place, Policy};
+pub use coroutine::Coroutine;
+pub use id::Id;
+pub use pool::Pool;
+pub(crate) use tree::{NIL, flag};
+
+use crate::names;
+use crate::observe::{Event, TaskId, Watch};
+use crate::sweep::Sweep;
+use body::{Body, Spawned};
+use tree::{Felled, Tree};
+
+pub struct Engine {
+    tree: RefCell<Tree>,
+    ready: RefCell<VecDeque<Id>>,
+    /// The task that runs, or ran last.
+    current: Cell<Id>,
+    /// Where the running task's children go: its own entry, the scope of a `call!`, or `NIL` in a `call!` that has not spawned yet.
+    scope: Cell<u32>,
+    /// Set by whatever makes a task wait. A task that is pending and did not set it waits for something that corio knows nothing of.
+    parked: Cell<bool>,
+    foreign: Cell<bool>,
+    /// Whether a task was dropped since the desk last asked.
+    dropped: Cell<bool>,
+    /// Who waits on the handle of a child, by the index of the child.
+    joiners: RefCell<HashMap<u32, Id>>,
+    pool: Pool,
+    watch: Watch,
+}
+
+impl Engine {
+    pub(crate) fn new(watch: Watch) -> Self {
+        Engine {
+            tree: RefCell::new(Tree::new()),
+            ready: RefCell::new(VecDeque::new()),
+            current: Cell::new(Id::NONE),
+            scope: Cell::new(NIL),
+            parked: Cell::new(false),
+            foreign: Cell::new(false),
+            dropped: Cell::new(false),
+            joiners: RefCell::new(HashMap::new()),
+            pool: Pool::new(),
+            watch,
+        }
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    // ── running ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The task that became ready first.
+    #[inline]
+    pub(crate) fn next_ready(&self) -> Option<Id> {
+        self.ready.borrow_mut().pop_front()
+    }
+
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.borrow().is_empty()
+    }
+
+    /// Runs a task until it waits or ends. One that is gone, or has returned already, is passed over.
+    #[inline]
+    pub(crate) fn resume(&self, id: Id) {
+        let body = match self.tree.borrow().get(id) {
+            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body,
+            _ => None,
+        };
+        let Some(body) = body else { return };
+        if self.foreign.get() {
+            return;
+        }
+        self.current.set(id);
+        self.scope.set(id.index());
+        self.parked.set(false);
+        if body.vtable.is_task {
+            self.watch.emit(|| Event::Resumed { task: self.task_id(id) });
+        }
+        // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
+        match unsafe { (body.vtable.resume)(body.data, self) } {
+            Step::Suspended => {
+                if !self.parked.get() {
+                    self.foreign.set(true);
+                }
+                if body.vtable.is_task {
+                    self.watch.emit(|| Event::Suspended { task: self.task_id(id) });
+                }
+            }
+            Step::Ended => self.body_ended(id, 0),
+            Step::Decides => self.body_ended(id, flag::DECIDES),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn wake(&self, id: Id) {
+        self.ready.borrow_mut().push_back(id);
+    }
+
+    /// The running task is about to wait, for something that will wake it.
+    #[inline]
+    pub(crate) fn park(&self) {
+        self.parked.set(true);
+    }
+
+    #[inline]
+    pub(crate) fn current(&self) -> Id {
+        self.current.get()
+    }
+
+    pub(crate) fn is_alive(&self, id: Id) -> bool {
+        self.tree.borrow().get(id).is_some()
+    }
+
+    /// The task that was pending without waiting for anything that corio knows.
+    pub(crate) fn foreign(&self) -> Option<String> {
+        self.foreign.get().then(|| self.path(self.current.get()))
+    }
+
+    /// Whether tasks were dropped since the last call, and so requests of dead tasks may be queued.
+    pub(crate) fn take_dropped(&self) -> bool {
+        self.dropped.replace(false)
+    }
+
+    // ── beginning and ending ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Puts a task into the tree, ready. Its output is kept until it is taken or let go of.
+    ///
+    /// # Safety
+    /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
+    pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: u32, future: F) -> Id {
+        let body = Spawned::body(self, future);
+        let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
+        self.started(id, body);
+        self.wake(id);
+        id
+    }
+
+    pub(crate) fn add_child(&self, scope: u32, body: Body) -> Id {
+        let id = self.tree.borrow_mut().add(scope, Some(body), 0);
+        self.started(id, body);
+        id
+    }
+
+    #[inline]
+    fn started(&self, id: Id, body: Body) {
+        if body.vtable.is_task {
+            self.watch.emit(|| {
+                let tree = self.tree.borrow();
+                let parent = tree[id.index()].parent;
+                let parent = (parent != NIL).then(|| TaskId(tree.id(tree.task_of(parent)).to_word()));
+                Event::Started { task: self.task_id(id), name: names::short((body.vtable.name)()), parent }
+            });
+        }
+    }
+
+    #[inline]
+    fn body_ended(&self, id: Id, decides: u32) {
+        let index = id.index();
+        let mut tree = self.tree.borrow_mut();
+        let entry = &mut tree[index];
+        entry.flags |= flag::ENDING | decides;
+        if entry.first_child == NIL {
+            drop(tree);
+            self.ended(index);
+        }
+    }
+
+    /// Takes out an entry whose body has returned and whose children have ended, and whatever ends with it. A loop: chains of such tasks can be long.
+    fn ended(&self, mut index: u32) {
+        loop {
+            let mut tree = self.tree.borrow_mut();
+            let id = tree.id(index);
+            let parent = tree[index].parent;
+            tree.unlink(index);
+            let flags = tree[index].flags;
+            let body = tree[index].body;
+            let held = flags & flag::HELD != 0;
+            if held {
+                tree[index].flags |= flag::DONE;
+            } else {
+                tree.free(index);
+            }
+            let mut next = None;
+            let mut woken = None;
+            if parent != NIL {
+                let above = &mut tree[parent];
+                if flags & flag::DECIDES != 0 {
+                    above.flags |= flag::DECIDED;
+                }
+                if above.has(flag::AWAITED) && (above.first_child == NIL || above.has(flag::DECIDED)) {
+                    above.flags &= !flag::AWAITED;
+                    woken = Some(parent);
+                } else if above.has(flag::ENDING) && above.first_child == NIL {
+                    next = Some(parent);
+                }
+            }
+            if let Some(scope) = woken {
+                let task = tree.task_of(scope);
+                self.wake(tree.id(task));
+            }
+            drop(tree);
+            if let Some(body) = body {
+                if body.vtable.is_task {
+                    self.watch.emit(|| Event::Ended { task: self.task_id(id) });
+                }
+                if held {
+                    if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
+                        self.wake(joiner);
+                    }
+                } else {
+                    // SAFETY: the entry is free, and it has returned (`ENDING`).
+                    unsafe { body.release(flags, self) };
+                }
+            }
+            match next {
+                Some(parent) => index = parent,
+                None => return,
+            }
+        }
+    }
+
+    /// The child that runs has an output that decides its set. True for the first one.
+    pub(crate) fn decide_current(&self) -> bool {
+        let mut tree = self.tree.borrow_mut();
+        let scope = tree[self.current.get().index()].parent;
+        let first = !tree[scope].has(flag::DECIDES);
+        tree[scope].flags |= flag::DECIDES;
+        first
+    }
+
+    /// The body that runs must not be touched again.
+    fn abandon_current(&self) {
+        if let Some(entry) = self.tree.borrow_mut().get_mut(self.current.get()) {
+            entry.body = None;
+        }
+    }
+
+    // ── waiting for children ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Swaps the scope that children of the running task go to, for the time that a `call!` runs.
+    #[inline]
+    pub(crate) fn swap_scope(&self, scope: u32) -> u32 {
+        self.scope.replace(scope)
+    }
+
+    /// The scope for a child of the running task; opened now if a `call!` spawns for the first time.
+    #[inline]
+    pub(crate) fn scope(&self) -> u32 {
+        if self.scope.get() == NIL {
+            self.scope.set(self.open_scope().index());
+        }
+        self.scope.get()
+    }
+
+    /// The same, or `NIL`.
+    pub(crate) fn scope_if_open(&self) -> u32 {
+        self.scope.get()
+    }
+
+    /// A scope of the running task.
+    pub(crate) fn open_scope(&self) -> Id {
+        self.tree.borrow_mut().add(self.current.get().index(), None, 0)
+    }
+
+    /// Whether the children of a scope have ended or one of them has decided it. If not, the running task is woken when they have.
+    pub(crate) fn await_children(&self, scope: u32) -> bool {
+        if scope == NIL {
+            return true;
+        }
+        let mut tree = self.tree.borrow_mut();
+        let entry = &mut tree[scope];
+        let over = entry.first_child == NIL || entry.has(flag::DECIDED);
+        if !over {
+            entry.flags |= flag::AWAITED;
+            self.park();
+        }
+        over
+    }
+
+    /// Takes out a scope, dropping the children it still has.
+    pub(crate) fn close_scope(&self, scope: u32) {
+        if self.tree.borrow()[scope].first_child == NIL {
+            let mut tree = self.tree.borrow_mut();
+            tree.unlink(scope);
+            tree.free(scope);
+        } else {
+            self.cut(scope);
+        }
+    }
+
+    /// The same, for a scope that may be gone already.
+    pub(crate) fn close_scope_if_open(&self, scope: Id) {
+        if self.is_alive(scope) {
+            self.close_scope(scope.index());
+        }
+    }
+
+    // ── results of children ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Whether a task has ended. If not, the running task is woken when it has.
+    pub(crate) fn await_end(&self, id: Id) -> bool {
+        let done = self.tree.borrow().get(id).is_none_or(|entry| entry.has(flag::DONE));
+        if !done {
+            self.joiners.borrow_mut().insert(id.index(), self.current.get());
+            self.park();
+        }
+        done
+    }
+
+    /// Whether a task and all below it have ended, and its output is there.
+    pub(crate) fn is_done(&self, id: Id) -> bool {
+        self.tree.borrow().get(id).is_some_and(|entry| entry.has(flag::DONE))
+    }
+
+    /// The output of a task that has ended, once.
+    ///
+    /// # Safety
+    /// `T` is the output of the future that `id` was spawned with.
+    pub(crate) unsafe fn take_output<T>(&self, id: Id) -> Option<T> {
+        let mut tree = self.tree.borrow_mut();
+        let entry = tree.get(id)?;
+        if !entry.has(flag::DONE) {
+            return None;
+        }
+        let body = entry.body?;
+        tree.free(id.index());
+        drop(tree);
+        // SAFETY: `DONE`, so the output is there, at the start of the block; the entry is free, so nobody else takes or drops it.
+        let output = unsafe { body.data.cast::<T>().read() };
+        // SAFETY: the output was moved out.
+        unsafe { body.give_back(self) };
+        Some(output)
+    }
+
+    /// Nobody wants the output of this task any more.
+    #[inline]
+    pub(crate) fn let_go(&self, id: Id) {
+        let mut tree = self.tree.borrow_mut();
+        let Some(entry) = tree.get_mut(id) else { return };
+        entry.flags &= !flag::HELD;
+        if entry.has(flag::DONE) {
+            let (body, flags) = (entry.body, entry.flags);
+            tree.free(id.index());
+            drop(tree);
+            if let Some(body) = body {
+                // SAFETY: the entry is free, and its flags say that the output is there.
+                unsafe { body.release(flags, self) };
+            }
+        }
+    }
+
+    // ── dropping ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Drops a task or scope and everything below it.
+    fn cut(&self, top: u32) {
+        let felled = self.tree.borrow_mut().cut(top);
+        self.drop_felled(felled);
+    }
+
+    /// Drops everything that is left of a run.
+    pub(crate) fn clear(&self, root: Id) {
+        let mut felled = Vec::new();
+        if self.is_alive(root) {
+            felled = self.tree.borrow_mut().cut(root.index());
+        }
+        felled.extend(self.tree.borrow_mut().clear());
+        let mut sweep = Sweep::default();
+        sweep.run(|| self.drop_felled(felled));
+        self.ready.borrow_mut().clear();
+        self.joiners.borrow_mut().clear();
+        self.current.set(Id::NONE);
+        self.foreign.set(false);
+        self.dropped.set(false);
+        sweep.finish();
+    }
+
+    /// Runs the destructors, all of them, even if one panics.
+    fn drop_felled(&self, felled: Vec<Felled>) {
+        self.dropped.set(true);
+        for felled in &felled {
+            let joiner = self.joiners.borrow_mut().remove(&felled.index);
+            if let Some(joiner) = joiner {
+                self.wake(joiner);
+            }
+        }
+        let mut sweep = Sweep::default();
+        for Felled { body, flags, .. } in felled {
+            // SAFETY: the entry is not in the tree any more, and these were its flags.
+            sweep.run(|| unsafe { body.release(flags, self) });
+        }
+        sweep.finish();
+    }
+
+    // ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn task_id(&self, id: Id) -> TaskId {
+        TaskId(id.to_word())
+    }
+
+    /// The names of the tasks that lead to this one, the root first.
+    pub(crate) fn path(&self, id: Id) -> String {
+        let tree = self.tree.borrow();
+        if tree.get(id).is_none() {
+            return String::from("(ended)");
+        }
+        let mut names = Vec::new();
+        let mut index = id.index();
+        while index != NIL {
+            names.extend(tree[index].body.filter(|body| body.vtable.is_task).map(|body| names::short((body.vtable.name)())));
+            index = tree[index].parent;
+        }
+        names.reverse();
+        names.join(" > ")
+    }
+
+    /// The paths of the tasks that wait, without those that only wait for their children.
+    pub(crate) fn stuck(&self) -> Vec<String> {
+        let tasks: Vec<Id> = {
+            let tree = self.tree.borrow();
+            tree.tasks().filter(|index| tree[*index].first_child == NIL).map(|index| tree.id(index)).collect()
+        };
+        tasks.into_iter().map(|id| self.path(id)).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! Memory for task bodies and sets of children: taken from chunks, given back to free lists by size, kept with the schedule from run to run.
+//!
+//! What must hold: a block is given back at most once, with the layout it was taken with, to the pool it came from. Chunks are freed when the pool is dropped,
+//! so no block may be used after that; a run drops everything it made before it lets go of its pool, or leaks the pool with it.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::{Cell, RefCell};
+use std::ptr::{self, NonNull};
+
+/// Blocks come in steps of this many bytes, and are aligned to it.
+const STEP: usize = 16;
+/// Up to this size each step has its own free list; above it, each power of two.
+const STEPPED: usize = 1024;
+/// Larger blocks (sets of very many children) are not kept.
+const LARGEST: usize = 1 << 20;
+const CLASSES: usize = STEPPED / STEP + 1 + (LARGEST.ilog2() - STEPPED.ilog2()) as usize;
+
+/// Chunks double from the first to the last of these sizes: a schedule made for one request stays small.
+const FIRST_CHUNK: usize = 4 << 10;
+const LAST_CHUNK: usize = 256 << 10;
+
+/// A free block; the list goes through the blocks themselves.
+struct Free {
+    next: *mut Free,
+}
+
+pub struct Pool {
+    free: [Cell<*mut Free>; CLASSES],
+    /// What is left of the newest chunk.
+    rest: Cell<*mut u8>,
+    rest_len: Cell<usize>,
+    chunks: RefCell<Vec<(NonNull<u8>, Layout)>>,
+}
+
+/// The free list and the rounded size for a layout, or `None` if it goes to the global allocator.
+fn class(layout: Layout) -> Option<(usize, usize)> {
+    let size = layout.size();
+    if layout.align() > STEP || size > LARGEST {
+        None
+    } else if size <= STEPPED {
+        let steps = size.div_ceil(STEP).max(1);
+        Some((steps, steps * STEP))
+    } else {
+        let size = size.next_power_of_two();
+        Some((STEPPED / STEP + (size.ilog2() - STEPPED.ilog2()) as usize, size))
+    }
+}
+
+impl Pool {
+    pub(crate) fn new() -> Self {
+        Pool {
+            free: [const { Cell::new(ptr::null_mut()) }; CLASSES],
+            rest: Cell::new(ptr::null_mut()),
+            rest_len: Cell::new(0),
+            chunks: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// A block of at least this layout, uninitialised. Layouts of no size get a block too.
+    #[inline]
+    pub(crate) fn take(&self, layout: Layout) -> NonNull<u8> {
+        let Some((class, size)) = class(layout) else {
+            return global(layout);
+        };
+        let head = self.free[class].get();
+        match NonNull::new(head) {
+            Some(block) => {
+                // SAFETY: a block on a free list is at least `STEP` bytes, aligned, unused, and was written as a `Free` by `give`.
+                self.free[class].set(unsafe { block.as_ref().next });
+                block.cast()
+            }
+            None => self.carve(size),
+        }
+    }
+
+    /// Takes back a block.
+    ///
+    /// # Safety
+    /// `block` came from `take` of this pool with this layout, was not given back since, and is not used any more.
+    #[inline]
+    pub(crate) unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
+        let Some((class, _)) = class(layout) else {
+            // SAFETY: `take` got it from the global allocator with this layout (not of size zero: those have a class).
+            return unsafe { dealloc(block.as_ptr(), layout) };
+        };
+        let block: NonNull<Free> = block.cast();
+        // SAFETY: the block is ours again, large enough and aligned for a `Free`.
+        unsafe { block.write(Free { next: self.free[class].get() }) };
+        self.free[class].set(block.as_ptr());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn carve(&self, size: usize) -> NonNull<u8> {
+        if size > self.rest_len.get() {
+            let mut chunks = self.chunks.borrow_mut();
+            let last = chunks.last().map_or(FIRST_CHUNK / 2, |(_, layout)| layout.size());
+            let len = (last * 2).clamp(FIRST_CHUNK, LAST_CHUNK).max(size);
+            let layout = Layout::from_size_align(len, STEP).expect("chunks are far smaller than the address space");
+            let chunk = global(layout);
+            chunks.push((chunk, layout));
+            if size == len {
+                return chunk;
+            }
+            // What was left of the chunk before is given up: less than one block of this size.
+            self.rest.set(chunk.as_ptr());
+            self.rest_len.set(len);
+        }
+        let block = self.rest.get();
+        // SAFETY: `rest..rest + rest_len` lies in the newest chunk and is not handed out yet; `size <= rest_len` was checked.
+        self.rest.set(unsafe { block.add(size) });
+        self.rest_len.set(self.rest_len.get() - size);
+        NonNull::new(block).expect("there is a chunk")
+    }
+}
+
+fn global(layout: Layout) -> NonNull<u8> {
+    // SAFETY: neither chunks nor blocks above the classes have size zero; those of no size have a class.
+    NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for (chunk, layout) in self.chunks.get_mut().drain(..) {
+            // SAFETY: the chunk came from `alloc` with this layout, and by the rule at the top no block in it is in use.
+            unsafe { dealloc(chunk.as_ptr(), layout) };
+        }
+    }
+}

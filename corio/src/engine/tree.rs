@@ -1,0 +1,204 @@
+//! The tree of everything that lives in a run: tasks, and the scopes that group their children.
+//!
+//! A *task* entry has a body that can be resumed. A *scope* entry has none: it stands for a `call!` that spawned, or for a set of children (`all!`, `join!`, …), and is a
+//! child of the task it belongs to. Whoever has children ends after them, and so "wait for my children" is everywhere the same question: is the list empty?
+//!
+//! The tree is a slab: entries link to each other by index, so that adding, ending and cutting cost the same however many entries there are.
+//! It knows nothing of when bodies run; nothing here calls user code.
+
+use super::body::Body;
+use super::id::Id;
+
+/// Marks the end of a list of siblings, and the parent of the root.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// The parent of a free entry.
+const FREE: u32 = u32::MAX - 1;
+
+/// What was taken out of the tree, to be dropped.
+pub(super) struct Felled {
+    pub(super) index: u32,
+    pub(super) body: Body,
+    pub(super) flags: u32,
+}
+
+/// Something is to happen when the list of children is empty.
+pub(crate) mod flag {
+    /// The body has returned; the task ends when its last child has ended.
+    pub(crate) const ENDING: u32 = 1;
+    /// The task that owns this entry waits until the list of children is empty.
+    pub(crate) const AWAITED: u32 = 1 << 1;
+    /// A handle may still ask for the result.
+    pub(crate) const HELD: u32 = 1 << 2;
+    /// The task has ended and only its result is left, for the handle.
+    pub(crate) const DONE: u32 = 1 << 3;
+    /// On a child: its end decides its set, whatever its siblings do. On a scope: such a child has returned.
+    pub(crate) const DECIDES: u32 = 1 << 4;
+    /// On a scope: the child that decides it has ended.
+    pub(crate) const DECIDED: u32 = 1 << 5;
+}
+
+pub(super) struct Entry {
+    /// `None` for a scope and for a free entry.
+    pub(super) body: Option<Body>,
+    generation: u32,
+    pub(super) parent: u32,
+    pub(super) first_child: u32,
+    /// The next sibling; in a free entry, the next free one.
+    next: u32,
+    previous: u32,
+    pub(super) flags: u32,
+}
+
+impl Entry {
+    pub(super) fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+pub(super) struct Tree {
+    entries: Vec<Entry>,
+    free: u32,
+    live: usize,
+}
+
+impl Tree {
+    pub(super) fn new() -> Self {
+        Tree { entries: Vec::new(), free: NIL, live: 0 }
+    }
+
+    pub(super) fn add(&mut self, parent: u32, body: Option<Body>, flags: u32) -> Id {
+        let next = if parent == NIL { NIL } else { self[parent].first_child };
+        let index = self.free;
+        let id = if let Some(entry) = self.entries.get_mut(index as usize) {
+            self.free = entry.next;
+            entry.body = body;
+            entry.parent = parent;
+            entry.next = next;
+            entry.previous = NIL;
+            entry.flags = flags;
+            Id::new(index, entry.generation)
+        } else {
+            let index = u32::try_from(self.entries.len()).ok().filter(|index| *index < FREE);
+            let index = index.expect("corio: more than four billion tasks in one run");
+            self.entries.push(Entry { body, generation: 0, parent, first_child: NIL, next, previous: NIL, flags });
+            Id::new(index, 0)
+        };
+        if next != NIL {
+            self[next].previous = id.index();
+        }
+        if parent != NIL {
+            self[parent].first_child = id.index();
+        }
+        self.live += 1;
+        id
+    }
+
+    /// Takes an entry out of its parent's list of children; it stays alive.
+    pub(super) fn unlink(&mut self, index: u32) {
+        let Entry { parent, next, previous, .. } = self[index];
+        if previous != NIL {
+            self[previous].next = next;
+        } else if parent != NIL {
+            self[parent].first_child = next;
+        }
+        if next != NIL {
+            self[next].previous = previous;
+        }
+        let entry = &mut self[index];
+        (entry.parent, entry.next, entry.previous) = (NIL, NIL, NIL);
+    }
+
+    /// Frees an entry that is in no list and has no children. Ids of it match nothing from here on.
+    pub(super) fn free(&mut self, index: u32) {
+        let free = self.free;
+        let entry = &mut self[index];
+        entry.body = None;
+        entry.first_child = NIL;
+        entry.parent = FREE;
+        // An index whose generations are used up is retired: an old id must never match a new entry.
+        if let Some(generation) = entry.generation.checked_add(1) {
+            entry.generation = generation;
+            entry.next = free;
+            self.free = index;
+        }
+        self.live -= 1;
+    }
+
+    pub(super) fn get(&self, id: Id) -> Option<&Entry> {
+        self.entries.get(id.index() as usize).filter(|entry| entry.generation == id.generation())
+    }
+
+    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Entry> {
+        self.entries.get_mut(id.index() as usize).filter(|entry| entry.generation == id.generation())
+    }
+
+    pub(super) fn id(&self, index: u32) -> Id {
+        Id::new(index, self[index].generation)
+    }
+
+    /// The task that an entry belongs to: itself, or for a scope the task that opened it.
+    pub(super) fn task_of(&self, mut index: u32) -> u32 {
+        while self[index].body.is_none() && self[index].parent != NIL {
+            index = self[index].parent;
+        }
+        index
+    }
+
+    /// Frees `top` and everything below it; gives the bodies that were still there, children before their parents.
+    pub(super) fn cut(&mut self, top: u32) -> Vec<Felled> {
+        let mut doomed = vec![top];
+        let mut at = 0;
+        while let Some(&parent) = doomed.get(at) {
+            let mut child = self[parent].first_child;
+            while child != NIL {
+                doomed.push(child);
+                child = self[child].next;
+            }
+            at += 1;
+        }
+        self.unlink(top);
+        let mut felled = Vec::new();
+        for &index in doomed.iter().rev() {
+            felled.extend(self.fell(index));
+        }
+        felled
+    }
+
+    /// Frees what is left in no list once the root is gone: results whose handles were forgotten.
+    pub(super) fn clear(&mut self) -> Vec<Felled> {
+        if self.live == 0 {
+            return Vec::new();
+        }
+        (0..self.entries.len() as u32).filter_map(|index| self.fell(index)).collect()
+    }
+
+    fn fell(&mut self, index: u32) -> Option<Felled> {
+        let Entry { body, flags, .. } = self[index];
+        // A free entry has no body either; it must not be freed twice.
+        let felled = body.map(|body| Felled { index, body, flags });
+        if felled.is_some() || self[index].parent != FREE {
+            self.free(index);
+        }
+        felled
+    }
+
+    /// The tasks that live, oldest index first.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.entries.len() as u32).filter(|index| self[*index].body.is_some() && !self[*index].has(flag::DONE))
+    }
+}
+
+impl std::ops::Index<u32> for Tree {
+    type Output = Entry;
+
+    fn index(&self, index: u32) -> &Entry {
+        &self.entries[index as usize]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Tree {
+    fn index_mut(&mut self, index: u32) -> &mut Entry {
+        &mut self.entries[index as usize]
+    }
+}

@@ -1,0 +1,207 @@
+//! The one seam through which a run can be watched. Free when nobody does: a test of one `Option`.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+/// Names a task within a run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskId(pub(crate) u64);
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}.{}", self.0 as u32, self.0 >> 32)
+    }
+}
+
+/// Something that happened in a run, in the order in which it did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A task is there, and will run in its turn.
+    Started {
+        /// Its id; ids of tasks that have ended are used again with another generation.
+        task: TaskId,
+        /// The name of its function.
+        name: &'static str,
+        /// The task that it is a child of; the first task of a run has none.
+        parent: Option<TaskId>,
+    },
+    /// A task runs, for the first time or again.
+    Resumed {
+        /// Which task.
+        task: TaskId,
+    },
+    /// A task waits.
+    Suspended {
+        /// Which task.
+        task: TaskId,
+    },
+    /// A task has returned, and all its children have ended. Tasks that are dropped do not end.
+    Ended {
+        /// Which task.
+        task: TaskId,
+    },
+    /// A request was asked.
+    Asked {
+        /// The dispatcher that will answer it.
+        dispatcher: &'static str,
+    },
+    /// No task can run: the requests that have gathered leave, as the batches that follow.
+    Round {
+        /// Counts from 1 in every run.
+        round: u64,
+    },
+    /// A batch is handed to its dispatcher.
+    BatchSent {
+        /// The dispatcher.
+        dispatcher: &'static str,
+        /// How many keys go out; without the doubles, where the dispatcher dedups.
+        len: usize,
+        /// The keys; their number alone, unless the dispatcher has the option `show_keys`.
+        keys: &'a dyn fmt::Debug,
+    },
+    /// Answers of a batch have arrived, and the tasks that asked are resumed.
+    BatchAnswered {
+        /// The dispatcher.
+        dispatcher: &'static str,
+        /// How many requests are answered; with the doubles, where the dispatcher dedups.
+        len: usize,
+    },
+    /// A panic ends the run.
+    Panicked {
+        /// Where: the path of tasks, or the dispatcher.
+        place: &'a str,
+    },
+}
+
+/// Hears of everything that happens in the runs of a schedule, in order: logs, spans, statistics, pictures.
+///
+/// Any `FnMut(&Event)` is one. It must not use the schedule it observes.
+///
+/// ```
+/// # use std::{cell::Cell, rc::Rc};
+/// #[corio::dispatcher]
+/// fn double(numbers: &[u64]) -> Vec<u64> {
+///     numbers.iter().map(|n| n * 2).collect()
+/// }
+///
+/// #[corio::task]
+/// fn program() -> (u64, u64) {
+///     io!(double(1), double(2))
+/// }
+///
+/// let batches = Rc::new(Cell::new(0));
+/// let count = batches.clone();
+/// let mut schedule = corio::Schedule::new(());
+/// schedule.observe(move |event: &corio::Event<'_>| {
+///     if let corio::Event::BatchSent { .. } = event {
+///         count.set(count.get() + 1);
+///     }
+/// });
+/// assert_eq!(schedule.run(program())?, (2, 4));
+/// assert_eq!(batches.get(), 1);
+/// # Ok::<(), corio::Error>(())
+/// ```
+pub trait Observer {
+    /// Called for each event.
+    fn on(&mut self, event: &Event<'_>);
+}
+
+impl<F: FnMut(&Event<'_>)> Observer for F {
+    fn on(&mut self, event: &Event<'_>) {
+        self(event)
+    }
+}
+
+/// Where events go; shared by engine and desk.
+#[derive(Clone, Default)]
+pub(crate) struct Watch {
+    observer: Option<Rc<RefCell<dyn Observer>>>,
+}
+
+impl Watch {
+    pub(crate) fn new(observer: impl Observer + 'static) -> Self {
+        Watch { observer: Some(Rc::new(RefCell::new(observer))) }
+    }
+
+    #[inline]
+    pub(crate) fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(observer) = &self.observer {
+            observer.borrow_mut().on(&event());
+        }
+    }
+}
+
+/// A readable log of what a schedule did, one line a batch: what a test compares with text.
+///
+/// ```
+/// #[corio::dispatcher(show_keys)]
+/// fn double(numbers: &[u64]) -> Vec<u64> {
+///     numbers.iter().map(|n| n * 2).collect()
+/// }
+///
+/// #[corio::task]
+/// fn quadruple(n: u64) -> u64 {
+///     let twice = io!(double(n));
+///     io!(double(twice))
+/// }
+///
+/// #[corio::task]
+/// fn program() {
+///     for n in 1..=3 {
+///         spawn!(quadruple(n));
+///     }
+/// }
+///
+/// let log = corio::Log::new();
+/// let mut schedule = corio::Schedule::new(());
+/// schedule.observe(log.observer());
+/// schedule.run(program())?;
+/// assert_eq!(log.to_string(), "round 1: double[1, 2, 3]\nround 2: double[2, 4, 6]\n");
+/// # Ok::<(), corio::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    text: Rc<RefCell<String>>,
+}
+
+impl Log {
+    /// An empty log. Clones share their text.
+    pub fn new() -> Self {
+        Log::default()
+    }
+
+    /// The observer that writes the batches into this log; for [`Schedule::observe`](crate::Schedule::observe).
+    pub fn observer(&self) -> impl Observer + use<> {
+        let log = self.clone();
+        let round = Cell::new(0);
+        move |event: &Event<'_>| match event {
+            Event::Round { round: number } => round.set(*number),
+            Event::BatchSent { dispatcher, keys, .. } => log.line(format_args!("round {}: {dispatcher}{keys:?}", round.get())),
+            _ => {}
+        }
+    }
+
+    /// The observer that writes every event into this log, also what tasks do.
+    pub fn observer_of_everything(&self) -> impl Observer + use<> {
+        let log = self.clone();
+        move |event: &Event<'_>| log.line(format_args!("{event:?}"))
+    }
+
+    /// Takes the text out; the log is empty afterwards.
+    pub fn take(&self) -> String {
+        self.text.take()
+    }
+
+    fn line(&self, line: fmt::Arguments<'_>) {
+        use fmt::Write;
+        writeln!(self.text.borrow_mut(), "{line}").expect("writing to a String does not fail");
+    }
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text.borrow())
+    }
+}

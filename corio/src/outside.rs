@@ -1,0 +1,31 @@
+//! The macros of task bodies, for where they do not work. In a `#[corio::task]` the attribute rewrites them before they are looked up; elsewhere these are found, and
+//! say what is wrong.
+
+macro_rules! outside {
+    ($($name:ident: $way_out:literal,)+) => {
+        outside!(@ ($) $($name: $way_out,)+);
+    };
+    (@ ($dollar:tt) $($name:ident: $way_out:literal,)+) => {$(
+        #[doc = concat!("`", stringify!($name), "!` works in the body of a `#[corio::task]` function: see the [crate](crate#in-a-task). Elsewhere it is this error.")]
+        #[macro_export]
+        macro_rules! $name {
+            ($dollar($dollar tokens:tt)*) => {
+                ::core::compile_error!(concat!("`", stringify!($name), "!` only works in a task: put `#[corio::task]` on the function", $way_out))
+            };
+        }
+    )+};
+}
+
+outside! {
+    io: "; outside tasks, `schedule.run(request)` asks",
+    io_all: "",
+    call: "; outside tasks, `schedule.run(task)` runs it",
+    spawn: "",
+    wait: "",
+    join: "",
+    try_join: "",
+    all: "",
+    try_all: "",
+    race: "",
+    context: "; outside tasks, `schedule.context()` is the context",
+}

@@ -1,0 +1,171 @@
+//! One run, turned by hand: the cycle of corio.
+//!
+//! CPU phase: the answers that are there are delivered, then every task that can run runs, until none can. I/O phase: what was asked leaves as batches, and what has
+//! arrived meanwhile is taken. And again, until the first task and all below it have ended; or until everything is in flight, and whoever turns the run has to wait.
+//!
+//! A run takes the core out of its schedule and gives it back only when everything is dropped. One that is forgotten half-way takes its core with it, so that nobody
+//! resumes tasks whose borrows are over.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Waker;
+
+use crate::core::{self, Core};
+use crate::desk::{ContextRef, Sending, Waiter};
+use crate::drivers::FutureSet;
+use crate::engine::{Id, NIL};
+use crate::error::Error;
+use crate::observe::{Event, Watch};
+use crate::sweep::Sweep;
+
+pub(crate) struct Run<'s, T> {
+    /// Gone when the run is over.
+    core: Option<Box<Core>>,
+    home: &'s mut Option<Box<Core>>,
+    context: ContextRef<'s>,
+    futures: FutureSet<'s>,
+    watch: Watch,
+    root: Id,
+    rounds: u64,
+    output: PhantomData<T>,
+}
+
+pub(crate) enum Turn<T> {
+    Over(Result<T, Error>),
+    /// Nothing can be done until there is news from outside.
+    Waiting,
+}
+
+enum Phase {
+    Ended,
+    Waiting,
+}
+
+impl<'s, T> Run<'s, T> {
+    /// # Safety
+    /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never is.
+    pub(crate) unsafe fn new<S, F: Future<Output = T>>(context: &'s S, home: &'s mut Option<Box<Core>>, new: impl FnOnce() -> Core, watch: Watch, future: F) -> Self {
+        let core = home.take().unwrap_or_else(|| Box::new(new()));
+        core.begin_run((&raw const *context).cast());
+        // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
+        let root = unsafe { core.engine.spawn(NIL, future) };
+        let futures = FutureSet::new(core.bell.clone());
+        Run { core: Some(core), home, context: ContextRef::new(context), futures, watch, root, rounds: 0, output: PhantomData }
+    }
+
+    /// Runs until the run is over or has to wait.
+    ///
+    /// # Panics
+    /// With what a task, a dispatcher or a destructor panicked with, when everything is dropped.
+    pub(crate) fn turn(&mut self) -> Turn<T> {
+        let Some(core) = self.core.take() else { unreachable!("turned after it was over") };
+        let entered = core::enter(&core);
+        let result = match catch_unwind(AssertUnwindSafe(|| self.cycle(&core))) {
+            Ok(Ok(Phase::Waiting)) => {
+                drop(entered);
+                self.core = Some(core);
+                return Turn::Waiting;
+            }
+            Ok(Ok(Phase::Ended)) => {
+                // SAFETY: the root was spawned with a future of this output.
+                Ok(unsafe { core.engine.take_output::<T>(self.root) }.expect("the root has ended"))
+            }
+            Ok(Err(error)) => Err(error),
+            Err(panic) => {
+                self.report(&core);
+                // A second panic, of a destructor, is not worth losing the first.
+                drop(self.tear_down(&core));
+                drop(entered);
+                drop(core);
+                resume_unwind(panic);
+            }
+        };
+        let torn_down = self.tear_down(&core);
+        drop(entered);
+        if let Some(panic) = torn_down.into_panic() {
+            drop(core);
+            resume_unwind(panic);
+        }
+        *self.home = Some(core);
+        Turn::Over(result)
+    }
+
+    fn cycle(&mut self, core: &Core) -> Result<Phase, Error> {
+        let Core { engine, desk, bell, .. } = core;
+        loop {
+            desk.deliver(&mut |waiter| engine.resume(Id::from_word(waiter.0)));
+            while let Some(id) = engine.next_ready() {
+                engine.resume(id);
+            }
+            if let Some(task) = engine.foreign() {
+                return Err(Error::ForeignFuture { task });
+            }
+            if engine.is_done(self.root) {
+                return Ok(Phase::Ended);
+            }
+
+            if desk.has_requests() {
+                self.rounds += 1;
+                self.watch.emit(|| Event::Round { round: self.rounds });
+                let is_alive = |waiter: Waiter| engine.is_alive(Id::from_word(waiter.0));
+                let only_alive: Option<&dyn Fn(Waiter) -> bool> = if engine.take_dropped() { Some(&is_alive) } else { None };
+                desk.send(&Sending { context: self.context, futures: &self.futures, only_alive });
+            }
+            if desk.in_flight() > 0 {
+                let news = bell.take();
+                for future in news.futures {
+                    self.futures.poll(future, desk);
+                }
+                for queue in news.queues {
+                    desk.collect(queue);
+                }
+            }
+            if let Some(fault) = desk.take_fault() {
+                return Err(fault);
+            }
+            if !desk.has_answers() && !engine.has_ready() {
+                return if desk.in_flight() > 0 { Ok(Phase::Waiting) } else { Err(Error::Deadlock { tasks: engine.stuck() }) };
+            }
+        }
+    }
+
+    /// Has `sleeper` woken when there is news. False if there is already.
+    pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
+        self.core.as_ref().is_some_and(|core| core.bell.sleep(sleeper))
+    }
+
+    /// Says once where a panic came from; what it said itself, the panic hook has told.
+    fn report(&self, core: &Core) {
+        let place = match core.desk.dispatching() {
+            Some(dispatcher) => format!("dispatcher `{dispatcher}`"),
+            None => format!("task `{}`", core.engine.path(core.engine.current())),
+        };
+        eprintln!("corio: the panic ends the run; it came from {place}");
+        self.watch.emit(|| Event::Panicked { place: &place });
+    }
+
+    /// Drops everything that is left, tasks first.
+    fn tear_down(&self, core: &Core) -> Sweep {
+        let mut sweep = Sweep::default();
+        sweep.run(|| core.engine.clear(self.root));
+        sweep.run(|| self.futures.clear());
+        sweep.run(|| core.desk.clear());
+        core.bell.clear();
+        sweep
+    }
+}
+
+impl<T> Drop for Run<'_, T> {
+    fn drop(&mut self) {
+        let Some(core) = self.core.take() else { return };
+        let entered = core::enter(&core);
+        let torn_down = self.tear_down(&core);
+        drop(entered);
+        match torn_down.into_panic() {
+            None => *self.home = Some(core),
+            Some(panic) if !std::thread::panicking() => resume_unwind(panic),
+            Some(_) => {}
+        }
+    }
+}

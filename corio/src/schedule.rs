@@ -1,0 +1,153 @@
+//! The schedule: a context, and what is kept for the next run.
+
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::context::AsContext;
+use crate::core::Core;
+use crate::desk::{Answers, Replacement, Replacements, Request, Requests};
+use crate::drivers::{self, RunAsync};
+use crate::error::Error;
+use crate::observe::{Observer, Watch};
+use crate::run::Run;
+use crate::task::{IsTask, Sealed, Task};
+
+/// Runs tasks over a context.
+///
+/// It is made from a context by value, by reference or in an `Arc` or `Rc`, and can be used for run after run: memory that one run needed is there for the next. A run
+/// stays on its thread; schedules on different threads share nothing, and one for each request of a server is fine.
+///
+/// ```
+/// #[derive(corio::Context)]
+/// struct Shop {
+///     prices: Prices,
+/// }
+///
+/// struct Prices(u64);
+///
+/// #[corio::dispatcher]
+/// fn price(prices: &Prices, articles: &[u64]) -> Vec<u64> {
+///     articles.iter().map(|article| article * prices.0).collect()
+/// }
+///
+/// #[corio::task(Shop)]
+/// fn total(articles: Vec<u64>) -> u64 {
+///     io_all!(articles.into_iter().map(price)).iter().sum()
+/// }
+///
+/// let mut schedule = corio::Schedule::new(Shop { prices: Prices(10) });
+/// assert_eq!(schedule.run(total(vec![1, 2]))?, 30);
+/// assert_eq!(schedule.run(total(vec![3]))?, 30);
+/// # Ok::<(), corio::Error>(())
+/// ```
+pub struct Schedule<C: AsContext> {
+    context: C,
+    /// Absent before the first run, during a run, and after one that ended badly.
+    core: Option<Box<Core>>,
+    watch: Watch,
+    replacements: Rc<Replacements>,
+}
+
+impl<C: AsContext> Schedule<C> {
+    /// A schedule over a context. Allocates nothing until it runs.
+    pub fn new(context: C) -> Self {
+        Schedule { context, core: None, watch: Watch::default(), replacements: Rc::default() }
+    }
+
+    /// The context.
+    pub fn context(&self) -> &C::Context {
+        self.context.as_context()
+    }
+
+    /// Runs a task and all that it spawns to the end, on this thread, and gives its result.
+    ///
+    /// The thread sleeps while every task waits for asynchronous answers. The task may borrow from the caller.
+    ///
+    /// # Errors
+    /// See [`Error`]. A fallible task gives two layers: `schedule.run(card(id))??`, the run's error and the task's own.
+    ///
+    /// # Panics
+    /// With what a task or dispatcher panicked with, after every other task was dropped.
+    pub fn run<T: Task<C::Context>>(&mut self, task: T) -> Result<T::Output, Error> {
+        // SAFETY: the run is over, or dropped by unwinding, before this returns; what the task borrows outlives the call.
+        let run = unsafe { self.begin(task) };
+        drivers::block_on(run)
+    }
+
+    /// The same as a future, for any executor: it is polled, and wakes, as every future.
+    ///
+    /// It is not `Send`. On a multi-threaded executor run it by its `block_on`, or on a local set.
+    ///
+    /// ```
+    /// # #[corio::task]
+    /// # fn program() -> u64 { 42 }
+    /// # async fn handler() -> Result<(), corio::Error> {
+    /// let mut schedule = corio::Schedule::new(());
+    /// assert_eq!(schedule.run_async(program()).await?, 42);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Schedule::run).
+    ///
+    /// # Panics
+    /// As [`run`](Schedule::run), when polled.
+    pub fn run_async<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T> {
+        // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows outlives it. If it is forgotten, the run is never turned again.
+        let run = unsafe { self.begin(task) };
+        RunAsync::new(run)
+    }
+
+    /// # Safety
+    /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
+    unsafe fn begin<T: Task<C::Context>>(&mut self, task: T) -> Run<'_, <T as IsTask>::Output> {
+        let Schedule { context, core, watch, replacements } = self;
+        let new = || Core::new(watch.clone(), replacements.clone());
+        // SAFETY: the caller's promise is the same.
+        unsafe { Run::new(context.as_context(), core, new, watch.clone(), task.into_future(Sealed)) }
+    }
+
+    /// Has another function answer the requests of one dispatcher, in this schedule only: for tests, and for tenants that are different.
+    ///
+    /// The dispatcher is named by its function, as in `answer_with(fetch_author, …)`; the replacement gets the keys by slice and may return any shape that gives the same
+    /// answers. It answers in place. Options such as `max_batch` stay as they are.
+    ///
+    /// ```
+    /// #[corio::dispatcher]
+    /// fn double(numbers: &[u64]) -> Vec<u64> {
+    ///     unreachable!("asks a server")
+    /// }
+    ///
+    /// let mut schedule = corio::Schedule::new(());
+    /// schedule.answer_with(double, |numbers| numbers.iter().map(|n| n * 2).collect::<Vec<_>>());
+    /// assert_eq!(schedule.run(double(21))?, 42);
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    pub fn answer_with<K, R, A>(&mut self, _dispatcher: impl FnOnce(K) -> R, answer: impl FnMut(&[R::Key]) -> A + 'static) -> &mut Self
+    where
+        R: Request,
+        A: Answers<R::Key, Answer = R::Answer>,
+    {
+        let answer = RefCell::new(answer);
+        let replacement: Replacement<R> = Rc::new(move |requests: Requests<'_, '_, R>| requests.answer(|keys| (answer.borrow_mut())(keys)));
+        // The queues of the core know their dispatchers; new ones are made for the next run.
+        self.core = None;
+        Rc::get_mut(&mut self.replacements).expect("the core was dropped, and no run is going on").insert(TypeId::of::<R>(), Box::new(replacement));
+        self
+    }
+
+    /// Has an observer hear of everything that happens in the runs to come, instead of the one before.
+    pub fn observe(&mut self, observer: impl Observer + 'static) -> &mut Self {
+        self.core = None;
+        self.watch = Watch::new(observer);
+        self
+    }
+}
+
+impl<C: AsContext + fmt::Debug> fmt::Debug for Schedule<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schedule").field("context", &self.context).finish_non_exhaustive()
+    }
+}

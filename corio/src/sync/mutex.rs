@@ -1,0 +1,277 @@
+//! A mutex for tasks.
+//!
+//! Every `lock` draws a ticket. The mutex belongs to the ticket in `turn`; unlocking passes it to the next one waiting and wakes its task, nothing more: the task takes it
+//! when it runs. So handing over never recurses, and a ticket that is dropped between the two passes the mutex on.
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::core::{self, Core};
+use crate::engine::Id;
+use crate::task::{IsTask, Sealed, Task};
+
+/// Mutual exclusion between tasks, across whatever they wait for while they hold it; first come first served.
+///
+/// ```
+/// use std::rc::Rc;
+/// use corio::sync::Mutex;
+///
+/// #[corio::dispatcher]
+/// fn double(numbers: &[u64]) -> Vec<u64> {
+///     numbers.iter().map(|n| n * 2).collect()
+/// }
+///
+/// #[corio::task]
+/// fn double_it(number: Rc<Mutex<u64>>) {
+///     let mut number = call!(number.lock());
+///     *number = io!(double(*number));     // nobody else changes it meanwhile
+/// }
+///
+/// #[corio::task]
+/// fn program() -> u64 {
+///     let number = Rc::new(Mutex::new(1));
+///     for _ in 0..10 {
+///         spawn!(double_it(number.clone()));
+///     }
+///     wait!();
+///     *call!(number.lock())
+/// }
+///
+/// assert_eq!(corio::Schedule::new(()).run(program())?, 1024);
+/// # Ok::<(), corio::Error>(())
+/// ```
+///
+/// A task that locks a mutex which it holds already waits for itself, and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
+pub struct Mutex<T> {
+    value: RefCell<T>,
+    queue: RefCell<Queue>,
+}
+
+/// Drawn by `lock`. None is 0.
+type Ticket = u64;
+
+struct Queue {
+    /// Whose turn it is; 0 when the mutex is free.
+    turn: Ticket,
+    last: Ticket,
+    waiting: VecDeque<(Ticket, Id)>,
+    /// The run that the tickets are of.
+    run: u64,
+}
+
+impl Queue {
+    /// The next ticket, as long as only one run draws.
+    fn draw(&mut self, run: u64) -> Ticket {
+        if self.run != run {
+            assert!(self.turn == 0, "corio: this mutex is locked in another run; a lock belongs to one run at a time");
+            self.waiting.clear();
+            self.run = run;
+        }
+        self.last += 1;
+        self.last
+    }
+
+    /// Passes the mutex to the next that is still there.
+    fn pass_on(&mut self, core: Option<&Core>) {
+        self.turn = 0;
+        let Some(core) = core.filter(|core| core.run() == self.run) else { return };
+        while let Some((ticket, task)) = self.waiting.pop_front() {
+            if core.engine.is_alive(task) {
+                self.turn = ticket;
+                core.engine.wake(task);
+                return;
+            }
+        }
+    }
+}
+
+impl<T> Mutex<T> {
+    /// A mutex that is free.
+    pub const fn new(value: T) -> Self {
+        Mutex { value: RefCell::new(value), queue: RefCell::new(Queue { turn: 0, last: 0, waiting: VecDeque::new(), run: 0 }) }
+    }
+
+    /// Waits for the turn of the running task: `let mut guard = call!(mutex.lock());`. Free, it costs no suspension.
+    ///
+    /// # Panics
+    /// When called, if the mutex is locked in another run.
+    pub fn lock(&self) -> Lock<'_, T> {
+        Lock { mutex: self, ticket: Cell::new(0) }
+    }
+
+    /// The guard, if the mutex is free now.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let mut queue = self.queue.borrow_mut();
+        if queue.turn != 0 {
+            return None;
+        }
+        queue.turn = queue.draw(core::current(Core::run).unwrap_or(0));
+        drop(queue);
+        Some(self.guard())
+    }
+
+    fn guard(&self) -> MutexGuard<'_, T> {
+        MutexGuard { value: Some(self.value.borrow_mut()), mutex: self }
+    }
+
+    fn unlock(&self) {
+        core::current(|core| self.queue.borrow_mut().pass_on(Some(core))).unwrap_or_else(|| self.queue.borrow_mut().pass_on(None));
+    }
+
+    /// The value, without locking: nobody else has the mutex.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
+    fn peek(&self) -> Option<Ref<'_, T>> {
+        self.value.try_borrow().ok()
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Mutex::new(T::default())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.peek() {
+            Some(value) => f.debug_tuple("Mutex").field(&*value).finish(),
+            None => f.write_str("Mutex(<locked>)"),
+        }
+    }
+}
+
+/// What [`Mutex::lock`] gives; `call!` it.
+#[must_use = "a lock does nothing until it is called: `call!(mutex.lock())`"]
+pub struct Lock<'a, T> {
+    mutex: &'a Mutex<T>,
+    /// 0 before it waits, and after it has the mutex.
+    ticket: Cell<Ticket>,
+}
+
+impl<'a, T> Future for Lock<'a, T> {
+    type Output = MutexGuard<'a, T>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<MutexGuard<'a, T>> {
+        let mutex = self.mutex;
+        core::with(|core| {
+            let mut queue = mutex.queue.borrow_mut();
+            let ticket = match self.ticket.get() {
+                0 => {
+                    let ticket = queue.draw(core.run());
+                    if queue.turn == 0 {
+                        queue.turn = ticket;
+                    } else {
+                        queue.waiting.push_back((ticket, core.engine.current()));
+                        self.ticket.set(ticket);
+                    }
+                    ticket
+                }
+                ticket => ticket,
+            };
+            if queue.turn == ticket {
+                self.ticket.set(0);
+                Poll::Ready(mutex.guard())
+            } else {
+                core.engine.park();
+                Poll::Pending
+            }
+        })
+    }
+}
+
+impl<T> Drop for Lock<'_, T> {
+    fn drop(&mut self) {
+        let ticket = self.ticket.get();
+        if ticket == 0 {
+            return;
+        }
+        if self.mutex.queue.borrow().turn == ticket {
+            // Handed over, and never taken.
+            self.mutex.unlock();
+        } else {
+            core::current(|core| {
+                let mut queue = self.mutex.queue.borrow_mut();
+                // One whose task is gone is passed over when its turn comes; to look for each would be quadratic when many are dropped.
+                if queue.run == core.run() && core.engine.is_alive(core.engine.current()) {
+                    queue.waiting.retain(|(other, _)| *other != ticket);
+                }
+            });
+        }
+    }
+}
+
+impl<T> fmt::Debug for Lock<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock").field("waits", &(self.ticket.get() != 0)).finish()
+    }
+}
+
+impl<'a, T> IsTask for Lock<'a, T> {
+    type Output = MutexGuard<'a, T>;
+    type Future = Self;
+    type Called = Self;
+
+    fn called(future: Self, _: Sealed) -> Self {
+        future
+    }
+}
+
+impl<S, T> Task<S> for Lock<'_, T> {
+    fn into_future(self, _: Sealed) -> Self {
+        self
+    }
+}
+
+/// The mutex is locked as long as this is there.
+#[must_use = "the mutex is free again as soon as this is dropped"]
+pub struct MutexGuard<'a, T> {
+    /// Gone in the destructor, before the mutex is passed on.
+    value: Option<RefMut<'a, T>>,
+    mutex: &'a Mutex<T>,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match &self.value {
+            Some(value) => value,
+            None => unreachable!("only the destructor takes it"),
+        }
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.value {
+            Some(value) => value,
+            None => unreachable!("only the destructor takes it"),
+        }
+    }
+}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    fn drop(&mut self) {
+        self.value = None;
+        self.mutex.unlock();
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,114 @@
+//! Waiting for the answer of a request, in three forms: awaited where it was asked (`io!`), as a child of a set (`io!(a, b)`, `io_all!`), and as a task (`all!(requests)`).
+//!
+//! The first has no size: the answer comes to the task that asked, and generated code asks and awaits in one expression. Whoever writes futures by hand gets the second.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::core::{self, Core};
+use crate::desk::Request;
+use crate::engine::{Engine, Id, Kind};
+
+fn poll_answer<R: Request>(core: &Core) -> Poll<R::Answer> {
+    match core.desk.take_incoming::<R>() {
+        Some(answer) => Poll::Ready(answer),
+        None => {
+            core.engine.park();
+            Poll::Pending
+        }
+    }
+}
+
+/// The answer to the request that the running task has just asked.
+#[must_use]
+pub struct Answer<R>(PhantomData<fn() -> R>);
+
+impl<R: Request> Answer<R> {
+    /// Asks for the running task. The queue must be open.
+    #[inline]
+    pub(super) fn ask(core: &Core, request: R) -> Self {
+        core.ask::<R>(core.engine.current(), request.into_key());
+        Answer(PhantomData)
+    }
+
+    pub(super) fn never() -> Self {
+        Answer(PhantomData)
+    }
+}
+
+impl<R: Request> Future for Answer<R> {
+    type Output = R::Answer;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R::Answer> {
+        core::with(poll_answer::<R>)
+    }
+}
+
+/// A request as a child of a set: asked when the set starts, answered under its own id. No coroutine, and nothing of its own but its place.
+pub struct Asked<R> {
+    request: Option<R>,
+}
+
+impl<R: Request> Kind for Asked<R> {
+    type Seed = R;
+    type Output = R::Answer;
+    const IS_TASK: bool = false;
+
+    unsafe fn init(this: *mut Self, request: R) {
+        // SAFETY: by the caller it can be written.
+        unsafe { this.write(Asked { request: Some(request) }) }
+    }
+
+    unsafe fn start(this: *mut Self, _: &Engine, id: Id) {
+        // SAFETY: by the caller it is initialised, and nobody else uses it.
+        if let Some(request) = unsafe { (*this).request.take() } {
+            let key = request.into_key();
+            core::with(|core| core.ask::<R>(id, key));
+        }
+    }
+
+    unsafe fn resume(_: *mut Self) -> Poll<R::Answer> {
+        core::with(poll_answer::<R>)
+    }
+
+    unsafe fn drop_in_place(this: *mut Self) {
+        // SAFETY: by the caller it is initialised, and not used afterwards.
+        unsafe { std::ptr::drop_in_place(this) }
+    }
+
+    fn name() -> &'static str {
+        R::name()
+    }
+}
+
+/// A request as a task: asked when it first runs.
+pub struct Requesting<R: Request> {
+    /// Gone when it was asked.
+    request: Option<R>,
+    open: fn(&Core),
+}
+
+impl<R: Request> Requesting<R> {
+    pub(super) fn new(request: R, open: fn(&Core)) -> Self {
+        Requesting { request: Some(request), open }
+    }
+}
+
+impl<R: Request> Unpin for Requesting<R> {}
+
+impl<R: Request> Future for Requesting<R> {
+    type Output = R::Answer;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R::Answer> {
+        core::with(|core| {
+            if let Some(request) = self.request.take() {
+                (self.open)(core);
+                core.ask::<R>(core.engine.current(), request.into_key());
+            }
+            poll_answer::<R>(core)
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! `call!`: a task run inside another, to its end.
+//!
+//! It has a scope of its own for what it spawns, opened only if it does spawn: most calls never touch the tree.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::core;
+use crate::engine::NIL;
+
+/// The future of a `call!`.
+#[must_use]
+pub struct Call<F: Future> {
+    stage: Stage<F>,
+    /// Where its children are, or `NIL`.
+    scope: u32,
+}
+
+enum Stage<F: Future> {
+    Running(F),
+    /// It has returned, and its children have not.
+    Ending(F::Output),
+    Over,
+}
+
+impl<F: Future> Call<F> {
+    #[inline]
+    pub(super) fn new(future: F) -> Self {
+        Call { stage: Stage::Running(future), scope: NIL }
+    }
+}
+
+impl<F: Future> Future for Call<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the running future is pinned with the call: it is polled where it is, and dropped where it is by the assignments to `stage`.
+        let this = unsafe { self.get_unchecked_mut() };
+        core::with(|core| {
+            let engine = &core.engine;
+            if let Stage::Running(future) = &mut this.stage {
+                let outside = engine.swap_scope(this.scope);
+                // SAFETY: as above.
+                let poll = unsafe { Pin::new_unchecked(future) }.poll(context);
+                this.scope = engine.swap_scope(outside);
+                let Poll::Ready(output) = poll else { return Poll::Pending };
+                if this.scope == NIL {
+                    this.stage = Stage::Over;
+                    return Poll::Ready(output);
+                }
+                this.stage = Stage::Ending(output);
+            }
+            if !engine.await_children(this.scope) {
+                return Poll::Pending;
+            }
+            engine.close_scope(this.scope);
+            this.scope = NIL;
+            match std::mem::replace(&mut this.stage, Stage::Over) {
+                Stage::Ending(output) => Poll::Ready(output),
+                Stage::Running(_) | Stage::Over => unreachable!("polled after it was over"),
+            }
+        })
+    }
+}

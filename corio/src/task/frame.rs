@@ -1,0 +1,179 @@
+//! What the macros expand to: `io!(r)` is `__corio.io(r).await`, where `__corio` is the `Frame` of the task.
+//!
+//! A frame is a token without size: it says that the code stands in the body of a task over `S`, which only runs while a run over `S` is being turned. Only generated code
+//! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that is why nothing here has to be checked when the program runs.
+
+use std::future::Future;
+use std::marker::PhantomData;
+
+use super::answer::{Answer, Asked};
+use super::handle::Handle;
+use super::set::{Every, First, Row, Seed, Seeds, Set, Try};
+use super::traits::{AnyTask, Bound, IsTask, Sealed, Task};
+use super::wait::Wait;
+use crate::core;
+use crate::desk::{Dispatch, Request};
+use crate::engine::{Coroutine, Kind};
+
+/// The body of a `#[corio::task]` without a context.
+pub fn any_task<F: Future>(body: F) -> AnyTask<F> {
+    AnyTask { future: body }
+}
+
+/// The body of a `#[corio::task(S)]`.
+pub fn task<S, F: Future>(body: F) -> Bound<S, F> {
+    Bound { future: body, context: PhantomData }
+}
+
+/// Tells the compiler what an async block returns. Never called.
+pub fn returns<T>() -> T {
+    unreachable!("only there for its type")
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Frame<S> {
+    context: PhantomData<fn(&S)>,
+}
+
+impl<S> Frame<S> {
+    /// Only for generated code: see the module.
+    #[expect(clippy::new_without_default, reason = "not made by anyone else")]
+    #[inline]
+    pub fn new() -> Self {
+        Frame { context: PhantomData }
+    }
+
+    /// `context!()`
+    pub fn context(&self) -> &S {
+        // SAFETY: a task over `S` runs only in a run over `S`, which borrows its context for longer than any frame of its tasks is used; and the reference lives no longer
+        // than this frame.
+        unsafe { &*core::with(|core| core.context.get()).cast::<S>() }
+    }
+
+    fn open<R: Dispatch<S>>() {
+        // SAFETY: code with a `Frame<S>` runs in a run over `S`, or over any context if `S` is `AnyContext`.
+        core::with(|core| unsafe { core.open::<S, R>() });
+    }
+
+    /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
+    // `Answer<R>` names no bound that may be missing: one mistake, one message.
+    #[inline]
+    pub fn io<R: Dispatch<S>>(&self, request: R) -> Answer<R> {
+        core::with(|core| {
+            // SAFETY: as in `open`.
+            unsafe { core.open::<S, R>() };
+            Answer::ask(core, request)
+        })
+    }
+
+    /// One of several in `io!(a, b)`.
+    #[inline]
+    pub fn request<R: Dispatch<S>>(&self, request: R) -> Asking<R> {
+        Self::open::<R>();
+        Asking(request)
+    }
+
+    /// `io_all!(requests)`
+    pub fn io_all<I>(&self, requests: I) -> Set<Row<Asked<I::Item>, Every>>
+    where
+        I: IntoIterator,
+        I::Item: Dispatch<S>,
+    {
+        Self::open::<I::Item>();
+        Set::row(requests)
+    }
+
+    /// `call!(t)`
+    #[inline]
+    pub fn call<T: Task<S>>(&self, task: T) -> T::Called {
+        T::called(task.into_future(Sealed), Sealed)
+    }
+
+    /// `spawn!(t)`
+    #[inline]
+    pub fn spawn<T: Task<S> + 'static>(&self, task: T) -> Handle<T::Output> {
+        let future = task.into_future(Sealed);
+        core::with(|core| {
+            // SAFETY: the task is `'static`, and so are its future and its output.
+            let id = unsafe { core.engine.spawn(core.engine.scope(), future) };
+            Handle::new(id, core.run())
+        })
+    }
+
+    /// `wait!()`
+    pub fn wait(&self) -> Wait {
+        Wait::new()
+    }
+
+    /// One of several in `join!(a, b)`.
+    pub fn child<'a, T: Task<S>>(&self, task: T) -> Child<'a, T::Future>
+    where
+        T::Future: 'a,
+    {
+        Child { future: task.into_future(Sealed), borrows: PhantomData }
+    }
+
+    /// `join!(a, b)` and `io!(a, b)`
+    pub fn join<T: Seeds<Every>>(&self, children: T) -> Set<T::Group> {
+        Set::mixed::<Every>(children)
+    }
+
+    /// `try_join!(a, b)`
+    pub fn try_join<T: Seeds<Try>>(&self, children: T) -> Set<T::Group> {
+        Set::mixed::<Try>(children)
+    }
+
+    /// `race!(a, b)`
+    pub fn race<T: Seeds<First>>(&self, children: T) -> Set<T::Group> {
+        Set::mixed::<First>(children)
+    }
+
+    /// `all!(tasks)`
+    pub fn all<'a, I>(&self, tasks: I) -> Set<Row<Coroutine<'a, <I::Item as IsTask>::Future>, Every>>
+    where
+        I: IntoIterator,
+        I::Item: Task<S>,
+        <I::Item as IsTask>::Future: 'a,
+    {
+        Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
+    }
+
+    /// `try_all!(tasks)`
+    pub fn try_all<'a, I, T, E>(&self, tasks: I) -> Set<Row<Coroutine<'a, <I::Item as IsTask>::Future>, Try>>
+    where
+        I: IntoIterator,
+        I::Item: Task<S> + IsTask<Output = Result<T, E>>,
+        <I::Item as IsTask>::Future: 'a,
+    {
+        Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
+    }
+}
+
+/// A request on its way into a set.
+#[derive(Debug)]
+pub struct Asking<R>(pub(super) R);
+
+impl<R: Request> Seed for Asking<R> {
+    type Kind = Asked<R>;
+    type Of = R;
+
+    fn into_seed(self) -> R {
+        self.0
+    }
+}
+
+/// A task on its way into a set.
+pub struct Child<'a, F> {
+    pub(super) future: F,
+    pub(super) borrows: PhantomData<&'a ()>,
+}
+
+impl<'a, F: Future + 'a> Seed for Child<'a, F> {
+    type Kind = Coroutine<'a, F>;
+    type Of = <Coroutine<'a, F> as Kind>::Seed;
+
+    fn into_seed(self) -> F {
+        self.future
+    }
+}

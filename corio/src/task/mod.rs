@@ -1,0 +1,18 @@
+//! What people write: tasks, and what a task can wait for. Above engine and desk, which know nothing of it.
+
+mod answer;
+mod boxed;
+mod call;
+mod frame;
+mod handle;
+mod set;
+mod task_fn;
+mod traits;
+mod wait;
+
+pub use boxed::{Boxed, boxed};
+pub use frame::{Frame, any_task, returns, task};
+pub use handle::Handle;
+pub use task_fn::{Cx, task_fn};
+pub(crate) use traits::Sealed;
+pub use traits::{AnyTask, IsTask, Task};

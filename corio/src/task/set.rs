@@ -1,0 +1,407 @@
+//! Sets of children: `all!`, `join!`, `race!` and their like, over tasks and requests alike.
+//!
+//! All children of a set live in one block of the pool, at addresses that do not change; the engine resumes them directly. The set itself is the owner's end of it: it
+//! opens a scope, starts the children in it, waits until the scope is empty or decided, and takes the outputs out of the block. Dropping it takes the children
+//! out of the tree first and then drops what is in the block.
+//!
+//! Children may borrow from the frame that holds the set. That is sound only because this frame is never forgotten half-way, as user code never holds it (see `traits`);
+//! where user code does hold sets (`Cx`), the children are `'static`.
+
+use std::alloc::Layout;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+use crate::core;
+use crate::engine::{Engine, Id, Kind, Place, Policy, Pool};
+use crate::sweep::Sweep;
+
+/// All children, to their ends.
+#[derive(Debug)]
+pub struct Every;
+
+/// Until the first error.
+#[derive(Debug)]
+pub struct Try;
+
+/// Until the first end.
+#[derive(Debug)]
+pub struct First;
+
+impl<T> Policy<T> for Every {
+    fn decides(_: &T) -> bool {
+        false
+    }
+}
+
+impl<T, E> Policy<Result<T, E>> for Try {
+    fn decides(output: &Result<T, E>) -> bool {
+        output.is_err()
+    }
+}
+
+impl<T> Policy<T> for First {
+    fn decides(_: &T) -> bool {
+        true
+    }
+}
+
+/// The children of a set, in one block.
+pub trait Group {
+    #[doc(hidden)]
+    type Outputs;
+
+    /// # Safety
+    /// Called once. `scope` is cut before `clear`.
+    #[doc(hidden)]
+    unsafe fn start(&mut self, engine: &Engine, scope: Id);
+
+    /// # Safety
+    /// Called once, when the scope is empty, or decided and closed.
+    #[doc(hidden)]
+    unsafe fn outputs(&mut self) -> Self::Outputs;
+
+    /// # Safety
+    /// Called once, last; no child is in the tree any more.
+    #[doc(hidden)]
+    unsafe fn clear(&mut self, pool: &Pool);
+}
+
+/// The future of a set of children.
+#[must_use]
+pub struct Set<G: Group> {
+    group: G,
+    stage: Stage,
+}
+
+enum Stage {
+    New,
+    Running(Id),
+    Over,
+}
+
+impl<G: Group> Set<G> {
+    fn new(group: G) -> Self {
+        Set { group, stage: Stage::New }
+    }
+}
+
+impl<G: Group> Unpin for Set<G> {}
+
+impl<G: Group> Future for Set<G> {
+    type Output = G::Outputs;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<G::Outputs> {
+        core::with(|core| {
+            let engine = &core.engine;
+            let scope = match self.stage {
+                Stage::New => {
+                    let scope = engine.open_scope();
+                    self.stage = Stage::Running(scope);
+                    // SAFETY: once, by the stage; `drop` closes the scope before it clears.
+                    unsafe { self.group.start(engine, scope) };
+                    scope
+                }
+                Stage::Running(scope) => scope,
+                Stage::Over => unreachable!("polled after it was over"),
+            };
+            if !engine.await_children(scope.index()) {
+                return Poll::Pending;
+            }
+            self.stage = Stage::Over;
+            engine.close_scope(scope.index());
+            // SAFETY: once, by the stage; the scope is closed.
+            Poll::Ready(unsafe { self.group.outputs() })
+        })
+    }
+}
+
+impl<G: Group> Drop for Set<G> {
+    fn drop(&mut self) {
+        core::with(|core| {
+            if let Stage::Running(scope) = self.stage {
+                core.engine.close_scope_if_open(scope);
+            }
+            // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
+            unsafe { self.group.clear(core.engine.pool()) };
+        });
+    }
+}
+
+// ── any number of children of one type ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Children side by side.
+pub struct Row<K: Kind, P> {
+    places: NonNull<Place<K, P>>,
+    len: usize,
+    capacity: usize,
+    owns: PhantomData<Place<K, P>>,
+}
+
+impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
+    /// The block for the seeds; it grows while they are counted, as places that are not started can be moved.
+    pub(super) fn new(pool: &Pool, seeds: impl Iterator<Item = K::Seed>) -> Self {
+        let (at_least, _) = seeds.size_hint();
+        let mut row = Row { places: pool.take(Self::layout(at_least)).cast(), len: 0, capacity: at_least, owns: PhantomData };
+        for seed in seeds {
+            if row.len == row.capacity {
+                row.grow(pool);
+            }
+            // SAFETY: `len < capacity`, so the place lies in the block and holds nothing.
+            unsafe { Place::put(row.places.as_ptr().add(row.len), seed) };
+            row.len += 1;
+        }
+        row
+    }
+
+    fn layout(capacity: usize) -> Layout {
+        Layout::array::<Place<K, P>>(capacity).expect("a set smaller than the address space")
+    }
+
+    fn grow(&mut self, pool: &Pool) {
+        let capacity = (self.capacity * 2).max(4);
+        let places = pool.take(Self::layout(capacity)).cast::<Place<K, P>>();
+        // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved. The old block came from this pool with this layout.
+        unsafe {
+            self.places.copy_to_nonoverlapping(places, self.len);
+            pool.give(self.places.cast(), Self::layout(self.capacity));
+        }
+        (self.places, self.capacity) = (places, capacity);
+    }
+
+    fn places(&self) -> impl ExactSizeIterator<Item = *mut Place<K, P>> + use<K, P> {
+        let places = self.places;
+        // SAFETY: every index is below `len`, and so lies in the block.
+        (0..self.len).map(move |index| unsafe { places.as_ptr().add(index) })
+    }
+
+    unsafe fn start_all(&self, engine: &Engine, scope: Id) {
+        for place in self.places() {
+            // SAFETY: by the caller each place holds its seed, and is cleared after the scope is cut.
+            unsafe { Place::start(place, engine, scope) };
+        }
+    }
+
+    unsafe fn take_all(&self) -> impl ExactSizeIterator<Item = K::Output> + use<K, P> {
+        // SAFETY: by the caller the places were made, and nobody else uses them.
+        self.places().map(|place| unsafe { Place::take(place) }.expect("every child has ended"))
+    }
+
+    unsafe fn decided(&self) -> Option<K::Output> {
+        // SAFETY: by the caller the places were made, and nobody else uses them.
+        self.places().find(|place| unsafe { Place::decided(*place) }).and_then(|place| unsafe { Place::take(place) })
+    }
+
+    unsafe fn clear_all(&self, pool: &Pool) {
+        let mut sweep = Sweep::default();
+        for place in self.places() {
+            // SAFETY: by the caller no child is in the tree; each place was made, and nobody else uses it.
+            sweep.run(|| unsafe { Place::clear(place) });
+        }
+        // SAFETY: every place is empty, and the block came from this pool with this layout.
+        unsafe { pool.give(self.places.cast(), Self::layout(self.capacity)) };
+        sweep.finish();
+    }
+}
+
+impl<K: Kind> Group for Row<K, Every> {
+    type Outputs = Vec<K::Output>;
+
+    unsafe fn start(&mut self, engine: &Engine, scope: Id) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.start_all(engine, scope) }
+    }
+
+    unsafe fn outputs(&mut self) -> Vec<K::Output> {
+        // SAFETY: by the caller every child has ended.
+        let outputs = unsafe { self.take_all() }.collect();
+        // Nothing is left to clear.
+        self.len = 0;
+        outputs
+    }
+
+    unsafe fn clear(&mut self, pool: &Pool) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.clear_all(pool) }
+    }
+}
+
+impl<K: Kind<Output = Result<T, E>>, T, E> Group for Row<K, Try> {
+    type Outputs = Result<Vec<T>, E>;
+
+    unsafe fn start(&mut self, engine: &Engine, scope: Id) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.start_all(engine, scope) }
+    }
+
+    unsafe fn outputs(&mut self) -> Result<Vec<T>, E> {
+        // SAFETY: by the caller one has decided, or every child has ended.
+        match unsafe { self.decided() } {
+            Some(decided) => decided.map(|_| unreachable!("only an error decides")),
+            // SAFETY: as above.
+            None => unsafe { self.take_all() }.collect(),
+        }
+    }
+
+    unsafe fn clear(&mut self, pool: &Pool) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.clear_all(pool) }
+    }
+}
+
+impl<K: Kind, P: Policy<K::Output>> Set<Row<K, P>>
+where
+    Row<K, P>: Group,
+{
+    /// Children of one kind, made from an iterator of their seeds.
+    pub(super) fn row(seeds: impl IntoIterator<Item = K::Seed>) -> Self {
+        let seeds = seeds.into_iter();
+        // The iterator is user code, and may use the pool itself.
+        core::with(|core| Set::new(Row::new(core.engine.pool(), seeds)))
+    }
+}
+
+// ── up to eight children of different types ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Children of different kinds: `C` is a tuple of their places.
+pub struct Mixed<C> {
+    places: NonNull<C>,
+    owns: PhantomData<C>,
+}
+
+impl<C> Mixed<C> {
+    fn take_block(pool: &Pool) -> Self {
+        Mixed { places: pool.take(Layout::new::<C>()).cast(), owns: PhantomData }
+    }
+}
+
+/// Something that becomes a child: see `Child` and `Asking`.
+pub trait Seed {
+    #[doc(hidden)]
+    type Kind: Kind<Seed = Self::Of>;
+    #[doc(hidden)]
+    type Of;
+    #[doc(hidden)]
+    fn into_seed(self) -> Self::Of;
+}
+
+/// A tuple of one to eight children.
+#[diagnostic::on_unimplemented(
+    message = "these children can't go together",
+    label = "not one to eight children",
+    note = "`try_join!` takes children that give a `Result` with one type of error; `race!` takes children that give the same type"
+)]
+pub trait Seeds<P> {
+    #[doc(hidden)]
+    type Group: Group;
+    #[doc(hidden)]
+    fn into_group(self, pool: &Pool) -> Self::Group;
+}
+
+impl<G: Group> Set<G> {
+    /// Children of different kinds.
+    pub(super) fn mixed<P>(seeds: impl Seeds<P, Group = G>) -> Self {
+        core::with(|core| Set::new(seeds.into_group(core.engine.pool())))
+    }
+}
+
+/// The part that is the same for every policy: places of a tuple are started, and cleared, one by one.
+macro_rules! mixed_basics {
+    ($policy:ident, [$($T:ident $at:tt),+]) => {
+        unsafe fn start(&mut self, engine: &Engine, scope: Id) {
+            // SAFETY: each place holds its seed, and is cleared after the scope is cut.
+            unsafe { $(Place::start(&raw mut (*self.places.as_ptr()).$at, engine, scope);)+ }
+        }
+
+        unsafe fn clear(&mut self, pool: &Pool) {
+            let mut sweep = Sweep::default();
+            // SAFETY: by the caller no child is in the tree; each place was made, and nobody else uses it.
+            $(sweep.run(|| unsafe { Place::clear(&raw mut (*self.places.as_ptr()).$at) });)+
+            // SAFETY: every place is empty, and the block came from this pool with this layout.
+            unsafe { pool.give(self.places.cast(), Layout::new::<($(Place<$T, $policy>,)+)>()) };
+            sweep.finish();
+        }
+    };
+}
+
+macro_rules! mixed {
+    ($($S:ident $K:ident $T:ident $at:tt),+) => {
+        impl<$($K: Kind),+> Group for Mixed<($(Place<$K, Every>,)+)> {
+            type Outputs = ($($K::Output,)+);
+
+            unsafe fn outputs(&mut self) -> Self::Outputs {
+                // SAFETY: by the caller every child has ended.
+                unsafe { ($(Place::take(&raw mut (*self.places.as_ptr()).$at).expect("every child has ended"),)+) }
+            }
+
+            mixed_basics!(Every, [$($K $at),+]);
+        }
+
+        impl<$($T,)+ Error, $($K: Kind<Output = Result<$T, Error>>),+> Group for Mixed<($(Place<$K, Try>,)+)> {
+            type Outputs = Result<($($T,)+), Error>;
+
+            unsafe fn outputs(&mut self) -> Self::Outputs {
+                // SAFETY: by the caller one has decided, or every child has ended.
+                unsafe {
+                    $(
+                        let place = &raw mut (*self.places.as_ptr()).$at;
+                        if Place::decided(place) {
+                            match Place::take(place) {
+                                Some(Err(error)) => return Err(error),
+                                _ => unreachable!("only an error decides"),
+                            }
+                        }
+                    )+
+                    Ok(($(Place::take(&raw mut (*self.places.as_ptr()).$at).expect("every child has ended")?,)+))
+                }
+            }
+
+            mixed_basics!(Try, [$($K $at),+]);
+        }
+
+        impl<Output, $($K: Kind<Output = Output>),+> Group for Mixed<($(Place<$K, First>,)+)> {
+            type Outputs = Output;
+
+            unsafe fn outputs(&mut self) -> Output {
+                // SAFETY: by the caller one has decided.
+                unsafe {
+                    $(
+                        let place = &raw mut (*self.places.as_ptr()).$at;
+                        if Place::decided(place) {
+                            return Place::take(place).expect("the first has ended");
+                        }
+                    )+
+                }
+                unreachable!("the set is over when one has decided")
+            }
+
+            mixed_basics!(First, [$($K $at),+]);
+        }
+
+        impl<Policed, $($S: Seed),+> Seeds<Policed> for ($($S,)+)
+        where
+            Mixed<($(Place<$S::Kind, Policed>,)+)>: Group,
+            $(Policed: Policy<<$S::Kind as Kind>::Output>,)+
+        {
+            type Group = Mixed<($(Place<$S::Kind, Policed>,)+)>;
+
+            fn into_group(self, pool: &Pool) -> Self::Group {
+                let group = Mixed::<($(Place<$S::Kind, Policed>,)+)>::take_block(pool);
+                // SAFETY: the block has room for the tuple, and holds nothing yet.
+                unsafe { $(Place::put(&raw mut (*group.places.as_ptr()).$at, self.$at.into_seed());)+ }
+                group
+            }
+        }
+    };
+}
+
+mixed!(A KA TA 0);
+mixed!(A KA TA 0, B KB TB 1);
+mixed!(A KA TA 0, B KB TB 1, C KC TC 2);
+mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3);
+mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4);
+mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5);
+mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6);
+mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6, H KH TH 7);

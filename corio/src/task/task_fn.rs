@@ -1,0 +1,115 @@
+//! Tasks without macros.
+//!
+//! User code holds these futures, may poll several at once, drop them half-way or forget them. So each is a set of its own with children that borrow nothing: what is
+//! forgotten stays where it is, and answers find their places by id, not by who happens to run.
+
+use std::fmt;
+use std::future::Future;
+
+use super::frame::{Frame, task};
+use super::handle::Handle;
+use super::set::{First, Set};
+use super::traits::Task;
+use crate::desk::Dispatch;
+
+/// A task from an async closure: what `#[corio::task]` makes, without the macro.
+///
+/// ```
+/// use corio::{Cx, task_fn};
+///
+/// #[corio::dispatcher]
+/// fn double(numbers: &[u64]) -> Vec<u64> {
+///     numbers.iter().map(|n| n * 2).collect()
+/// }
+///
+/// let quadruple = task_fn(async |cx: Cx<'_, ()>| {
+///     let twice = cx.io(double(10)).await;
+///     cx.io(double(twice)).await
+/// });
+/// assert_eq!(corio::Schedule::new(()).run(quadruple)?, 40);
+/// # Ok::<(), corio::Error>(())
+/// ```
+///
+/// In such a task everything that is awaited must come from its [`Cx`]. Another future that is pending ends the run with
+/// [`Error::ForeignFuture`](crate::Error::ForeignFuture), as nobody would wake it. Combinators that poll what they hold whenever they are polled, as
+/// `std::pin::pin!` and `poll_fn` by hand do, work over futures from `Cx`.
+pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Output = T> {
+    task::<S, _>(async move {
+        let frame = Frame::<S>::new();
+        body(Cx { frame: &frame }).await
+    })
+}
+
+/// What a task written by hand waits through; given by [`task_fn`].
+///
+/// It is what the macros are in a `#[corio::task]`, but for children that borrow: these need the macros, which see to it that nobody can forget the future that holds them.
+/// It costs more per request than they do: each one is a child with a place of its own.
+pub struct Cx<'r, S> {
+    frame: &'r Frame<S>,
+}
+
+impl<S> Clone for Cx<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Cx<'_, S> {}
+
+impl<S> fmt::Debug for Cx<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cx")
+    }
+}
+
+impl<'r, S> Cx<'r, S> {
+    /// The context.
+    pub fn context(self) -> &'r S {
+        self.frame.context()
+    }
+
+    /// Asks, when first polled, and gives the answer: `io!(request)`.
+    pub fn io<R: Dispatch<S>>(self, request: R) -> impl Future<Output = R::Answer> + use<'r, S, R> {
+        self.bound(Set::mixed::<First>((self.frame.request(request),)))
+    }
+
+    /// Asks for many things at once: `io_all!(requests)`.
+    pub fn io_all<R: Dispatch<S>, I: IntoIterator<Item = R>>(self, requests: I) -> impl Future<Output = Vec<R::Answer>> + use<'r, S, R, I> {
+        self.bound(self.frame.io_all(requests))
+    }
+
+    /// Runs a task to its end: `call!(task)`.
+    pub fn call<T: Task<S> + 'static>(self, task: T) -> impl Future<Output = T::Output> + use<'r, S, T>
+    where
+        T::Future: 'static,
+    {
+        self.bound(Set::mixed::<First>((self.frame.child::<T>(task),)))
+    }
+
+    /// Runs many tasks at once: `all!(tasks)`.
+    pub fn all<T: Task<S> + 'static, I: IntoIterator<Item = T>>(self, tasks: I) -> impl Future<Output = Vec<T::Output>> + use<'r, S, T, I>
+    where
+        T::Future: 'static,
+    {
+        self.bound(self.frame.all(tasks))
+    }
+
+    /// Spawns a child task: `spawn!(task)`.
+    pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
+        self.frame.spawn(task)
+    }
+
+    /// Waits until every child that was spawned here has ended: `wait!()`.
+    pub fn wait(self) -> impl Future<Output = ()> + use<'r, S> {
+        self.bound(self.frame.wait())
+    }
+
+    /// The future may not leave the task: `'r` is that of its frame.
+    fn bound<F: Future>(self, future: F) -> impl Future<Output = F::Output> + use<'r, S, F> {
+        let cx = self;
+        async move {
+            let _stays_with = cx;
+            future.await
+        }
+    }
+}

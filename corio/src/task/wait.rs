@@ -1,0 +1,28 @@
+//! `wait!()`: until every child that was spawned here has ended.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::core;
+
+/// The future of a `wait!()`.
+#[must_use]
+#[derive(Debug)]
+pub struct Wait(());
+
+impl Wait {
+    pub(super) fn new() -> Self {
+        Wait(())
+    }
+}
+
+impl Future for Wait {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        core::with(|core| {
+            if core.engine.await_children(core.engine.scope_if_open()) { Poll::Ready(()) } else { Poll::Pending }
+        })
+    }
+}

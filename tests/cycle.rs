@@ -1,0 +1,1 @@
+//! Rule 1: the cycle.
