@@ -1,3 +1,184 @@
-//! `#[derive(Context)]`.
-use proc_macro2::TokenStream;
-pub(crate) fn context(_item: TokenStream) -> TokenStream { TokenStream::new() }
+//! `#[derive(Context)]`: the fields of a struct as pieces.
+//!
+//! What must hold: for each type there is at most one field that provides it, so that no two impls collide.
+
+use crate::errors::Errors;
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::visit::Visit;
+use syn::{Data, DataStruct, DeriveInput, Field, GenericArgument, Generics, Member, Meta, PathArguments, Type, TypeParamBound};
+
+/// The whole derive.
+pub(crate) fn context(item: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(item) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::new();
+    let provided = provided(&input, &mut errors);
+    let expanded = expand(&input, &provided);
+    let errors = errors.finish();
+    quote!(#errors #expanded)
+}
+
+// ---- model ----
+
+/// A piece, and the field it is in.
+struct Provided {
+    piece: Type,
+    member: Member,
+}
+
+/// What `#[provide]` says about a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// Nothing: a piece, unless its type is generic.
+    Unsaid,
+    /// `#[provide]`
+    Provide,
+    /// `#[provide(skip)]`
+    Skip,
+}
+
+// ---- parse and validate ----
+
+fn provided(input: &DeriveInput, errors: &mut Errors) -> Vec<Provided> {
+    let fields = match &input.data {
+        Data::Struct(DataStruct { fields, .. }) => fields,
+        Data::Enum(data) => {
+            errors.on(data.enum_token, "a context is a struct: its fields are the pieces");
+            return Vec::new();
+        }
+        Data::Union(data) => {
+            errors.on(data.union_token, "a context is a struct: its fields are the pieces");
+            return Vec::new();
+        }
+    };
+    let mut provided: Vec<Provided> = Vec::new();
+    for (member, field) in fields.members().zip(fields) {
+        let wish = wish(field, errors);
+        if wish == Wish::Skip || wish == Wish::Unsaid && mentions_parameter(&field.ty, &input.generics) {
+            continue;
+        }
+        for piece in [Some(&field.ty), pointee(&field.ty)].into_iter().flatten() {
+            if provided.iter().any(|other| other.piece == *piece) {
+                let name = name_of(piece);
+                errors.on(&field.ty, format!("two fields of type `{name}`: a dispatcher could not tell them apart; give one a newtype or `#[provide(skip)]`"));
+                break;
+            }
+            provided.push(Provided { piece: piece.clone(), member: member.clone() });
+        }
+    }
+    provided
+}
+
+fn wish(field: &Field, errors: &mut Errors) -> Wish {
+    let mut wish = Wish::Unsaid;
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("provide")) {
+        let said = match &attribute.meta {
+            Meta::Path(_) => Wish::Provide,
+            Meta::List(list) => match syn::parse2::<Ident>(list.tokens.clone()) {
+                Ok(word) if word == "skip" => Wish::Skip,
+                _ => {
+                    let blamed = if list.tokens.is_empty() { attribute.to_token_stream() } else { list.tokens.clone() };
+                    errors.on(blamed, "expected `#[provide(skip)]`, for a field that is no piece, or `#[provide]`, for one of a generic type that is");
+                    Wish::Skip
+                }
+            },
+            Meta::NameValue(value) => {
+                errors.on(value.eq_token, "`provide` takes no value: `#[provide(skip)]` or `#[provide]`");
+                Wish::Skip
+            }
+        };
+        wish = said;
+    }
+    wish
+}
+
+/// What an `Arc<T>`, `Rc<T>`, `Box<T>` or `&T` points to. None for `&'a dyn Trait`: it points to a `dyn Trait + 'a`, for which no dispatcher can ask.
+fn pointee(pointer: &Type) -> Option<&Type> {
+    match pointer {
+        Type::Group(group) => pointee(&group.elem),
+        Type::Paren(paren) => pointee(&paren.elem),
+        Type::Reference(reference) if reference.mutability.is_none() => match &*reference.elem {
+            Type::TraitObject(_) | Type::Paren(_) => None,
+            pointee => Some(pointee),
+        },
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            if !["Arc", "Rc", "Box"].iter().any(|name| last.ident == name) {
+                return None;
+            }
+            match &last.arguments {
+                PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
+                    GenericArgument::Type(pointee) if arguments.args.len() == 1 => Some(pointee),
+                    _ => None,
+                },
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a type names one of the struct's type parameters: its impl could collide with that of another field, for some choice of the parameter.
+fn mentions_parameter(written: &Type, generics: &Generics) -> bool {
+    struct Mentions<'g>(&'g Generics, bool);
+    impl Visit<'_> for Mentions<'_> {
+        fn visit_ident(&mut self, name: &Ident) {
+            self.1 |= self.0.type_params().any(|parameter| parameter.ident == *name);
+        }
+    }
+    let mut mentions = Mentions(generics, false);
+    mentions.visit_type(written);
+    mentions.1
+}
+
+/// The type as its author would write it: `Arc<Db>`, not `Arc < Db >`.
+fn name_of(written: &Type) -> String {
+    let mut name = written.to_token_stream().to_string();
+    for (spaced, tight) in [(" < ", "<"), (" >", ">"), (" :: ", "::"), (" ,", ","), ("& ", "&"), ("< ", "<")] {
+        name = name.replace(spaced, tight);
+    }
+    name
+}
+
+// ---- expand ----
+
+/// Desugar from `#[derive(Context)] struct Library { db: Db }` into `impl ::corio::Provide<Db> for Library`, returning `&self.db`, and
+/// `impl ::corio::AsContext for Library`. For what a pointer points to, the reference coerces.
+fn expand(input: &DeriveInput, provided: &[Provided]) -> TokenStream {
+    let name = &input.ident;
+    let (parameters, arguments, where_clause) = input.generics.split_for_impl();
+    let provide = provided.iter().map(|Provided { piece, member }| {
+        let returned = behind_reference(piece);
+        quote! {
+            #[automatically_derived]
+            impl #parameters ::corio::Provide<#piece> for #name #arguments #where_clause {
+                fn provide(&self) -> &#returned {
+                    &self.#member
+                }
+            }
+        }
+    });
+    quote! {
+        #(#provide)*
+
+        #[automatically_derived]
+        impl #parameters ::corio::AsContext for #name #arguments #where_clause {
+            type Context = Self;
+
+            fn as_context(&self) -> &Self {
+                self
+            }
+        }
+    }
+}
+
+/// `dyn Trait` is `dyn Trait + 'static` in a `Box` or as a parameter of `Provide`, but behind a `&` it would take that one's lifetime.
+fn behind_reference(piece: &Type) -> TokenStream {
+    match piece {
+        Type::TraitObject(object) if !object.bounds.iter().any(|bound| matches!(bound, TypeParamBound::Lifetime(_))) => quote!((#object + 'static)),
+        other => other.to_token_stream(),
+    }
+}

@@ -63,7 +63,10 @@ impl fmt::Display for Error {
         match self {
             Error::WrongCount { dispatcher, requests, answers, key } => {
                 let (answer_s, request_s) = (plural(*answers), plural(*requests));
-                write!(f, "dispatcher `{dispatcher}` gave {answers} answer{answer_s} to a batch of {requests} request{request_s}: there must be one for each, in order")?;
+                write!(
+                    f,
+                    "dispatcher `{dispatcher}` gave {answers} answer{answer_s} to a batch of {requests} request{request_s}: there must be one for each, in order"
+                )?;
                 match key {
                     Some(key) => write!(f, " (the first without one: position {answers}, key {key})"),
                     None => Ok(()),
@@ -77,7 +80,13 @@ impl fmt::Display for Error {
                 }
             }
             Error::Deadlock { tasks } => {
-                write!(f, "deadlock: no task can run, nothing is queued and nothing in flight, but {} task{} wait{}", tasks.len(), plural(tasks.len()), if tasks.len() == 1 { "s" } else { "" })?;
+                write!(
+                    f,
+                    "deadlock: no task can run, nothing is queued and nothing in flight, but {} task{} wait{}",
+                    tasks.len(),
+                    plural(tasks.len()),
+                    if tasks.len() == 1 { "s" } else { "" }
+                )?;
                 for task in tasks.iter().take(20) {
                     write!(f, "\n  {task}")?;
                 }

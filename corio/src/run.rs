@@ -45,7 +45,13 @@ enum Phase {
 impl<'s, T> Run<'s, T> {
     /// # Safety
     /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never is.
-    pub(crate) unsafe fn new<S, F: Future<Output = T>>(context: &'s S, home: &'s mut Option<Box<Core>>, new: impl FnOnce() -> Core, watch: Watch, future: F) -> Self {
+    pub(crate) unsafe fn new<S, F: Future<Output = T>>(
+        context: &'s S,
+        home: &'s mut Option<Box<Core>>,
+        new: impl FnOnce() -> Core,
+        watch: Watch,
+        future: F,
+    ) -> Self {
         let core = home.take().unwrap_or_else(|| Box::new(new()));
         core.begin_run((&raw const *context).cast());
         // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.

@@ -24,8 +24,6 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn path(&self) -> &Path {
-        self.path
-            .as_deref()
-            .unwrap_or(Path::new(env!("CARGO_MANIFEST_DIR")))
+        self.path.as_deref().unwrap_or(Path::new(env!("CARGO_MANIFEST_DIR")))
     }
 }

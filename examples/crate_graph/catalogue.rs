@@ -30,10 +30,7 @@ impl Catalogue {
     /// Those of `ids` that nobody has claimed before; now the caller has.
     pub(crate) fn claim(&self, ids: &[PackageId]) -> Vec<PackageId> {
         let mut claimed = self.claimed.borrow_mut();
-        ids.iter()
-            .copied()
-            .filter(|id| claimed.insert(*id))
-            .collect()
+        ids.iter().copied().filter(|id| claimed.insert(*id)).collect()
     }
 
     pub(crate) fn add(&self, id: PackageId, facts: Facts) {

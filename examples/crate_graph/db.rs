@@ -96,55 +96,31 @@ impl Db {
     }
 
     /// The one row that the query gives; an error where it gives none.
-    pub(crate) fn row<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> Result<T>,
-    ) -> Result<T> {
+    pub(crate) fn row<T>(&self, sql: &str, params: impl Params, read: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<T> {
         self.connection.prepare_cached(sql)?.query_row(params, read)
     }
 
-    pub(crate) fn rows<T, C: FromIterator<T>>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnMut(&Row<'_>) -> Result<T>,
-    ) -> Result<C> {
-        self.connection
-            .prepare_cached(sql)?
-            .query_map(params, read)?
-            .collect()
+    pub(crate) fn rows<T, C: FromIterator<T>>(&self, sql: &str, params: impl Params, read: impl FnMut(&Row<'_>) -> Result<T>) -> Result<C> {
+        self.connection.prepare_cached(sql)?.query_map(params, read)?.collect()
     }
 }
 
 impl Tally {
     pub(crate) fn counts(&self) -> Counts {
-        Counts {
-            queries: self.queries.load(Relaxed),
-            rows: self.rows.load(Relaxed),
-        }
+        Counts { queries: self.queries.load(Relaxed), rows: self.rows.load(Relaxed) }
     }
 }
 
 impl Package {
     /// Reads `name, version, licence`, which begin at column `first`.
     pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<Package> {
-        Ok(Package {
-            name: row.get(first)?,
-            version: row.get(first + 1)?,
-            licence: row.get(first + 2)?,
-        })
+        Ok(Package { name: row.get(first)?, version: row.get(first + 1)?, licence: row.get(first + 2)? })
     }
 }
 
 /// The workspace members. One query for them all, so no way has anything to gain here.
 pub(crate) fn fetch_members(db: &Db) -> Result<Vec<PackageId>> {
-    db.rows(
-        "SELECT id FROM packages WHERE member ORDER BY id",
-        [],
-        |row| row.get(0),
-    )
+    db.rows("SELECT id FROM packages WHERE member ORDER BY id", [], |row| row.get(0))
 }
 
 /// Many ids as one parameter: `IN rarray(?1)`. The text of the query stays the same however many there are, so that it

@@ -38,14 +38,8 @@ pub(crate) fn load(path: &Path) -> Result<Graph> {
     let metadata = metadata?;
 
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let (packages, dependencies) =
-        fill(&database(&folder), &metadata).context("cannot fill the database")?;
-    Ok(Graph {
-        folder,
-        root: metadata.workspace_root.into_string(),
-        packages,
-        dependencies,
-    })
+    let (packages, dependencies) = fill(&database(&folder), &metadata).context("cannot fill the database")?;
+    Ok(Graph { folder, root: metadata.workspace_root.into_string(), packages, dependencies })
 }
 
 fn database(folder: &TempDir) -> PathBuf {
@@ -56,17 +50,11 @@ fn manifest(path: &Path) -> Result<PathBuf> {
     if path.is_dir() {
         let manifest = path.join("Cargo.toml");
         if !manifest.is_file() {
-            bail!(
-                "{} is no Cargo project: it has no Cargo.toml",
-                path.display()
-            );
+            bail!("{} is no Cargo project: it has no Cargo.toml", path.display());
         }
         return Ok(manifest);
     }
-    if !path
-        .try_exists()
-        .with_context(|| format!("cannot read {}", path.display()))?
-    {
+    if !path.try_exists().with_context(|| format!("cannot read {}", path.display()))? {
         bail!("{} does not exist", path.display());
     }
     Ok(path.to_owned())
@@ -75,15 +63,8 @@ fn manifest(path: &Path) -> Result<PathBuf> {
 fn metadata(manifest: &Path) -> Result<Metadata> {
     // Offline, cargo wants every package that it lists to be downloaded already. A build downloads those of the host's
     // platform only, so the list has to stop there as well.
-    let options = [
-        "--offline".to_owned(),
-        "--filter-platform".to_owned(),
-        host()?,
-    ];
-    let result = MetadataCommand::new()
-        .manifest_path(manifest)
-        .other_options(options)
-        .exec();
+    let options = ["--offline".to_owned(), "--filter-platform".to_owned(), host()?];
+    let result = MetadataCommand::new().manifest_path(manifest).other_options(options).exec();
     match result {
         Ok(metadata) => Ok(metadata),
         Err(cargo_metadata::Error::CargoMetadata { stderr }) => {
@@ -92,54 +73,29 @@ fn metadata(manifest: &Path) -> Result<Metadata> {
             } else {
                 ""
             };
-            bail!(
-                "cargo cannot tell the dependencies of {}:\n{}{hint}",
-                manifest.display(),
-                stderr.trim_end()
-            )
+            bail!("cargo cannot tell the dependencies of {}:\n{}{hint}", manifest.display(), stderr.trim_end())
         }
-        Err(error) => Err(error)
-            .with_context(|| format!("cannot read the dependencies of {}", manifest.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot read the dependencies of {}", manifest.display())),
     }
 }
 
 /// The triple of the machine, such as `x86_64-unknown-linux-gnu`. Cargo knows it.
 fn host() -> Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .arg("-vV")
-        .output()
-        .context("cannot run cargo")?;
+    let output = Command::new(cargo).arg("-vV").output().context("cannot run cargo")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host
-        .context("`cargo -vV` does not name the host")?
-        .to_owned())
+    Ok(host.context("`cargo -vV` does not name the host")?.to_owned())
 }
 
 /// Gives the numbers of packages and of dependencies.
 fn fill(database: &Path, metadata: &Metadata) -> Result<(usize, usize)> {
-    let nodes = &metadata
-        .resolve
-        .as_ref()
-        .context("cargo resolved no dependencies")?
-        .nodes;
-    let packages: HashMap<_, &Package> = metadata
-        .packages
-        .iter()
-        .map(|package| (&package.id, package))
-        .collect();
-    let mut entries: Vec<(&Package, &Node)> = nodes
-        .iter()
-        .map(|node| (packages[&node.id], node))
-        .collect();
+    let nodes = &metadata.resolve.as_ref().context("cargo resolved no dependencies")?.nodes;
+    let packages: HashMap<_, &Package> = metadata.packages.iter().map(|package| (&package.id, package)).collect();
+    let mut entries: Vec<(&Package, &Node)> = nodes.iter().map(|node| (packages[&node.id], node)).collect();
     // Ids in the order of names, so that whatever is ordered by id reads well and is the same every time.
     entries.sort_by_key(|(package, _)| (&package.name, &package.version, &package.id));
-    let ids: HashMap<_, _> = (1..)
-        .map(PackageId)
-        .zip(&entries)
-        .map(|(id, (package, _))| (&package.id, id))
-        .collect();
+    let ids: HashMap<_, _> = (1..).map(PackageId).zip(&entries).map(|(id, (package, _))| (&package.id, id)).collect();
 
     let mut connection = Connection::open(database)?;
     // Nobody misses a temporary file after a crash.
@@ -150,22 +106,14 @@ fn fill(database: &Path, metadata: &Metadata) -> Result<(usize, usize)> {
     let transaction = connection.transaction()?;
     let mut dependencies = 0;
     {
-        let mut package_row =
-            transaction.prepare("INSERT INTO packages VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut package_row = transaction.prepare("INSERT INTO packages VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let mut feature_row = transaction.prepare("INSERT INTO features VALUES (?1, ?2)")?;
         // One package can be there under two names.
-        let mut dependency_row =
-            transaction.prepare("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2)")?;
+        let mut dependency_row = transaction.prepare("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2)")?;
         for (package, node) in bar.wrap_iter(entries.iter()) {
             let id = ids[&package.id];
             let member = metadata.workspace_members.contains(&package.id);
-            package_row.execute((
-                id,
-                package.name.as_str(),
-                package.version.to_string(),
-                &package.license,
-                member,
-            ))?;
+            package_row.execute((id, package.name.as_str(), package.version.to_string(), &package.license, member))?;
             for feature in &node.features {
                 feature_row.execute((id, feature.as_str()))?;
             }

@@ -73,46 +73,20 @@ fn run(args: &Args) -> anyhow::Result<()> {
         let report = build(db).with_context(|| format!("{way} failed"))?;
         let time = started.elapsed();
         spinner.finish_and_clear();
-        Ok(Run {
-            way,
-            report,
-            counts: tally.counts(),
-            time,
-        })
+        Ok(Run { way, report, counts: tally.counts(), time })
     };
 
     let a = measure("(a) plain functions", |db| Ok(plain::report(&db)?))?;
-    let b = measure("(b) corio tasks", |db| {
-        Ok(Schedule::new(App { db }).run(tasks::report())??)
-    })?;
+    let b = measure("(b) corio tasks", |db| Ok(Schedule::new(App { db }).run(tasks::report())??))?;
     let c = measure("(c) level by level", |db| Ok(levels::report(&db)?))?;
 
     for other in [&b, &c] {
-        ensure!(
-            a.report == other.report,
-            "{} and {} give different reports",
-            a.way,
-            other.way
-        );
+        ensure!(a.report == other.report, "{} and {} give different reports", a.way, other.way);
     }
-    ensure!(
-        b.counts.queries <= c.counts.queries + 2,
-        "{} made {} queries where {} made {}",
-        b.way,
-        b.counts.queries,
-        c.way,
-        c.counts.queries
-    );
+    ensure!(b.counts.queries <= c.counts.queries + 2, "{} made {} queries where {} made {}", b.way, b.counts.queries, c.way, c.counts.queries);
 
     let out = &mut io::stdout().lock();
-    writeln!(
-        out,
-        "{} packages with {} dependencies in {}, loaded in {}\n",
-        graph.packages,
-        graph.dependencies,
-        graph.root,
-        print::milliseconds(loaded)
-    )?;
+    writeln!(out, "{} packages with {} dependencies in {}, loaded in {}\n", graph.packages, graph.dependencies, graph.root, print::milliseconds(loaded))?;
     print::report(out, &a.report, args.full)?;
     writeln!(out)?;
     print::runs(out, &[a, b, c], args.round_trip)?;
@@ -120,7 +94,5 @@ fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

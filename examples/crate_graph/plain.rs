@@ -10,35 +10,19 @@ use crate::db::{Db, Package, PackageId, fetch_members};
 use crate::report::Report;
 
 fn fetch_package(db: &Db, id: PackageId) -> Result<Package> {
-    db.row(
-        "SELECT name, version, licence FROM packages WHERE id = ?1",
-        [id],
-        |row| Package::read(row, 0),
-    )
+    db.row("SELECT name, version, licence FROM packages WHERE id = ?1", [id], |row| Package::read(row, 0))
 }
 
 fn count_features(db: &Db, id: PackageId) -> Result<u32> {
-    db.row(
-        "SELECT count(*) FROM features WHERE package = ?1",
-        [id],
-        |row| row.get(0),
-    )
+    db.row("SELECT count(*) FROM features WHERE package = ?1", [id], |row| row.get(0))
 }
 
 fn count_dependents(db: &Db, id: PackageId) -> Result<u32> {
-    db.row(
-        "SELECT count(*) FROM dependencies WHERE dependency = ?1",
-        [id],
-        |row| row.get(0),
-    )
+    db.row("SELECT count(*) FROM dependencies WHERE dependency = ?1", [id], |row| row.get(0))
 }
 
 fn fetch_dependencies(db: &Db, id: PackageId) -> Result<Vec<PackageId>> {
-    db.rows(
-        "SELECT dependency FROM dependencies WHERE package = ?1 ORDER BY dependency",
-        [id],
-        |row| row.get(0),
-    )
+    db.rows("SELECT dependency FROM dependencies WHERE package = ?1 ORDER BY dependency", [id], |row| row.get(0))
 }
 
 pub(crate) fn report(db: &Db) -> Result<Report> {
@@ -66,10 +50,5 @@ fn facts(db: &Db, id: PackageId) -> Result<Facts> {
     let features = count_features(db, id)?;
     let dependents = count_dependents(db, id)?;
     let dependencies = fetch_dependencies(db, id)?;
-    Ok(Facts {
-        package,
-        features,
-        dependents,
-        dependencies,
-    })
+    Ok(Facts { package, features, dependents, dependencies })
 }

@@ -17,12 +17,7 @@ pub(crate) fn report(out: &mut impl Write, report: &Report, full: bool) -> io::R
             writeln!(out)?;
             tree(out, member, usize::MAX)?;
         }
-    } else if let Some(largest) = report
-        .members
-        .iter()
-        .rev()
-        .max_by_key(|member| member.totals.packages)
-    {
+    } else if let Some(largest) = report.members.iter().rev().max_by_key(|member| member.totals.packages) {
         writeln!(out)?;
         tree(out, largest, SHORT)?;
     }
@@ -33,24 +28,13 @@ pub(crate) fn report(out: &mut impl Write, report: &Report, full: bool) -> io::R
 pub(crate) fn runs(out: &mut impl Write, runs: &[Run], round_trip: Duration) -> io::Result<()> {
     let mut table = Table::new(["", "queries", "rows", "time"], "<>>>");
     for run in runs {
-        let Run {
-            way, counts, time, ..
-        } = run;
-        table.row([
-            (*way).to_owned(),
-            counts.queries.to_string(),
-            counts.rows.to_string(),
-            milliseconds(*time),
-        ]);
+        let Run { way, counts, time, .. } = run;
+        table.row([(*way).to_owned(), counts.queries.to_string(), counts.rows.to_string(), milliseconds(*time)]);
     }
     table.print(out)?;
     write!(out, "The reports are equal.")?;
     if !round_trip.is_zero() {
-        write!(
-            out,
-            " Every query waited {} at least.",
-            humantime::format_duration(round_trip)
-        )?;
+        write!(out, " Every query waited {} at least.", humantime::format_duration(round_trip))?;
     }
     writeln!(out)
 }
@@ -61,12 +45,7 @@ pub(crate) fn milliseconds(time: Duration) -> String {
 }
 
 fn members(out: &mut impl Write, members: &[Member]) -> io::Result<()> {
-    let mut table = Table::new(
-        [
-            "member", "version", "packages", "depth", "features", "licences",
-        ],
-        "<<>>>>",
-    );
+    let mut table = Table::new(["member", "version", "packages", "depth", "features", "licences"], "<<>>>>");
     for member in members {
         let (package, totals) = (member.package(), &member.totals);
         table.row([
@@ -82,17 +61,7 @@ fn members(out: &mut impl Write, members: &[Member]) -> io::Result<()> {
 }
 
 fn tree(out: &mut impl Write, member: &Member, limit: usize) -> io::Result<()> {
-    let mut table = Table::new(
-        [
-            "tree",
-            "version",
-            "depth",
-            "features",
-            "dependents",
-            "licence",
-        ],
-        "<<>>><",
-    );
+    let mut table = Table::new(["tree", "version", "depth", "features", "dependents", "licence"], "<<>>><");
     let branches = branches(&member.lines);
     for (line, branch) in member.lines.iter().zip(branches).take(limit) {
         let mark = if line.cut { " (*)" } else { "" };
@@ -102,10 +71,7 @@ fn tree(out: &mut impl Write, member: &Member, limit: usize) -> io::Result<()> {
             line.depth.to_string(),
             line.features.to_string(),
             line.dependents.to_string(),
-            line.package
-                .licence
-                .clone()
-                .unwrap_or_else(|| "-".to_owned()),
+            line.package.licence.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
     table.print(out)?;
@@ -130,16 +96,8 @@ fn branches(lines: &[Line]) -> Vec<String> {
             if line.depth == 0 {
                 return String::new();
             }
-            let outer = goes_on[1..line.depth]
-                .iter()
-                .map(|on| if *on { "│   " } else { "    " });
-            outer
-                .chain([if more_below {
-                    "├── "
-                } else {
-                    "└── "
-                }])
-                .collect()
+            let outer = goes_on[1..line.depth].iter().map(|on| if *on { "│   " } else { "    " });
+            outer.chain([if more_below { "├── " } else { "└── " }]).collect()
         })
         .collect();
     branches.reverse();
@@ -155,10 +113,7 @@ struct Table<const N: usize> {
 
 impl<const N: usize> Table<N> {
     fn new(header: [&str; N], sides: &'static str) -> Table<N> {
-        Table {
-            rows: vec![header.map(str::to_owned)],
-            sides,
-        }
+        Table { rows: vec![header.map(str::to_owned)], sides }
     }
 
     fn row(&mut self, cells: [String; N]) {
@@ -175,11 +130,7 @@ impl<const N: usize> Table<N> {
         for row in &self.rows {
             let mut text = String::new();
             for ((cell, width), side) in row.iter().zip(widths).zip(self.sides.chars()) {
-                text += &if side == '<' {
-                    format!("{cell:<width$}  ")
-                } else {
-                    format!("{cell:>width$}  ")
-                };
+                text += &if side == '<' { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
             }
             writeln!(out, "{}", text.trim_end())?;
         }

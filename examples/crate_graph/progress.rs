@@ -14,12 +14,8 @@ pub(crate) fn spinner(message: &'static str) -> ProgressBar {
 
 /// For `length` steps.
 pub(crate) fn bar(message: &'static str, length: usize) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len}").expect("a valid template");
-    start(
-        ProgressBar::new(length as u64).with_style(style.progress_chars("=> ")),
-        message,
-    )
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len}").expect("a valid template");
+    start(ProgressBar::new(length as u64).with_style(style.progress_chars("=> ")), message)
 }
 
 fn start(bar: ProgressBar, message: &'static str) -> ProgressBar {
@@ -27,6 +23,5 @@ fn start(bar: ProgressBar, message: &'static str) -> ProgressBar {
         eprintln!("{message} …");
     }
     // Wiped as well when an error leaves the work half-way.
-    bar.with_message(message)
-        .with_finish(ProgressFinish::AndClear)
+    bar.with_message(message).with_finish(ProgressFinish::AndClear)
 }

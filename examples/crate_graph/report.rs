@@ -45,39 +45,23 @@ impl Report {
     /// `catalogue` holds every package that the members can reach.
     pub(crate) fn new(members: &[PackageId], catalogue: Catalogue) -> Report {
         let facts = catalogue.into_facts();
-        Report {
-            members: members
-                .iter()
-                .map(|member| Member::new(*member, &facts))
-                .collect(),
-        }
+        Report { members: members.iter().map(|member| Member::new(*member, &facts)).collect() }
     }
 }
 
 impl Member {
     fn new(id: PackageId, facts: &BTreeMap<PackageId, Facts>) -> Member {
-        let mut tree = Tree {
-            facts,
-            shown: HashSet::new(),
-            lines: Vec::new(),
-        };
+        let mut tree = Tree { facts, shown: HashSet::new(), lines: Vec::new() };
         tree.lay_out(id, 0);
         tree.shown.remove(&id);
         let below: Vec<&Facts> = tree.shown.iter().map(|id| &facts[id]).collect();
         let totals = Totals {
             packages: below.len(),
             features: below.iter().map(|facts| facts.features).sum(),
-            licences: below
-                .iter()
-                .filter_map(|facts| facts.package.licence.as_deref())
-                .collect::<HashSet<_>>()
-                .len(),
+            licences: below.iter().filter_map(|facts| facts.package.licence.as_deref()).collect::<HashSet<_>>().len(),
             depth: tree.lines.iter().map(|line| line.depth).max().unwrap_or(0),
         };
-        Member {
-            lines: tree.lines,
-            totals,
-        }
+        Member { lines: tree.lines, totals }
     }
 
     pub(crate) fn package(&self) -> &Package {

@@ -2,10 +2,10 @@
 
 use super::names::Invocation;
 use super::place::Place;
-use super::{Rewriter, frame};
+use super::{Rewriter, braced, frame};
 use crate::task::expand::{constructor, seed};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::quote_spanned;
+use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{ReturnType, Token};
 
@@ -18,12 +18,12 @@ struct TaskBlock {
 
 impl Rewriter<'_> {
     /// Desugar from `task!(move -> R { … })` into the expansion of a task function's body:
-    /// `::corio::__private::task::<Context, _>(async move { let __corio = …; if false { return …; } { … } })`.
+    /// `::corio::__private::task::<Context, _>(async move { let __corio = …; if false { return …; } … })`.
     pub(super) fn task_block(&mut self, invocation: Invocation) -> TokenStream {
         let span = invocation.span;
         let TaskBlock { capture, output, body } = parse(invocation);
         let outer = std::mem::replace(&mut self.place, Place::Task);
-        let body = self.block(&body);
+        let statements = self.statements(body.stream());
         self.place = outer;
         let context = self.owner.context;
         let (frame, constructor) = (frame(context), constructor(context, span));
@@ -31,17 +31,14 @@ impl Rewriter<'_> {
             ReturnType::Default => None,
             ReturnType::Type(_, output) => seed(&output),
         };
-        quote_spanned!(span=> #constructor(async #capture { #frame #seed #body }))
+        let block = braced(quote!(#frame #seed #statements), body.span());
+        quote_spanned!(span=> #constructor(async #capture #block))
     }
 }
 
 /// Without a head, everything is the block: `task! { a; b }`, `task!(expression)`.
 fn parse(invocation: Invocation) -> TaskBlock {
-    let whole = || {
-        let mut body = Group::new(Delimiter::Brace, invocation.arguments.clone());
-        body.set_span(invocation.delimiters.join());
-        TaskBlock { capture: None, output: ReturnType::Default, body }
-    };
+    let whole = || TaskBlock { capture: None, output: ReturnType::Default, body: braced(invocation.arguments.clone(), invocation.delimiters.join()) };
     syn::parse2(invocation.arguments.clone()).unwrap_or_else(|_| whole())
 }
 

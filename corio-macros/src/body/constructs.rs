@@ -8,8 +8,8 @@ use super::place::Place;
 use super::{Owner, Rewriter, frame_name};
 use crate::errors::error_expression;
 use crate::task::model::Context;
-use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
@@ -144,11 +144,14 @@ impl Rewriter<'_> {
     }
 }
 
-/// `__corio.method(argument)`
+/// `__corio.method(argument)`, written as a path: so the call begins and ends with tokens of the user's own spans, and rustc shows all of `io!(r)` where it means the whole.
 fn asked(invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
     let frame = frame_name(invocation.span);
     let method = Ident::new(method, invocation.span);
-    quote_spanned!(invocation.span=> #frame.#method(#argument))
+    let function = quote_spanned!(invocation.span=> ::corio::__private::Frame::#method);
+    let mut arguments = Group::new(Delimiter::Parenthesis, quote_spanned!(invocation.span=> &#frame, #argument));
+    arguments.set_span(invocation.delimiters.join());
+    quote!(#function #arguments)
 }
 
 /// `__corio.method(argument).await`
@@ -198,4 +201,3 @@ fn split_at_commas(stream: TokenStream) -> Vec<TokenStream> {
     arguments.retain(|argument| !argument.is_empty());
     arguments
 }
-

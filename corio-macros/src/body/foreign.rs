@@ -60,4 +60,3 @@ fn first_expression(input: ParseStream) -> syn::Result<(Expr, TokenStream)> {
 fn without_invocations(stream: TokenStream) -> TokenStream {
     replace(stream, &mut |_| quote!(::core::unreachable!()))
 }
-

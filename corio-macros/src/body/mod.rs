@@ -22,7 +22,7 @@ mod tree;
 use crate::errors::Errors;
 use crate::task::model::Context;
 use place::Place;
-use proc_macro2::{Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::Block;
 use syn::parse::Parser;
@@ -37,9 +37,16 @@ pub(crate) struct Owner<'a> {
     pub(crate) method: bool,
 }
 
-/// Rewrites the body of a task function; gives the block, with its braces.
-pub(crate) fn rewrite(body: &Group, owner: &Owner<'_>, errors: &mut Errors) -> TokenStream {
-    Rewriter { owner, errors, place: Place::Task }.block(body)
+/// Rewrites the statements of a task function's body.
+pub(crate) fn rewrite(body: TokenStream, owner: &Owner<'_>, errors: &mut Errors) -> TokenStream {
+    Rewriter { owner, errors, place: Place::Task }.statements(body)
+}
+
+/// Braces around the statements of a task, shown where the user's braces stand.
+pub(crate) fn braced(statements: TokenStream, at: Span) -> Group {
+    let mut block = Group::new(Delimiter::Brace, statements);
+    block.set_span(at);
+    block
 }
 
 /// The walk over one body.
@@ -51,15 +58,7 @@ struct Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
-    /// A braced group of statements.
-    fn block(&mut self, group: &Group) -> TokenStream {
-        let inside = self.statements(group.stream());
-        let mut block = Group::new(group.delimiter(), inside);
-        block.set_span(group.span());
-        TokenStream::from(proc_macro2::TokenTree::Group(block))
-    }
-
-    /// Statements without their braces, as a tree where they parse.
+    /// Statements, as a tree where they parse.
     fn statements(&mut self, stream: TokenStream) -> TokenStream {
         match Block::parse_within.parse2(stream.clone()) {
             Ok(mut statements) => {

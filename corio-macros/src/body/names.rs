@@ -60,12 +60,7 @@ impl Invocation {
     /// The invocation that a macro of the syntax tree is, if it is one of ours.
     pub(super) fn from_macro(mac: &Macro) -> Option<Self> {
         let name = bare_name(&mac.path)?;
-        Some(Invocation {
-            construct: Construct::from_name(name)?,
-            span: name.span(),
-            delimiters: *mac.delimiter.span(),
-            arguments: mac.tokens.clone(),
-        })
+        Some(Invocation { construct: Construct::from_name(name)?, span: name.span(), delimiters: *mac.delimiter.span(), arguments: mac.tokens.clone() })
     }
 
     /// The invocation that begins at `tokens[at]`, if it is one of ours, and the number of tokens that make it up.
@@ -84,12 +79,7 @@ impl Invocation {
         if bang.as_char() != '!' || group.delimiter() == Delimiter::None {
             return None;
         }
-        let invocation = Invocation {
-            construct: Construct::from_name(name)?,
-            span: name.span(),
-            delimiters: group.delim_span(),
-            arguments: group.stream(),
-        };
+        let invocation = Invocation { construct: Construct::from_name(name)?, span: name.span(), delimiters: group.delim_span(), arguments: group.stream() };
         Some((invocation, skipped + 3))
     }
 }

@@ -33,9 +33,9 @@ impl Place {
                 "`{name}!` can't stand in a closure: a closure can't be suspended. \
                  Use a `for` loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| task! {{ … }}))`"
             )),
-            (Place::AsyncBlock, _) => {
-                Some(format!("`{name}!` can't stand in an async block, which is no part of the task. Use `task! {{ … }}` in its place, and run that with `call!` or `spawn!`"))
-            }
+            (Place::AsyncBlock, _) => Some(format!(
+                "`{name}!` can't stand in an async block, which is no part of the task. Use `task! {{ … }}` in its place, and run that with `call!` or `spawn!`"
+            )),
             (Place::NestedFunction, _) => Some(format!("`{name}!` belongs to the nested function, which is no task: mark it `#[corio::task]`")),
             (Place::Constant, _) => Some(format!("`{name}!` can't stand in a constant, which is computed when compiled: use a `let` in the task")),
         }

@@ -116,4 +116,3 @@ fn is_task(attributes: &[Attribute]) -> bool {
         ours && path.segments.last().is_some_and(|last| last.ident == "task")
     })
 }
-

@@ -36,8 +36,11 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
     let Function { attributes, visibility, signature, .. } = &dispatcher.function;
     let (name, generics, key) = (&signature.ident, &signature.generics, dispatcher.keys.key());
     let (_, arguments, where_clause) = generics.split_for_impl();
-    let shared = attributes.iter().filter(|attribute| is_any(attribute, &["doc", "cfg", "cfg_attr", "allow", "deprecated"]));
+    let shared = attributes.iter().filter(|attribute| is_any(attribute, &["cfg", "cfg_attr", "allow", "deprecated"]));
     let shared = quote!(#(#shared)*);
+    // The user's documentation stands once, so that its examples are tested once.
+    let docs = attributes.iter().filter(|attribute| is_any(attribute, &["doc"]));
+    let doc = format!("The request that [`{name}`](fn@{name}) makes.");
     let must_use = format!("a request does nothing until it is asked: `io!({name}(..))`");
     let marker = marker(generics);
     let (marker_field, marker_value) = match &marker {
@@ -45,11 +48,13 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
         None => (quote!(), quote!()),
     };
     quote! {
+        #[doc = #doc]
         #shared
         #[allow(non_camel_case_types)]
         #[must_use = #must_use]
         #visibility struct #name #generics #where_clause { key: #key, #marker_field }
 
+        #(#docs)*
         #shared
         #visibility fn #name #generics (key: #key) -> #name #arguments #where_clause {
             #name { key #marker_value }
@@ -78,6 +83,7 @@ fn batch(dispatcher: &Dispatcher) -> TokenStream {
         #cfg
         impl #parameters #name #arguments #where_clause {
             /// The per-batch function itself, for its own unit tests.
+            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
             #(#attributes)*
             #visibility #signature #body
         }
@@ -183,7 +189,10 @@ fn dispatch(dispatcher: &Dispatcher) -> TokenStream {
 /// How the runtime calls the function, by the way that keys come and answers go.
 fn answering(dispatcher: &Dispatcher) -> TokenStream {
     let pieces = &dispatcher.pieces;
-    let batch = quote!(Self::batch);
+    let batch = match &dispatcher.answers {
+        Answers::Returned(returned) => quote_spanned!(ends(returned).0=> Self::batch),
+        Answers::Filled(_) | Answers::Batch(_) => quote!(Self::batch),
+    };
     let pieces = quote!(#(::corio::Provide::<#pieces>::provide(context),)*);
     let asynchronous = dispatcher.function.signature.asyncness.is_some();
     match (&dispatcher.keys, &dispatcher.answers, asynchronous) {
@@ -213,6 +222,10 @@ fn answering(dispatcher: &Dispatcher) -> TokenStream {
             })
         },
 
+        (Keys::Shared(_), Answers::Returned(returned), false) => {
+            let at = ends(returned).0;
+            quote_spanned!(at=> requests.answer(|keys| #batch(#pieces keys)))
+        }
         (Keys::Shared(_), _, false) => quote!(requests.answer(|keys| #batch(#pieces keys))),
         (Keys::Owned(_), _, false) => quote!(requests.answer_owned(|keys| #batch(#pieces keys))),
         (Keys::Shared(key), _, true) => quote!(requests.answer_async(async move |keys: &[#key]| #batch(#pieces keys).await)),
@@ -245,4 +258,3 @@ fn ends(written: &Type) -> (Span, Span) {
     let first = spans.next().unwrap_or_else(Span::call_site);
     (first, spans.last().unwrap_or(first))
 }
-

@@ -30,9 +30,7 @@ pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStre
     let first = errors.take_first();
     let rest = errors.finish();
     let expanded = match (first, shape.keys, shape.answers) {
-        (None, Some(keys), Some(answers)) => {
-            expand::expand(&Dispatcher { function, options, pieces: shape.pieces, keys, answers })
-        }
+        (None, Some(keys), Some(answers)) => expand::expand(&Dispatcher { function, options, pieces: shape.pieces, keys, answers }),
         (first, keys, _) => mended::expand(&function, keys.as_ref(), first),
     };
     quote!(#rest #expanded)

@@ -80,6 +80,9 @@ struct AnonymousTypes<'e>(&'e mut Errors);
 
 impl Visit<'_> for AnonymousTypes<'_> {
     fn visit_type_impl_trait(&mut self, anonymous: &TypeImplTrait) {
-        self.0.on(anonymous.impl_token, "a dispatcher's types have names, since its request is a type of its own: name the type, or a type parameter `<T: Trait>`");
+        self.0.on(
+            anonymous.impl_token,
+            "a dispatcher's types have names, since its request is a type of its own: name the type, or a type parameter `<T: Trait>`",
+        );
     }
 }

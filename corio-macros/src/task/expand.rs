@@ -42,12 +42,13 @@ pub(super) fn expand(task: Task, errors: &mut Errors) -> TokenStream {
         Some(body) => {
             let arguments = arguments(&mut signature);
             let owner = Owner { context: &context, name: &signature.ident, method: signature.receiver().is_some() };
-            let block = match context {
+            let statements = match context {
                 Context::Unknown => quote!(::corio::__private::returns::<#output>()),
-                _ => body::rewrite(&body, &owner, errors),
+                _ => body::rewrite(body.stream(), &owner, errors),
             };
             let (constructor, frame, seed) = (constructor(&context, Span::call_site()), body::frame(&context), seed(&output));
-            quote!({ #constructor(async move { #arguments #frame #seed #block }) })
+            let block = body::braced(quote!(#arguments #frame #seed #statements), body.span());
+            quote!({ #constructor(async move #block) })
         }
     };
     signature.output = ReturnType::Default;
@@ -161,4 +162,3 @@ fn arguments(signature: &mut Signature) -> TokenStream {
     }
     lines
 }
-

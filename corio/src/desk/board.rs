@@ -13,8 +13,10 @@ pub(crate) trait Ring: Send + Sync {
 }
 
 pub(crate) struct Board {
-    /// Queues with requests, the one first asked first.
-    pub(super) asked: RefCell<Vec<u32>>,
+    /// Queues with requests, the one first asked first: those that answer later, and start before…
+    pub(super) asked_concurrent: RefCell<Vec<u32>>,
+    /// … those that answer in place.
+    pub(super) asked_in_place: RefCell<Vec<u32>>,
     /// Queues with an answered flight each, in the order of the answers.
     pub(super) answered: RefCell<VecDeque<u32>>,
     /// Batches that are with a future or a user.
@@ -30,7 +32,8 @@ pub(crate) struct Board {
 impl Board {
     pub(super) fn new(ring: Arc<dyn Ring>, watch: Watch) -> Self {
         Board {
-            asked: RefCell::default(),
+            asked_concurrent: RefCell::default(),
+            asked_in_place: RefCell::default(),
             answered: RefCell::default(),
             in_flight: Cell::new(0),
             fault: RefCell::new(None),
@@ -49,7 +52,8 @@ impl Board {
     }
 
     pub(super) fn clear(&self) {
-        self.asked.borrow_mut().clear();
+        self.asked_concurrent.borrow_mut().clear();
+        self.asked_in_place.borrow_mut().clear();
         self.answered.borrow_mut().clear();
         self.in_flight.set(0);
         self.fault.take();

@@ -64,10 +64,13 @@ pub(crate) struct Sending<'q, 'r> {
 /// Dispatchers that are replaced in one schedule, by the type of the request. Each holds a `Replacement` of that type.
 pub(crate) type Replacements = HashMap<TypeId, Box<dyn Any>>;
 
+/// A `Queue<R>`, and the type of `R`.
+type Typed = (TypeId, Rc<dyn Any>);
+
 pub(crate) struct Desk {
     queues: RefCell<Vec<Rc<dyn AnyQueue>>>,
     /// The queue of a request, with the type it was made for: by the number of its dispatcher…
-    by_id: RefCell<Vec<Option<(TypeId, Rc<dyn Any>)>>>,
+    by_id: RefCell<Vec<Option<Typed>>>,
     /// … or else by its type.
     by_type: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
     board: Rc<Board>,
@@ -75,12 +78,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(ring: Arc<dyn Ring>, watch: Watch) -> Self {
-        Desk {
-            queues: RefCell::default(),
-            by_id: RefCell::default(),
-            by_type: RefCell::default(),
-            board: Rc::new(Board::new(ring, watch)),
-        }
+        Desk { queues: RefCell::default(), by_id: RefCell::default(), by_type: RefCell::default(), board: Rc::new(Board::new(ring, watch)) }
     }
 
     // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -93,6 +91,21 @@ impl Desk {
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self, replacements: &Replacements) {
         if self.with_queue::<R, _>(|_| ()).is_none() {
             self.open_new::<S, R>(replacements);
+        }
+    }
+
+    /// Queues a request, opening its queue if need be.
+    ///
+    /// # Safety
+    /// As `open`.
+    #[inline]
+    pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, replacements: &Replacements, waiter: Waiter, key: R::Key) {
+        // In a cell, as either of the two closures takes it.
+        let mut key = Some(key);
+        let mut ask = |queue: &Queue<R>| key.take().into_iter().for_each(|key| queue.ask(waiter, key));
+        if self.with_queue::<R, _>(&mut ask).is_none() {
+            self.open_new::<S, R>(replacements);
+            self.with_queue::<R, _>(&mut ask);
         }
     }
 
@@ -146,7 +159,7 @@ impl Desk {
     // ── turning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn has_requests(&self) -> bool {
-        !self.board.asked.borrow().is_empty()
+        !self.board.asked_in_place.borrow().is_empty() || !self.board.asked_concurrent.borrow().is_empty()
     }
 
     pub(crate) fn has_answers(&self) -> bool {
@@ -159,21 +172,14 @@ impl Desk {
 
     /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
     pub(crate) fn send(&self, sending: &Sending<'_, '_>) {
-        let asked = std::mem::take(&mut *self.board.asked.borrow_mut());
-        for concurrent in [true, false] {
-            for &number in &asked {
+        for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
+            // Nobody asks while batches leave: dispatchers are not tasks.
+            for at in 0..asked.borrow().len() {
+                let number = asked.borrow()[at];
                 let queue = self.queues.borrow()[number as usize].clone();
-                if queue.is_concurrent() == concurrent {
-                    queue.send(sending);
-                }
+                queue.send(sending);
             }
-        }
-        // The buffer is used again unless a dispatcher asked something meanwhile, which none can.
-        let mut empty = asked;
-        empty.clear();
-        let mut now = self.board.asked.borrow_mut();
-        if now.is_empty() {
-            *now = empty;
+            asked.borrow_mut().clear();
         }
     }
 

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Waiter;
 use super::answers::Dedup;
 use super::batch::Batch;
 use super::board::Ring;
 use super::queue::Flight;
-use super::request::Request;
-use super::Waiter;
+use super::request::{Request, ShowKey};
 use crate::error::Error;
 
 /// Where slots put their answers, from any thread.
@@ -19,7 +19,7 @@ pub(super) struct Post<K, R> {
     arrived: Mutex<Vec<Arrived<R>>>,
     ring: Arc<dyn Ring>,
     queue: u32,
-    show_key: Option<fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result>,
+    show_key: Option<ShowKey<K>>,
 }
 
 enum Arrived<R> {
@@ -33,7 +33,7 @@ impl<K, R> Post<K, R> {
     }
 
     pub(super) fn unanswered(&self, position: usize, key: Option<&K>) {
-        struct Shown<'a, K>(&'a K, fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result);
+        struct Shown<'a, K>(&'a K, ShowKey<K>);
         impl<K> fmt::Display for Shown<'_, K> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 (self.1)(self.0, f)
@@ -66,13 +66,12 @@ pub(super) struct Out<R: Request> {
 }
 
 impl<R: Request> Out<R> {
-    #[expect(clippy::type_complexity, reason = "the type of `fmt`")]
     pub(super) fn new(
-        mut flight: Box<Flight<R>>,
+        flight: &mut Flight<R>,
         ring: Arc<dyn Ring>,
         queue: u32,
         dispatcher: &'static str,
-        show_key: Option<fn(&R::Key, &mut fmt::Formatter<'_>) -> fmt::Result>,
+        show_key: Option<ShowKey<R::Key>>,
     ) -> (Self, Batch<R::Key, R::Answer>) {
         let post = Arc::new(Post { arrived: Mutex::new(Vec::new()), ring, queue, show_key });
         let left = flight.keys.len();

@@ -3,6 +3,9 @@
 //! A *flight* is a batch with those who wait for it. Flights are boxed and used again: gathering → sent → answered → spare. Waiters and keys stand side by side, one each
 //! per request, in the order asked, until doubles are taken out of the keys; then `order` says which key is whose.
 
+// Flights are passed around by pointer, from list to list; four vectors side by side are slow to move.
+#![allow(clippy::vec_box)]
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,7 +13,7 @@ use std::rc::Rc;
 
 use super::board::Board;
 use super::out::Out;
-use super::request::{Dispatch, Options, Request};
+use super::request::{Dispatch, Options, Request, ShowKey};
 use super::requests::Requests;
 use super::{ContextRef, Sending, Waiter};
 use crate::error::Error;
@@ -81,11 +84,17 @@ impl<R: Request> Queue<R> {
     pub(super) fn ask(&self, waiter: Waiter, key: R::Key) {
         let mut flight = self.gathering.borrow_mut();
         if flight.waiters.is_empty() {
-            self.board.asked.borrow_mut().push(self.number);
+            let board = &self.board;
+            let asked = if self.is_concurrent() { &board.asked_concurrent } else { &board.asked_in_place };
+            asked.borrow_mut().push(self.number);
         }
         flight.waiters.push(waiter);
         flight.keys.push(key);
         self.board.watch.emit(|| Event::Asked { dispatcher: R::name() });
+    }
+
+    fn is_concurrent(&self) -> bool {
+        Self::OPTIONS.concurrent && self.replacement.is_none()
     }
 
     #[inline]
@@ -163,8 +172,9 @@ impl<R: Request> Queue<R> {
     }
 
     /// Hands the slots of a flight out; their answers come back through the post.
-    pub(super) fn hand_out(&self, flight: Box<Flight<R>>) -> super::batch::Batch<R::Key, R::Answer> {
-        let (out, batch) = Out::new(flight, self.board.ring.clone(), self.number, R::name(), Self::OPTIONS.show_key);
+    pub(super) fn hand_out(&self, mut flight: Box<Flight<R>>) -> super::batch::Batch<R::Key, R::Answer> {
+        let (out, batch) = Out::new(&mut flight, self.board.ring.clone(), self.number, R::name(), Self::OPTIONS.show_key);
+        self.put_spare(flight);
         self.took_off();
         self.out.borrow_mut().push(out);
         batch
@@ -181,8 +191,6 @@ impl<R: Request> Queue<R> {
 
 /// A queue, whatever its requests are.
 pub(super) trait AnyQueue {
-    fn is_concurrent(&self) -> bool;
-
     /// Sends what has gathered.
     fn send(self: Rc<Self>, sending: &Sending<'_, '_>);
 
@@ -197,10 +205,6 @@ pub(super) trait AnyQueue {
 }
 
 impl<R: Request> AnyQueue for Queue<R> {
-    fn is_concurrent(&self) -> bool {
-        Self::OPTIONS.concurrent && self.replacement.is_none()
-    }
-
     fn send(self: Rc<Self>, sending: &Sending<'_, '_>) {
         let mut flight = self.gathering.replace(self.spare());
         if let Some(is_alive) = sending.only_alive {
@@ -270,12 +274,12 @@ impl<R: Request> AnyQueue for Queue<R> {
 /// The keys of a batch for an event: their number alone unless they may be shown.
 struct ShownKeys<'a, K> {
     keys: &'a [K],
-    show: Option<fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result>,
+    show: Option<ShowKey<K>>,
 }
 
 struct ShownKey<'a, K> {
     key: &'a K,
-    show: fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result,
+    show: ShowKey<K>,
 }
 
 impl<K> fmt::Debug for ShownKeys<'_, K> {

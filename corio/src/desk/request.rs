@@ -123,6 +123,9 @@ impl DispatcherId {
     }
 }
 
+/// How a key prints: its `Debug::fmt`.
+pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;
+
 /// How batches of one kind of request are put together; for [`Request::OPTIONS`].
 ///
 /// ```
@@ -132,7 +135,7 @@ impl DispatcherId {
 pub struct Options<K, A> {
     pub(crate) max_batch: usize,
     pub(crate) dedup: Option<Dedup<K, A>>,
-    pub(crate) show_key: Option<fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result>,
+    pub(crate) show_key: Option<ShowKey<K>>,
     pub(crate) concurrent: bool,
 }
 

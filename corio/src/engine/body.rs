@@ -196,14 +196,8 @@ pub struct Place<K: Kind, P> {
 }
 
 impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
-    const VTABLE: &'static VTable = &VTable {
-        resume: Self::resume,
-        drop_body: Self::drop_body,
-        drop_output: Self::leave_output,
-        block: None,
-        name: K::name,
-        is_task: K::IS_TASK,
-    };
+    const VTABLE: &'static VTable =
+        &VTable { resume: Self::resume, drop_body: Self::drop_body, drop_output: Self::leave_output, block: None, name: K::name, is_task: K::IS_TASK };
 
     /// # Safety
     /// `this` is valid for writes and aligned; what is there is overwritten.

@@ -71,7 +71,7 @@ impl<'a, F: Future + 'a> Coroutine<'a, F> {
     #[inline]
     pub(crate) unsafe fn resume(this: *mut Self) -> Poll<F::Output> {
         // SAFETY: by the caller it is initialised and ours alone.
-        let generator = unsafe { (*(&raw mut (*this).generator)).assume_init_mut() };
+        let generator = unsafe { (*this).generator.assume_init_mut() };
         match generator.resume_with(()) {
             GeneratorState::Yielded(()) => Poll::Pending,
             GeneratorState::Complete(output) => Poll::Ready(output),
@@ -85,6 +85,6 @@ impl<'a, F: Future + 'a> Coroutine<'a, F> {
     #[inline]
     pub(crate) unsafe fn drop_in_place(this: *mut Self) {
         // SAFETY: by the caller it is initialised. Dropping the generator drops what is on its shelf, in place.
-        unsafe { (*(&raw mut (*this).generator)).assume_init_drop() }
+        unsafe { (*this).generator.assume_init_drop() }
     }
 }

@@ -18,10 +18,10 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 
 pub(crate) use body::Step;
-pub use body::{Kind, Place, Policy};
-pub use coroutine::Coroutine;
-pub use id::Id;
-pub use pool::Pool;
+pub(crate) use body::{Kind, Place, Policy};
+pub(crate) use coroutine::Coroutine;
+pub(crate) use id::Id;
+pub(crate) use pool::Pool;
 pub(crate) use tree::{NIL, flag};
 
 use crate::names;
@@ -121,6 +121,12 @@ impl Engine {
     #[inline]
     pub(crate) fn park(&self) {
         self.parked.set(true);
+    }
+
+    /// Whether the running task has begun to wait since it was resumed.
+    #[inline]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.get()
     }
 
     #[inline]

@@ -8,9 +8,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::core::{self, Core};
-use crate::desk::Request;
+use crate::desk::{Dispatch, Request};
 use crate::engine::{Engine, Id, Kind};
 
+#[inline]
 fn poll_answer<R: Request>(core: &Core) -> Poll<R::Answer> {
     match core.desk.take_incoming::<R>() {
         Some(answer) => Poll::Ready(answer),
@@ -26,14 +27,19 @@ fn poll_answer<R: Request>(core: &Core) -> Poll<R::Answer> {
 pub struct Answer<R>(PhantomData<fn() -> R>);
 
 impl<R: Request> Answer<R> {
-    /// Asks for the running task. The queue must be open.
+    /// Asks for the running task, which waits from here on.
+    ///
+    /// # Safety
+    /// `S` is the context of the run, or `AnyContext`.
     #[inline]
-    pub(super) fn ask(core: &Core, request: R) -> Self {
-        core.ask::<R>(core.engine.current(), request.into_key());
-        Answer(PhantomData)
-    }
-
-    pub(super) fn never() -> Self {
+    pub(super) unsafe fn ask<S>(core: &Core, request: R) -> Self
+    where
+        R: Dispatch<S>,
+    {
+        let key = request.into_key();
+        // SAFETY: the caller's promise is the same.
+        unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
+        core.engine.park();
         Answer(PhantomData)
     }
 }
@@ -43,7 +49,10 @@ impl<R: Request> Future for Answer<R> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R::Answer> {
-        core::with(poll_answer::<R>)
+        core::with(|core| {
+            // Polled right after asking, as every future that is awaited, there can be no answer yet.
+            if core.engine.is_parked() { Poll::Pending } else { poll_answer::<R>(core) }
+        })
     }
 }
 

@@ -21,8 +21,6 @@ impl Future for Wait {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        core::with(|core| {
-            if core.engine.await_children(core.engine.scope_if_open()) { Poll::Ready(()) } else { Poll::Pending }
-        })
+        core::with(|core| if core.engine.await_children(core.engine.scope_if_open()) { Poll::Ready(()) } else { Poll::Pending })
     }
 }
