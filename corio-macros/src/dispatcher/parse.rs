@@ -104,16 +104,22 @@ fn filled_vec(last: &Type) -> Option<&Type> {
 fn arguments<'a>(written: &'a Type, name: &str, number: usize) -> Option<Vec<&'a Type>> {
     let Type::Path(path) = written else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == name)?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    let types: Vec<&Type> = arguments
-        .args
-        .iter()
-        .filter_map(|argument| match argument {
-            GenericArgument::Type(argument) => Some(argument),
-            _ => None,
-        })
-        .collect();
+    let types = type_arguments(&last.arguments);
     (types.len() == number).then_some(types)
+}
+
+/// `A` of `Result<A, E>`
+pub(super) fn first_argument(arguments: &PathArguments) -> Option<&Type> {
+    type_arguments(arguments).into_iter().next()
+}
+
+fn type_arguments(arguments: &PathArguments) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = arguments else { return Vec::new() };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(argument) => Some(argument),
+        _ => None,
+    });
+    types.collect()
 }
 
 fn is_unit(written: &Type) -> bool {

@@ -1,9 +1,10 @@
 //! What a dispatcher may not say, whatever its shape.
 
-use super::model::Shape;
+use super::model::{Answers, Shape};
+use super::parse;
 use crate::errors::Errors;
 use syn::visit::{self, Visit};
-use syn::{FnArg, GenericParam, Lifetime, ParenthesizedGenericArguments, ReturnType, Safety, Signature, TypeFnPtr, TypeImplTrait, TypeReference};
+use syn::{FnArg, GenericParam, Lifetime, ParenthesizedGenericArguments, ReturnType, Safety, Signature, Type, TypeFnPtr, TypeImplTrait, TypeReference};
 
 pub(super) fn validate(signature: &Signature, shape: &Shape, errors: &mut Errors) {
     qualifiers(signature, errors);
@@ -13,6 +14,9 @@ pub(super) fn validate(signature: &Signature, shape: &Shape, errors: &mut Errors
     }
     if let Some(answers) = &shape.answers {
         Borrows(errors, OWNED).visit_type(answers.written());
+    }
+    if let Some(Answers::Returned(returned)) = &shape.answers {
+        no_batch(returned, errors);
     }
     for piece in &shape.pieces {
         Borrows(errors, PIECE).visit_type(piece);
@@ -51,6 +55,34 @@ fn lifetime_parameters(signature: &Signature, errors: &mut Errors) {
         if let GenericParam::Lifetime(parameter) = parameter {
             errors.on(&parameter.lifetime, format!("a dispatcher has no lifetime parameters; {OWNED}, and pieces by `&Db`"));
         }
+    }
+}
+
+/// A return type that is surely no batch of answers. For others (it may be an alias) the runtime's traits decide, in the same words; but they can't keep every use of the
+/// request from failing too.
+fn no_batch(returned: &Type, errors: &mut Errors) {
+    const SCALARS: [&str; 18] = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "bool", "char", "String", "Option",
+    ];
+    let surely = match returned {
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) if last.ident == "Result" => {
+                if let Some(answers) = parse::first_argument(&last.arguments) {
+                    no_batch(answers, errors);
+                }
+                false
+            }
+            Some(last) => path.path.segments.len() == 1 && SCALARS.iter().any(|scalar| last.ident == scalar),
+            None => false,
+        },
+        Type::Tuple(_) | Type::Array(_) | Type::Never(_) | Type::FnPtr(_) | Type::Ptr(_) => true,
+        _ => false,
+    };
+    if surely {
+        errors.on(
+            returned,
+            "a dispatcher returns a batch of answers: `Vec<R>` (position by position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a `Result` of one of these",
+        );
     }
 }
 
