@@ -4,9 +4,7 @@
 //! An item with mistakes is still emitted beside its errors, mended as far as can be, so that no second error follows from the first. Expansions are thin calls into
 //! the runtime and name only `::corio::…`: what they do is in the runtime, where it can be read and tested.
 //!
-//! - [`macro@task`]: the signature in `task/`, the body (`io!`, `call!` and so on) in `body/`.
-//! - [`macro@dispatcher`]: `dispatcher/`.
-//! - [`macro@Context`]: `context.rs`.
+//! [`macro@task`] is in `task/` (the signature) and `body/` (`io!`, `call!` and so on), [`macro@dispatcher`] in `dispatcher/`, and [`macro@Context`] in `context.rs`.
 
 use proc_macro::TokenStream;
 
@@ -16,6 +14,8 @@ mod dispatcher;
 mod errors;
 mod function;
 mod task;
+#[cfg(test)]
+mod quickstart;
 #[cfg(test)]
 mod testing;
 

@@ -4,6 +4,7 @@ use super::model::{Answers, Dispatcher, Keys};
 use crate::function::Function;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Attribute, GenericParam, Generics, Type, TypeParam, parse_quote};
 
 /// Desugar from
@@ -40,7 +41,7 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
     let shared = quote!(#(#shared)*);
     // The user's documentation stands once, so that its examples are tested once.
     let docs = attributes.iter().filter(|attribute| is_any(attribute, &["doc"]));
-    let doc = format!("The request that [`{name}`](fn@{name}) makes.");
+    let doc = format!(" The request that [`{name}`](fn@{name}) makes.");
     let must_use = format!("a request does nothing until it is asked: `io!({name}(..))`");
     let marker = marker(generics);
     let (marker_field, marker_value) = match &marker {
@@ -102,7 +103,7 @@ fn request(dispatcher: &Dispatcher) -> TokenStream {
         Answers::Filled(answer) | Answers::Batch(answer) => answer.to_token_stream(),
     };
     let options = options(dispatcher);
-    let text = name.to_string();
+    let text = name.unraw().to_string();
     // A static in a generic function is one for all its instantiations, so a generic request is found by its type.
     let identity = generics.params.is_empty().then(|| {
         quote! {

@@ -1,0 +1,77 @@
+//! The program of `quickstart.rs` as the macros expand it: this is all they do. A test in `corio-macros` compares it with the real expansion.
+
+// `#[corio::dispatcher]` makes a request, …
+/// The request that [`store`](fn@store) makes.
+#[allow(non_camel_case_types)]
+#[must_use = "a request does nothing until it is asked: `io!(store(..))`"]
+struct store {
+    key: String,
+}
+
+fn store(key: String) -> store {
+    store { key }
+}
+
+impl store {
+    /// The per-batch function itself, for its own unit tests.
+    #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+    fn batch(requests: &[String]) -> Vec<usize> {
+        println!("{} IO requests batched", requests.len());
+        (0..requests.len()).collect()
+    }
+}
+
+// … says what is asked and what is answered, …
+impl ::corio::Request for store {
+    type Key = String;
+    type Answer = <Vec<usize> as ::corio::Answers<String>>::Answer;
+    const OPTIONS: ::corio::Options<Self::Key, Self::Answer> = ::corio::Options::of::<Vec<usize>>();
+    fn name() -> &'static str {
+        "store"
+    }
+    fn into_key(self) -> Self::Key {
+        self.key
+    }
+    fn dispatcher_id() -> ::core::option::Option<&'static ::corio::DispatcherId> {
+        static ID: ::corio::DispatcherId = ::corio::DispatcherId::new();
+        ::core::option::Option::Some(&ID)
+    }
+}
+
+// … and who answers, over which contexts: this one needs no piece, and so over all.
+impl<__S> ::corio::Dispatch<__S> for store {
+    fn dispatch<'r>(_context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
+        requests.answer(|keys| Self::batch(keys))
+    }
+}
+
+// `#[corio::task]` makes a function return a task. The body becomes an async block; `__corio`, which has no size, is what `io!` and the others go through.
+fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
+    ::corio::__private::any_task(async move {
+        let _ = &i;
+        let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+        if false {
+            return ::corio::__private::returns::<()>();
+        }
+        ::corio::__private::Frame::io(&__corio, store(format!("create {i}"))).await;
+        ::corio::__private::Frame::io(&__corio, store(format!("read {i}"))).await;
+        ::corio::__private::Frame::io(&__corio, store(format!("update {i}"))).await;
+        ::corio::__private::Frame::io(&__corio, store(format!("delete {i}"))).await;
+    })
+}
+
+fn program() -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
+    ::corio::__private::any_task(async move {
+        let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+        if false {
+            return ::corio::__private::returns::<()>();
+        }
+        for i in 0..10 {
+            ::corio::__private::Frame::spawn(&__corio, crud(i));
+        }
+    })
+}
+
+fn main() -> Result<(), corio::Error> {
+    corio::Schedule::new(()).run(program())
+}
