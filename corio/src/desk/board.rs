@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::incoming::Incoming;
 use crate::error::Error;
 use crate::observe::Watch;
 
@@ -19,6 +20,7 @@ pub(crate) struct Board {
     pub(super) asked_in_place: RefCell<Vec<u32>>,
     /// Queues with an answered flight each, in the order of the answers.
     pub(super) answered: RefCell<VecDeque<u32>>,
+    pub(super) incoming: Incoming,
     /// Batches that are with a future or a user.
     pub(super) in_flight: Cell<usize>,
     /// The first thing that went wrong; it ends the run.
@@ -35,6 +37,7 @@ impl Board {
             asked_concurrent: RefCell::default(),
             asked_in_place: RefCell::default(),
             answered: RefCell::default(),
+            incoming: Incoming::default(),
             in_flight: Cell::new(0),
             fault: RefCell::new(None),
             dispatching: Cell::new(None),

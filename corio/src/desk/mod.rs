@@ -9,13 +9,14 @@
 mod answers;
 mod batch;
 mod board;
+mod incoming;
 mod out;
 mod queue;
+mod registry;
 mod request;
 mod requests;
 
 use std::any::{Any, TypeId};
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -33,7 +34,8 @@ pub use requests::Requests;
 use crate::error::Error;
 use crate::observe::Watch;
 use board::Board;
-use queue::{AnyQueue, Queue, dispatch_over};
+use queue::{Queue, dispatch_over};
+use registry::Registry;
 
 /// Who asked; chosen by the asker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,21 +66,14 @@ pub(crate) struct Sending<'q, 'r> {
 /// Dispatchers that are replaced in one schedule, by the type of the request. Each holds a `Replacement` of that type.
 pub(crate) type Replacements = HashMap<TypeId, Box<dyn Any>>;
 
-/// A `Queue<R>`, and the type of `R`.
-type Typed = (TypeId, Rc<dyn Any>);
-
 pub(crate) struct Desk {
-    queues: RefCell<Vec<Rc<dyn AnyQueue>>>,
-    /// The queue of a request, with the type it was made for: by the number of its dispatcher…
-    by_id: RefCell<Vec<Option<Typed>>>,
-    /// … or else by its type.
-    by_type: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
+    registry: Registry,
     board: Rc<Board>,
 }
 
 impl Desk {
     pub(crate) fn new(ring: Arc<dyn Ring>, watch: Watch) -> Self {
-        Desk { queues: RefCell::default(), by_id: RefCell::default(), by_type: RefCell::default(), board: Rc::new(Board::new(ring, watch)) }
+        Desk { registry: Registry::default(), board: Rc::new(Board::new(ring, watch)) }
     }
 
     // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -89,71 +84,27 @@ impl Desk {
     /// `S` is the context of every run of this desk, or `AnyContext`.
     #[inline]
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self, replacements: &Replacements) {
-        if self.with_queue::<R, _>(|_| ()).is_none() {
+        if self.registry.get::<R>().is_none() {
             self.open_new::<S, R>(replacements);
-        }
-    }
-
-    /// Queues a request, opening its queue if need be.
-    ///
-    /// # Safety
-    /// As `open`.
-    #[inline]
-    pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, replacements: &Replacements, waiter: Waiter, key: R::Key) {
-        // In a cell, as either of the two closures takes it.
-        let mut key = Some(key);
-        let mut ask = |queue: &Queue<R>| key.take().into_iter().for_each(|key| queue.ask(waiter, key));
-        if self.with_queue::<R, _>(&mut ask).is_none() {
-            self.open_new::<S, R>(replacements);
-            self.with_queue::<R, _>(&mut ask);
         }
     }
 
     #[cold]
     fn open_new<S, R: Dispatch<S>>(&self, replacements: &Replacements) {
-        let number = self.queues.borrow().len() as u32;
         let replacement = replacements.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Replacement<R>>()).cloned();
-        let queue = Rc::new(Queue::<R>::new(number, self.board.clone(), dispatch_over::<S, R>(), replacement));
-        self.queues.borrow_mut().push(queue.clone());
-        if let Some(id) = R::dispatcher_id() {
-            let mut by_id = self.by_id.borrow_mut();
-            let index = id.index();
-            if by_id.len() <= index {
-                by_id.resize_with(index + 1, || None);
-            }
-            // A number that two types share belongs to the first; the second is found by its type.
-            if by_id[index].is_none() {
-                by_id[index] = Some((TypeId::of::<R>(), queue));
-                return;
-            }
-        }
-        self.by_type.borrow_mut().insert(TypeId::of::<R>(), queue);
-    }
-
-    #[inline]
-    fn with_queue<R: Request, T>(&self, use_it: impl FnOnce(&Queue<R>) -> T) -> Option<T> {
-        if let Some(id) = R::dispatcher_id() {
-            if let Some(Some((of, queue))) = self.by_id.borrow().get(id.index()) {
-                if *of == TypeId::of::<R>() {
-                    // SAFETY: `of` is the type of the requests that the queue was made for: `open_new` wrote both.
-                    return Some(use_it(unsafe { &*Rc::as_ptr(queue).cast::<Queue<R>>() }));
-                }
-            }
-        }
-        self.by_type.borrow().get(&TypeId::of::<R>()).and_then(|queue| queue.downcast_ref()).map(use_it)
+        self.registry.add(|number| Queue::<R>::new(number, self.board.clone(), dispatch_over::<S, R>(), replacement));
     }
 
     /// Queues a request of a kind that is open.
     #[inline]
     pub(crate) fn ask<R: Request>(&self, waiter: Waiter, key: R::Key) {
-        let asked = self.with_queue::<R, _>(|queue| queue.ask(waiter, key));
-        debug_assert!(asked.is_some(), "asked before the queue was opened");
+        self.registry.get::<R>().expect("opened before it is asked").ask(waiter, key);
     }
 
     /// The answer for the waiter that is being resumed.
     #[inline]
     pub(crate) fn take_incoming<R: Request>(&self) -> Option<R::Answer> {
-        self.with_queue::<R, _>(Queue::take_incoming).flatten()
+        self.board.incoming.take::<R>()
     }
 
     // ── turning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,8 +127,9 @@ impl Desk {
             // Nobody asks while batches leave: dispatchers are not tasks.
             for at in 0..asked.borrow().len() {
                 let number = asked.borrow()[at];
-                let queue = self.queues.borrow()[number as usize].clone();
-                queue.send(sending);
+                if let Some(queue) = self.registry.number(number) {
+                    queue.send(sending);
+                }
             }
             asked.borrow_mut().clear();
         }
@@ -187,16 +139,16 @@ impl Desk {
     pub(crate) fn deliver(&self, resume: &mut dyn FnMut(Waiter)) {
         loop {
             let Some(number) = self.board.answered.borrow_mut().pop_front() else { return };
-            let queue = self.queues.borrow()[number as usize].clone();
-            queue.deliver(resume);
+            if let Some(queue) = self.registry.number(number) {
+                queue.deliver(resume);
+            }
         }
     }
 
     /// Takes the post of a queue.
     pub(crate) fn collect(&self, number: u32) {
         // A slot of an earlier run may ring for a queue that this desk does not have.
-        let queue = self.queues.borrow().get(number as usize).cloned();
-        if let Some(queue) = queue {
+        if let Some(queue) = self.registry.number(number) {
             queue.collect();
         }
     }
@@ -216,8 +168,7 @@ impl Desk {
 
     /// Forgets everything that is queued and in flight.
     pub(crate) fn clear(&self) {
-        let queues = self.queues.borrow().clone();
-        for queue in queues {
+        for queue in self.registry.all() {
             queue.clear();
         }
         self.board.clear();

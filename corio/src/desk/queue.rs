@@ -6,7 +6,7 @@
 // Flights are passed around by pointer, from list to list; four vectors side by side are slow to move.
 #![allow(clippy::vec_box)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
@@ -57,8 +57,6 @@ pub(super) struct Queue<R: Request> {
     gathering: RefCell<Box<Flight<R>>>,
     answered: RefCell<VecDeque<Box<Flight<R>>>>,
     spare: RefCell<Vec<Box<Flight<R>>>>,
-    /// The answer for the task that is being resumed. Cleared when it is not taken, so that it reaches nobody else.
-    incoming: Cell<Option<R::Answer>>,
     /// Batches whose slots are with the user.
     out: RefCell<Vec<Out<R>>>,
 }
@@ -75,7 +73,6 @@ impl<R: Request> Queue<R> {
             gathering: RefCell::new(Flight::new()),
             answered: RefCell::default(),
             spare: RefCell::default(),
-            incoming: Cell::new(None),
             out: RefCell::default(),
         }
     }
@@ -95,11 +92,6 @@ impl<R: Request> Queue<R> {
 
     fn is_concurrent(&self) -> bool {
         Self::OPTIONS.concurrent && self.replacement.is_none()
-    }
-
-    #[inline]
-    pub(super) fn take_incoming(&self) -> Option<R::Answer> {
-        self.incoming.take()
     }
 
     fn spare(&self) -> Box<Flight<R>> {
@@ -234,11 +226,7 @@ impl<R: Request> AnyQueue for Queue<R> {
         let Some(mut flight) = self.answered.borrow_mut().pop_front() else { return };
         self.board.watch.emit(|| Event::BatchAnswered { dispatcher: R::name(), len: flight.waiters.len() });
         let Flight { waiters, answers, .. } = &mut *flight;
-        for (waiter, answer) in waiters.drain(..).zip(answers.drain(..)) {
-            self.incoming.set(Some(answer));
-            resume(waiter);
-            drop(self.incoming.take());
-        }
+        self.board.incoming.deliver::<R, _>(waiters.drain(..).zip(answers.drain(..)), resume);
         self.put_spare(flight);
     }
 
@@ -267,7 +255,6 @@ impl<R: Request> AnyQueue for Queue<R> {
         drop(self.gathering.replace(Flight::new()));
         drop(self.answered.take());
         drop(self.out.take());
-        drop(self.incoming.take());
     }
 }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::core::{self, Core};
-use crate::desk::{Dispatch, Request};
+use crate::desk::Request;
 use crate::engine::{Engine, Id, Kind};
 
 #[inline]
@@ -27,18 +27,10 @@ fn poll_answer<R: Request>(core: &Core) -> Poll<R::Answer> {
 pub struct Answer<R>(PhantomData<fn() -> R>);
 
 impl<R: Request> Answer<R> {
-    /// Asks for the running task, which waits from here on.
-    ///
-    /// # Safety
-    /// `S` is the context of the run, or `AnyContext`.
+    /// Asks for the running task, which waits from here on. The queue must be open.
     #[inline]
-    pub(super) unsafe fn ask<S>(core: &Core, request: R) -> Self
-    where
-        R: Dispatch<S>,
-    {
-        let key = request.into_key();
-        // SAFETY: the caller's promise is the same.
-        unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
+    pub(super) fn ask(core: &Core, request: R) -> Self {
+        core.ask::<R>(core.engine.current(), request.into_key());
         core.engine.park();
         Answer(PhantomData)
     }

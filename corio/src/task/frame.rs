@@ -60,8 +60,11 @@ impl<S> Frame<S> {
     // `Answer<R>` names no bound that may be missing: one mistake, one message.
     #[inline]
     pub fn io<R: Dispatch<S>>(&self, request: R) -> Answer<R> {
-        // SAFETY: as in `open`.
-        core::with(|core| unsafe { Answer::ask::<S>(core, request) })
+        core::with(|core| {
+            // SAFETY: as in `open`.
+            unsafe { core.open::<S, R>() };
+            Answer::ask(core, request)
+        })
     }
 
     /// One of several in `io!(a, b)`.

@@ -32,7 +32,8 @@ use crate::engine::Id;
 pub struct Handle<T> {
     id: Id,
     run: u64,
-    output: PhantomData<T>,
+    // Not `Send`: it is of no use on another thread than its run's.
+    output: PhantomData<(T, *const ())>,
 }
 
 impl<T> Handle<T> {

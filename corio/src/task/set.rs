@@ -141,19 +141,18 @@ pub struct Row<K: Kind, P> {
 }
 
 impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
-    /// The block for the seeds; it grows while they are counted, as places that are not started can be moved.
-    pub(super) fn new(pool: &Pool, seeds: impl Iterator<Item = K::Seed>) -> Self {
-        let (at_least, _) = seeds.size_hint();
-        let mut row = Row { places: pool.take(Self::layout(at_least)).cast(), len: 0, capacity: at_least, owns: PhantomData };
-        for seed in seeds {
-            if row.len == row.capacity {
-                row.grow(pool);
-            }
-            // SAFETY: `len < capacity`, so the place lies in the block and holds nothing.
-            unsafe { Place::put(row.places.as_ptr().add(row.len), seed) };
-            row.len += 1;
+    fn with_capacity(pool: &Pool, capacity: usize) -> Self {
+        Row { places: pool.take(Self::layout(capacity)).cast(), len: 0, capacity, owns: PhantomData }
+    }
+
+    /// Adds a child. The block may move: places that are not started can.
+    fn push(&mut self, pool: &Pool, seed: K::Seed) {
+        if self.len == self.capacity {
+            self.grow(pool);
         }
-        row
+        // SAFETY: `len < capacity`, so the place lies in the block and holds nothing.
+        unsafe { Place::put(self.places.as_ptr().add(self.len), seed) };
+        self.len += 1;
     }
 
     fn layout(capacity: usize) -> Layout {
@@ -258,8 +257,15 @@ where
     /// Children of one kind, made from an iterator of their seeds.
     pub(super) fn row(seeds: impl IntoIterator<Item = K::Seed>) -> Self {
         let seeds = seeds.into_iter();
-        // The iterator is user code, and may use the pool itself.
-        core::with(|core| Set::new(Row::new(core.engine.pool(), seeds)))
+        core::with(|core| {
+            let pool = core.engine.pool();
+            // A set from the start: the iterator is user code, and if it panics, what it gave before is dropped with the set.
+            let mut set = Set::new(Row::with_capacity(pool, seeds.size_hint().0));
+            for seed in seeds {
+                set.group.push(pool, seed);
+            }
+            set
+        })
     }
 }
 
