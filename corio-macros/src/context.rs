@@ -2,7 +2,7 @@
 //!
 //! What must hold: for each type there is at most one field that provides it, so that no two impls collide.
 
-use crate::errors::Errors;
+use crate::errors::{Errors, as_written};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::visit::Visit;
@@ -62,7 +62,7 @@ fn provided(input: &DeriveInput, errors: &mut Errors) -> Vec<Provided> {
         }
         for piece in [Some(&field.ty), pointee(&field.ty)].into_iter().flatten() {
             if provided.iter().any(|other| other.piece == *piece) {
-                let name = name_of(piece);
+                let name = as_written(piece);
                 errors.on(&field.ty, format!("two fields of type `{name}`: a dispatcher could not tell them apart; give one a newtype or `#[provide(skip)]`"));
                 break;
             }
@@ -134,15 +134,6 @@ fn mentions_parameter(written: &Type, generics: &Generics) -> bool {
     mentions.1
 }
 
-/// The type as its author would write it: `Arc<Db>`, not `Arc < Db >`.
-fn name_of(written: &Type) -> String {
-    let mut name = written.to_token_stream().to_string();
-    for (spaced, tight) in [(" < ", "<"), (" >", ">"), (" :: ", "::"), (" ,", ","), ("& ", "&"), ("< ", "<")] {
-        name = name.replace(spaced, tight);
-    }
-    name
-}
-
 // ---- expand ----
 
 /// Desugar from `#[derive(Context)] struct Library { db: Db }` into `impl ::corio::Provide<Db> for Library`, returning `&self.db`, and
@@ -182,3 +173,6 @@ fn behind_reference(piece: &Type) -> TokenStream {
         other => other.to_token_stream(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,3 +54,12 @@ pub(crate) fn error_expression(span: Span, message: impl Display) -> TokenStream
     let message = message.to_string();
     quote_spanned!(span=> ::core::compile_error!(#message))
 }
+
+/// Tokens as their author would write them: `Arc<Db>`, not `Arc < Db >`.
+pub(crate) fn as_written(tokens: impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (spaced, tight) in [(" < ", "<"), ("< ", "<"), (" >", ">"), (" :: ", "::"), (":: ", "::"), (" ,", ","), ("& ", "&")] {
+        text = text.replace(spaced, tight);
+    }
+    text
+}

@@ -13,21 +13,32 @@ mod context;
 mod dispatcher;
 mod errors;
 mod function;
-mod task;
 #[cfg(test)]
 mod quickstart;
+mod task;
 #[cfg(test)]
 mod testing;
 
 /// Makes a function a task: a call that can wait in the middle, while other tasks run.
 ///
-/// ```ignore
+/// ```
+/// # #[derive(Clone)]
+/// # struct Book { title: &'static str, author: u64 }
+/// # #[corio::dispatcher]
+/// # fn fetch_book(ids: &[u64]) -> Vec<Book> { vec![Book { title: "Emma", author: 7 }; ids.len()] }
+/// # #[corio::dispatcher]
+/// # fn fetch_author(ids: &[u64]) -> Vec<&'static str> { vec!["Jane Austen"; ids.len()] }
+/// # #[corio::dispatcher]
+/// # fn fetch_reviews(ids: &[u64]) -> Vec<Vec<u8>> { vec![vec![4, 5]; ids.len()] }
 /// #[corio::task]
 /// fn card(id: u64) -> String {
 ///     let book = io!(fetch_book(id));
-///     let (author, reviews) = io!(fetch_author(book.author), fetch_reviews(id));
+///     let (author, reviews) = io!(fetch_author(book.author), fetch_reviews(id)); // both at once
 ///     format!("{} by {author}: {} reviews", book.title, reviews.len())
 /// }
+///
+/// assert_eq!(corio::Schedule::new(()).run(card(3))?, "Emma by Jane Austen: 2 reviews");
+/// # Ok::<(), corio::Error>(())
 /// ```
 ///
 /// Calling the function runs nothing: it gives a task, to be handed to `Schedule::run`, or from another task to `call!`, `spawn!`, `join!` and so on. The return type is
@@ -64,6 +75,7 @@ mod testing;
 /// # What is refused
 ///
 /// - Each of these macros but `task!` in a closure, an async block, a nested function or a constant: there is no task there to be suspended.
+///   Where another macro puts its arguments into one of these, rustc finds it: "use of unreachable label `'__corio_cannot_wait_…`".
 /// - `.await`: a task waits for what it asks of corio, and for nothing else.
 /// - `async fn`, `const fn`, `unsafe fn`, `extern fn`, and functions that return `!`.
 /// - `#[corio::task(impl …)]` on a function with type or const parameters of its own.
@@ -74,7 +86,21 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a function that answers a whole batch a request for one thing.
 ///
-/// ```ignore
+/// ```
+/// # use std::{collections::HashMap, sync::Arc};
+/// # type AuthorId = u64;
+/// # #[derive(Clone)]
+/// # struct Author { name: String }
+/// # #[derive(Debug)]
+/// # struct DbError;
+/// # struct Db;
+/// # impl Db {
+/// #     fn authors(&self, _: &str, ids: &[AuthorId]) -> Result<HashMap<AuthorId, Author>, DbError> {
+/// #         Ok(ids.iter().map(|id| (*id, Author { name: format!("author {id}") })).collect())
+/// #     }
+/// # }
+/// # #[derive(corio::Context)]
+/// # struct Library { db: Db }
 /// #[corio::dispatcher(max_batch = 500)]
 /// fn fetch_author(db: &Db, ids: &[AuthorId]) -> Result<HashMap<AuthorId, Author>, Arc<DbError>> {
 ///     db.authors("WHERE id = ANY($1)", ids).map_err(Arc::new)
@@ -84,6 +110,10 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// fn name(id: AuthorId) -> Result<Option<String>, Arc<DbError>> {
 ///     Ok(io!(fetch_author(id))?.map(|author| author.name))
 /// }
+///
+/// let name = corio::Schedule::new(Library { db: Db }).run(name(7))?;
+/// assert_eq!(name.unwrap().as_deref(), Some("author 7"));
+/// # Ok::<(), corio::Error>(())
 /// ```
 ///
 /// Afterwards `fetch_author(id)` is a request, of a type that is called `fetch_author` as well, and the function as it was written is `fetch_author::batch`, for its own
@@ -121,14 +151,22 @@ pub fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a struct a context: each field is a piece that dispatchers can ask for.
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Arc;
+/// # struct Db;
+/// # struct Cache;
 /// #[derive(corio::Context)]
 /// struct Library {
-///     db: Db,                  // provides `Db`
-///     cache: Arc<Cache>,       // provides `Arc<Cache>` and `Cache`
+///     db: Db,            // provides `Db`
+///     cache: Arc<Cache>, // provides `Arc<Cache>` and `Cache`
 ///     #[provide(skip)]
-///     replica: Db,             // provides nothing
+///     replica: Db,       // provides nothing
 /// }
+/// #
+/// # fn provides<T>(_: &impl corio::Provide<T>) {}
+/// # let library = Library { db: Db, cache: Arc::new(Cache), replica: Db };
+/// # provides::<Cache>(&library);
+/// # let _ = library.replica;
 /// ```
 ///
 /// It implements `corio::Provide<T>` for the type of each field, and for what it points to where it is an `Arc`, `Rc`, `Box` or `&`; and `corio::AsContext`, so that

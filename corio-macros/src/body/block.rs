@@ -1,7 +1,6 @@
 //! `task!`: a task from a block, in the place of a closure.
 
 use super::names::Invocation;
-use super::place::Place;
 use super::{Rewriter, braced, frame};
 use crate::task::expand::{constructor, seed};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
@@ -22,9 +21,7 @@ impl Rewriter<'_> {
     pub(super) fn task_block(&mut self, invocation: Invocation) -> TokenStream {
         let span = invocation.span;
         let TaskBlock { capture, output, body } = parse(invocation);
-        let outer = std::mem::replace(&mut self.place, Place::Task);
-        let statements = self.statements(body.stream());
-        self.place = outer;
+        let statements = self.task_body(body.stream());
         let context = self.owner.context;
         let (frame, constructor) = (frame(context), constructor(context, span));
         let seed = match output {

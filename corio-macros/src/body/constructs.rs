@@ -1,7 +1,8 @@
 //! Desugars one invocation.
 //!
-//! Tokens are shown where the user's own stand: the method at the macro's name, `.await` at its closing delimiter, so that an error about the whole is shown on the whole
-//! and one about an argument on the argument.
+//! `__corio.io(r)` below is short for `::corio::__private::Frame::io(&__corio, r)`, which is what is written: a call that begins and ends with tokens of the user's own
+//! spans, the path at the macro's name and `.await` at its closing delimiter. So rustc shows an error about the whole on all of `io!(r)`, and one about an argument on the
+//! argument. The frame's name can't have such a span, or user code could see it.
 
 use super::names::{Construct, Invocation};
 use super::place::Place;
@@ -40,9 +41,9 @@ impl Rewriter<'_> {
         let arguments = self.arguments(&io);
         match arguments.as_slice() {
             [] => wrong(&io, "`io!` asks for a request: `io!(fetch(key))`"),
-            [request] => waited(&io, "io", request),
+            [request] => self.waited(&io, "io", request),
             several if several.len() > MOST => wrong(&io, format!("`io!` takes at most {MOST} requests; for more of one kind use `io_all!(iter)`")),
-            several => waited(&io, "join", &side_by_side(&io, "request", several)),
+            several => self.waited(&io, "join", &side_by_side(&io, "request", several)),
         }
     }
 
@@ -55,7 +56,7 @@ impl Rewriter<'_> {
             _ => "try_join",
         };
         match self.single_argument(&all) {
-            Some(iterator) => waited(&all, name, &iterator),
+            Some(iterator) => self.waited(&all, name, &iterator),
             None => wrong(&all, format!("`{name}!` takes one iterator: `{name}!(items.iter().map(…))`; for several side by side use `{side_by_side}!(a, b)`")),
         }
     }
@@ -65,8 +66,8 @@ impl Rewriter<'_> {
     fn call(&mut self, call: Invocation) -> TokenStream {
         let itself = syn::parse2::<Expr>(call.arguments.clone()).is_ok_and(|task| calls_itself(&task, self.owner));
         match self.single_argument(&call) {
-            Some(task) if itself => waited(&call, "call", &quote_spanned!(call.span=> ::corio::boxed(#task))),
-            Some(task) => waited(&call, "call", &task),
+            Some(task) if itself => self.waited(&call, "call", &quote_spanned!(call.span=> ::corio::boxed(#task))),
+            Some(task) => self.waited(&call, "call", &task),
             None => wrong(&call, "`call!` runs one task: `call!(task(..))`; for several side by side use `join!(a, b)`"),
         }
     }
@@ -74,7 +75,7 @@ impl Rewriter<'_> {
     /// Desugar from `spawn!(t)` into `__corio.spawn(t)`.
     fn spawn(&mut self, spawn: Invocation) -> TokenStream {
         match self.single_argument(&spawn) {
-            Some(task) => asked(&spawn, "spawn", &task),
+            Some(task) => asked(&frame(&spawn), &spawn, "spawn", &task),
             None => wrong(&spawn, "`spawn!` starts one task: `spawn!(task(..))`"),
         }
     }
@@ -85,7 +86,7 @@ impl Rewriter<'_> {
         let arguments = self.arguments(&children);
         match arguments.len() {
             0 => wrong(&children, format!("`{name}!` runs tasks and requests side by side: `{name}!(a, b)`")),
-            1..=MOST => waited(&children, name, &side_by_side(&children, "child", &arguments)),
+            1..=MOST => self.waited(&children, name, &side_by_side(&children, "child", &arguments)),
             _ if children.construct == Construct::Race => wrong(&children, format!("`race!` takes at most {MOST}")),
             _ => wrong(&children, format!("`{name}!` takes at most {MOST}; for more of one kind use `{}!(iter)`", name.replace("join", "all"))),
         }
@@ -94,7 +95,7 @@ impl Rewriter<'_> {
     /// Desugar from `wait!()` into `__corio.wait().await`.
     fn wait(&mut self, wait: Invocation) -> TokenStream {
         if wait.arguments.is_empty() {
-            waited(&wait, "wait", &TokenStream::new())
+            self.waited(&wait, "wait", &TokenStream::new())
         } else {
             wrong(&wait, "`wait!()` takes nothing: it waits for every child spawned so far; for one of them use `call!(handle)`")
         }
@@ -107,8 +108,15 @@ impl Rewriter<'_> {
         } else if matches!(self.owner.context, Context::Any) {
             wrong(&context, "this task names no context: write `#[corio::task(Context)]`")
         } else {
-            asked(&context, "context", &TokenStream::new())
+            asked(&frame(&context), &context, "context", &TokenStream::new())
         }
+    }
+
+    /// `__corio.method(argument).await`
+    fn waited(&mut self, invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
+        let frame = self.guard(frame(invocation), invocation.span);
+        let asked = asked(&frame, invocation, method, argument);
+        quote_spanned!(invocation.delimiters.close()=> #asked.await)
     }
 
     /// The arguments, each rewritten. Those that do not parse are passed on as they are: rustc will say why, and an editor can still complete them.
@@ -144,25 +152,24 @@ impl Rewriter<'_> {
     }
 }
 
-/// `__corio.method(argument)`, written as a path: so the call begins and ends with tokens of the user's own spans, and rustc shows all of `io!(r)` where it means the whole.
-fn asked(invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
-    let frame = frame_name(invocation.span);
+/// `__corio.method(argument)`
+fn asked(frame: &TokenStream, invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
     let method = Ident::new(method, invocation.span);
     let function = quote_spanned!(invocation.span=> ::corio::__private::Frame::#method);
-    let mut arguments = Group::new(Delimiter::Parenthesis, quote_spanned!(invocation.span=> &#frame, #argument));
+    let mut arguments = Group::new(Delimiter::Parenthesis, quote_spanned!(invocation.span=> #frame, #argument));
     arguments.set_span(invocation.delimiters.join());
     quote!(#function #arguments)
 }
 
-/// `__corio.method(argument).await`
-fn waited(invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
-    let asked = asked(invocation, method, argument);
-    quote_spanned!(invocation.delimiters.close()=> #asked.await)
+/// `&__corio`
+fn frame(invocation: &Invocation) -> TokenStream {
+    let frame = frame_name(invocation.span);
+    quote_spanned!(invocation.span=> &#frame)
 }
 
 /// `(__corio.method(a), __corio.method(b),)`: each argument in a call of its own, so that a mistake in one is shown on that one.
 fn side_by_side(invocation: &Invocation, method: &str, arguments: &[TokenStream]) -> TokenStream {
-    let children = arguments.iter().map(|argument| asked(invocation, method, argument));
+    let children = arguments.iter().map(|argument| asked(&frame(invocation), invocation, method, argument));
     quote_spanned!(invocation.span=> (#(#children,)*))
 }
 

@@ -6,7 +6,8 @@
 //! - `foreign.rs` looks into the arguments of other macros, as expressions or statements where they parse as such;
 //! - `tokens.rs` finds `io ! (…)` in plain tokens, for what does not parse: macros with a grammar of their own, and code that is half typed.
 //!
-//! All end in `constructs.rs`, which desugars one invocation; `names.rs` says which names are ours.
+//! All end in `constructs.rs` (and `block.rs` for `task!`), which desugars one invocation; `names.rs` says which names are ours, `place.rs` where they may stand, and
+//! `guard.rs` lets rustc check that where the walk can't see it.
 //!
 //! What must hold: the arguments of an invocation need not parse; each mistake is reported once, in place of the expression it is in; and all generated tokens but the
 //! frame's name carry the spans of what the user wrote, so that type errors land there.
@@ -14,8 +15,11 @@
 mod block;
 mod constructs;
 mod foreign;
+mod guard;
 mod names;
 mod place;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod tree;
 
@@ -39,7 +43,7 @@ pub(crate) struct Owner<'a> {
 
 /// Rewrites the statements of a task function's body.
 pub(crate) fn rewrite(body: TokenStream, owner: &Owner<'_>, errors: &mut Errors) -> TokenStream {
-    Rewriter { owner, errors, place: Place::Task }.statements(body)
+    Rewriter { owner, errors, place: Place::Task, unseen: false, guarded: false }.task_body(body)
 }
 
 /// Braces around the statements of a task, shown where the user's braces stand.
@@ -55,9 +59,23 @@ struct Rewriter<'a> {
     /// For mistakes that nothing can stand in place of.
     errors: &'a mut Errors,
     place: Place,
+    /// Whether something stands around this code that the walk can't see through: another macro, or plain tokens. See `guard.rs`.
+    unseen: bool,
+    /// Whether the body of the innermost task holds a guard, and so needs the label.
+    guarded: bool,
 }
 
 impl Rewriter<'_> {
+    /// The statements of a task, wherever it stands.
+    fn task_body(&mut self, stream: TokenStream) -> TokenStream {
+        let outer = (self.place, self.unseen, self.guarded);
+        (self.place, self.unseen, self.guarded) = (Place::Task, false, false);
+        let statements = self.statements(stream);
+        let labelled = if self.guarded { guard::label(statements) } else { statements };
+        (self.place, self.unseen, self.guarded) = outer;
+        labelled
+    }
+
     /// Statements, as a tree where they parse.
     fn statements(&mut self, stream: TokenStream) -> TokenStream {
         match Block::parse_within.parse2(stream.clone()) {

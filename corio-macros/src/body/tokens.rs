@@ -7,12 +7,12 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 impl Rewriter<'_> {
     /// Rewrites each invocation in these tokens, at any depth.
     pub(super) fn tokens(&mut self, stream: TokenStream) -> TokenStream {
-        replace(stream, &mut |invocation| self.invocation(invocation))
+        self.behind(|inner| replace(stream, &mut |invocation| inner.invocation(invocation)))
     }
 }
 
 /// Puts what `with` gives in place of each invocation in these tokens, at any depth.
-pub(super) fn replace(stream: TokenStream, with: &mut dyn FnMut(Invocation) -> TokenStream) -> TokenStream {
+fn replace(stream: TokenStream, with: &mut dyn FnMut(Invocation) -> TokenStream) -> TokenStream {
     let mut replaced = TokenStream::new();
     for piece in pieces(stream) {
         match piece {

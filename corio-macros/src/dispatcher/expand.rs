@@ -75,7 +75,7 @@ fn batch(dispatcher: &Dispatcher) -> TokenStream {
     let Function { attributes, visibility, signature, body } = &dispatcher.function;
     let (parameters, arguments, where_clause) = signature.generics.split_for_impl();
     let cfg = cfg(attributes);
-    let attributes = attributes.iter().filter(|attribute| !is_any(attribute, &["doc", "deprecated"]));
+    let attributes = attributes.iter().filter(|attribute| !is_any(attribute, &["doc", "cfg", "deprecated"]));
     let name = &signature.ident;
     let mut signature = signature.clone();
     signature.ident = Ident::new("batch", name.span());
@@ -144,8 +144,8 @@ fn answer_of(returned: &Type, key: &Type) -> TokenStream {
 fn options(dispatcher: &Dispatcher) -> TokenStream {
     let mut options = match &dispatcher.answers {
         Answers::Returned(returned) => {
-            let (first, _) = ends(returned);
-            quote_spanned!(first=> ::corio::Options::of::<#returned>())
+            let at = Span::call_site().located_at(ends(returned).0);
+            quote_spanned!(at=> ::corio::Options::of::<#returned>())
         }
         Answers::Filled(_) | Answers::Batch(_) => quote!(::corio::Options::new()),
     };
@@ -190,47 +190,47 @@ fn dispatch(dispatcher: &Dispatcher) -> TokenStream {
 /// How the runtime calls the function, by the way that keys come and answers go.
 fn answering(dispatcher: &Dispatcher) -> TokenStream {
     let pieces = &dispatcher.pieces;
-    let batch = match &dispatcher.answers {
-        Answers::Returned(returned) => quote_spanned!(ends(returned).0=> Self::batch),
-        Answers::Filled(_) | Answers::Batch(_) => quote!(Self::batch),
-    };
     let pieces = quote!(#(::corio::Provide::<#pieces>::provide(context),)*);
     let asynchronous = dispatcher.function.signature.asyncness.is_some();
     match (&dispatcher.keys, &dispatcher.answers, asynchronous) {
-        (Keys::Batch(_), _, false) => quote!(let batch = requests.into_batch(); #batch(#pieces batch)),
-        (Keys::Batch(_), _, true) => quote!(requests.batch_async(async move |batch| #batch(#pieces batch).await)),
+        (Keys::Batch(_), _, false) => quote! {
+            let batch = requests.into_batch();
+            Self::batch(#pieces batch)
+        },
+        (Keys::Batch(_), _, true) => quote!(requests.batch_async(async move |batch| Self::batch(#pieces batch).await)),
 
-        (Keys::Shared(_), Answers::Filled(_), false) => quote!(requests.fill(|keys, answers| #batch(#pieces keys, answers))),
+        (Keys::Shared(_), Answers::Filled(_), false) => quote!(requests.fill(|keys, answers| Self::batch(#pieces keys, answers))),
         (Keys::Owned(_), Answers::Filled(_), false) => quote! {
             requests.answer_owned(|keys| {
                 let mut answers = ::std::vec::Vec::new();
-                #batch(#pieces keys, &mut answers);
+                Self::batch(#pieces keys, &mut answers);
                 answers
             })
         },
         (Keys::Shared(key), Answers::Filled(_), true) => quote! {
             requests.answer_async(async move |keys: &[#key]| {
                 let mut answers = ::std::vec::Vec::new();
-                #batch(#pieces keys, &mut answers).await;
+                Self::batch(#pieces keys, &mut answers).await;
                 answers
             })
         },
         (Keys::Owned(_), Answers::Filled(_), true) => quote! {
             requests.answer_owned_async(async move |keys| {
                 let mut answers = ::std::vec::Vec::new();
-                #batch(#pieces keys, &mut answers).await;
+                Self::batch(#pieces keys, &mut answers).await;
                 answers
             })
         },
 
-        (Keys::Shared(_), Answers::Returned(returned), false) => {
-            let at = ends(returned).0;
-            quote_spanned!(at=> requests.answer(|keys| #batch(#pieces keys)))
+        (keys, Answers::Returned(answers) | Answers::Batch(answers), asynchronous) => {
+            let at = Span::call_site().located_at(ends(answers).0);
+            match (keys, asynchronous) {
+                (Keys::Shared(key), true) => quote_spanned!(at=> requests.answer_async(async move |keys: &[#key]| Self::batch(#pieces keys).await)),
+                (Keys::Shared(_), false) => quote_spanned!(at=> requests.answer(|keys| Self::batch(#pieces keys))),
+                (_, true) => quote_spanned!(at=> requests.answer_owned_async(async move |keys| Self::batch(#pieces keys).await)),
+                (_, false) => quote_spanned!(at=> requests.answer_owned(|keys| Self::batch(#pieces keys))),
+            }
         }
-        (Keys::Shared(_), _, false) => quote!(requests.answer(|keys| #batch(#pieces keys))),
-        (Keys::Owned(_), _, false) => quote!(requests.answer_owned(|keys| #batch(#pieces keys))),
-        (Keys::Shared(key), _, true) => quote!(requests.answer_async(async move |keys: &[#key]| #batch(#pieces keys).await)),
-        (Keys::Owned(_), _, true) => quote!(requests.answer_owned_async(async move |keys| #batch(#pieces keys).await)),
     }
 }
 

@@ -4,12 +4,14 @@ use crate::dispatcher::model::Keys;
 use crate::function::Function;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
+use syn::ext::IdentExt;
 
-/// The request with the mistake itself as the type of its answers: a type that is an error agrees with every other. The function stays, so that its body is checked.
+/// The request with the mistake itself in the type of its answers: the length of an array, where it makes the type an erroneous one, and such a type agrees with every
+/// other. The function stays, so that its body is checked.
 pub(super) fn expand(function: &Function, keys: Option<&Keys>, mistake: Option<syn::Error>) -> TokenStream {
     let Function { attributes, visibility, signature, body } = function;
     let name = &signature.ident;
-    let text = name.to_string();
+    let text = name.unraw().to_string();
     let mut batch = signature.clone();
     batch.ident = Ident::new("batch", name.span());
     let mistake = mistake.map(|mistake| mistake.to_compile_error());
@@ -38,7 +40,7 @@ pub(super) fn expand(function: &Function, keys: Option<&Keys>, mistake: Option<s
 
         impl ::corio::Request for #name {
             type Key = ();
-            type Answer = #mistake;
+            type Answer = [(); #mistake];
             const OPTIONS: ::corio::Options<Self::Key, Self::Answer> = ::corio::Options::new();
 
             fn name() -> &'static str {

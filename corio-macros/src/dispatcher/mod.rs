@@ -24,9 +24,14 @@ pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStre
         let errors = errors.finish();
         return quote!(#errors #item);
     };
+    if let Some(receiver) = function.signature.receiver() {
+        errors.on(receiver.self_token, "a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`");
+        let errors = errors.finish();
+        return quote!(#errors #item);
+    }
     let shape = parse::shape(&function.signature, &mut errors);
     validate::validate(&function.signature, &shape, &mut errors);
-    // What was said first stands where a type is missing, the rest beside the item.
+    // The first mistake stands where a type is missing, the rest beside the item.
     let first = errors.take_first();
     let rest = errors.finish();
     let expanded = match (first, shape.keys, shape.answers) {

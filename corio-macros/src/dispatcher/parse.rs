@@ -5,20 +5,14 @@ use crate::errors::Errors;
 use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Signature, Type};
 
 pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
-    let mut types: Vec<&Type> = Vec::new();
-    for parameter in &signature.inputs {
-        match parameter {
-            FnArg::Typed(parameter) => types.push(plain(&parameter.ty)),
-            FnArg::Receiver(receiver) => errors.on(receiver.self_token, "a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`"),
-        }
-    }
+    let mut types: Vec<&Type> = signature.inputs.iter().filter_map(parameter_type).collect();
     let filled = types.last().and_then(|last| filled_vec(last));
-    let fills = filled.map(|_| types.pop()).flatten();
+    let fills = filled.and_then(|_| types.pop());
     let batch = types.last().and_then(|last| arguments(last, "Batch", 2));
     let keys = match types.pop() {
         Some(last) => keys(last, errors),
         None => {
-            errors.on(&signature.ident, format!("no parameter takes the keys: {KEYS}"));
+            errors.on(&signature.ident, "no parameter takes the keys: add one, `keys: &[K]`, `keys: Vec<K>` or `batch: corio::Batch<K, R>`");
             None
         }
     };
@@ -49,6 +43,13 @@ pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
     };
     let pieces = types.into_iter().filter_map(|piece| self::piece(piece, errors)).collect();
     Shape { pieces, keys, answers }
+}
+
+fn parameter_type(parameter: &FnArg) -> Option<&Type> {
+    match parameter {
+        FnArg::Typed(parameter) => Some(plain(&parameter.ty)),
+        FnArg::Receiver(_) => None,
+    }
 }
 
 const KEYS: &str = "the last parameter takes the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`";

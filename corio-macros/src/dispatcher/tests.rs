@@ -1,1 +1,231 @@
-//! Placeholder.
+//! The forms of a per-batch function, and what is refused.
+
+use super::dispatcher;
+use crate::testing::{assert_items, assert_messages, tokens};
+use proc_macro2::TokenStream;
+
+#[track_caller]
+fn refuse(options: &str, item: &str, expected: &[&str]) {
+    assert_messages(dispatcher(tokens(options), tokens(item)), expected);
+}
+
+/// The statements of `dispatch` that this function gets.
+fn answering(item: &str) -> TokenStream {
+    let file: syn::File = syn::parse2(dispatcher(TokenStream::new(), tokens(item))).expect("the expansion is made of items");
+    let dispatch = file.items.into_iter().find_map(|item| match item {
+        syn::Item::Impl(item) if item.trait_.as_ref().is_some_and(|(path, _)| path.segments.last().is_some_and(|last| last.ident == "Dispatch")) => Some(item),
+        _ => None,
+    });
+    match dispatch.expect("a dispatcher is dispatched").items.remove(0) {
+        syn::ImplItem::Fn(dispatch) => {
+            let block = dispatch.block;
+            quote::quote!(fn dispatch() #block)
+        }
+        _ => unreachable!("it holds one function"),
+    }
+}
+
+#[track_caller]
+fn check_answering(item: &str, expected: &str) {
+    assert_items(answering(item), &format!("fn dispatch() {{ {expected} }}"));
+}
+
+#[test]
+fn the_whole() {
+    let expanded = dispatcher(
+        tokens("max_batch = 500, dedup, show_keys"),
+        tokens("/// Docs.\n #[cfg(x)] #[expect(unused)] pub fn fetch(db: &Db, ids: &[Id]) -> Result<HashMap<Id, Author>, Arc<Error>> { body() }"),
+    );
+    assert_items(
+        expanded,
+        r#"
+        /// The request that [`fetch`](fn@fetch) makes.
+        #[cfg(x)]
+        #[allow(non_camel_case_types)]
+        #[must_use = "a request does nothing until it is asked: `io!(fetch(..))`"]
+        pub struct fetch { key: Id, }
+
+        /// Docs.
+        #[cfg(x)]
+        pub fn fetch(key: Id) -> fetch { fetch { key } }
+
+        #[cfg(x)]
+        impl fetch {
+            /// The per-batch function itself, for its own unit tests.
+            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+            #[expect(unused)]
+            pub fn batch(db: &Db, ids: &[Id]) -> Result<HashMap<Id, Author>, Arc<Error>> { body() }
+        }
+
+        #[cfg(x)]
+        impl ::corio::Request for fetch {
+            type Key = Id;
+            type Answer = <Result<HashMap<Id, Author>, Arc<Error>> as ::corio::Answers<Id>>::Answer;
+            const OPTIONS: ::corio::Options<Self::Key, Self::Answer> =
+                ::corio::Options::of::<Result<HashMap<Id, Author>, Arc<Error>>>().max_batch(500).dedup().show_keys();
+            fn name() -> &'static str { "fetch" }
+            fn into_key(self) -> Self::Key { self.key }
+            fn dispatcher_id() -> ::core::option::Option<&'static ::corio::DispatcherId> {
+                static ID: ::corio::DispatcherId = ::corio::DispatcherId::new();
+                ::core::option::Option::Some(&ID)
+            }
+        }
+
+        #[cfg(x)]
+        impl<__S: ::corio::Provide<Db>> ::corio::Dispatch<__S> for fetch {
+            fn dispatch<'r>(context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
+                requests.answer(|keys| Self::batch(::corio::Provide::<Db>::provide(context), keys))
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
+fn with_type_parameters() {
+    assert_items(
+        dispatcher(tokens(""), tokens("fn show<T: Display, const N: usize>(keys: &[T], answers: &mut Vec<[u8; N]>) where T: Send { body() }")),
+        r#"
+        /// The request that [`show`](fn@show) makes.
+        #[allow(non_camel_case_types)]
+        #[must_use = "a request does nothing until it is asked: `io!(show(..))`"]
+        struct show<T: Display, const N: usize> where T: Send { key: T, marker: ::core::marker::PhantomData<fn() -> (T,)>, }
+
+        fn show<T: Display, const N: usize>(key: T) -> show<T, N> where T: Send { show { key, marker: ::core::marker::PhantomData } }
+
+        impl<T: Display, const N: usize> show<T, N> where T: Send {
+            /// The per-batch function itself, for its own unit tests.
+            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+            fn batch(keys: &[T], answers: &mut Vec<[u8; N]>) { body() }
+        }
+
+        impl<T: Display + 'static, const N: usize> ::corio::Request for show<T, N> where T: Send {
+            type Key = T;
+            type Answer = [u8; N];
+            const OPTIONS: ::corio::Options<Self::Key, Self::Answer> = ::corio::Options::new();
+            fn name() -> &'static str { "show" }
+            fn into_key(self) -> Self::Key { self.key }
+        }
+
+        impl<T: Display + 'static, const N: usize, __S> ::corio::Dispatch<__S> for show<T, N> where T: Send {
+            fn dispatch<'r>(_context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
+                requests.fill(|keys, answers| Self::batch(keys, answers))
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
+fn each_form_is_answered_in_its_way() {
+    let piece = "::corio::Provide::<Db>::provide(context)";
+    check_answering("fn f(keys: &[K]) -> Vec<R> {}", "requests.answer(|keys| Self::batch(keys))");
+    check_answering("fn f(_: &Db, mut keys: Vec<K>) -> Vec<R> {}", &format!("requests.answer_owned(|keys| Self::batch({piece}, keys))"));
+    check_answering("fn f(keys: &[K], answers: &mut Vec<R>) {}", "requests.fill(|keys, answers| Self::batch(keys, answers))");
+    check_answering(
+        "fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
+        "requests.answer_owned(|keys| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers); answers })",
+    );
+    check_answering("fn f(a: &Db, batch: corio::Batch<K, R>) {}", &format!("let batch = requests.into_batch(); Self::batch({piece}, batch)"));
+    check_answering("async fn f(keys: &[K]) -> Vec<R> {}", "requests.answer_async(async move |keys: &[K]| Self::batch(keys).await)");
+    check_answering("async fn f(keys: Vec<K>) -> Vec<R> {}", "requests.answer_owned_async(async move |keys| Self::batch(keys).await)");
+    check_answering(
+        "async fn f(keys: &[K], answers: &mut Vec<R>) {}",
+        "requests.answer_async(async move |keys: &[K]| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
+    );
+    check_answering(
+        "async fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
+        "requests.answer_owned_async(async move |keys| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
+    );
+    check_answering("async fn f(batch: Batch<K, R>) -> () {}", "requests.batch_async(async move |batch| Self::batch(batch).await)");
+}
+
+#[test]
+fn what_answers_later_says_so() {
+    let later = |item| dispatcher(TokenStream::new(), tokens(item)).to_string().contains("concurrent");
+    assert!(later("async fn f(keys: &[K]) -> Vec<R> {}"));
+    assert!(later("fn f(batch: Batch<K, R>) {}"));
+    assert!(!later("fn f(keys: &[K]) -> Vec<R> {}"));
+}
+
+#[test]
+fn options_are_checked_one_by_one() {
+    refuse(
+        "max_batc = 3, dedup, dedup, foo, max_batch = 0, show_keys = 3",
+        "fn f(keys: &[K]) -> Vec<R> {}",
+        &[
+            "`dedup` is given twice",
+            "there is no option `foo`; there are `max_batch`, `dedup`, `show_keys`",
+            "a batch holds at least one request: `max_batch = 1` or more",
+            "`show_keys` takes no value",
+            "there is no option `max_batc` (did you mean `max_batch`?); there are `max_batch`, `dedup`, `show_keys`",
+        ],
+    );
+    refuse("max_batch", "fn f(keys: &[K]) -> Vec<R> {}", &["`max_batch` takes a number: `max_batch = 500`"]);
+    refuse("max_batch = \"5\"", "fn f(keys: &[K]) -> Vec<R> {}", &["`max_batch` takes a number: `max_batch = 500`"]);
+    refuse("max_batch = limits::MOST", "fn f(keys: &[K]) -> Vec<R> {}", &[]);
+}
+
+#[test]
+fn keys() {
+    const KEYS: &str = "the last parameter takes the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`";
+    const NONE: &str = "no parameter takes the keys: add one, `keys: &[K]`, `keys: Vec<K>` or `batch: corio::Batch<K, R>`";
+    refuse("", "fn f(keys: K) -> Vec<R> {}", &[KEYS]);
+    refuse("", "fn f(keys: &[K], db: &Db) -> Vec<R> {}", &[KEYS]);
+    refuse("", "fn f() -> Vec<R> {}", &[NONE]);
+    refuse("", "fn f(answers: &mut Vec<R>) {}", &[NONE]);
+}
+
+#[test]
+fn pieces() {
+    refuse(
+        "",
+        "fn f(a: Db, b: &mut Db, c: &Db<'_>, keys: &[K]) -> Vec<R> {}",
+        &[
+            "pieces are shared: take `&Db`, and put what changes into a `Cell` or a `Mutex`",
+            "a piece can't name a lifetime: take `&Db`, where `Db` owns what it holds",
+            "pieces are shared: take `&Db`",
+        ],
+    );
+}
+
+#[test]
+fn answers() {
+    const NO_BATCH: &str =
+        "a dispatcher returns a batch of answers: `Vec<R>` (position by position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a `Result` of one of these";
+    refuse("", "fn f(keys: &[K]) {}", &["the answers are missing: return them, `-> Vec<R>`, or fill a last parameter `answers: &mut Vec<R>`"]);
+    refuse("", "fn f(keys: &[K], answers: &mut Vec<R>) -> Vec<R> {}", &["the answers are either returned or filled into the `&mut Vec`, not both: remove one"]);
+    refuse("", "fn f(batch: Batch<K, R>) -> Vec<R> {}", &["a function that takes a `Batch` answers through it, and returns nothing"]);
+    refuse("", "fn f(batch: Batch<K, R>, answers: &mut Vec<R>) {}", &["a function that takes a `Batch` answers through it, and fills nothing"]);
+    refuse("", "fn f(keys: &[K]) -> usize {}", &[NO_BATCH]);
+    refuse("", "fn f(keys: &[K]) -> Result<Option<R>, E> {}", &[NO_BATCH]);
+    refuse("", "fn f(keys: &[K]) -> Alias {}", &[]);
+}
+
+#[test]
+fn borrowed_data() {
+    const OWNED: &str = "keys and answers own their data: take `&[String]`, not `&[&str]`";
+    refuse("", "fn f(keys: &[&str]) -> Vec<Cow<'_, str>> {}", &[OWNED, OWNED]);
+    refuse("", "fn f(keys: &[&'static str]) -> Vec<Box<dyn Fn(&str) -> &str>> {}", &[]);
+    refuse(
+        "",
+        "fn f<'a>(keys: &[&'a str]) -> Vec<u8> {}",
+        &["a dispatcher has no lifetime parameters; keys and answers own their data: take `&[String]`, not `&[&str]`, and pieces by `&Db`"],
+    );
+}
+
+#[test]
+fn qualifiers() {
+    refuse(
+        "",
+        r#"const unsafe extern "C" fn f(a: &impl Clone, keys: &[K]) -> Vec<R> {}"#,
+        &[
+            "a dispatcher can't be an `unsafe fn`, since corio calls it: remove `unsafe`, and put an `unsafe` block into it",
+            "a dispatcher can't be an `extern fn`: remove `extern`",
+            "a dispatcher's types have names, since its request is a type of its own: name the type, or a type parameter `<T: Trait>`",
+            "a dispatcher can't be a `const fn`: remove `const`",
+        ],
+    );
+    refuse("", "fn f(&self, keys: &[K]) -> Vec<R> {}", &["a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`"]);
+    refuse("", "struct S;", &["`#[corio::dispatcher]` goes on a function that answers a batch"]);
+}

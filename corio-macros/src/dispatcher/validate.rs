@@ -61,9 +61,8 @@ fn lifetime_parameters(signature: &Signature, errors: &mut Errors) {
 /// A return type that is surely no batch of answers. For others (it may be an alias) the runtime's traits decide, in the same words; but they can't keep every use of the
 /// request from failing too.
 fn no_batch(returned: &Type, errors: &mut Errors) {
-    const SCALARS: [&str; 18] = [
-        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "bool", "char", "String", "Option",
-    ];
+    const SCALARS: [&str; 18] =
+        ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "bool", "char", "String", "Option"];
     let surely = match returned {
         Type::Path(path) => match path.path.segments.last() {
             Some(last) if last.ident == "Result" => {

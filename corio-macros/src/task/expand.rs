@@ -4,7 +4,7 @@ use super::model::{Context, Task};
 use crate::body::{self, Owner};
 use crate::errors::Errors;
 use crate::function::Function;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
@@ -137,28 +137,53 @@ impl VisitMut for FreshLifetimes {
     }
 }
 
-/// The first lines of the body. An argument that the body does not use would be dropped by the call, before the task runs; `let _ = &argument;` moves it in, without a
-/// second copy. A pattern is taken apart inside, under a name of ours in the signature.
+/// The first lines of the body, which see to it that arguments live as long as those of a plain function, and are dropped in the same order.
+///
+/// An argument that the body does not use would be dropped by the call, before the task runs; `let _ = &argument;` moves all of it in, without a second copy. What is moved in
+/// is dropped in the order in which it is mentioned: so the last comes first.
+///
+/// A pattern is taken apart inside, under a name of ours in the signature. That makes locals, which go before what is moved in; so the arguments after it become locals too.
 fn arguments(signature: &mut Signature) -> TokenStream {
-    let mut lines = TokenStream::new();
+    let mut captures = Vec::new();
+    let mut locals = TokenStream::new();
     for (position, argument) in signature.inputs.iter_mut().enumerate() {
-        match argument {
+        let argument = match argument {
             FnArg::Receiver(receiver) => {
                 let name = receiver.self_token;
-                lines.extend(quote!(let _ = &#name;));
+                captures.push(quote!(let _ = &#name;));
+                continue;
             }
-            FnArg::Typed(argument) => match &*argument.pat {
-                Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => lines.extend(quote!(let _ = &#ident;)),
-                pattern => {
-                    let name = format_ident!("__arg{position}", span = Span::mixed_site());
-                    lines.extend(match pattern {
-                        Pat::Wild(_) => quote!(let _ = &#name;),
-                        pattern => quote!(let #pattern = #name;),
-                    });
-                    *argument.pat = parse_quote!(#name);
+            FnArg::Typed(argument) => argument,
+        };
+        let name = match &*argument.pat {
+            Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => {
+                let name = ident.clone();
+                if !locals.is_empty() {
+                    let pattern = std::mem::replace(&mut *argument.pat, parse_quote!(#name));
+                    let quiet = quiet(&name);
+                    locals.extend(quote!(#quiet let #pattern = #name;));
                 }
-            },
-        }
+                name
+            }
+            pattern => {
+                let name = format_ident!("__arg{position}", span = Span::mixed_site());
+                if !matches!(pattern, Pat::Wild(_)) {
+                    locals.extend(quote!(let #pattern = #name;));
+                }
+                *argument.pat = parse_quote!(#name);
+                name
+            }
+        };
+        let quiet = quiet(&name);
+        captures.push(quote!(#quiet let _ = &#name;));
     }
-    lines
+    captures.reverse();
+    quote!(#(#captures)* #locals)
+}
+
+/// An argument named `_unused` is used by our lines alone, which clippy would hold against the user.
+fn quiet(argument: &Ident) -> Option<TokenStream> {
+    let name = argument.to_string();
+    let underscored = name.starts_with('_') && !name.starts_with("__arg");
+    underscored.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
 }

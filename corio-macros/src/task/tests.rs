@@ -1,1 +1,173 @@
-//! Placeholder.
+//! Signatures: what goes in, what comes out.
+
+use super::task;
+use crate::testing::{assert_items, assert_messages, tokens};
+use quote::quote;
+
+#[track_caller]
+fn check(attribute: &str, item: &str, expected: &str) {
+    assert_items(task(tokens(attribute), tokens(item)), expected);
+}
+
+#[track_caller]
+fn refuse(attribute: &str, item: &str, expected: &[&str]) {
+    assert_messages(task(tokens(attribute), tokens(item)), expected);
+}
+
+#[test]
+fn without_a_context() {
+    check(
+        "",
+        "/// Docs.
+        #[inline] pub(crate) fn crud(i: usize) { io!(store(i)); }",
+        "/// Docs.
+        #[inline]
+        pub(crate) fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
+            ::corio::__private::any_task(async move {
+                let _ = &i;
+                let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+                if false { return ::corio::__private::returns::<()>(); }
+                ::corio::__private::Frame::io(&__corio, store(i)).await;
+            })
+        }",
+    );
+}
+
+#[test]
+fn with_a_context() {
+    check(
+        "Library",
+        "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> Option<T> where T: Send { n += 1; None }",
+        "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> impl ::corio::Task<Library, Output = Option<T>> where T: Send {
+            ::corio::__private::task::<Library, _>(async move {
+                let _ = &n;
+                let _ = &id;
+                let __corio = ::corio::__private::Frame::<Library>::new();
+                if false { return ::corio::__private::returns::<Option<T>>(); }
+                n += 1;
+                None
+            })
+        }",
+    );
+}
+
+#[test]
+fn lifetimes_left_out_of_the_context_get_names() {
+    check(
+        "Ctx<'_, &Db>",
+        "fn f<'a>(x: &'a u8) {}",
+        "fn f<'__context0, '__context1, 'a>(x: &'a u8) -> impl ::corio::Task<Ctx<'__context0, &'__context1 Db>, Output = ()> {
+            ::corio::__private::task::<Ctx<'__context0, &'__context1 Db>, _>(async move {
+                let _ = &x;
+                let __corio = ::corio::__private::Frame::<Ctx<'__context0, &'__context1 Db>>::new();
+                if false { return ::corio::__private::returns::<()>(); }
+            })
+        }",
+    );
+}
+
+#[test]
+fn by_what_the_context_provides() {
+    check(
+        "impl Provide<Db> + Provide<Cache>",
+        "fn f(x: impl Display) -> u8 { 1 }",
+        "fn f<__S: Provide<Db> + Provide<Cache> >(x: impl Display) -> impl ::corio::Task<__S, Output = u8> {
+            ::corio::__private::task::<__S, _>(async move {
+                let _ = &x;
+                let __corio = ::corio::__private::Frame::<__S>::new();
+                if false { return ::corio::__private::returns::<u8>(); }
+                1
+            })
+        }",
+    );
+}
+
+#[test]
+fn patterns_are_taken_apart_inside() {
+    check(
+        "",
+        "fn f(mut x: X, _: A, (a, mut b): (u8, u8), ref c: C, mut d: D) {}",
+        "fn f(mut x: X, __arg1: A, __arg2: (u8, u8), __arg3: C, d: D) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
+            ::corio::__private::any_task(async move {
+                let _ = &d;
+                let _ = &__arg3;
+                let _ = &__arg2;
+                let _ = &__arg1;
+                let _ = &x;
+                let (a, mut b) = __arg2;
+                let ref c = __arg3;
+                let mut d = d;
+                let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+                if false { return ::corio::__private::returns::<()>(); }
+            })
+        }",
+    );
+}
+
+#[test]
+fn a_return_type_with_impl_is_not_named() {
+    check(
+        "",
+        "fn f() -> Vec<impl Display> { #![allow(dead_code)] vec![1] }",
+        "#[allow(dead_code)]
+        fn f() -> ::corio::AnyTask<impl ::core::future::Future<Output = Vec<impl Display>>> {
+            ::corio::__private::any_task(async move {
+                let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+                vec![1]
+            })
+        }",
+    );
+}
+
+#[test]
+fn methods_and_functions_of_traits() {
+    let inside = task(tokens("Library"), tokens("fn price(&self, (a, b): (u8, u8)) -> u64 where Self: Sized;"));
+    let expected = "fn price(&self, (a, b): (u8, u8)) -> impl ::corio::Task<Library, Output = u64> where Self: Sized;";
+    assert_items(quote!(trait Priced { #inside }), &format!("trait Priced {{ {expected} }}"));
+    let inside = task(tokens(""), tokens("fn price(self: Arc<Self>) -> u64 { self.0 }"));
+    let expected = "fn price(self: Arc<Self>) -> ::corio::AnyTask<impl ::core::future::Future<Output = u64> > {
+        ::corio::__private::any_task(async move {
+            let _ = &self;
+            let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+            if false { return ::corio::__private::returns::<u64>(); }
+            self.0
+        })
+    }";
+    assert_items(quote!(impl Priced for Db { #inside }), &format!("impl Priced for Db {{ {expected} }}"));
+}
+
+#[test]
+fn mistakes_in_the_signature_are_told_at_once_and_mended() {
+    refuse(
+        "",
+        r#"const async unsafe extern "C" fn f(x: u8, ...) -> ! { loop { io!(r) } }"#,
+        &[
+            "a task is a plain fn: remove `async`; wait with `io!`, `call!`",
+            "a task can't be a `const fn`: remove `const`",
+            "a task can't be an `unsafe fn`, since it runs after the call: remove `unsafe`, and put an `unsafe` block into it",
+            "a task can't be an `extern fn`: remove `extern`",
+            "a task can't be variadic: take a `Vec`",
+            "a task can't return `!`: use `-> std::convert::Infallible`",
+        ],
+    );
+    let mended = task(tokens(""), tokens("async fn f() {}")).to_string();
+    assert!(!mended.contains("async fn") && mended.contains("any_task"), "{mended}");
+}
+
+#[test]
+fn mistakes_in_the_attribute() {
+    refuse(
+        "impl corio::Provide<Db>",
+        "fn f<T>(t: T) {}",
+        &["a function with type parameters of its own names its context too: write `#[corio::task(S)] fn f<S: corio::Provide<Db>, …>`"],
+    );
+    refuse("A, B", "fn f() {}", &["a task runs under one context: name one type, or the pieces it needs, `#[corio::task(impl Provide<A> + Provide<B>)]`"]);
+    refuse("5", "fn f() { io!(r) }", &["expected a context: a type, `#[corio::task(Library)]`, or what it must provide, `#[corio::task(impl Provide<Db>)]`"]);
+}
+
+#[test]
+fn what_is_no_function_is_left_as_it_is() {
+    let expanded = task(tokens(""), tokens("#[derive(Debug)] pub struct S;"));
+    assert!(expanded.to_string().ends_with(&tokens("#[derive(Debug)] pub struct S;").to_string()));
+    assert_messages(expanded, &["`#[corio::task]` goes on a function: free, of a type or of a trait"]);
+}

@@ -1,14 +1,16 @@
 //! What a task's signature may not say. Each mistake is reported and mended, so that the function which is emitted anyway gives no second error.
 
 use super::model::{Context, Task};
-use crate::errors::Errors;
+use crate::errors::{Errors, as_written};
 use syn::{GenericParam, ReturnType, Safety, Signature, Type, parse_quote_spanned, spanned::Spanned};
 
 pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
     let signature = &mut task.function.signature;
     qualifiers(signature, errors);
     never(signature, errors);
-    hidden_generic(&task.context, signature, errors).then(|| task.context = Context::Unknown);
+    if hidden_generic(&task.context, signature, errors) {
+        task.context = Context::Unknown;
+    }
 }
 
 fn qualifiers(signature: &mut Signature, errors: &mut Errors) {
@@ -41,23 +43,14 @@ fn never(signature: &mut Signature, errors: &mut Errors) {
 
 /// `impl Provide<Db>` adds a generic parameter that nobody can name, which would shift those of a turbofish. Says whether it was refused.
 fn hidden_generic(context: &Context, signature: &Signature, errors: &mut Errors) -> bool {
-    let Context::Providing(bounds) = context else { return false };
+    let Context::Providing(anonymous) = context else { return false };
     let named = signature.generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
     if named {
-        let (bounds, name) = (quote::quote!(#bounds), &signature.ident);
-        let bounds = bounds.to_string();
-        let bounds = bounds.trim_start_matches("impl ").replace(" < ", "<").replace(" >", ">");
+        let (bounds, name) = (as_written(&anonymous.bounds), &signature.ident);
         errors.on(
-            context_token(context),
+            anonymous.impl_token,
             format!("a function with type parameters of its own names its context too: write `#[corio::task(S)] fn {name}<S: {bounds}, …>`"),
         );
     }
     named
-}
-
-fn context_token(context: &Context) -> Option<&syn::Token![impl]> {
-    match context {
-        Context::Providing(bounds) => Some(&bounds.impl_token),
-        _ => None,
-    }
 }

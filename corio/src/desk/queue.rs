@@ -273,6 +273,7 @@ impl<K> fmt::Debug for ShownKeys<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.show {
             Some(show) => f.debug_list().entries(self.keys.iter().map(|key| ShownKey { key, show })).finish(),
+            None if self.keys.len() == 1 => f.write_str("[1 key]"),
             None => write!(f, "[{} keys]", self.keys.len()),
         }
     }
