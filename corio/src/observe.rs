@@ -4,13 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-/// Names a task within a run.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Names a task within a run: the first one that starts is 1, the next 2. The same program gives the same numbers, also in a schedule that was used before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub(crate) u64);
 
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {}.{}", self.0 as u32, self.0 >> 32)
+        write!(f, "task {}", self.0)
     }
 }
 
@@ -20,7 +20,7 @@ impl fmt::Debug for TaskId {
 pub enum Event<'a> {
     /// A task is there, and will run in its turn.
     Started {
-        /// Its id; ids of tasks that have ended are used again with another generation.
+        /// Its number.
         task: TaskId,
         /// The name of its function.
         name: &'static str,

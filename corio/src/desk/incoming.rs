@@ -6,11 +6,9 @@ use std::any::TypeId;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use super::request::Request;
-
 #[derive(Default)]
 pub(super) struct Incoming {
-    /// A `Cell<Option<R::Answer>>` of whoever delivers, and the type of `R`.
+    /// A `Cell<Option<A>>` of whoever delivers, and the type of `A`.
     place: Cell<Option<(TypeId, NonNull<()>)>>,
 }
 
@@ -25,10 +23,10 @@ impl Drop for Shown<'_> {
 
 impl Incoming {
     /// Shows each answer while `resume` runs.
-    pub(super) fn deliver<R: Request, W>(&self, answers: impl Iterator<Item = (W, R::Answer)>, mut resume: impl FnMut(W)) {
-        let place: Cell<Option<R::Answer>> = Cell::new(None);
+    pub(super) fn deliver<A: 'static, W>(&self, answers: impl Iterator<Item = (W, A)>, mut resume: impl FnMut(W)) {
+        let place: Cell<Option<A>> = Cell::new(None);
         let shown = Shown(self);
-        self.place.set(Some((TypeId::of::<R>(), NonNull::from(&place).cast())));
+        self.place.set(Some((TypeId::of::<A>(), NonNull::from(&place).cast())));
         for (waiter, answer) in answers {
             place.set(Some(answer));
             resume(waiter);
@@ -39,12 +37,12 @@ impl Incoming {
     }
 
     #[inline]
-    pub(super) fn take<R: Request>(&self) -> Option<R::Answer> {
-        let (requests, place) = self.place.get()?;
-        if requests != TypeId::of::<R>() {
+    pub(super) fn take<A: 'static>(&self) -> Option<A> {
+        let (of, place) = self.place.get()?;
+        if of != TypeId::of::<A>() {
             return None;
         }
         // SAFETY: it is there, so `deliver` runs, and `place` is its local of this type; shared, as a `Cell` may be.
-        unsafe { place.cast::<Cell<Option<R::Answer>>>().as_ref() }.take()
+        unsafe { place.cast::<Cell<Option<A>>>().as_ref() }.take()
     }
 }

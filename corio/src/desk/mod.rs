@@ -103,8 +103,8 @@ impl Desk {
 
     /// The answer for the waiter that is being resumed.
     #[inline]
-    pub(crate) fn take_incoming<R: Request>(&self) -> Option<R::Answer> {
-        self.board.incoming.take::<R>()
+    pub(crate) fn take_incoming<A: 'static>(&self) -> Option<A> {
+        self.board.incoming.take()
     }
 
     // ── turning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -226,7 +226,7 @@ impl<R: Request> AnyQueue for Queue<R> {
         let Some(mut flight) = self.answered.borrow_mut().pop_front() else { return };
         self.board.watch.emit(|| Event::BatchAnswered { dispatcher: R::name(), len: flight.waiters.len() });
         let Flight { waiters, answers, .. } = &mut *flight;
-        self.board.incoming.deliver::<R, _>(waiters.drain(..).zip(answers.drain(..)), resume);
+        self.board.incoming.deliver(waiters.drain(..).zip(answers.drain(..)), resume);
         self.put_spare(flight);
     }
 

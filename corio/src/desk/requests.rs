@@ -13,6 +13,7 @@ use crate::error::Error;
 
 /// Where futures of dispatchers go: whoever turns the run polls them.
 pub(crate) trait Futures<'r> {
+    /// Polls it for the first time before it returns.
     fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>);
 }
 

@@ -45,8 +45,13 @@ impl<'r> FutureSet<'r> {
 
     pub(crate) fn poll(&self, number: u32, desk: &Desk) {
         // Out of its place while it runs: it may be dropped by a panic, and must not be found half run.
-        let Some(mut flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
+        let Some(flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
         desk.set_dispatching(Some(flying.dispatcher));
+        self.run(number, flying);
+        desk.set_dispatching(None);
+    }
+
+    fn run(&self, number: u32, mut flying: Flying<'r>) {
         let poll = flying.future.as_mut().poll(&mut Context::from_waker(&flying.waker));
         if poll.is_pending() {
             self.flying.borrow_mut()[number as usize] = Some(flying);
@@ -54,7 +59,6 @@ impl<'r> FutureSet<'r> {
             drop(flying);
             self.free.borrow_mut().push(number);
         }
-        desk.set_dispatching(None);
     }
 
     pub(crate) fn clear(&self) {
@@ -65,13 +69,13 @@ impl<'r> FutureSet<'r> {
 
 impl<'r> Futures<'r> for FutureSet<'r> {
     fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) {
-        let mut flying = self.flying.borrow_mut();
         let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            let mut flying = self.flying.borrow_mut();
             flying.push(None);
             flying.len() as u32 - 1
         });
         let waker = Waker::from(Arc::new(WakeOne { number, bell: self.bell.clone() }));
-        flying[number as usize] = Some(Flying { dispatcher, future, waker });
-        self.bell.future_can_go_on(number);
+        // At once: it is on its way before a dispatcher that answers in place blocks the thread.
+        self.run(number, Flying { dispatcher, future, waker });
     }
 }

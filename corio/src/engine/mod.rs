@@ -46,6 +46,14 @@ pub struct Engine {
     joiners: RefCell<HashMap<u32, Id>>,
     pool: Pool,
     watch: Watch,
+    /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
+    numbers: RefCell<Numbers>,
+}
+
+#[derive(Default)]
+struct Numbers {
+    last: u64,
+    by_index: HashMap<u32, TaskId>,
 }
 
 impl Engine {
@@ -61,6 +69,7 @@ impl Engine {
             joiners: RefCell::new(HashMap::new()),
             pool: Pool::new(),
             watch,
+            numbers: RefCell::default(),
         }
     }
 
@@ -95,7 +104,7 @@ impl Engine {
         self.scope.set(id.index());
         self.parked.set(false);
         if body.vtable.is_task {
-            self.watch.emit(|| Event::Resumed { task: self.task_id(id) });
+            self.watch.emit(|| Event::Resumed { task: self.number(id.index()) });
         }
         // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
         match unsafe { (body.vtable.resume)(body.data, self) } {
@@ -104,7 +113,7 @@ impl Engine {
                     self.foreign.set(true);
                 }
                 if body.vtable.is_task {
-                    self.watch.emit(|| Event::Suspended { task: self.task_id(id) });
+                    self.watch.emit(|| Event::Suspended { task: self.number(id.index()) });
                 }
             }
             Step::Ended => self.body_ended(id, 0),
@@ -174,8 +183,11 @@ impl Engine {
             self.watch.emit(|| {
                 let tree = self.tree.borrow();
                 let parent = tree[id.index()].parent;
-                let parent = (parent != NIL).then(|| TaskId(tree.id(tree.task_of(parent)).to_word()));
-                Event::Started { task: self.task_id(id), name: names::short((body.vtable.name)()), parent }
+                let parent = (parent != NIL).then(|| self.number(tree.task_of(parent)));
+                let Numbers { last, by_index } = &mut *self.numbers.borrow_mut();
+                *last += 1;
+                by_index.insert(id.index(), TaskId(*last));
+                Event::Started { task: TaskId(*last), name: names::short((body.vtable.name)()), parent }
             });
         }
     }
@@ -228,7 +240,7 @@ impl Engine {
             drop(tree);
             if let Some(body) = body {
                 if body.vtable.is_task {
-                    self.watch.emit(|| Event::Ended { task: self.task_id(id) });
+                    self.watch.emit(|| Event::Ended { task: self.number(id.index()) });
                 }
                 if held {
                     if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
@@ -395,6 +407,7 @@ impl Engine {
         sweep.run(|| self.drop_felled(felled));
         self.ready.borrow_mut().clear();
         self.joiners.borrow_mut().clear();
+        *self.numbers.borrow_mut() = Numbers::default();
         self.current.set(Id::NONE);
         self.foreign.set(false);
         self.dropped.set(false);
@@ -420,8 +433,8 @@ impl Engine {
 
     // ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    fn task_id(&self, id: Id) -> TaskId {
-        TaskId(id.to_word())
+    fn number(&self, index: u32) -> TaskId {
+        self.numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
     }
 
     /// The names of the tasks that lead to this one, the root first.

@@ -12,8 +12,8 @@ use crate::desk::Request;
 use crate::engine::{Engine, Id, Kind};
 
 #[inline]
-fn poll_answer<R: Request>(core: &Core) -> Poll<R::Answer> {
-    match core.desk.take_incoming::<R>() {
+fn poll_answer<A: 'static>(core: &Core) -> Poll<A> {
+    match core.desk.take_incoming() {
         Some(answer) => Poll::Ready(answer),
         None => {
             core.engine.park();
@@ -23,27 +23,28 @@ fn poll_answer<R: Request>(core: &Core) -> Poll<R::Answer> {
 }
 
 /// The answer to the request that the running task has just asked.
+// Over the answer, not over the request: so it needs no bound that a mistaken `io!(5)` could miss for a second time.
 #[must_use]
-pub struct Answer<R>(PhantomData<fn() -> R>);
+pub struct Answer<A>(PhantomData<fn() -> A>);
 
-impl<R: Request> Answer<R> {
+impl<A> Answer<A> {
     /// Asks for the running task, which waits from here on. The queue must be open.
     #[inline]
-    pub(super) fn ask(core: &Core, request: R) -> Self {
+    pub(super) fn ask<R: Request<Answer = A>>(core: &Core, request: R) -> Self {
         core.ask::<R>(core.engine.current(), request.into_key());
         core.engine.park();
         Answer(PhantomData)
     }
 }
 
-impl<R: Request> Future for Answer<R> {
-    type Output = R::Answer;
+impl<A: 'static> Future for Answer<A> {
+    type Output = A;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R::Answer> {
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
         core::with(|core| {
             // Polled right after asking, as every future that is awaited, there can be no answer yet.
-            if core.engine.is_parked() { Poll::Pending } else { poll_answer::<R>(core) }
+            if core.engine.is_parked() { Poll::Pending } else { poll_answer(core) }
         })
     }
 }
@@ -72,7 +73,7 @@ impl<R: Request> Kind for Asked<R> {
     }
 
     unsafe fn resume(_: *mut Self) -> Poll<R::Answer> {
-        core::with(poll_answer::<R>)
+        core::with(poll_answer)
     }
 
     unsafe fn drop_in_place(this: *mut Self) {
@@ -109,7 +110,7 @@ impl<R: Request> Future for Requesting<R> {
                 (self.open)(core);
                 core.ask::<R>(core.engine.current(), request.into_key());
             }
-            poll_answer::<R>(core)
+            poll_answer(core)
         })
     }
 }

@@ -57,9 +57,8 @@ impl<S> Frame<S> {
     }
 
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
-    // `Answer<R>` names no bound that may be missing: one mistake, one message.
     #[inline]
-    pub fn io<R: Dispatch<S>>(&self, request: R) -> Answer<R> {
+    pub fn io<R: Dispatch<S>>(&self, request: R) -> Answer<R::Answer> {
         core::with(|core| {
             // SAFETY: as in `open`.
             unsafe { core.open::<S, R>() };
