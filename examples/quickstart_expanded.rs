@@ -1,4 +1,6 @@
 //! The program of `quickstart.rs` as the macros expand it: this is all they do. A test in `corio-macros` compares it with the real expansion.
+// Lints do not look into expansions; here they would.
+#![allow(clippy::redundant_closure)]
 
 // `#[corio::dispatcher]` makes a request, …
 /// The request that [`store`](fn@store) makes.

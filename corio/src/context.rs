@@ -88,7 +88,8 @@ impl<T> AsContext for Rc<T> {
     }
 }
 
-/// Stands for the context of tasks that name none and so run under any. It provides no piece, and nobody else can implement [`Dispatch`](crate::Dispatch) for it in
-/// another way than for every context.
+/// Stands for the context in tasks that name none, as `#[corio::task] fn f()`: they run over any, and so can ask only for what needs no piece.
+///
+/// It is there to be read in compile errors. Nobody has one, it provides nothing, and implementing [`Dispatch`](crate::Dispatch) for it alone is of no use.
 #[derive(Debug)]
 pub struct AnyContext(());

@@ -17,7 +17,7 @@ mod task;
 
 pub mod sync;
 
-pub use context::{AsContext, Provide};
+pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
 pub use desk::{Answers, Batch, Dispatch, DispatcherId, Options, Request, Requests, Slot};
 pub use drivers::RunAsync;
