@@ -58,6 +58,16 @@ impl Core {
         unsafe { self.desk.open::<S, R>(&self.replacements) }
     }
 
+    /// Asks on behalf of a task.
+    ///
+    /// # Safety
+    /// As `open`.
+    #[inline]
+    pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
+        // SAFETY: as in `open`.
+        unsafe { self.desk.open_and_ask::<S, R>(&self.replacements, Waiter(id.to_word()), key) }
+    }
+
     /// Asks on behalf of a task, for what is open.
     #[inline]
     pub(crate) fn ask<R: Request>(&self, id: Id, key: R::Key) {

@@ -84,15 +84,31 @@ impl Desk {
     /// `S` is the context of every run of this desk, or `AnyContext`.
     #[inline]
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self, replacements: &Replacements) {
-        if self.registry.get::<R>().is_none() {
-            self.open_new::<S, R>(replacements);
+        self.opened::<S, R>(replacements);
+    }
+
+    /// Queues a request, opening its queue if need be.
+    ///
+    /// # Safety
+    /// As `open`.
+    #[inline]
+    pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, replacements: &Replacements, waiter: Waiter, key: R::Key) {
+        self.opened::<S, R>(replacements).ask(waiter, key);
+    }
+
+    #[inline]
+    fn opened<S, R: Dispatch<S>>(&self, replacements: &Replacements) -> &Queue<R> {
+        match self.registry.get::<R>() {
+            Some(queue) => queue,
+            None => self.open_new::<S, R>(replacements),
         }
     }
 
     #[cold]
-    fn open_new<S, R: Dispatch<S>>(&self, replacements: &Replacements) {
+    fn open_new<S, R: Dispatch<S>>(&self, replacements: &Replacements) -> &Queue<R> {
         let replacement = replacements.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Replacement<R>>()).cloned();
         self.registry.add(|number| Queue::<R>::new(number, self.board.clone(), dispatch_over::<S, R>(), replacement));
+        self.registry.get::<R>().expect("just added")
     }
 
     /// Queues a request of a kind that is open.

@@ -28,10 +28,9 @@ fn poll_answer<A: 'static>(core: &Core) -> Poll<A> {
 pub struct Answer<A>(PhantomData<fn() -> A>);
 
 impl<A> Answer<A> {
-    /// Asks for the running task, which waits from here on. The queue must be open.
+    /// The running task has just asked, and waits from here on.
     #[inline]
-    pub(super) fn ask<R: Request<Answer = A>>(core: &Core, request: R) -> Self {
-        core.ask::<R>(core.engine.current(), request.into_key());
+    pub(super) fn of_running(core: &Core) -> Self {
         core.engine.park();
         Answer(PhantomData)
     }

@@ -59,10 +59,11 @@ impl<S> Frame<S> {
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
     #[inline]
     pub fn io<R: Dispatch<S>>(&self, request: R) -> Answer<R::Answer> {
+        let key = request.into_key();
         core::with(|core| {
             // SAFETY: as in `open`.
-            unsafe { core.open::<S, R>() };
-            Answer::ask(core, request)
+            unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
+            Answer::of_running(core)
         })
     }
 
