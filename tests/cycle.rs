@@ -1,6 +1,6 @@
 //! The cycle: every task that can run runs until none can, and only then does each dispatcher get everything that was asked of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::hint::black_box;
 use std::rc::Rc;
@@ -45,7 +45,15 @@ fn ten_cruds() {
 
 #[test]
 fn ten_tasks_that_ask_four_things_each_make_four_batches_of_ten() {
-    check(ten_cruds(), expect![[""]]);
+    check(
+        ten_cruds(),
+        expect![[r#"
+        round 1: store["create 0", "create 1", "create 2", "create 3", "create 4", "create 5", "create 6", "create 7", "create 8", "create 9"]
+        round 2: store["read 0", "read 1", "read 2", "read 3", "read 4", "read 5", "read 6", "read 7", "read 8", "read 9"]
+        round 3: store["update 0", "update 1", "update 2", "update 3", "update 4", "update 5", "update 6", "update 7", "update 8", "update 9"]
+        round 4: store["delete 0", "delete 1", "delete 2", "delete 3", "delete 4", "delete 5", "delete 6", "delete 7", "delete 8", "delete 9"]
+    "#]],
+    );
 }
 
 #[test]
@@ -69,7 +77,12 @@ fn a_batch_has_its_requests_in_the_order_asked() {
         io!(store("root".into()));
     }
 
-    check(program(), expect![[""]]);
+    check(
+        program(),
+        expect![[r#"
+        round 1: store["root", "first child", "second child", "first grandchild", "second grandchild"]
+    "#]],
+    );
 }
 
 #[test]
@@ -94,7 +107,13 @@ fn tasks_resume_in_the_order_in_which_they_asked() {
         spawn!(twice("next"));
     }
 
-    check(program(), expect![[""]]);
+    check(
+        program(),
+        expect![[r#"
+        round 1: store["early 1", "next 1", "late 1"]
+        round 2: store["early 2", "next 2", "late 2"]
+    "#]],
+    );
 }
 
 #[test]
@@ -111,7 +130,13 @@ fn several_requests_at_once_keep_their_order_within_the_batch() {
         spawn!(pair("b"));
     }
 
-    check(program(), expect![[""]]);
+    check(
+        program(),
+        expect![[r#"
+        round 1: store["a left", "a right", "b left", "b right"]
+        round 2: store["a 1", "a 2", "a 3", "b 1", "b 2", "b 3"]
+    "#]],
+    );
 }
 
 #[test]
@@ -135,7 +160,18 @@ fn the_dispatcher_that_is_first_asked_goes_first() {
         io!(beta(7), alpha(8));
     }
 
-    check(program(), expect![[""]]);
+    check(
+        program(),
+        expect![[r#"
+        round 1: beta[1, 3]
+        round 1: alpha[2]
+        round 2: alpha[4]
+        round 2: beta[5]
+        round 3: alpha[6]
+        round 4: beta[7]
+        round 4: alpha[8]
+    "#]],
+    );
 }
 
 /// What dispatchers did, in order.
@@ -189,7 +225,11 @@ fn concurrent_dispatchers_start_before_an_inline_one_runs() {
 
     let mut schedule = Schedule::new(Traced::default());
     schedule.run(program()).unwrap();
-    schedule.context().trace.check(expect![[""]]);
+    schedule.context().trace.check(expect![[r#"
+        async [2] starts
+        batch [3] starts
+        inline [1, 4] runs
+        async [2] ends"#]]);
 }
 
 /// Pending once, and then ready: an answer that is not there at once.
@@ -262,7 +302,15 @@ fn parts_of_a_batch_that_are_answered_together_are_resumed_together() {
         }
     }
 
-    check(program(), expect![[""]]);
+    check(
+        program(),
+        expect![[r#"
+            round 1: parts[2 keys]
+            round 1: parts[2 keys]
+            round 1: parts[1 key]
+            round 2: store["0", "1", "2", "3", "4"]
+        "#]],
+    );
 }
 
 #[derive(Context, Default)]
@@ -271,7 +319,7 @@ struct Race {
 }
 
 #[derive(Default)]
-struct QuickBatches(std::cell::Cell<u32>);
+struct QuickBatches(Cell<u32>);
 
 #[test]
 fn a_slow_batch_does_not_hold_the_others() {
@@ -315,13 +363,20 @@ fn a_slow_batch_does_not_hold_the_others() {
 
     let log = Log::new();
     Schedule::new(Race::default()).observe(log.observer()).run(program()).unwrap();
-    expect![[""]].assert_eq(&log.to_string());
+    expect![[r#"
+        round 1: slow[0]
+        round 1: quick[1]
+        round 2: quick[2]
+        round 3: quick[3]
+        round 4: quick[4]
+    "#]]
+    .assert_eq(&log.to_string());
 }
 
 /// 1000 tasks of two requests, where every other one does something between the two. Whatever that is, as long as it needs no answer, the batches stay whole.
-fn check_uneven<T: Task<()> + 'static>(between: fn() -> T) {
-    #[corio::task]
-    fn uneven<T: Task<()> + 'static>(i: usize, between: Option<T>) {
+fn check_uneven<T: Task<()> + 'static>(between: impl Fn() -> T + 'static) {
+    #[corio::task(())]
+    fn uneven<T: Task<()>>(i: usize, between: Option<T>) {
         io!(count(i));
         if let Some(between) = between {
             call!(between);
@@ -329,13 +384,119 @@ fn check_uneven<T: Task<()> + 'static>(between: fn() -> T) {
         io!(count(i));
     }
 
-    // Generic over the task in between, which runs under `()` alone.
-    let program = corio::task_fn(async |cx: corio::Cx<'_, ()>| {
+    #[corio::task(())]
+    fn program<T: Task<()> + 'static>(between: impl Fn() -> T) {
         for i in 0..1000 {
-            cx.spawn(uneven(i, (i % 2 == 0).then(between)));
+            spawn!(uneven(i, (i % 2 == 0).then(&between)));
         }
+    }
+
+    check(
+        program(between),
+        expect![[r#"
+            round 1: count[1000 keys]
+            round 2: count[1000 keys]
+        "#]],
+    );
+}
+
+#[test]
+fn tasks_that_compute_long_do_not_split_batches() {
+    #[corio::task]
+    fn compute() {
+        for n in 0..1000 {
+            black_box(n);
+        }
+    }
+
+    check_uneven(compute);
+}
+
+#[test]
+fn tasks_that_lock_a_free_mutex_do_not_split_batches() {
+    #[corio::task]
+    fn lock(mutex: Rc<Mutex<u32>>) {
+        *call!(mutex.lock()) += 1;
+    }
+
+    let mutex = Rc::new(Mutex::new(0));
+    check_uneven({
+        let mutex = mutex.clone();
+        move || lock(mutex.clone())
     });
+    assert_eq!(Rc::into_inner(mutex).unwrap().into_inner(), 500);
+}
+
+#[test]
+fn tasks_that_spawn_do_not_split_batches() {
+    #[corio::task]
+    fn spawn_and_wait(depth: u32) {
+        if depth > 0 {
+            spawn!(spawn_and_wait(depth - 1));
+            wait!();
+        }
+    }
+
+    check_uneven(|| spawn_and_wait(3));
+}
+
+#[test]
+fn tasks_that_join_children_do_not_split_batches() {
+    #[corio::task]
+    fn leaf() {}
+
+    #[corio::task]
+    fn join() {
+        join!(leaf(), leaf());
+        all!((0..3).map(|_| leaf()));
+        let handle = spawn!(leaf());
+        call!(handle);
+    }
+
+    check_uneven(join);
+}
+
+#[test]
+fn the_same_program_gives_the_same_log_every_time() {
+    fn everything(schedule: &mut Schedule<()>) -> String {
+        let log = Log::new();
+        schedule.observe(log.observer_of_everything()).run(ten_cruds()).unwrap();
+        log.take()
+    }
+
+    let first = everything(&mut Schedule::new(()));
+    assert!(first.lines().count() > 100, "{first}");
+    assert_eq!(everything(&mut Schedule::new(())), first);
+}
+
+#[test]
+fn a_reused_schedule_gives_the_same_log_as_a_new_one() {
     let log = Log::new();
-    Schedule::new(()).observe(log.observer()).run(program).unwrap();
-    assert_eq!(log.take().lines().count(), 2);
+    let mut schedule = Schedule::new(());
+    schedule.observe(log.observer());
+    schedule.run(ten_cruds()).unwrap();
+    let first = log.take();
+    // Another program in between leaves nothing behind that shows.
+    schedule.run(store("something else".into())).unwrap();
+    log.take();
+    schedule.run(ten_cruds()).unwrap();
+    assert_eq!(log.take(), first);
+}
+
+#[test]
+fn a_reused_schedule_gives_the_same_log_of_everything_as_a_new_one() {
+    #[corio::task]
+    fn two_cruds() {
+        join!(crud(0), crud(1));
+    }
+
+    let log = Log::new();
+    let mut schedule = Schedule::new(());
+    schedule.observe(log.observer_of_everything());
+    schedule.run(two_cruds()).unwrap();
+    let first: Vec<_> = log.take().lines().map(str::to_owned).collect();
+    schedule.run(two_cruds()).unwrap();
+    for (again, first) in log.take().lines().zip(&first) {
+        assert_eq!(again, first);
+    }
 }
