@@ -9,6 +9,7 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 use std::task::Waker;
 
 use crate::core::{self, Core};
@@ -21,8 +22,8 @@ use crate::sweep::Sweep;
 
 pub(crate) struct Run<'s, T> {
     /// Gone when the run is over.
-    core: Option<Box<Core>>,
-    home: &'s mut Option<Box<Core>>,
+    core: Option<Rc<Core>>,
+    home: &'s mut Option<Rc<Core>>,
     context: ContextRef<'s>,
     futures: FutureSet<'s>,
     watch: Watch,
@@ -47,12 +48,12 @@ impl<'s, T> Run<'s, T> {
     /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never is.
     pub(crate) unsafe fn new<S, F: Future<Output = T>>(
         context: &'s S,
-        home: &'s mut Option<Box<Core>>,
+        home: &'s mut Option<Rc<Core>>,
         new: impl FnOnce() -> Core,
         watch: Watch,
         future: F,
     ) -> Self {
-        let core = home.take().unwrap_or_else(|| Box::new(new()));
+        let core = home.take().unwrap_or_else(|| Rc::new(new()));
         core.begin_run((&raw const *context).cast());
         // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
         let root = unsafe { core.engine.spawn(NIL, future) };

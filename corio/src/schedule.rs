@@ -45,7 +45,7 @@ use crate::task::{IsTask, Sealed, Task};
 pub struct Schedule<C: AsContext> {
     context: C,
     /// Absent before the first run, during a run, and after one that ended badly.
-    core: Option<Box<Core>>,
+    core: Option<Rc<Core>>,
     watch: Watch,
     replacements: Rc<Replacements>,
 }

@@ -3,7 +3,7 @@
 //!
 //! What must hold:
 //! - Tasks are resumed in the order in which they became ready, and only from the run loop, never from within another task.
-//! - A task ends after its children. What waits for children is woken when their list is empty, or when one of them decides their set.
+//! - A task ends after its children. What waits for children is woken when their list is empty. A child whose end decides its set (`race!`, `try_all!`) has its siblings cut.
 //! - No borrow of the tree is held while a body runs or a destructor does: both may come back here.
 //! - Cutting a branch takes all of it out of the tree before the first destructor runs, and drops children before their parents.
 
@@ -198,7 +198,10 @@ impl Engine {
         let mut tree = self.tree.borrow_mut();
         let entry = &mut tree[index];
         entry.flags |= flag::ENDING | decides;
-        if entry.first_child == NIL {
+        if entry.first_child != NIL {
+            tree.close_empty_scopes(index);
+        }
+        if tree[index].first_child == NIL {
             drop(tree);
             self.ended(index);
         }
@@ -220,22 +223,21 @@ impl Engine {
                 tree.free(index);
             }
             let mut next = None;
-            let mut woken = None;
+            let mut losers = Vec::new();
             if parent != NIL {
-                let above = &mut tree[parent];
                 if flags & flag::DECIDES != 0 {
-                    above.flags |= flag::DECIDED;
+                    losers = tree.cut_children(parent);
                 }
-                if above.has(flag::AWAITED) && (above.first_child == NIL || above.has(flag::DECIDED)) {
-                    above.flags &= !flag::AWAITED;
-                    woken = Some(parent);
-                } else if above.has(flag::ENDING) && above.first_child == NIL {
+                let task = tree.task_of(parent);
+                let owner_has_returned = tree[task].has(flag::ENDING);
+                let above = &mut tree[parent];
+                if above.first_child == NIL && owner_has_returned {
+                    // The task itself, or a scope whose set was forgotten: there is nobody to wake.
                     next = Some(parent);
+                } else if above.first_child == NIL && above.has(flag::AWAITED) {
+                    above.flags &= !flag::AWAITED;
+                    self.wake(tree.id(task));
                 }
-            }
-            if let Some(scope) = woken {
-                let task = tree.task_of(scope);
-                self.wake(tree.id(task));
             }
             drop(tree);
             if let Some(body) = body {
@@ -250,6 +252,9 @@ impl Engine {
                     // SAFETY: the entry is free, and it has returned (`ENDING`).
                     unsafe { body.release(flags, self) };
                 }
+            }
+            if !losers.is_empty() {
+                self.drop_felled(losers);
             }
             match next {
                 Some(parent) => index = parent,
@@ -301,14 +306,14 @@ impl Engine {
         self.tree.borrow_mut().add(self.current.get().index(), None, 0)
     }
 
-    /// Whether the children of a scope have ended or one of them has decided it. If not, the running task is woken when they have.
+    /// Whether the children of a scope have ended, or were cut when one of them decided their set. If not, the running task is woken when they have.
     pub(crate) fn await_children(&self, scope: u32) -> bool {
         if scope == NIL {
             return true;
         }
         let mut tree = self.tree.borrow_mut();
         let entry = &mut tree[scope];
-        let over = entry.first_child == NIL || entry.has(flag::DECIDED);
+        let over = entry.first_child == NIL;
         if !over {
             entry.flags |= flag::AWAITED;
             self.park();

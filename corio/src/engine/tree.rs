@@ -32,10 +32,8 @@ pub(crate) mod flag {
     pub(crate) const HELD: u32 = 1 << 2;
     /// The task has ended and only its result is left, for the handle.
     pub(crate) const DONE: u32 = 1 << 3;
-    /// On a child: its end decides its set, whatever its siblings do. On a scope: such a child has returned.
+    /// On a child: its end decides its set, and cuts its siblings. On a scope: such a child has returned.
     pub(crate) const DECIDES: u32 = 1 << 4;
-    /// On a scope: the child that decides it has ended.
-    pub(crate) const DECIDED: u32 = 1 << 5;
 }
 
 pub(super) struct Entry {
@@ -145,7 +143,8 @@ impl Tree {
         index
     }
 
-    /// Frees `top` and everything below it; gives the bodies that were still there, children before their parents.
+    /// Frees `top` and everything below it; gives the bodies that were still there: children before their parents, older ones before
+    /// their younger siblings.
     pub(super) fn cut(&mut self, top: u32) -> Vec<Felled> {
         let mut doomed = vec![top];
         let mut at = 0;
@@ -163,6 +162,30 @@ impl Tree {
             felled.extend(self.fell(index));
         }
         felled
+    }
+
+    /// The same for each child of `scope`, which stays.
+    pub(super) fn cut_children(&mut self, scope: u32) -> Vec<Felled> {
+        let mut children = Vec::new();
+        let mut child = self[scope].first_child;
+        while child != NIL {
+            children.push(child);
+            child = self[child].next;
+        }
+        children.into_iter().rev().flat_map(|child| self.cut(child)).collect()
+    }
+
+    /// Takes out the scopes of a task that nobody will close: their sets were forgotten.
+    pub(super) fn close_empty_scopes(&mut self, task: u32) {
+        let mut child = self[task].first_child;
+        while child != NIL {
+            let next = self[child].next;
+            if self[child].body.is_none() && self[child].first_child == NIL {
+                self.unlink(child);
+                self.free(child);
+            }
+            child = next;
+        }
     }
 
     /// Frees what is left in no list once the root is gone: results whose handles were forgotten.

@@ -31,9 +31,10 @@ pub fn returns<T>() -> T {
 }
 
 /// See the module.
+// Invariant: a frame of `App<'a>` must never pass for one of `App<'static>`, whose context would live longer than it does.
 #[derive(Debug)]
 pub struct Frame<S> {
-    context: PhantomData<fn(&S)>,
+    context: PhantomData<fn(S) -> S>,
 }
 
 impl<S> Frame<S> {

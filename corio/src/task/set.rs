@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use crate::core;
+use crate::core::{self, Core};
 use crate::engine::{Engine, Id, Kind, Place, Policy, Pool};
 use crate::sweep::Sweep;
 
@@ -74,6 +74,8 @@ pub trait Group {
 pub struct Set<G: Group> {
     group: G,
     stage: Stage,
+    /// The core of the run that it was made in. A frame that is dropped, or polled by hand, may be so while another run is being turned inside this one.
+    core: NonNull<Core>,
 }
 
 enum Stage {
@@ -83,8 +85,8 @@ enum Stage {
 }
 
 impl<G: Group> Set<G> {
-    fn new(group: G) -> Self {
-        Set { group, stage: Stage::New }
+    fn new(core: &Core, group: G) -> Self {
+        Set { group, stage: Stage::New, core: NonNull::from(core) }
     }
 }
 
@@ -95,6 +97,7 @@ impl<G: Group> Future for Set<G> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<G::Outputs> {
         core::with(|core| {
+            assert!(self.core == NonNull::from(core), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
             let engine = &core.engine;
             let scope = match self.stage {
                 Stage::New => {
@@ -120,13 +123,15 @@ impl<G: Group> Future for Set<G> {
 
 impl<G: Group> Drop for Set<G> {
     fn drop(&mut self) {
-        core::with(|core| {
-            if let Stage::Running(scope) = self.stage {
-                core.engine.close_scope_if_open(scope);
-            }
-            // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
-            unsafe { self.group.clear(core.engine.pool()) };
-        });
+        // SAFETY: a set lives in the frame of a task, or is bound to one by the lifetime of a `Cx`. Frames are dropped before the run lets go of its core, or never.
+        let engine = unsafe { &self.core.as_ref().engine };
+        let mut sweep = Sweep::default();
+        if let Stage::Running(scope) = self.stage {
+            sweep.run(|| engine.close_scope_if_open(scope));
+        }
+        // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
+        sweep.run(|| unsafe { self.group.clear(engine.pool()) });
+        sweep.finish();
     }
 }
 
@@ -260,7 +265,7 @@ where
         core::with(|core| {
             let pool = core.engine.pool();
             // A set from the start: the iterator is user code, and if it panics, what it gave before is dropped with the set.
-            let mut set = Set::new(Row::with_capacity(pool, seeds.size_hint().0));
+            let mut set = Set::new(core, Row::with_capacity(pool, seeds.size_hint().0));
             for seed in seeds {
                 set.group.push(pool, seed);
             }
@@ -309,7 +314,7 @@ pub trait Seeds<P> {
 impl<G: Group> Set<G> {
     /// Children of different kinds.
     pub(super) fn mixed<P>(seeds: impl Seeds<P, Group = G>) -> Self {
-        core::with(|core| Set::new(seeds.into_group(core.engine.pool())))
+        core::with(|core| Set::new(core, seeds.into_group(core.engine.pool())))
     }
 }
 

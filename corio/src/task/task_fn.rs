@@ -5,11 +5,13 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 
 use super::frame::{Frame, task};
 use super::handle::Handle;
 use super::set::{First, Set};
 use super::traits::Task;
+use crate::core::{self, Core};
 use crate::desk::Dispatch;
 
 /// A task from an async closure: what `#[corio::task]` makes, without the macro.
@@ -36,7 +38,8 @@ use crate::desk::Dispatch;
 pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Output = T> {
     task::<S, _>(async move {
         let frame = Frame::<S>::new();
-        body(Cx { frame: &frame }).await
+        let cx = Cx { frame: &frame, context: frame.context(), run: core::with(Core::run), on_this_thread: PhantomData };
+        body(cx).await
     })
 }
 
@@ -44,8 +47,14 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
 ///
 /// It is what the macros are in a `#[corio::task]`, but for children that borrow: these need the macros, which see to it that nobody can forget the future that holds them.
 /// It costs more per request than they do: each one is a child with a place of its own.
+///
+/// It belongs to its task. In a run inside that task (a `Schedule::run` called by it) everything but [`context`](Cx::context) panics.
 pub struct Cx<'r, S> {
     frame: &'r Frame<S>,
+    context: &'r S,
+    run: u64,
+    // Not `Send`, as the run is not.
+    on_this_thread: PhantomData<*const ()>,
 }
 
 impl<S> Clone for Cx<'_, S> {
@@ -65,17 +74,18 @@ impl<S> fmt::Debug for Cx<'_, S> {
 impl<'r, S> Cx<'r, S> {
     /// The context.
     pub fn context(self) -> &'r S {
-        self.frame.context()
+        self.context
     }
 
     /// Asks, when first polled, and gives the answer: `io!(request)`.
     pub fn io<R: Dispatch<S>>(self, request: R) -> impl Future<Output = R::Answer> + use<'r, S, R> {
-        self.bound(Set::mixed::<First>((self.frame.request(request),)))
+        let frame = self.frame();
+        self.bound(Set::mixed::<First>((frame.request(request),)))
     }
 
     /// Asks for many things at once: `io_all!(requests)`.
     pub fn io_all<R: Dispatch<S>, I: IntoIterator<Item = R>>(self, requests: I) -> impl Future<Output = Vec<R::Answer>> + use<'r, S, R, I> {
-        self.bound(self.frame.io_all(requests))
+        self.bound(self.frame().io_all(requests))
     }
 
     /// Runs a task to its end: `call!(task)`.
@@ -83,7 +93,8 @@ impl<'r, S> Cx<'r, S> {
     where
         T::Future: 'static,
     {
-        self.bound(Set::mixed::<First>((self.frame.child::<T>(task),)))
+        let frame = self.frame();
+        self.bound(Set::mixed::<First>((frame.child::<T>(task),)))
     }
 
     /// Runs many tasks at once: `all!(tasks)`.
@@ -91,24 +102,30 @@ impl<'r, S> Cx<'r, S> {
     where
         T::Future: 'static,
     {
-        self.bound(self.frame.all(tasks))
+        self.bound(self.frame().all(tasks))
     }
 
     /// Spawns a child task: `spawn!(task)`.
     pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
-        self.frame.spawn(task)
+        self.frame().spawn(task)
     }
 
     /// Waits until every child that was spawned here has ended: `wait!()`.
     pub fn wait(self) -> impl Future<Output = ()> + use<'r, S> {
-        self.bound(self.frame.wait())
+        self.bound(self.frame().wait())
+    }
+
+    /// The frame, where it may be used: it does not know its run, and would take another's context for its own.
+    fn frame(self) -> &'r Frame<S> {
+        assert!(core::with(Core::run) == self.run, "corio: a `Cx` can only be used in the run of its own task");
+        self.frame
     }
 
     /// The future may not leave the task: `'r` is that of its frame.
     fn bound<F: Future>(self, future: F) -> impl Future<Output = F::Output> + use<'r, S, F> {
         let cx = self;
         async move {
-            let _stays_with = cx;
+            cx.frame();
             future.await
         }
     }

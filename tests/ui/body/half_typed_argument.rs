@@ -1,0 +1,16 @@
+//! Code that is being typed gets rustc's own error, and the rest of the function is kept.
+
+#[corio::dispatcher]
+fn fetch_book(ids: &[u64]) -> Vec<String> {
+    ids.iter().map(u64::to_string).collect()
+}
+
+#[corio::task]
+fn title() -> usize {
+    let title = io!(fetch_book(1).);
+    title.len()
+}
+
+fn main() {
+    let _ = corio::Schedule::new(()).run(title());
+}

@@ -1,0 +1,13 @@
+//! Names in arguments are looked up as everywhere.
+
+#[corio::dispatcher]
+fn fetch_book(ids: &[u64]) -> Vec<String> {
+    ids.iter().map(u64::to_string).collect()
+}
+
+#[corio::task]
+fn title() -> String {
+    io!(fetch_bok(1))
+}
+
+fn main() {}

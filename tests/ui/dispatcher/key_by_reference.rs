@@ -1,0 +1,13 @@
+//! Keys come as a slice.
+
+#[corio::dispatcher]
+fn fetch_book(id: &u64) -> Vec<String> {
+    vec![id.to_string()]
+}
+
+#[corio::task]
+fn title() -> String {
+    io!(fetch_book(1))
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! What an alias or a type of your own is, only the compiler knows.
+
+struct Page;
+
+#[corio::dispatcher]
+fn fetch_page(_ids: &[u64]) -> Page {
+    Page
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+//! A schedule is made from a context.
+
+struct Library;
+
+fn main() {
+    let _ = corio::Schedule::new(Library);
+    let _ = corio::Schedule::new(1);
+}

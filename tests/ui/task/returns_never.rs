@@ -1,0 +1,10 @@
+//! A task ends.
+
+#[corio::task]
+fn forever() -> ! {
+    loop {
+        wait!();
+    }
+}
+
+fn main() {}
