@@ -248,27 +248,27 @@ mod observing {
             Started { task: task 4, name: "double", parent: Some(task 1) }
             Suspended { task: task 1 }
             Resumed { task: task 2 }
-            Asked { dispatcher: "double" }
+            Asked { task: task 2, dispatcher: "double" }
             Suspended { task: task 2 }
             Resumed { task: task 3 }
-            Asked { dispatcher: "double" }
+            Asked { task: task 3, dispatcher: "double" }
             Suspended { task: task 3 }
             Resumed { task: task 4 }
-            Asked { dispatcher: "double" }
+            Asked { task: task 4, dispatcher: "double" }
             Suspended { task: task 4 }
             Round { round: 1 }
-            BatchSent { dispatcher: "double", len: 3, keys: [1, 2, 3] }
-            BatchAnswered { dispatcher: "double", len: 3 }
+            BatchSent { dispatcher: "double", batch: 1, len: 3, keys: [1, 2, 3] }
+            BatchAnswered { dispatcher: "double", batch: 1, len: 3 }
             Resumed { task: task 2 }
             Ended { task: task 2 }
             Resumed { task: task 3 }
-            Asked { dispatcher: "double" }
+            Asked { task: task 3, dispatcher: "double" }
             Suspended { task: task 3 }
             Resumed { task: task 4 }
             Ended { task: task 4 }
             Round { round: 2 }
-            BatchSent { dispatcher: "double", len: 1, keys: [4] }
-            BatchAnswered { dispatcher: "double", len: 1 }
+            BatchSent { dispatcher: "double", batch: 2, len: 1, keys: [4] }
+            BatchAnswered { dispatcher: "double", batch: 2, len: 1 }
             Resumed { task: task 3 }
             Ended { task: task 3 }
             Resumed { task: task 1 }
@@ -303,7 +303,7 @@ mod observing {
                         counts.ended += 1;
                         assert!(counts.running.remove(task).is_some());
                     }
-                    Event::Asked { dispatcher } => {
+                    Event::Asked { dispatcher, .. } => {
                         assert_eq!(*dispatcher, "double");
                         counts.asked += 1;
                     }

@@ -65,13 +65,15 @@ impl Core {
     #[inline]
     pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
         // SAFETY: as in `open`.
-        unsafe { self.desk.open_and_ask::<S, R>(&self.replacements, Waiter(id.to_word()), key) }
+        unsafe { self.desk.open_and_ask::<S, R>(&self.replacements, Waiter(id.to_word()), key) };
+        self.engine.asked(id, R::name);
     }
 
     /// Asks on behalf of a task, for what is open.
     #[inline]
     pub(crate) fn ask<R: Request>(&self, id: Id, key: R::Key) {
         self.desk.ask::<R>(Waiter(id.to_word()), key);
+        self.engine.asked(id, R::name);
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Event<'a> {
     },
     /// A request was asked.
     Asked {
+        /// The task that asked.
+        task: TaskId,
         /// The dispatcher that will answer it.
         dispatcher: &'static str,
     },
@@ -56,6 +58,8 @@ pub enum Event<'a> {
     BatchSent {
         /// The dispatcher.
         dispatcher: &'static str,
+        /// Counts the batches of the run, of all dispatchers, from 1.
+        batch: u64,
         /// How many keys go out; without the doubles, where the dispatcher dedups.
         len: usize,
         /// The keys; their number alone, unless the dispatcher has the option `show_keys`.
@@ -65,6 +69,8 @@ pub enum Event<'a> {
     BatchAnswered {
         /// The dispatcher.
         dispatcher: &'static str,
+        /// The batch that was sent. One that is answered in parts is so several times.
+        batch: u64,
         /// How many requests are answered; with the doubles, where the dispatcher dedups.
         len: usize,
     },

@@ -177,7 +177,8 @@ fn wrong(invocation: &Invocation, message: impl std::fmt::Display) -> TokenStrea
     error_expression(invocation.span, message)
 }
 
-/// Whether the task is the one it stands in: `walk(..)`, `Self::walk(..)` or `self.walk(..)` in `walk`.
+/// Whether the task is the one it stands in: `walk(..)`, `Self::walk(..)`, `self.walk(..)` or `child.walk(..)` in `walk`. A method of the same name on another type is taken
+/// for it too, which costs a box.
 fn calls_itself(task: &Expr, owner: &Owner<'_>) -> bool {
     match task {
         Expr::Call(ExprCall { func, .. }) => {
@@ -189,9 +190,7 @@ fn calls_itself(task: &Expr, owner: &Owner<'_>) -> bool {
                 _ => false,
             }
         }
-        Expr::MethodCall(ExprMethodCall { receiver, method, .. }) => {
-            matches!(&**receiver, Expr::Path(receiver) if receiver.path.is_ident("self")) && owner.method && method == owner.name
-        }
+        Expr::MethodCall(ExprMethodCall { method, .. }) => owner.method && method == owner.name,
         _ => false,
     }
 }

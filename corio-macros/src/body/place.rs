@@ -31,7 +31,7 @@ impl Place {
             }
             (Place::Closure, _) => Some(format!(
                 "`{name}!` can't stand in a closure: a closure can't be suspended. \
-                 Use a `for` loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| task! {{ … }}))`"
+                 Use a `for` loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| task!(move {{ … }})))`"
             )),
             (Place::AsyncBlock, _) => Some(format!(
                 "`{name}!` can't stand in an async block, which is no part of the task. Use `task! {{ … }}` in its place, and run that with `call!` or `spawn!`"

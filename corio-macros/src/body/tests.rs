@@ -116,7 +116,7 @@ fn a_task_that_calls_itself_is_boxed() {
     check("call!(walk(1)); call!(Self::walk(1))", "@call(::corio::boxed(walk(1))).await; @call(::corio::boxed(Self::walk(1))).await");
     check("call!(run(1)); spawn!(walk(1))", "@call(run(1)).await; @spawn(walk(1))");
     let method = rewritten_in(&Context::Named(syn::parse_quote!(Library)), true, "call!(self.walk(1)); call!(walk(1)); call!(other.walk(1))");
-    assert_items(method, &spelled("@call(::corio::boxed(self.walk(1))).await; @call(walk(1)).await; @call(other.walk(1)).await"));
+    assert_items(method, &spelled("@call(::corio::boxed(self.walk(1))).await; @call(walk(1)).await; @call(::corio::boxed(other.walk(1))).await"));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn nested_tasks_are_left_alone() {
 #[test]
 fn only_the_task_itself_can_wait() {
     const CLOSURE: &str = "`io!` can't stand in a closure: a closure can't be suspended. \
-                           Use a `for` loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| task! { … }))`";
+                           Use a `for` loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| task!(move { … })))`";
     const ASYNC: &str =
         "`io!` can't stand in an async block, which is no part of the task. Use `task! { … }` in its place, and run that with `call!` or `spawn!`";
     const NESTED: &str = "`io!` belongs to the nested function, which is no task: mark it `#[corio::task]`";

@@ -25,6 +25,8 @@ pub(crate) struct Board {
     pub(super) in_flight: Cell<usize>,
     /// The first thing that went wrong; it ends the run.
     fault: RefCell<Option<Error>>,
+    /// How many batches were sent in this run.
+    pub(super) batches: Cell<u64>,
     /// The dispatcher whose code runs.
     pub(super) dispatching: Cell<Option<&'static str>>,
     pub(super) ring: Arc<dyn Ring>,
@@ -40,6 +42,7 @@ impl Board {
             incoming: Incoming::default(),
             in_flight: Cell::new(0),
             fault: RefCell::new(None),
+            batches: Cell::new(0),
             dispatching: Cell::new(None),
             ring,
             watch,
@@ -59,6 +62,7 @@ impl Board {
         self.asked_in_place.borrow_mut().clear();
         self.answered.borrow_mut().clear();
         self.in_flight.set(0);
+        self.batches.set(0);
         self.fault.take();
         self.dispatching.set(None);
     }

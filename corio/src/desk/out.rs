@@ -62,6 +62,7 @@ pub(super) struct Out<R: Request> {
     /// By position, the others who asked for the same.
     doubles: HashMap<usize, Vec<Waiter>>,
     left: usize,
+    batch: u64,
     dispatcher: &'static str,
 }
 
@@ -86,7 +87,7 @@ impl<R: Request> Out<R> {
             }
         }
         let batch = Batch::new(flight.keys.drain(..), &post);
-        (Out { post, waiters, doubles, left, dispatcher }, batch)
+        (Out { post, waiters, doubles, left, batch: flight.batch, dispatcher }, batch)
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -96,6 +97,7 @@ impl<R: Request> Out<R> {
     /// Moves what has arrived into `flight`, in the order of arrival.
     pub(super) fn take_posts(&mut self, flight: &mut Flight<R>, dedup: Option<Dedup<R::Key, R::Answer>>) -> Result<(), Error> {
         let arrived = std::mem::take(&mut *self.post.arrived.lock().unwrap_or_else(PoisonError::into_inner));
+        flight.batch = self.batch;
         for arrived in arrived {
             match arrived {
                 Arrived::Answer(position, answer) => {

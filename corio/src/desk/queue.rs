@@ -25,11 +25,13 @@ pub(super) struct Flight<R: Request> {
     pub(super) answers: Vec<R::Answer>,
     /// For each waiter the place of its key, if there were doubles.
     pub(super) order: Vec<usize>,
+    /// The number of the batch.
+    pub(super) batch: u64,
 }
 
 impl<R: Request> Flight<R> {
     fn new() -> Box<Self> {
-        Box::new(Flight { waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), order: Vec::new() })
+        Box::new(Flight { waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), order: Vec::new(), batch: 0 })
     }
 }
 
@@ -87,7 +89,6 @@ impl<R: Request> Queue<R> {
         }
         flight.waiters.push(waiter);
         flight.keys.push(key);
-        self.board.watch.emit(|| Event::Asked { dispatcher: R::name() });
     }
 
     fn is_concurrent(&self) -> bool {
@@ -106,9 +107,11 @@ impl<R: Request> Queue<R> {
         self.spare.borrow_mut().push(flight);
     }
 
-    fn send_one<'r>(self: &Rc<Self>, flight: Box<Flight<R>>, sending: &Sending<'_, 'r>) {
+    fn send_one<'r>(self: &Rc<Self>, mut flight: Box<Flight<R>>, sending: &Sending<'_, 'r>) {
+        flight.batch = self.board.batches.get() + 1;
+        self.board.batches.set(flight.batch);
         let keys = ShownKeys { keys: &flight.keys, show: Self::OPTIONS.show_key };
-        self.board.watch.emit(|| Event::BatchSent { dispatcher: R::name(), len: flight.keys.len(), keys: &keys });
+        self.board.watch.emit(|| Event::BatchSent { dispatcher: R::name(), batch: flight.batch, len: flight.keys.len(), keys: &keys });
         let requests = Requests::new(self, flight, sending.futures);
         self.board.dispatching.set(Some(R::name()));
         match &self.replacement {
@@ -224,7 +227,7 @@ impl<R: Request> AnyQueue for Queue<R> {
 
     fn deliver(&self, resume: &mut dyn FnMut(Waiter)) {
         let Some(mut flight) = self.answered.borrow_mut().pop_front() else { return };
-        self.board.watch.emit(|| Event::BatchAnswered { dispatcher: R::name(), len: flight.waiters.len() });
+        self.board.watch.emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: flight.batch, len: flight.waiters.len() });
         let Flight { waiters, answers, .. } = &mut *flight;
         self.board.incoming.deliver(waiters.drain(..).zip(answers.drain(..)), resume);
         self.put_spare(flight);

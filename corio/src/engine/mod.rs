@@ -438,6 +438,12 @@ impl Engine {
 
     // ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    /// A task has asked, itself or through a child of a set that is no task.
+    #[inline]
+    pub(crate) fn asked(&self, id: Id, dispatcher: fn() -> &'static str) {
+        self.watch.emit(|| Event::Asked { task: self.number(self.tree.borrow().named_task_of(id.index())), dispatcher: dispatcher() });
+    }
+
     fn number(&self, index: u32) -> TaskId {
         self.numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
     }

@@ -143,6 +143,14 @@ impl Tree {
         index
     }
 
+    /// The task that an entry belongs to, in the eyes of observers: requests are children too, and no tasks.
+    pub(super) fn named_task_of(&self, mut index: u32) -> u32 {
+        while self[index].body.is_none_or(|body| !body.vtable.is_task) && self[index].parent != NIL {
+            index = self[index].parent;
+        }
+        index
+    }
+
     /// Frees `top` and everything below it; gives the bodies that were still there: children before their parents, older ones before
     /// their younger siblings.
     pub(super) fn cut(&mut self, top: u32) -> Vec<Felled> {
