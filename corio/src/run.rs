@@ -55,10 +55,14 @@ impl<'s, T> Run<'s, T> {
     ) -> Self {
         let core = home.take().unwrap_or_else(|| Rc::new(new()));
         core.begin_run((&raw const *context).cast());
-        // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
-        let root = unsafe { core.engine.spawn(NIL, future) };
         let futures = FutureSet::new(core.bell.clone());
-        Run { core: Some(core), home, context: ContextRef::new(context), futures, watch, root, rounds: 0, output: PhantomData }
+        let mut run = Run { core: Some(core), home, context: ContextRef::new(context), futures, watch, root: Id::NONE, rounds: 0, output: PhantomData };
+        // In the run already: should an observer panic, it drops the task.
+        if let Some(core) = &run.core {
+            // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
+            run.root = unsafe { core.engine.spawn(NIL, future) };
+        }
+        run
     }
 
     /// Runs until the run is over or has to wait.
@@ -80,18 +84,19 @@ impl<'s, T> Run<'s, T> {
             }
             Ok(Err(error)) => Err(error),
             Err(panic) => {
-                self.report(&core);
-                // A second panic, of a destructor, is not worth losing the first.
+                // Further panics, of an observer or of destructors, are not worth losing the first.
+                let mut further = Sweep::default();
+                further.run(|| self.report(&core));
                 drop(self.tear_down(&core));
                 drop(entered);
-                drop(core);
+                further.run(|| drop(core));
                 resume_unwind(panic);
             }
         };
         let torn_down = self.tear_down(&core);
         drop(entered);
         if let Some(panic) = torn_down.into_panic() {
-            drop(core);
+            Sweep::default().run(|| drop(core));
             resume_unwind(panic);
         }
         *self.home = Some(core);

@@ -33,6 +33,7 @@ pub use requests::Requests;
 
 use crate::error::Error;
 use crate::observe::Watch;
+use crate::sweep::Sweep;
 use board::Board;
 use queue::{Queue, dispatch_over};
 use registry::Registry;
@@ -184,9 +185,11 @@ impl Desk {
 
     /// Forgets everything that is queued and in flight.
     pub(crate) fn clear(&self) {
+        let mut sweep = Sweep::default();
         for queue in self.registry.all() {
-            queue.clear();
+            sweep.run(|| queue.clear());
         }
         self.board.clear();
+        sweep.finish();
     }
 }

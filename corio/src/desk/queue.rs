@@ -18,6 +18,7 @@ use super::requests::Requests;
 use super::{ContextRef, Sending, Waiter};
 use crate::error::Error;
 use crate::observe::Event;
+use crate::sweep::Sweep;
 
 pub(super) struct Flight<R: Request> {
     pub(super) waiters: Vec<Waiter>,
@@ -113,13 +114,11 @@ impl<R: Request> Queue<R> {
         let keys = ShownKeys { keys: &flight.keys, show: Self::OPTIONS.show_key };
         self.board.watch.emit(|| Event::BatchSent { dispatcher: R::name(), batch: flight.batch, len: flight.keys.len(), keys: &keys });
         let requests = Requests::new(self, flight, sending.futures);
-        self.board.dispatching.set(Some(R::name()));
         match &self.replacement {
             Some(replacement) => replacement(requests),
             // SAFETY: queues are opened with the dispatch function of the run's context (or of one for every context), and `sending` carries that context.
             None => unsafe { (self.dispatch)(sending.context, requests) },
         }
-        self.board.dispatching.set(None);
     }
 
     /// Splits a flight so that no part has more keys than a batch may.
@@ -142,10 +141,11 @@ impl<R: Request> Queue<R> {
         parts
     }
 
-    /// Takes a flight whose answers are there, and queues it for those who wait.
-    pub(super) fn answered(&self, mut flight: Box<Flight<R>>, keys: usize) {
+    /// Takes a flight whose answers are there, and queues it for those who wait. `given_away` shows the keys if the dispatcher has taken them.
+    pub(super) fn answered(&self, mut flight: Box<Flight<R>>, keys: usize, given_away: &[String]) {
         if flight.answers.len() != keys {
-            let key = flight.keys.get(flight.answers.len()).and_then(Self::show);
+            let first_without = flight.answers.len();
+            let key = flight.keys.get(first_without).and_then(Self::show).or_else(|| given_away.get(first_without).cloned());
             self.board.fail(Error::WrongCount { dispatcher: R::name(), requests: keys, answers: flight.answers.len(), key });
             return;
         }
@@ -160,6 +160,11 @@ impl<R: Request> Queue<R> {
     fn come_back(&self, flight: Box<Flight<R>>) {
         self.answered.borrow_mut().push_back(flight);
         self.board.answered.borrow_mut().push_back(self.number);
+    }
+
+    /// The keys as they may be shown, for a dispatcher that takes them.
+    pub(super) fn show_all(keys: &[R::Key]) -> Vec<String> {
+        keys.iter().filter_map(Self::show).collect()
     }
 
     pub(super) fn show(key: &R::Key) -> Option<String> {
@@ -201,6 +206,8 @@ pub(super) trait AnyQueue {
 
 impl<R: Request> AnyQueue for Queue<R> {
     fn send(self: Rc<Self>, sending: &Sending<'_, '_>) {
+        // From here on: comparing keys, to find doubles, runs code of the user's too.
+        self.board.dispatching.set(Some(R::name()));
         let mut flight = self.gathering.replace(self.spare());
         if let Some(is_alive) = sending.only_alive {
             let mut at = 0;
@@ -223,6 +230,7 @@ impl<R: Request> AnyQueue for Queue<R> {
                 self.send_one(part, sending);
             }
         }
+        self.board.dispatching.set(None);
     }
 
     fn deliver(&self, resume: &mut dyn FnMut(Waiter)) {
@@ -255,9 +263,11 @@ impl<R: Request> AnyQueue for Queue<R> {
 
     fn clear(&self) {
         // Each is taken out before it is dropped: keys and answers have destructors of the user's.
-        drop(self.gathering.replace(Flight::new()));
-        drop(self.answered.take());
-        drop(self.out.take());
+        let mut sweep = Sweep::default();
+        sweep.run(|| drop(self.gathering.replace(Flight::new())));
+        sweep.run(|| drop(self.answered.take()));
+        sweep.run(|| drop(self.out.take()));
+        sweep.finish();
     }
 }
 

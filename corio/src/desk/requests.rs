@@ -51,17 +51,17 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let Flight { keys, answers, .. } = &mut *flight;
         let len = keys.len();
         batch(keys).put(keys, len, answers);
-        self.queue.answered(flight, len);
+        self.queue.answered(flight, len, &[]);
     }
 
     /// Answers in place, from the keys by value.
     pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
         let Some(mut flight) = self.flight.take() else { return };
         let len = flight.keys.len();
-        let keys = A::remember(&flight.keys);
+        let (keys, shown) = (A::remember(&flight.keys), Queue::<R>::show_all(&flight.keys));
         let answers = batch(std::mem::take(&mut flight.keys));
         answers.put(&keys, len, &mut flight.answers);
-        self.queue.answered(flight, len);
+        self.queue.answered(flight, len, &shown);
     }
 
     /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even for a batch of one.
@@ -71,7 +71,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let Flight { keys, answers, .. } = &mut *flight;
         batch(keys, answers);
         let len = keys.len();
-        self.queue.answered(flight, len);
+        self.queue.answered(flight, len, &[]);
     }
 
     /// Answers by a future, from the keys by slice.
@@ -84,7 +84,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
             let len = keys.len();
             answers.put(keys, len, room);
             queue.landed();
-            queue.answered(flight, len);
+            queue.answered(flight, len, &[]);
         });
     }
 
@@ -94,11 +94,11 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let queue = self.queue.clone();
         self.start(async move {
             let len = flight.keys.len();
-            let keys = A::remember(&flight.keys);
+            let (keys, shown) = (A::remember(&flight.keys), Queue::<R>::show_all(&flight.keys));
             let answers = batch(std::mem::take(&mut flight.keys)).await;
             answers.put(&keys, len, &mut flight.answers);
             queue.landed();
-            queue.answered(flight, len);
+            queue.answered(flight, len, &shown);
         });
     }
 

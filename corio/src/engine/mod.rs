@@ -210,8 +210,11 @@ impl Engine {
     /// Takes out an entry whose body has returned and whose children have ended, and whatever ends with it. A loop: chains of such tasks can be long.
     fn ended(&self, mut index: u32) {
         loop {
+            // Observers may panic: they hear of it before anything has changed.
+            if self.tree.borrow()[index].body.is_some_and(|body| body.vtable.is_task) {
+                self.watch.emit(|| Event::Ended { task: self.number(index) });
+            }
             let mut tree = self.tree.borrow_mut();
-            let id = tree.id(index);
             let parent = tree[index].parent;
             tree.unlink(index);
             let flags = tree[index].flags;
@@ -241,9 +244,6 @@ impl Engine {
             }
             drop(tree);
             if let Some(body) = body {
-                if body.vtable.is_task {
-                    self.watch.emit(|| Event::Ended { task: self.number(id.index()) });
-                }
                 if held {
                     if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
                         self.wake(joiner);
@@ -468,7 +468,7 @@ impl Engine {
     pub(crate) fn stuck(&self) -> Vec<String> {
         let tasks: Vec<Id> = {
             let tree = self.tree.borrow();
-            tree.tasks().filter(|index| tree[*index].first_child == NIL).map(|index| tree.id(index)).collect()
+            tree.tasks().filter(|index| !tree.waits_for_children(*index)).map(|index| tree.id(index)).collect()
         };
         tasks.into_iter().map(|id| self.path(id)).collect()
     }

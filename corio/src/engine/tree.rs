@@ -214,6 +214,18 @@ impl Tree {
         felled
     }
 
+    /// Whether a task has returned, or waits at a `wait!()`, a `call!` or a set, for children that are still there.
+    pub(super) fn waits_for_children(&self, task: u32) -> bool {
+        let awaited = |index: u32| self[index].has(flag::AWAITED) && self[index].first_child != NIL;
+        let mut child = self[task].first_child;
+        let mut scope_is_awaited = false;
+        while child != NIL {
+            scope_is_awaited |= self[child].body.is_none() && awaited(child);
+            child = self[child].next;
+        }
+        self[task].has(flag::ENDING) || awaited(task) || scope_is_awaited
+    }
+
     /// The tasks that live, oldest index first.
     pub(super) fn tasks(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.entries.len() as u32).filter(|index| self[*index].body.is_some() && !self[*index].has(flag::DONE))
