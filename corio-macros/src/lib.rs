@@ -54,6 +54,8 @@ mod testing;
 /// | `#[corio::task(impl Provide<Db> + Provide<Cache>)]` | any context that has these pieces |
 /// | `#[corio::task(S)] fn f<S: Provide<Db>>()` | the same, for functions with type parameters of their own |
 ///
+/// `spawn!` takes what owns all it uses, its context's type included: in a task over `Library<'_>` use `all!` and `join!`, and over `impl Provide<Db>` add `+ 'static`.
+///
 /// # In the body
 ///
 /// | | |

@@ -18,11 +18,13 @@ use std::sync::Arc;
 /// }
 /// ```
 ///
+/// (And [`AsContext`], if it is to be passed to [`Schedule::new`](crate::Schedule::new) by value.)
+///
 /// Every type provides itself, so a context may also be a single piece: `Schedule::new(&db)`.
 #[diagnostic::on_unimplemented(
     message = "the context `{Self}` does not provide `{T}`",
     label = "needs a `{T}`, which `{Self}` does not provide",
-    note = "name a context that has one in the attribute: `#[corio::task(MyContext)]`, where `MyContext` derives `corio::Context` and has a field of type `{T}`"
+    note = "name a context that has one in the attribute: `#[corio::task(MyContext)]`, where `MyContext` derives `corio::Context` and has a field of type `{T}`; a plain `#[corio::task]` runs over `AnyContext`, which has nothing"
 )]
 pub trait Provide<T: ?Sized> {
     /// The piece.
@@ -44,9 +46,8 @@ impl<T: ?Sized> Provide<T> for T {
 /// assert!(std::ptr::eq((&Db).as_context(), &Db));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a schedule can't be made from `{Self}`",
-    label = "not a context",
-    note = "put `#[derive(corio::Context)]` on the type, or pass it by reference, in an `Arc` or in an `Rc`"
+    message = "a schedule can't be made from `{Self}`: put `#[derive(corio::Context)]` on it, or pass it by reference, in an `Arc` or in an `Rc`",
+    label = "not a context"
 )]
 pub trait AsContext {
     /// The context that tasks and dispatchers see.

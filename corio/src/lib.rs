@@ -14,6 +14,7 @@ mod run;
 mod schedule;
 mod sweep;
 mod task;
+mod thread;
 
 pub mod sync;
 
@@ -30,5 +31,6 @@ pub use task::{AnyTask, Boxed, Cx, Handle, IsTask, Task, boxed, task_fn};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::context::AnyContext;
+    pub use crate::desk::answers;
     pub use crate::task::{Frame, any_task, returns, task};
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::observe::{Observer, Watch};
 use crate::run::Run;
 use crate::task::{IsTask, Sealed, Task};
+use crate::thread::LeavesItsThread;
 
 /// Runs tasks over a context.
 ///
@@ -42,13 +43,17 @@ use crate::task::{IsTask, Sealed, Task};
 /// assert_eq!(schedule.run(total(vec![3]))?, 30);
 /// # Ok::<(), corio::Error>(())
 /// ```
-pub struct Schedule<C: AsContext> {
+pub struct Schedule<C> {
     context: C,
     /// Absent before the first run, during a run, and after one that ended badly.
     core: Option<Rc<Core>>,
     watch: Watch,
     replacements: Rc<Replacements>,
 }
+
+#[doc(hidden)]
+// SAFETY: it never is: see `LeavesItsThread`.
+unsafe impl<C: LeavesItsThread> Send for Schedule<C> {}
 
 impl<C: AsContext> Schedule<C> {
     /// A schedule over a context. Allocates nothing until it runs.
@@ -70,7 +75,7 @@ impl<C: AsContext> Schedule<C> {
     ///
     /// # Panics
     /// With what a task or dispatcher panicked with, after every other task was dropped.
-    pub fn run<T: Task<C::Context>>(&mut self, task: T) -> Result<T::Output, Error> {
+    pub fn run<O>(&mut self, task: impl Task<C::Context, Output = O>) -> Result<O, Error> {
         // SAFETY: the run is over, or dropped by unwinding, before this returns; what the task borrows outlives the call.
         let run = unsafe { self.begin(task) };
         drivers::block_on(run)
@@ -146,7 +151,7 @@ impl<C: AsContext> Schedule<C> {
     }
 }
 
-impl<C: AsContext + fmt::Debug> fmt::Debug for Schedule<C> {
+impl<C: fmt::Debug> fmt::Debug for Schedule<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Schedule").field("context", &self.context).finish_non_exhaustive()
     }

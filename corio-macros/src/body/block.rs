@@ -29,7 +29,9 @@ impl Rewriter<'_> {
             ReturnType::Type(_, output) => seed(&output),
         };
         let block = braced(quote!(#frame #seed #statements), body.span());
-        quote_spanned!(span=> #constructor(async #capture #block))
+        // Shown where the block begins: if it borrows what it should own, rustc proposes to put the `move` there, and so `task!(move { … })`.
+        let asynchronous = Token![async](block.span_open());
+        quote_spanned!(span=> #constructor(#asynchronous #capture #block))
     }
 }
 

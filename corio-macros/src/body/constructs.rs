@@ -43,7 +43,7 @@ impl Rewriter<'_> {
             [] => wrong(&io, "`io!` asks for a request: `io!(fetch(key))`"),
             [request] => self.waited(&io, "io", request),
             several if several.len() > MOST => wrong(&io, format!("`io!` takes at most {MOST} requests; for more of one kind use `io_all!(iter)`")),
-            several => self.waited(&io, "join", &side_by_side(&io, "request", several)),
+            several => self.together(io, "join", "request", several),
         }
     }
 
@@ -56,7 +56,7 @@ impl Rewriter<'_> {
             _ => "try_join",
         };
         match self.single_argument(&all) {
-            Some(iterator) => self.waited(&all, name, &iterator),
+            Some(iterator) => self.waited(&at_name(all), name, &iterator),
             None => wrong(&all, format!("`{name}!` takes one iterator: `{name}!(items.iter().map(…))`; for several side by side use `{side_by_side}!(a, b)`")),
         }
     }
@@ -86,7 +86,7 @@ impl Rewriter<'_> {
         let arguments = self.arguments(&children);
         match arguments.len() {
             0 => wrong(&children, format!("`{name}!` runs tasks and requests side by side: `{name}!(a, b)`")),
-            1..=MOST => self.waited(&children, name, &side_by_side(&children, "child", &arguments)),
+            1..=MOST => self.together(children, name, "child", &arguments),
             _ if children.construct == Construct::Race => wrong(&children, format!("`race!` takes at most {MOST}")),
             _ => wrong(&children, format!("`{name}!` takes at most {MOST}; for more of one kind use `{}!(iter)`", name.replace("join", "all"))),
         }
@@ -117,6 +117,13 @@ impl Rewriter<'_> {
         let frame = self.guard(frame(invocation), invocation.span);
         let asked = asked(&frame, invocation, method, argument);
         quote_spanned!(invocation.delimiters.close()=> #asked.await)
+    }
+
+    /// `__corio.method((__corio.child(a), __corio.child(b),)).await`: each argument in a call of its own, so that a mistake in one is shown on that one.
+    fn together(&mut self, invocation: Invocation, method: &str, child: &str, arguments: &[TokenStream]) -> TokenStream {
+        let children = arguments.iter().map(|argument| asked(&frame(&invocation), &invocation, child, argument));
+        let children = quote_spanned!(invocation.span=> (#(#children,)*));
+        self.waited(&at_name(invocation), method, &children)
     }
 
     /// The arguments, each rewritten. Those that do not parse are passed on as they are: rustc will say why, and an editor can still complete them.
@@ -167,10 +174,12 @@ fn frame(invocation: &Invocation) -> TokenStream {
     quote_spanned!(invocation.span=> &#frame)
 }
 
-/// `(__corio.method(a), __corio.method(b),)`: each argument in a call of its own, so that a mistake in one is shown on that one.
-fn side_by_side(invocation: &Invocation, method: &str, arguments: &[TokenStream]) -> TokenStream {
-    let children = arguments.iter().map(|argument| asked(&frame(invocation), invocation, method, argument));
-    quote_spanned!(invocation.span=> (#(#children,)*))
+/// The same, shown at the macro's name alone: rustc says what is wrong with a set of children once for each place that it could be shown at.
+fn at_name(mut invocation: Invocation) -> Invocation {
+    let mut name = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    name.set_span(invocation.span);
+    invocation.delimiters = name.delim_span();
+    invocation
 }
 
 fn wrong(invocation: &Invocation, message: impl std::fmt::Display) -> TokenStream {

@@ -1,11 +1,13 @@
 //! Writes the request, its constructor, and how it is answered.
 
 use super::model::{Answers, Dispatcher, Keys};
+use super::parse;
 use crate::function::Function;
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Attribute, GenericParam, Generics, Type, TypeParam, parse_quote};
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, GenericParam, Generics, Type, TypeParam, WhereClause, WherePredicate, parse_quote, parse_quote_spanned};
 
 /// Desugar from
 ///
@@ -29,7 +31,8 @@ pub(super) fn expand(dispatcher: &Dispatcher) -> TokenStream {
     let batch = batch(dispatcher);
     let request = request(dispatcher);
     let dispatch = dispatch(dispatcher);
-    quote!(#structure #batch #request #dispatch)
+    let limit = limit(dispatcher);
+    quote!(#structure #batch #request #dispatch #limit)
 }
 
 /// The request's type and the function that makes one.
@@ -84,7 +87,7 @@ fn batch(dispatcher: &Dispatcher) -> TokenStream {
         #cfg
         impl #parameters #name #arguments #where_clause {
             /// The per-batch function itself, for its own unit tests.
-            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
             #(#attributes)*
             #visibility #signature #body
         }
@@ -97,9 +100,13 @@ fn request(dispatcher: &Dispatcher) -> TokenStream {
     let (name, key) = (&signature.ident, dispatcher.keys.key());
     let generics = owned(&signature.generics);
     let (parameters, arguments, where_clause) = generics.split_for_impl();
+    let (promise, where_clause) = promised(dispatcher, where_clause);
     let cfg = cfg(attributes);
     let answer = match &dispatcher.answers {
-        Answers::Returned(returned) => answer_of(returned, key),
+        Answers::Returned(returned) => match known_answer(returned) {
+            Some(Known { answer, .. }) => answer,
+            None => quote!(<#returned as ::corio::Answers<#key>>::Answer),
+        },
         Answers::Filled(answer) | Answers::Batch(answer) => answer.to_token_stream(),
     };
     let options = options(dispatcher);
@@ -115,6 +122,7 @@ fn request(dispatcher: &Dispatcher) -> TokenStream {
     });
     quote! {
         #cfg
+        #promise
         impl #parameters ::corio::Request for #name #arguments #where_clause {
             type Key = #key;
             type Answer = #answer;
@@ -133,21 +141,58 @@ fn request(dispatcher: &Dispatcher) -> TokenStream {
     }
 }
 
-/// `<Vec<R> as ::corio::Answers<K>>::Answer`, shown on the return type: that is what to change if it is no such thing.
-fn answer_of(returned: &Type, key: &Type) -> TokenStream {
-    let (first, last) = ends(returned);
-    let open = quote_spanned!(first=> <#returned as ::corio::Answers<#key>>);
-    quote_spanned!(last=> #open::Answer)
+/// What is known of a return type from its name.
+struct Known {
+    /// What one request gets.
+    answer: TokenStream,
+    /// Whether equal keys are asked once.
+    dedup: bool,
 }
 
-/// Desugar from `max_batch = 500, dedup` into `::corio::Options::of::<Vec<R>>().max_batch(500).dedup()`.
+/// The runtime's `Answers` says it for every type. What is known here is said here, so that the request is one even if its answers have a mistake: that is to be reported where
+/// they are returned, and not at each use.
+fn known_answer(returned: &Type) -> Option<Known> {
+    let Type::Path(path) = returned else { return None };
+    let last = path.path.segments.last()?;
+    match (last.ident.to_string().as_str(), parse::type_arguments(&last.arguments).as_slice()) {
+        ("Vec", [answer]) => Some(Known { answer: quote!(#answer), dedup: false }),
+        ("HashMap", [_, answer] | [_, answer, _]) | ("BTreeMap", [_, answer]) => Some(Known { answer: quote!(::core::option::Option<#answer>), dedup: true }),
+        ("Result", [answers, error]) => {
+            let Known { answer, dedup } = known_answer(answers)?;
+            Some(Known { answer: quote!(::core::result::Result<#answer, #error>), dedup })
+        }
+        _ => None,
+    }
+}
+
+/// Of a return type with a name of its own nothing is known. The impls take for granted that it is a batch of answers, and rustc checks that it is, where the type stands.
+fn promised(dispatcher: &Dispatcher, where_clause: Option<&WhereClause>) -> (Option<TokenStream>, Option<WhereClause>) {
+    let mut where_clause = where_clause.cloned();
+    let Answers::Returned(returned) = &dispatcher.answers else { return (None, where_clause) };
+    if known_answer(returned).is_some() {
+        return (None, where_clause);
+    }
+    let key = dispatcher.keys.key();
+    let at = returned.to_token_stream().into_iter().last().map_or_else(Span::call_site, |last| last.span());
+    let promise: WherePredicate = parse_quote_spanned!(at=> #returned: ::corio::Answers<#key>);
+    where_clause.get_or_insert_with(|| parse_quote!(where)).predicates.push(promise);
+    (Some(quote!(#[allow(trivial_bounds)])), where_clause)
+}
+
+/// The options and the answering both use the return type of a map, and would both say what is wrong with it.
+fn checked(dispatcher: &Dispatcher) -> Option<TokenStream> {
+    let Answers::Returned(returned) = &dispatcher.answers else { return None };
+    let key = dispatcher.keys.key();
+    known_answer(returned)?.dedup.then(|| quote!(::corio::__private::answers::<#returned, #key>();))
+}
+
+/// Desugar from `max_batch = 500, dedup` into `::corio::Options::new().max_batch(500).dedup()`.
 fn options(dispatcher: &Dispatcher) -> TokenStream {
     let mut options = match &dispatcher.answers {
-        Answers::Returned(returned) => {
-            let at = Span::call_site().located_at(ends(returned).0);
-            quote_spanned!(at=> ::corio::Options::of::<#returned>())
+        Answers::Returned(returned) if known_answer(returned).is_none_or(|known| known.dedup) => {
+            quote!(::corio::Options::<Self::Key, Self::Answer>::of::<#returned>())
         }
-        Answers::Filled(_) | Answers::Batch(_) => quote!(::corio::Options::new()),
+        _ => quote!(::corio::Options::new()),
     };
     if dispatcher.function.signature.asyncness.is_some() || matches!(dispatcher.keys, Keys::Batch(_)) {
         options.extend(quote!(.concurrent()));
@@ -155,13 +200,16 @@ fn options(dispatcher: &Dispatcher) -> TokenStream {
     if let Some(size) = &dispatcher.options.max_batch {
         options.extend(quote!(.max_batch(#size)));
     }
-    if dispatcher.options.dedup {
-        options.extend(quote!(.dedup()));
+    for option in [&dispatcher.options.dedup, &dispatcher.options.show_keys].into_iter().flatten() {
+        // Braces that are shown where the option is: it is to blame, not what is before it.
+        let mut before = Group::new(Delimiter::Brace, options);
+        before.set_span(option.span());
+        options = quote_spanned!(option.span()=> #before.#option());
     }
-    if dispatcher.options.show_keys {
-        options.extend(quote!(.show_keys()));
+    match checked(dispatcher) {
+        Some(checked) => quote!({ #checked #options }),
+        None => options,
     }
-    options
 }
 
 /// `impl ::corio::Dispatch` for each context that provides the pieces.
@@ -174,17 +222,34 @@ fn dispatch(dispatcher: &Dispatcher) -> TokenStream {
     schedule.bounds.extend(pieces.iter().map(|piece| -> syn::TypeParamBound { parse_quote!(::corio::Provide<#piece>) }));
     generics.params.push(GenericParam::Type(schedule));
     let (parameters, _, where_clause) = generics.split_for_impl();
+    let (promise, where_clause) = promised(dispatcher, where_clause);
     let cfg = cfg(attributes);
     let context = if pieces.is_empty() { format_ident!("_context") } else { format_ident!("context") };
-    let answering = answering(dispatcher);
+    let (checked, answering) = (checked(dispatcher), answering(dispatcher));
     quote! {
         #cfg
+        #promise
         impl #parameters ::corio::Dispatch<__S> for #name #arguments #where_clause {
             fn dispatch<'r>(#context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
+                #checked
                 #answering
             }
         }
     }
+}
+
+/// The check of a `max_batch` that is no number but a constant, where it is written. The runtime's own is only made for what is asked, and far from here.
+fn limit(dispatcher: &Dispatcher) -> Option<TokenStream> {
+    let size = dispatcher.options.max_batch.as_ref().filter(|size| !matches!(size, Expr::Lit(_)))?;
+    let cfg = cfg(&dispatcher.function.attributes);
+    // A constant can't name the parameters of a function.
+    dispatcher
+        .function
+        .signature
+        .generics
+        .params
+        .is_empty()
+        .then(|| quote_spanned!(size.span()=> #cfg const _: () = ::core::assert!(#size > 0, "a batch holds at least one request: `max_batch = 1` or more");))
 }
 
 /// How the runtime calls the function, by the way that keys come and answers go.
@@ -222,14 +287,16 @@ fn answering(dispatcher: &Dispatcher) -> TokenStream {
             })
         },
 
-        (keys, Answers::Returned(answers) | Answers::Batch(answers), asynchronous) => {
-            let at = Span::call_site().located_at(ends(answers).0);
-            match (keys, asynchronous) {
-                (Keys::Shared(key), true) => quote_spanned!(at=> requests.answer_async(async move |keys: &[#key]| Self::batch(#pieces keys).await)),
-                (Keys::Shared(_), false) => quote_spanned!(at=> requests.answer(|keys| Self::batch(#pieces keys))),
-                (_, true) => quote_spanned!(at=> requests.answer_owned_async(async move |keys| Self::batch(#pieces keys).await)),
-                (_, false) => quote_spanned!(at=> requests.answer_owned(|keys| Self::batch(#pieces keys))),
-            }
+        // The type is named, so that what is wrong with it is shown on it.
+        (Keys::Shared(_), Answers::Returned(answers) | Answers::Batch(answers), false) => quote!(requests.answer::<#answers>(|keys| Self::batch(#pieces keys))),
+        (Keys::Owned(_), Answers::Returned(answers) | Answers::Batch(answers), false) => {
+            quote!(requests.answer_owned::<#answers>(|keys| Self::batch(#pieces keys)))
+        }
+        (Keys::Shared(key), Answers::Returned(answers) | Answers::Batch(answers), true) => {
+            quote!(requests.answer_async::<#answers>(async move |keys: &[#key]| Self::batch(#pieces keys).await))
+        }
+        (Keys::Owned(_), Answers::Returned(answers) | Answers::Batch(answers), true) => {
+            quote!(requests.answer_owned_async::<#answers>(async move |keys| Self::batch(#pieces keys).await))
         }
     }
 }
@@ -251,11 +318,4 @@ fn cfg(attributes: &[Attribute]) -> TokenStream {
 
 pub(super) fn is_any(attribute: &Attribute, names: &[&str]) -> bool {
     names.iter().any(|name| attribute.path().is_ident(name))
-}
-
-/// Where a type begins and ends.
-fn ends(written: &Type) -> (Span, Span) {
-    let mut spans = written.to_token_stream().into_iter().map(|token| token.span());
-    let first = spans.next().unwrap_or_else(Span::call_site);
-    (first, spans.last().unwrap_or(first))
 }

@@ -19,16 +19,18 @@ pub(super) fn expand(function: &Function, keys: Option<&Keys>, mistake: Option<s
         // Keys that name the function's own parameters mean nothing outside it.
         Some(keys) if signature.generics.params.is_empty() => {
             let key = keys.key();
-            quote!(#key)
+            quote!(_: #key)
         }
-        _ => quote!(impl ::core::marker::Sized),
+        // Its uses give it none.
+        None if signature.inputs.is_empty() => quote!(),
+        _ => quote!(_: impl ::core::marker::Sized),
     };
     quote! {
         #[allow(non_camel_case_types, missing_docs, dead_code)]
         #visibility struct #name {}
 
         #[allow(missing_docs, dead_code)]
-        #visibility fn #name(_: #parameter) -> #name {
+        #visibility fn #name(#parameter) -> #name {
             #name {}
         }
 

@@ -1,7 +1,7 @@
 //! What `#[corio::dispatcher]` was written on.
 
 use crate::function::Function;
-use syn::{Expr, Type};
+use syn::{Expr, Ident, Type};
 
 /// A dispatcher without mistakes.
 pub(super) struct Dispatcher {
@@ -17,8 +17,10 @@ pub(super) struct Dispatcher {
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) max_batch: Option<Expr>,
-    pub(super) dedup: bool,
-    pub(super) show_keys: bool,
+    /// As it was written: it is to blame if answers or keys can't.
+    pub(super) dedup: Option<Ident>,
+    /// Likewise.
+    pub(super) show_keys: Option<Ident>,
 }
 
 /// The parts that the parameters and the return type play. `None` stands for one that could not be made out; the mistake has been reported then.

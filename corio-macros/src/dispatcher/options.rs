@@ -41,8 +41,8 @@ fn option(input: ParseStream, options: &mut Options, seen: &mut Vec<Ident>, erro
     match (name.to_string().as_str(), value) {
         ("max_batch", Some((_, size))) => options.max_batch = batch_size(size, errors),
         ("max_batch", None) => errors.on(&name, "`max_batch` takes a number: `max_batch = 500`"),
-        ("dedup", None) => options.dedup = true,
-        ("show_keys", None) => options.show_keys = true,
+        ("dedup", None) => options.dedup = Some(name.clone()),
+        ("show_keys", None) => options.show_keys = Some(name.clone()),
         ("dedup" | "show_keys", Some((equals, _))) => errors.on(equals, format!("`{name}` takes no value")),
         (unknown, _) => errors.on(&name, format!("there is no option `{unknown}`{}; there are {}", suggestion(unknown), known())),
     }

@@ -1,7 +1,7 @@
 //! Makes out which part each parameter plays, from its type as it is written.
 
 use super::model::{Answers, Keys, Shape};
-use crate::errors::Errors;
+use crate::errors::{Errors, as_written};
 use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Signature, Type};
 
 pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
@@ -72,11 +72,12 @@ fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
     match written {
         Type::Reference(reference) if reference.mutability.is_none() => Some((*reference.elem).clone()),
         Type::Reference(reference) => {
-            errors.on(reference.mutability, "pieces are shared: take `&Db`, and put what changes into a `Cell` or a `Mutex`");
+            let piece = as_written(&reference.elem);
+            errors.on(reference.mutability, format!("pieces are shared: take `&{piece}`, and put what changes into a `Cell` or a `Mutex`"));
             None
         }
         _ => {
-            errors.on(written, "pieces are shared: take `&Db`");
+            errors.on(written, format!("pieces are shared: take `&{}`", as_written(written)));
             None
         }
     }
@@ -114,7 +115,7 @@ pub(super) fn first_argument(arguments: &PathArguments) -> Option<&Type> {
     type_arguments(arguments).into_iter().next()
 }
 
-fn type_arguments(arguments: &PathArguments) -> Vec<&Type> {
+pub(super) fn type_arguments(arguments: &PathArguments) -> Vec<&Type> {
     let PathArguments::AngleBracketed(arguments) = arguments else { return Vec::new() };
     let types = arguments.args.iter().filter_map(|argument| match argument {
         GenericArgument::Type(argument) => Some(argument),

@@ -52,7 +52,7 @@ fn the_whole() {
         #[cfg(x)]
         impl fetch {
             /// The per-batch function itself, for its own unit tests.
-            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
             #[expect(unused)]
             pub fn batch(db: &Db, ids: &[Id]) -> Result<HashMap<Id, Author>, Arc<Error>> { body() }
         }
@@ -60,9 +60,12 @@ fn the_whole() {
         #[cfg(x)]
         impl ::corio::Request for fetch {
             type Key = Id;
-            type Answer = <Result<HashMap<Id, Author>, Arc<Error>> as ::corio::Answers<Id>>::Answer;
+            type Answer = ::core::result::Result<::core::option::Option<Author>, Arc<Error>>;
             const OPTIONS: ::corio::Options<Self::Key, Self::Answer> =
-                ::corio::Options::of::<Result<HashMap<Id, Author>, Arc<Error>>>().max_batch(500).dedup().show_keys();
+                {
+                    ::corio::__private::answers::<Result<HashMap<Id, Author>, Arc<Error>>, Id>();
+                    { { ::corio::Options::<Self::Key, Self::Answer>::of::<Result<HashMap<Id, Author>, Arc<Error>>>().max_batch(500) }.dedup() }.show_keys()
+                };
             fn name() -> &'static str { "fetch" }
             fn into_key(self) -> Self::Key { self.key }
             fn dispatcher_id() -> ::core::option::Option<&'static ::corio::DispatcherId> {
@@ -74,7 +77,8 @@ fn the_whole() {
         #[cfg(x)]
         impl<__S: ::corio::Provide<Db>> ::corio::Dispatch<__S> for fetch {
             fn dispatch<'r>(context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
-                requests.answer(|keys| Self::batch(::corio::Provide::<Db>::provide(context), keys))
+                ::corio::__private::answers::<Result<HashMap<Id, Author>, Arc<Error>>, Id>();
+                requests.answer::<Result<HashMap<Id, Author>, Arc<Error>>>(|keys| Self::batch(::corio::Provide::<Db>::provide(context), keys))
             }
         }
         "#,
@@ -95,7 +99,7 @@ fn with_type_parameters() {
 
         impl<T: Display, const N: usize> show<T, N> where T: Send {
             /// The per-batch function itself, for its own unit tests.
-            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
             fn batch(keys: &[T], answers: &mut Vec<[u8; N]>) { body() }
         }
 
@@ -117,18 +121,34 @@ fn with_type_parameters() {
 }
 
 #[test]
+fn an_answer_that_is_known_is_named() {
+    let answer = |returned: &str| {
+        let expanded = dispatcher(TokenStream::new(), tokens(&format!("fn f(keys: &[K]) -> {returned} {{}}"))).to_string();
+        let from = expanded.find("type Answer = ").expect("there is one") + "type Answer = ".len();
+        expanded[from..].split(';').next().map(|answer| answer.replace(' ', ""))
+    };
+    assert_eq!(answer("std::vec::Vec<R>").as_deref(), Some("R"));
+    assert_eq!(answer("Vec<Result<R, E>>").as_deref(), Some("Result<R,E>"));
+    assert_eq!(answer("HashMap<K, R, H>").as_deref(), Some("::core::option::Option<R>"));
+    assert_eq!(answer("BTreeMap<K, R>").as_deref(), Some("::core::option::Option<R>"));
+    assert_eq!(answer("Result<Vec<R>, E>").as_deref(), Some("::core::result::Result<R,E>"));
+    assert_eq!(answer("Rows").as_deref(), Some("<Rowsas::corio::Answers<K>>::Answer"));
+    assert_eq!(answer("io::Result<Vec<R>>").as_deref(), Some("<io::Result<Vec<R>>as::corio::Answers<K>>::Answer"));
+}
+
+#[test]
 fn each_form_is_answered_in_its_way() {
     let piece = "::corio::Provide::<Db>::provide(context)";
-    check_answering("fn f(keys: &[K]) -> Vec<R> {}", "requests.answer(|keys| Self::batch(keys))");
-    check_answering("fn f(_: &Db, mut keys: Vec<K>) -> Vec<R> {}", &format!("requests.answer_owned(|keys| Self::batch({piece}, keys))"));
+    check_answering("fn f(keys: &[K]) -> Vec<R> {}", "requests.answer::<Vec<R>>(|keys| Self::batch(keys))");
+    check_answering("fn f(_: &Db, mut keys: Vec<K>) -> Vec<R> {}", &format!("requests.answer_owned::<Vec<R>>(|keys| Self::batch({piece}, keys))"));
     check_answering("fn f(keys: &[K], answers: &mut Vec<R>) {}", "requests.fill(|keys, answers| Self::batch(keys, answers))");
     check_answering(
         "fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
         "requests.answer_owned(|keys| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers); answers })",
     );
     check_answering("fn f(a: &Db, batch: corio::Batch<K, R>) {}", &format!("let batch = requests.into_batch(); Self::batch({piece}, batch)"));
-    check_answering("async fn f(keys: &[K]) -> Vec<R> {}", "requests.answer_async(async move |keys: &[K]| Self::batch(keys).await)");
-    check_answering("async fn f(keys: Vec<K>) -> Vec<R> {}", "requests.answer_owned_async(async move |keys| Self::batch(keys).await)");
+    check_answering("async fn f(keys: &[K]) -> Vec<R> {}", "requests.answer_async::<Vec<R>>(async move |keys: &[K]| Self::batch(keys).await)");
+    check_answering("async fn f(keys: Vec<K>) -> Vec<R> {}", "requests.answer_owned_async::<Vec<R>>(async move |keys| Self::batch(keys).await)");
     check_answering(
         "async fn f(keys: &[K], answers: &mut Vec<R>) {}",
         "requests.answer_async(async move |keys: &[K]| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",

@@ -33,37 +33,43 @@ pub trait Answers<K>: Sized {
     fn put(self, keys: &[K], requests: usize, answers: &mut Vec<Self::Answer>);
 }
 
+/// Checks a return type. Generated code that uses one twice does so before each use, in the same words, and so rustc reports a mistake once.
+pub const fn answers<A: Answers<K>, K>() {}
+
 /// An answer that may have to go to several requests.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` goes to several requests, and so must be `Clone`",
-    label = "not `Clone`",
-    note = "wrap it: `Arc<{Self}>`; an error by `.map_err(Arc::new)`"
+    message = "`{Self}` goes to several requests, and so has to be `Clone`: return `Arc<{Self}>`, an error by `.map_err(Arc::new)`",
+    label = "`{Self}` is not `Clone`",
+    note = "the error of a batch goes to each of its requests, and the answer to a key to each that asked for it"
 )]
 #[doc(hidden)]
 pub trait CloneAnswer: Clone {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Clone> CloneAnswer for T {}
 
 /// A key by which doubles are found.
 #[diagnostic::on_unimplemented(
-    message = "keys of type `{Self}` can't be told apart",
-    label = "not `Hash + Eq + Clone`",
-    note = "doubles are found by hash: put `#[derive(Clone, PartialEq, Eq, Hash)]` on the key"
+    message = "keys of type `{Self}` can't be told apart: put `#[derive(Clone, PartialEq, Eq, Hash)]` on the type",
+    label = "`{Self}` is not `Clone + Eq + Hash`",
+    note = "equal keys are found by hash, and answered once"
 )]
 #[doc(hidden)]
 pub trait HashKey: Hash + Eq + Clone {}
 
+#[diagnostic::do_not_recommend]
 impl<K: Hash + Eq + Clone> HashKey for K {}
 
 /// A key by which doubles are found, in order.
 #[diagnostic::on_unimplemented(
-    message = "keys of type `{Self}` can't be put in order",
-    label = "not `Ord + Clone`",
-    note = "a `BTreeMap` needs keys in order: put `#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]` on the key"
+    message = "keys of type `{Self}` can't be put in order: put `#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]` on the type",
+    label = "`{Self}` is not `Clone + Ord`",
+    note = "equal keys are found in order, as a `BTreeMap` keeps them, and answered once"
 )]
 #[doc(hidden)]
 pub trait OrdKey: Ord + Clone {}
 
+#[diagnostic::do_not_recommend]
 impl<K: Ord + Clone> OrdKey for K {}
 
 impl<K, R> Answers<K> for Vec<R> {

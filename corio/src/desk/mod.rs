@@ -23,7 +23,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
-pub use answers::Answers;
+pub use answers::{Answers, answers};
 pub use batch::{Batch, Slot};
 pub(crate) use board::Ring;
 pub(crate) use queue::Replacement;

@@ -38,7 +38,7 @@ use super::requests::Requests;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a request",
     label = "not a request",
-    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a task is run by `call!(task)`"
+    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a task is run with `call!(task)`"
 )]
 pub trait Request: Sized + 'static {
     /// What the dispatcher gets for each request. It owns its data.
@@ -68,9 +68,9 @@ pub trait Request: Sized + 'static {
 ///
 /// Written by `#[corio::dispatcher]` for every `S` that provides the pieces which the per-batch function takes. See [`Request`] for an example by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be asked here: nothing dispatches it in a task over `{S}`",
-    label = "not a request that can be asked in a task over `{S}`",
-    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a task is run by `call!(task)`"
+    message = "`{Self}` is not a request that a task over `{S}` can ask for",
+    label = "not a request",
+    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a task is run with `call!(task)`"
 )]
 pub trait Dispatch<S>: Request {
     /// Answers a batch: calls one of the methods of [`Requests`], which say in which form. Returning without calling any is an error that names the dispatcher.

@@ -75,6 +75,27 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     }
 
     /// Answers by a future, from the keys by slice.
+    ///
+    /// ```
+    /// # use corio::{Dispatch, Provide, Request, Requests};
+    /// # struct Db;
+    /// # impl Db { async fn names(&self, ids: &[u64]) -> Vec<String> { ids.iter().map(u64::to_string).collect() } }
+    /// # struct Name(u64);
+    /// # impl Request for Name {
+    /// #     type Key = u64;
+    /// #     type Answer = String;
+    /// #     fn into_key(self) -> u64 { self.0 }
+    /// # }
+    /// impl<S: Provide<Db>> Dispatch<S> for Name {
+    ///     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>) {
+    ///         let db: &Db = context.provide();
+    ///         requests.answer_async(async move |ids| db.names(ids).await);
+    ///     }
+    /// }
+    /// # assert_eq!(corio::Schedule::new(&Db).run(Name(7)).unwrap(), "7");
+    /// ```
+    ///
+    /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts before what answers in place.
     pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r) {
         let Some(mut flight) = self.flight.take() else { return };
         let queue = self.queue.clone();

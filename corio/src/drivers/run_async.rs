@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use crate::error::Error;
 use crate::run::{Run, Turn};
 use crate::task::IsTask;
+use crate::thread::LeavesItsThread;
 
 /// The run of a task as a future; made by [`Schedule::run_async`](crate::Schedule::run_async).
 ///
@@ -21,6 +22,10 @@ pub struct RunAsync<'s, K: IsTask> {
     /// The run holds what the task borrows.
     task: PhantomData<K>,
 }
+
+#[doc(hidden)]
+// SAFETY: it never is: see `LeavesItsThread`.
+unsafe impl<K: IsTask + LeavesItsThread> Send for RunAsync<'_, K> {}
 
 impl<'s, K: IsTask> RunAsync<'s, K> {
     pub(crate) fn new(run: Run<'s, K::Output>) -> Self {

@@ -219,6 +219,7 @@ impl<T> fmt::Debug for Lock<'_, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, T> IsTask for Lock<'a, T> {
     type Output = MutexGuard<'a, T>;
     type Future = Self;
@@ -229,6 +230,7 @@ impl<'a, T> IsTask for Lock<'a, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, T> Task<S> for Lock<'_, T> {
     fn into_future(self, _: Sealed) -> Self {
         self

@@ -130,6 +130,7 @@ impl Future for AllDone<'_> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IsTask for AllDone<'_> {
     type Output = ();
     type Future = Self;
@@ -140,6 +141,7 @@ impl IsTask for AllDone<'_> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S> Task<S> for AllDone<'_> {
     fn into_future(self, _: Sealed) -> Self {
         self

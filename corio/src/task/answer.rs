@@ -86,28 +86,30 @@ impl<R: Request> Kind for Asked<R> {
 }
 
 /// A request as a task: asked when it first runs.
-pub struct Requesting<R: Request> {
+// Names no bound either.
+pub struct Requesting<R, A> {
     /// Gone when it was asked.
     request: Option<R>,
-    open: fn(&Core),
+    ask: fn(&Core, R),
+    answer: PhantomData<fn() -> A>,
 }
 
-impl<R: Request> Requesting<R> {
-    pub(super) fn new(request: R, open: fn(&Core)) -> Self {
-        Requesting { request: Some(request), open }
+impl<R: Request<Answer = A>, A> Requesting<R, A> {
+    /// `ask` asks on behalf of the task that runs.
+    pub(super) fn new(request: R, ask: fn(&Core, R)) -> Self {
+        Requesting { request: Some(request), ask, answer: PhantomData }
     }
 }
 
-impl<R: Request> Unpin for Requesting<R> {}
+impl<R, A> Unpin for Requesting<R, A> {}
 
-impl<R: Request> Future for Requesting<R> {
-    type Output = R::Answer;
+impl<R, A: 'static> Future for Requesting<R, A> {
+    type Output = A;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R::Answer> {
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
         core::with(|core| {
             if let Some(request) = self.request.take() {
-                (self.open)(core);
-                core.ask::<R>(core.engine.current(), request.into_key());
+                (self.ask)(core, request);
             }
             poll_answer(core)
         })

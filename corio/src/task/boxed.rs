@@ -55,6 +55,7 @@ impl<T> Future for BoxFuture<'_, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, S, T> IsTask for Boxed<'a, S, T> {
     type Output = T;
     type Future = BoxFuture<'a, T>;
@@ -65,6 +66,7 @@ impl<'a, S, T> IsTask for Boxed<'a, S, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, S, T> Task<S> for Boxed<'a, S, T> {
     fn into_future(self, _: Sealed) -> Self::Future {
         self.future

@@ -2,14 +2,17 @@
 //!
 //! A frame is a token without size: it says that the code stands in the body of a task over `S`, which only runs while a run over `S` is being turned. Only generated code
 //! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that is why nothing here has to be checked when the program runs.
+//!
+//! One mistake is to give one error, on the argument. So what a method gives is named by parameters that are bound where the argument is (`Task<S, Output = O>`), and is
+//! a type that needs no bound of its own: a `T::Output` in the return type would be looked up for the call, and again for the `.await`, and each time found wanting.
 
 use std::future::Future;
 use std::marker::PhantomData;
 
 use super::answer::{Answer, Asked};
 use super::handle::Handle;
-use super::set::{Every, First, Row, Seed, Seeds, Set, Try};
-use super::traits::{AnyTask, Bound, IsTask, Sealed, Task};
+use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
+use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
 use crate::core;
 use crate::desk::{Dispatch, Request};
@@ -59,7 +62,7 @@ impl<S> Frame<S> {
 
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
     #[inline]
-    pub fn io<R: Dispatch<S>>(&self, request: R) -> Answer<R::Answer> {
+    pub fn io<R: Dispatch<S, Answer = A>, A>(&self, request: R) -> Answer<A> {
         let key = request.into_key();
         core::with(|core| {
             // SAFETY: as in `open`.
@@ -76,9 +79,9 @@ impl<S> Frame<S> {
     }
 
     /// `io_all!(requests)`
-    pub fn io_all<I>(&self, requests: I) -> Set<Row<Asked<I::Item>, Every>>
+    pub fn io_all<I, R>(&self, requests: I) -> Set<Row<Asked<R>, Every>>
     where
-        I: IntoIterator,
+        I: IntoIterator<Item = R>,
         I::Item: Dispatch<S>,
     {
         Self::open::<I::Item>();
@@ -87,13 +90,13 @@ impl<S> Frame<S> {
 
     /// `call!(t)`
     #[inline]
-    pub fn call<T: Task<S>>(&self, task: T) -> T::Called {
+    pub fn call<T: Task<S, Called = F>, F>(&self, task: T) -> F {
         T::called(task.into_future(Sealed), Sealed)
     }
 
     /// `spawn!(t)`
     #[inline]
-    pub fn spawn<T: Task<S> + 'static>(&self, task: T) -> Handle<T::Output> {
+    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, task: T) -> Handle<O> {
         let future = task.into_future(Sealed);
         core::with(|core| {
             // SAFETY: the task is `'static`, and so are its future and its output.
@@ -108,44 +111,41 @@ impl<S> Frame<S> {
     }
 
     /// One of several in `join!(a, b)`.
-    pub fn child<'a, T: Task<S>>(&self, task: T) -> Child<'a, T::Future>
-    where
-        T::Future: 'a,
-    {
+    pub fn child<'a, T: Task<S, Future = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
         Child { future: task.into_future(Sealed), borrows: PhantomData }
     }
 
     /// `join!(a, b)` and `io!(a, b)`
-    pub fn join<T: Seeds<Every>>(&self, children: T) -> Set<T::Group> {
+    pub fn join<T: Seeds<Every, Group = G>, G: Group>(&self, children: T) -> Set<G> {
         Set::mixed::<Every>(children)
     }
 
     /// `try_join!(a, b)`
-    pub fn try_join<T: Seeds<Try>>(&self, children: T) -> Set<T::Group> {
+    pub fn try_join<T: Seeds<Try, Group = G>, G: Group>(&self, children: T) -> Set<G> {
         Set::mixed::<Try>(children)
     }
 
     /// `race!(a, b)`
-    pub fn race<T: Seeds<First>>(&self, children: T) -> Set<T::Group> {
+    pub fn race<T: Seeds<First, Group = G>, G: Group>(&self, children: T) -> Set<G> {
         Set::mixed::<First>(children)
     }
 
     /// `all!(tasks)`
-    pub fn all<'a, I>(&self, tasks: I) -> Set<Row<Coroutine<'a, <I::Item as IsTask>::Future>, Every>>
+    pub fn all<'a, I, F>(&self, tasks: I) -> Set<Row<Coroutine<'a, F>, Every>>
     where
         I: IntoIterator,
-        I::Item: Task<S>,
-        <I::Item as IsTask>::Future: 'a,
+        I::Item: Task<S, Future = F>,
+        F: Future + 'a,
     {
         Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
     }
 
     /// `try_all!(tasks)`
-    pub fn try_all<'a, I, T, E>(&self, tasks: I) -> Set<Row<Coroutine<'a, <I::Item as IsTask>::Future>, Try>>
+    pub fn try_all<'a, I, F>(&self, tasks: I) -> Set<Row<Coroutine<'a, F>, Try>>
     where
         I: IntoIterator,
-        I::Item: Task<S> + IsTask<Output = Result<T, E>>,
-        <I::Item as IsTask>::Future: 'a,
+        I::Item: Task<S, Future = F>,
+        F: Future<Output: Fallible> + 'a,
     {
         Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use super::traits::{IsTask, Sealed, Task};
 use crate::core;
 use crate::engine::Id;
+use crate::thread::LeavesItsThread;
 
 /// The handle of a task that was spawned: `call!(handle)` waits for its end and gives its result.
 ///
@@ -32,9 +33,13 @@ use crate::engine::Id;
 pub struct Handle<T> {
     id: Id,
     run: u64,
-    // Not `Send`: it is of no use on another thread than its run's.
     output: PhantomData<(T, *const ())>,
 }
+
+// It is of no use on another thread than its run's.
+#[doc(hidden)]
+// SAFETY: it never is: see `LeavesItsThread`.
+unsafe impl<T: LeavesItsThread> Send for Handle<T> {}
 
 impl<T> Handle<T> {
     /// `id` was spawned in the run with a future of output `T`, and has no other handle.
@@ -86,6 +91,7 @@ impl<T> Future for Join<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> IsTask for Handle<T> {
     type Output = T;
     type Future = Join<T>;
@@ -96,6 +102,7 @@ impl<T> IsTask for Handle<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, T> Task<S> for Handle<T> {
     fn into_future(self, _: Sealed) -> Join<T> {
         Join(self)

@@ -36,8 +36,8 @@ impl<T> Policy<T> for Every {
     }
 }
 
-impl<T, E> Policy<Result<T, E>> for Try {
-    fn decides(output: &Result<T, E>) -> bool {
+impl<T: Fallible> Policy<T> for Try {
+    fn decides(output: &T) -> bool {
         output.is_err()
     }
 }
@@ -45,6 +45,36 @@ impl<T, E> Policy<Result<T, E>> for Try {
 impl<T> Policy<T> for First {
     fn decides(_: &T) -> bool {
         true
+    }
+}
+
+/// A `Result`, behind a trait for the sake of the message.
+#[diagnostic::on_unimplemented(
+    message = "`try_join!` and `try_all!` stop at the first error, and `{Self}` is no `Result`",
+    label = "a child gives `{Self}`, not a `Result`",
+    note = "for children that can't fail there are `join!` and `all!`"
+)]
+pub trait Fallible {
+    #[doc(hidden)]
+    type Ok;
+    #[doc(hidden)]
+    type Error;
+    #[doc(hidden)]
+    fn is_err(&self) -> bool;
+    #[doc(hidden)]
+    fn into_result(self) -> Result<Self::Ok, Self::Error>;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Ok = T;
+    type Error = E;
+
+    fn is_err(&self) -> bool {
+        Result::is_err(self)
+    }
+
+    fn into_result(self) -> Self {
+        self
     }
 }
 
@@ -232,7 +262,7 @@ impl<K: Kind> Group for Row<K, Every> {
     }
 }
 
-impl<K: Kind<Output = Result<T, E>>, T, E> Group for Row<K, Try> {
+impl<K: Kind<Output: Fallible<Ok = T, Error = E>>, T, E> Group for Row<K, Try> {
     type Outputs = Result<Vec<T>, E>;
 
     unsafe fn start(&mut self, engine: &Engine, scope: Id) {
@@ -243,9 +273,9 @@ impl<K: Kind<Output = Result<T, E>>, T, E> Group for Row<K, Try> {
     unsafe fn outputs(&mut self) -> Result<Vec<T>, E> {
         // SAFETY: by the caller one has decided, or every child has ended.
         match unsafe { self.decided() } {
-            Some(decided) => decided.map(|_| unreachable!("only an error decides")),
+            Some(decided) => decided.into_result().map(|_| unreachable!("only an error decides")),
             // SAFETY: as above.
-            None => unsafe { self.take_all() }.collect(),
+            None => unsafe { self.take_all() }.map(Fallible::into_result).collect(),
         }
     }
 
@@ -350,7 +380,7 @@ macro_rules! mixed {
             mixed_basics!(Every, [$($K $at),+]);
         }
 
-        impl<$($T,)+ Error, $($K: Kind<Output = Result<$T, Error>>),+> Group for Mixed<($(Place<$K, Try>,)+)> {
+        impl<$($T,)+ Error, $($K: Kind<Output: Fallible<Ok = $T, Error = Error>>),+> Group for Mixed<($(Place<$K, Try>,)+)> {
             type Outputs = Result<($($T,)+), Error>;
 
             unsafe fn outputs(&mut self) -> Self::Outputs {
@@ -359,13 +389,13 @@ macro_rules! mixed {
                     $(
                         let place = &raw mut (*self.places.as_ptr()).$at;
                         if Place::decided(place) {
-                            match Place::take(place) {
+                            match Place::take(place).map(Fallible::into_result) {
                                 Some(Err(error)) => return Err(error),
                                 _ => unreachable!("only an error decides"),
                             }
                         }
                     )+
-                    Ok(($(Place::take(&raw mut (*self.places.as_ptr()).$at).expect("every child has ended")?,)+))
+                    Ok(($(Place::take(&raw mut (*self.places.as_ptr()).$at).expect("every child has ended").into_result()?,)+))
                 }
             }
 

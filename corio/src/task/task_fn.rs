@@ -78,7 +78,7 @@ impl<'r, S> Cx<'r, S> {
     }
 
     /// Asks, when first polled, and gives the answer: `io!(request)`.
-    pub fn io<R: Dispatch<S>>(self, request: R) -> impl Future<Output = R::Answer> + use<'r, S, R> {
+    pub fn io<R: Dispatch<S, Answer = A>, A: 'static>(self, request: R) -> impl Future<Output = A> + use<'r, S, R, A> {
         let frame = self.frame();
         self.bound(Set::mixed::<First>((frame.request(request),)))
     }
@@ -94,7 +94,7 @@ impl<'r, S> Cx<'r, S> {
         T::Future: 'static,
     {
         let frame = self.frame();
-        self.bound(Set::mixed::<First>((frame.child::<T>(task),)))
+        self.bound(Set::mixed::<First>((frame.child(task),)))
     }
 
     /// Runs many tasks at once: `all!(tasks)`.

@@ -22,7 +22,7 @@ pub struct Sealed;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task",
     label = "not a task",
-    note = "a task is what a `#[corio::task]` function or a `task!{{ … }}` block gives; plain functions are called as they are"
+    note = "a task is what a `#[corio::task]` function or a `task!{{ … }}` block gives; a plain function is called as it is, and a future belongs into an `async fn` dispatcher"
 )]
 pub trait IsTask: Sized {
     /// What the task gives.
@@ -46,7 +46,7 @@ pub trait IsTask: Sized {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task over the context `{S}`",
     label = "not a task over `{S}`",
-    note = "a task is what a `#[corio::task({S})]` or `#[corio::task]` function gives, or a `task!{{ … }}` block; a task over another context can't run here"
+    note = "a task is what a `#[corio::task]` or `#[corio::task({S})]` function or a `task!{{ … }}` block gives, and runs over the context that it names; a plain function is called as it is, and a future belongs into an `async fn` dispatcher"
 )]
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or `schedule.run(task)`"]
 pub trait Task<S>: IsTask {
@@ -71,6 +71,7 @@ pub struct AnyTask<F> {
     pub(super) future: F,
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: Future> IsTask for AnyTask<F> {
     type Output = F::Output;
     type Future = F;
@@ -81,6 +82,7 @@ impl<F: Future> IsTask for AnyTask<F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F: Future> Task<S> for AnyTask<F> {
     fn into_future(self, _: Sealed) -> F {
         self.future
@@ -100,6 +102,7 @@ pub struct Bound<S, F> {
     pub(super) context: PhantomData<fn(&S)>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F: Future> IsTask for Bound<S, F> {
     type Output = F::Output;
     type Future = F;
@@ -110,6 +113,7 @@ impl<S, F: Future> IsTask for Bound<S, F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F: Future> Task<S> for Bound<S, F> {
     fn into_future(self, _: Sealed) -> F {
         self.future
@@ -125,18 +129,21 @@ impl<S, F> fmt::Debug for Bound<S, F> {
 /// A request is a task that asks for it.
 impl<R: Request> IsTask for R {
     type Output = R::Answer;
-    type Future = Requesting<R>;
-    type Called = Requesting<R>;
+    type Future = Requesting<R, R::Answer>;
+    type Called = Requesting<R, R::Answer>;
 
-    fn called(future: Requesting<R>, _: Sealed) -> Requesting<R> {
+    fn called(future: Self::Future, _: Sealed) -> Self::Called {
         future
     }
 }
 
 // `Request` beside `Dispatch<S>`, although it follows from it: it tells the compiler that no type above can be meant.
 impl<S, R: Request + Dispatch<S>> Task<S> for R {
-    fn into_future(self, _: Sealed) -> Requesting<R> {
-        // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over `S` run only in runs over `S`.
-        Requesting::new(self, |core: &Core| unsafe { core.open::<S, R>() })
+    fn into_future(self, _: Sealed) -> Self::Future {
+        Requesting::new(self, |core: &Core, request: R| {
+            // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over `S` run only in runs over `S`.
+            unsafe { core.open::<S, R>() };
+            core.ask::<R>(core.engine.current(), request.into_key());
+        })
     }
 }
