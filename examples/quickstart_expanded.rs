@@ -16,7 +16,7 @@ fn store(key: String) -> store {
 
 impl store {
     /// The per-batch function itself, for its own unit tests.
-    #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+    #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
     fn batch(requests: &[String]) -> Vec<usize> {
         println!("{} IO requests batched", requests.len());
         (0..requests.len()).collect()
@@ -26,8 +26,8 @@ impl store {
 // … says what is asked and what is answered, …
 impl ::corio::Request for store {
     type Key = String;
-    type Answer = <Vec<usize> as ::corio::Answers<String>>::Answer;
-    const OPTIONS: ::corio::Options<Self::Key, Self::Answer> = ::corio::Options::of::<Vec<usize>>();
+    type Answer = usize;
+    const OPTIONS: ::corio::Options<Self::Key, Self::Answer> = ::corio::Options::new();
     fn name() -> &'static str {
         "store"
     }
@@ -43,7 +43,7 @@ impl ::corio::Request for store {
 // … and who answers, over which contexts: this one needs no piece, and so over all.
 impl<__S> ::corio::Dispatch<__S> for store {
     fn dispatch<'r>(_context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
-        requests.answer(|keys| Self::batch(keys))
+        requests.answer::<Vec<usize>>(|keys| Self::batch(keys))
     }
 }
 

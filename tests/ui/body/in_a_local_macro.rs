@@ -13,7 +13,8 @@ fn shelf() -> String {
         };
     }
 
-    book!(1) + &book!(2)
+    let first: String = book!(1);
+    first
 }
 
 fn main() {}

@@ -7,4 +7,9 @@ fn fetch_page(_ids: &[u64]) -> Page {
     Page
 }
 
+#[corio::task]
+fn program() {
+    let _page = io!(fetch_page(1));
+}
+
 fn main() {}

@@ -5,10 +5,11 @@ fn number() -> u32 {
     1
 }
 
+fn send(_: impl Send) {}
+
 #[corio::task]
 fn program() {
-    let handle = spawn!(number());
-    std::thread::spawn(move || drop(handle));
+    send(spawn!(number()));
 }
 
 fn main() {}

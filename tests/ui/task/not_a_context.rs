@@ -12,7 +12,4 @@ fn two() {}
 #[corio::task(context = Library)]
 fn named() {}
 
-#[corio::task(Libary)]
-fn misspelt() {}
-
 fn main() {}

@@ -9,7 +9,6 @@ fn length(text: &str) -> usize {
 fn program() {
     let text = String::from("Emma");
     spawn!(length(&text));
-    spawn!(task!({ text.len() }));
 }
 
 fn main() {}
