@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,27 +15,30 @@ use crate::observe::Watch;
 
 /// Engine and desk, kept with the schedule from run to run.
 pub(crate) struct Core {
+    /// Itself, for what outlives a run and may have to wake one of its tasks.
+    me: Weak<Core>,
     pub(crate) engine: Engine,
     pub(crate) desk: Desk,
     pub(crate) bell: Arc<Bell>,
     /// The context of the run, while there is one.
     pub(crate) context: Cell<*const ()>,
-    /// Tells runs apart, of all schedules.
+    /// Tells runs apart, of all schedules. 0 between runs.
     run: Cell<u64>,
     replacements: Rc<Replacements>,
 }
 
 impl Core {
-    pub(crate) fn new(watch: Watch, replacements: Rc<Replacements>) -> Self {
+    pub(crate) fn new(watch: Watch, replacements: Rc<Replacements>) -> Rc<Self> {
         let bell = Arc::new(Bell::default());
-        Core {
+        Rc::new_cyclic(|me| Core {
+            me: me.clone(),
             engine: Engine::new(watch.clone()),
             desk: Desk::new(bell.clone(), watch),
             bell,
             context: Cell::new(ptr::null()),
             run: Cell::new(0),
             replacements,
-        }
+        })
     }
 
     pub(crate) fn begin_run(&self, context: *const ()) {
@@ -44,8 +47,17 @@ impl Core {
         self.context.set(context);
     }
 
+    pub(crate) fn end_run(&self) {
+        self.run.set(0);
+    }
+
     pub(crate) fn run(&self) -> u64 {
         self.run.get()
+    }
+
+    /// This run, for a lock.
+    pub(crate) fn this_run(&self) -> RunRef {
+        RunRef { core: self.me.clone(), run: self.run.get() }
     }
 
     /// Makes sure that `R` can be asked in this run.
@@ -74,6 +86,34 @@ impl Core {
     pub(crate) fn ask<R: Request>(&self, id: Id, key: R::Key) {
         self.desk.ask::<R>(Waiter(id.to_word()), key);
         self.engine.asked(id, R::name);
+    }
+}
+
+/// A run, held by what may outlive it.
+#[derive(Default)]
+pub(crate) struct RunRef {
+    core: Weak<Core>,
+    run: u64,
+}
+
+impl RunRef {
+    pub(crate) fn is(&self, core: &Core) -> bool {
+        self.run == core.run()
+    }
+
+    /// The run, if it is not over.
+    pub(crate) fn core(&self) -> Option<Rc<Core>> {
+        self.core.upgrade().filter(|core| self.run != 0 && core.run() == self.run)
+    }
+}
+
+impl Core {
+    /// Wakes a task of this run, wherever the code stands: in the run, in another, or outside while this one sleeps.
+    pub(crate) fn wake(&self, task: Id) {
+        self.engine.wake(task);
+        if !ptr::eq(CURRENT.get(), self) {
+            self.bell.nudge();
+        }
     }
 }
 

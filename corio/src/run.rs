@@ -49,11 +49,11 @@ impl<'s, T> Run<'s, T> {
     pub(crate) unsafe fn new<S, F: Future<Output = T>>(
         context: &'s S,
         home: &'s mut Option<Rc<Core>>,
-        new: impl FnOnce() -> Core,
+        new: impl FnOnce() -> Rc<Core>,
         watch: Watch,
         future: F,
     ) -> Self {
-        let core = home.take().unwrap_or_else(|| Rc::new(new()));
+        let core = home.take().unwrap_or_else(new);
         core.begin_run((&raw const *context).cast());
         let futures = FutureSet::new(core.bell.clone());
         let mut run = Run { core: Some(core), home, context: ContextRef::new(context), futures, watch, root: Id::NONE, rounds: 0, output: PhantomData };
@@ -164,6 +164,7 @@ impl<'s, T> Run<'s, T> {
         sweep.run(|| self.futures.clear());
         sweep.run(|| core.desk.clear());
         core.bell.clear();
+        core.end_run();
         sweep
     }
 }

@@ -23,11 +23,13 @@ struct State {
 pub(crate) struct News {
     pub(crate) futures: Vec<u32>,
     pub(crate) queues: Vec<u32>,
+    /// A task can run again.
+    nudged: bool,
 }
 
 impl News {
     fn is_empty(&self) -> bool {
-        self.futures.is_empty() && self.queues.is_empty()
+        self.futures.is_empty() && self.queues.is_empty() && !self.nudged
     }
 }
 
@@ -38,6 +40,10 @@ impl Bell {
 
     pub(crate) fn future_can_go_on(&self, future: u32) {
         self.tell(|news| news.futures.push(future));
+    }
+
+    pub(crate) fn nudge(&self) {
+        self.tell(|news| news.nudged = true);
     }
 
     fn tell(&self, tell: impl FnOnce(&mut News)) {

@@ -33,13 +33,13 @@ use tree::{Felled, Tree};
 pub struct Engine {
     tree: RefCell<Tree>,
     ready: RefCell<VecDeque<Id>>,
-    /// The task that runs, or ran last.
+    /// The task that runs, or panicked.
     current: Cell<Id>,
     /// Where the running task's children go: its own entry, the scope of a `call!`, or `NIL` in a `call!` that has not spawned yet.
     scope: Cell<u32>,
     /// Set by whatever makes a task wait. A task that is pending and did not set it waits for something that corio knows nothing of.
     parked: Cell<bool>,
-    foreign: Cell<bool>,
+    foreign: Cell<Id>,
     /// Whether a task was dropped since the desk last asked.
     dropped: Cell<bool>,
     /// Who waits on the handle of a child, by the index of the child.
@@ -64,7 +64,7 @@ impl Engine {
             current: Cell::new(Id::NONE),
             scope: Cell::new(NIL),
             parked: Cell::new(false),
-            foreign: Cell::new(false),
+            foreign: Cell::new(Id::NONE),
             dropped: Cell::new(false),
             joiners: RefCell::new(HashMap::new()),
             pool: Pool::new(),
@@ -97,7 +97,7 @@ impl Engine {
             _ => None,
         };
         let Some(body) = body else { return };
-        if self.foreign.get() {
+        if self.foreign.get() != Id::NONE {
             return;
         }
         self.current.set(id);
@@ -110,7 +110,7 @@ impl Engine {
         match unsafe { (body.vtable.resume)(body.data, self) } {
             Step::Suspended => {
                 if !self.parked.get() {
-                    self.foreign.set(true);
+                    self.foreign.set(id);
                 }
                 if body.vtable.is_task {
                     self.watch.emit(|| Event::Suspended { task: self.number(id.index()) });
@@ -119,6 +119,8 @@ impl Engine {
             Step::Ended => self.body_ended(id, 0),
             Step::Decides => self.body_ended(id, flag::DECIDES),
         }
+        // What runs between tasks, such as a dispatcher, is none.
+        self.current.set(Id::NONE);
     }
 
     #[inline]
@@ -143,13 +145,25 @@ impl Engine {
         self.current.get()
     }
 
+    /// The running task, for something that will wake it.
+    ///
+    /// # Panics
+    /// If none runs: a dispatcher does.
+    #[inline]
+    pub(crate) fn waiting_task(&self) -> Id {
+        let current = self.current.get();
+        assert!(current != Id::NONE, "corio: only a task can wait for this, and a dispatcher is none");
+        current
+    }
+
     pub(crate) fn is_alive(&self, id: Id) -> bool {
         self.tree.borrow().get(id).is_some()
     }
 
     /// The task that was pending without waiting for anything that corio knows.
     pub(crate) fn foreign(&self) -> Option<String> {
-        self.foreign.get().then(|| self.path(self.current.get()))
+        let id = self.foreign.get();
+        (id != Id::NONE).then(|| self.path(id))
     }
 
     /// Whether tasks were dropped since the last call, and so requests of dead tasks may be queued.
@@ -233,12 +247,12 @@ impl Engine {
                 }
                 let task = tree.task_of(parent);
                 let owner_has_returned = tree[task].has(flag::ENDING);
-                let above = &mut tree[parent];
+                let above = &tree[parent];
                 if above.first_child == NIL && owner_has_returned {
                     // The task itself, or a scope whose set was forgotten: there is nobody to wake.
                     next = Some(parent);
-                } else if above.first_child == NIL && above.has(flag::AWAITED) {
-                    above.flags &= !flag::AWAITED;
+                } else if above.has(flag::AWAITED) && !tree.has_tasks(parent) {
+                    tree[parent].flags &= !flag::AWAITED;
                     self.wake(tree.id(task));
                 }
             }
@@ -312,10 +326,9 @@ impl Engine {
             return true;
         }
         let mut tree = self.tree.borrow_mut();
-        let entry = &mut tree[scope];
-        let over = entry.first_child == NIL;
+        let over = !tree.has_tasks(scope);
         if !over {
-            entry.flags |= flag::AWAITED;
+            tree[scope].flags |= flag::AWAITED;
             self.park();
         }
         over
@@ -409,12 +422,16 @@ impl Engine {
         }
         felled.extend(self.tree.borrow_mut().clear());
         let mut sweep = Sweep::default();
-        sweep.run(|| self.drop_felled(felled));
+        // Again, as a destructor that holds a `Cx` can spawn.
+        while !felled.is_empty() {
+            sweep.run(|| self.drop_felled(felled));
+            felled = self.tree.borrow_mut().clear();
+        }
         self.ready.borrow_mut().clear();
         self.joiners.borrow_mut().clear();
         *self.numbers.borrow_mut() = Numbers::default();
         self.current.set(Id::NONE);
-        self.foreign.set(false);
+        self.foreign.set(Id::NONE);
         self.dropped.set(false);
         sweep.finish();
     }

@@ -38,7 +38,7 @@ fn class(layout: Layout) -> Option<(usize, usize)> {
     if layout.align() > STEP || size > LARGEST {
         None
     } else if size <= STEPPED {
-        let steps = size.div_ceil(STEP).max(1);
+        let steps = size.div_ceil(STEP);
         Some((steps, steps * STEP))
     } else {
         let size = size.next_power_of_two();
@@ -56,9 +56,12 @@ impl Pool {
         }
     }
 
-    /// A block of at least this layout, uninitialised. Layouts of no size get a block too.
+    /// A block of at least this layout, uninitialised. A layout of no size gets no block but an address of its alignment.
     #[inline]
     pub(crate) fn take(&self, layout: Layout) -> NonNull<u8> {
+        if layout.size() == 0 {
+            return nothing(layout);
+        }
         let Some((class, size)) = class(layout) else {
             return global(layout);
         };
@@ -79,8 +82,11 @@ impl Pool {
     /// `block` came from `take` of this pool with this layout, was not given back since, and is not used any more.
     #[inline]
     pub(crate) unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
+        if layout.size() == 0 {
+            return;
+        }
         let Some((class, _)) = class(layout) else {
-            // SAFETY: `take` got it from the global allocator with this layout (not of size zero: those have a class).
+            // SAFETY: `take` got it from the global allocator with this layout (not of size zero: that is no block).
             return unsafe { dealloc(block.as_ptr(), layout) };
         };
         let block: NonNull<Free> = block.cast();
@@ -114,8 +120,12 @@ impl Pool {
     }
 }
 
+fn nothing(layout: Layout) -> NonNull<u8> {
+    NonNull::new(ptr::without_provenance_mut(layout.align())).expect("alignments are not zero")
+}
+
 fn global(layout: Layout) -> NonNull<u8> {
-    // SAFETY: neither chunks nor blocks above the classes have size zero; those of no size have a class.
+    // SAFETY: neither chunks nor blocks have size zero.
     NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
 }
 

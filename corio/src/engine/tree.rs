@@ -183,6 +183,16 @@ impl Tree {
         children.into_iter().rev().flat_map(|child| self.cut(child)).collect()
     }
 
+    /// Whether an entry has children other than scopes. A task written by hand may wait for what it has spawned while it holds a set.
+    #[inline]
+    pub(super) fn has_tasks(&self, index: u32) -> bool {
+        let mut child = self[index].first_child;
+        while child != NIL && self[child].body.is_none() {
+            child = self[child].next;
+        }
+        child != NIL
+    }
+
     /// Takes out the scopes of a task that nobody will close: their sets were forgotten.
     pub(super) fn close_empty_scopes(&mut self, task: u32) {
         let mut child = self[task].first_child;

@@ -3,7 +3,7 @@
 //! Every `lock` draws a ticket. The mutex belongs to the ticket in `turn`; unlocking passes it to the next one waiting and wakes its task, nothing more: the task takes it
 //! when it runs. So handing over never recurses, and a ticket that is dropped between the two passes the mutex on.
 
-use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::cell::{Ref, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -11,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core::{self, Core};
+use crate::core::{self, Core, RunRef};
 use crate::engine::Id;
 use crate::task::{IsTask, Sealed, Task};
 
@@ -55,35 +55,44 @@ pub struct Mutex<T> {
 /// Drawn by `lock`. None is 0.
 type Ticket = u64;
 
+#[derive(Default)]
 struct Queue {
     /// Whose turn it is; 0 when the mutex is free.
     turn: Ticket,
     last: Ticket,
     waiting: VecDeque<(Ticket, Id)>,
-    /// The run that the tickets are of.
-    run: u64,
+    /// The run that the waiters are of.
+    run: RunRef,
 }
 
 impl Queue {
-    /// The next ticket, as long as only one run draws.
-    fn draw(&mut self, run: u64) -> Ticket {
-        if self.run != run {
-            assert!(self.turn == 0, "corio: this mutex is locked in another run; a lock belongs to one run at a time");
-            self.waiting.clear();
-            self.run = run;
-        }
+    fn draw(&mut self) -> Ticket {
         self.last += 1;
         self.last
     }
 
+    /// From here on tasks of this run wait, as long as those of another do not.
+    fn belong_to(&mut self, core: &Core) {
+        if !self.run.is(core) {
+            let other = self.run.core().is_some_and(|_| self.turn != 0 || !self.waiting.is_empty());
+            assert!(!other, "corio: this mutex is in use in another run; a lock belongs to one run at a time");
+            // Waiters of a run that is over.
+            self.waiting.clear();
+            self.run = core.this_run();
+        }
+    }
+
     /// Passes the mutex to the next that is still there.
-    fn pass_on(&mut self, core: Option<&Core>) {
+    fn pass_on(&mut self) {
         self.turn = 0;
-        let Some(core) = core.filter(|core| core.run() == self.run) else { return };
+        if self.waiting.is_empty() {
+            return;
+        }
+        let Some(core) = self.run.core() else { return };
         while let Some((ticket, task)) = self.waiting.pop_front() {
             if core.engine.is_alive(task) {
                 self.turn = ticket;
-                core.engine.wake(task);
+                core.wake(task);
                 return;
             }
         }
@@ -92,16 +101,16 @@ impl Queue {
 
 impl<T> Mutex<T> {
     /// A mutex that is free.
-    pub const fn new(value: T) -> Self {
-        Mutex { value: RefCell::new(value), queue: RefCell::new(Queue { turn: 0, last: 0, waiting: VecDeque::new(), run: 0 }) }
+    pub fn new(value: T) -> Self {
+        Mutex { value: RefCell::new(value), queue: RefCell::default() }
     }
 
     /// Waits for the turn of the running task: `let mut guard = call!(mutex.lock());`. Free, it costs no suspension.
     ///
     /// # Panics
-    /// When called, if the mutex is locked in another run.
+    /// When called, if the mutex is in use in another run, or by a dispatcher when it is locked.
     pub fn lock(&self) -> Lock<'_, T> {
-        Lock { mutex: self, ticket: Cell::new(0) }
+        Lock { mutex: self, ticket: 0, task: Id::NONE }
     }
 
     /// The guard, if the mutex is free now.
@@ -110,7 +119,7 @@ impl<T> Mutex<T> {
         if queue.turn != 0 {
             return None;
         }
-        queue.turn = queue.draw(core::current(Core::run).unwrap_or(0));
+        queue.turn = queue.draw();
         drop(queue);
         Some(self.guard())
     }
@@ -120,7 +129,7 @@ impl<T> Mutex<T> {
     }
 
     fn unlock(&self) {
-        core::current(|core| self.queue.borrow_mut().pass_on(Some(core))).unwrap_or_else(|| self.queue.borrow_mut().pass_on(None));
+        self.queue.borrow_mut().pass_on();
     }
 
     /// The value, without locking: nobody else has the mutex.
@@ -158,64 +167,64 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 pub struct Lock<'a, T> {
     mutex: &'a Mutex<T>,
     /// 0 before it waits, and after it has the mutex.
-    ticket: Cell<Ticket>,
+    ticket: Ticket,
+    /// Who waits.
+    task: Id,
 }
 
 impl<'a, T> Future for Lock<'a, T> {
     type Output = MutexGuard<'a, T>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<MutexGuard<'a, T>> {
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<MutexGuard<'a, T>> {
         let mutex = self.mutex;
         core::with(|core| {
             let mut queue = mutex.queue.borrow_mut();
-            let ticket = match self.ticket.get() {
-                0 => {
-                    let ticket = queue.draw(core.run());
-                    if queue.turn == 0 {
-                        queue.turn = ticket;
-                    } else {
-                        queue.waiting.push_back((ticket, core.engine.current()));
-                        self.ticket.set(ticket);
-                    }
-                    ticket
-                }
-                ticket => ticket,
-            };
-            if queue.turn == ticket {
-                self.ticket.set(0);
-                Poll::Ready(mutex.guard())
-            } else {
-                core.engine.park();
-                Poll::Pending
+            queue.belong_to(core);
+            if self.ticket == 0 && queue.turn == 0 {
+                queue.turn = queue.draw();
+                return Poll::Ready(mutex.guard());
             }
+            let task = core.engine.waiting_task();
+            if self.ticket == 0 {
+                self.ticket = queue.draw();
+                self.task = task;
+                let waiter = (self.ticket, task);
+                queue.waiting.push_back(waiter);
+            } else if queue.turn == self.ticket {
+                self.ticket = 0;
+                return Poll::Ready(mutex.guard());
+            } else if self.task != task {
+                // It was moved to another task meanwhile.
+                self.task = task;
+                let ticket = self.ticket;
+                queue.waiting.iter_mut().filter(|waiter| waiter.0 == ticket).for_each(|waiter| waiter.1 = task);
+            }
+            core.engine.park();
+            Poll::Pending
         })
     }
 }
 
 impl<T> Drop for Lock<'_, T> {
     fn drop(&mut self) {
-        let ticket = self.ticket.get();
+        let ticket = self.ticket;
         if ticket == 0 {
             return;
         }
-        if self.mutex.queue.borrow().turn == ticket {
+        let mut queue = self.mutex.queue.borrow_mut();
+        if queue.turn == ticket {
             // Handed over, and never taken.
-            self.mutex.unlock();
-        } else {
-            core::current(|core| {
-                let mut queue = self.mutex.queue.borrow_mut();
-                // One whose task is gone is passed over when its turn comes; to look for each would be quadratic when many are dropped.
-                if queue.run == core.run() && core.engine.is_alive(core.engine.current()) {
-                    queue.waiting.retain(|(other, _)| *other != ticket);
-                }
-            });
+            queue.pass_on();
+        } else if queue.run.core().is_some_and(|core| core.engine.is_alive(self.task)) {
+            // One whose task is gone is passed over when its turn comes; to look for each would be quadratic when many are dropped.
+            queue.waiting.retain(|(other, _)| *other != ticket);
         }
     }
 }
 
 impl<T> fmt::Debug for Lock<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").field("waits", &(self.ticket.get() != 0)).finish()
+        f.debug_struct("Lock").field("waits", &(self.ticket != 0)).finish()
     }
 }
 

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core;
+use crate::core::{self, Core, RunRef};
 use crate::engine::Id;
 use crate::task::{IsTask, Sealed, Task};
 
@@ -44,7 +44,7 @@ pub struct WaitGroup {
     round: Cell<u64>,
     waiting: RefCell<Vec<Id>>,
     /// The run that the waiters are of.
-    run: Cell<u64>,
+    run: RefCell<RunRef>,
 }
 
 impl WaitGroup {
@@ -68,24 +68,31 @@ impl WaitGroup {
         self.left.set(left);
         if left == 0 {
             self.round.set(self.round.get() + 1);
-            let mut waiting = self.waiting.borrow_mut();
-            core::current(|core| {
-                if core.run() == self.run.get() {
-                    for task in waiting.iter() {
-                        core.engine.wake(*task);
-                    }
-                }
-            });
-            waiting.clear();
+            let waiting = self.waiting.take();
+            if let Some(core) = self.run.borrow().core() {
+                waiting.into_iter().for_each(|task| core.wake(task));
+            }
         }
     }
 
     /// Waits until nothing is left: `call!(group.wait())`. Nothing left, it costs no suspension.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait for the group.
+    /// When called, if tasks of another run wait for the group, or by a dispatcher when there is something left.
     pub fn wait(&self) -> AllDone<'_> {
-        AllDone { group: self, round: None }
+        AllDone { group: self, round: None, task: Id::NONE }
+    }
+
+    /// From here on tasks of this run wait, as long as those of another do not.
+    fn belong_to(&self, core: &Core) {
+        let mut run = self.run.borrow_mut();
+        if !run.is(core) {
+            let mut waiting = self.waiting.borrow_mut();
+            assert!(run.core().is_none() || waiting.is_empty(), "corio: tasks of another run wait for this group; a group belongs to one run at a time");
+            // Waiters of a run that is over.
+            waiting.clear();
+            *run = core.this_run();
+        }
     }
 }
 
@@ -102,6 +109,8 @@ pub struct AllDone<'a> {
     group: &'a WaitGroup,
     /// When it began to wait.
     round: Option<u64>,
+    /// Who waits.
+    task: Id,
 }
 
 impl Future for AllDone<'_> {
@@ -112,17 +121,14 @@ impl Future for AllDone<'_> {
         core::with(|core| {
             match self.round {
                 None if group.left.get() == 0 => return Poll::Ready(()),
-                None => {
-                    let mut waiting = group.waiting.borrow_mut();
-                    if group.run.get() != core.run() {
-                        assert!(waiting.is_empty(), "corio: tasks of another run wait for this group; a group belongs to one run at a time");
-                        group.run.set(core.run());
-                    }
-                    waiting.push(core.engine.current());
-                    self.round = Some(group.round.get());
-                }
                 Some(round) if round != group.round.get() => return Poll::Ready(()),
-                Some(_) => {}
+                _ => {}
+            }
+            group.belong_to(core);
+            let task = core.engine.waiting_task();
+            if self.round.is_none() || self.task != task {
+                (self.round, self.task) = (Some(group.round.get()), task);
+                group.waiting.borrow_mut().push(task);
             }
             core.engine.park();
             Poll::Pending
@@ -130,7 +136,6 @@ impl Future for AllDone<'_> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl IsTask for AllDone<'_> {
     type Output = ();
     type Future = Self;
