@@ -1,15 +1,18 @@
 //! Names of tasks, from the type names of their futures: `app::library::card::{{closure}}` is the task `card`. They cost nothing until somebody asks.
 
-/// Futures of ours around something of the user's, which is their last generic argument.
-const WRAPPERS: [&str; 2] = ["corio::task::task_fn::task_fn<", "corio::task::answer::Requesting<"];
+/// Futures of ours around something of the user's: the closure of `task_fn<S, T, C>`, the request of `Requesting<R, A>`.
+const BY_HAND: &str = "corio::task::task_fn::task_fn<";
+const REQUEST: &str = "corio::task::answer::Requesting<";
 
 /// The readable end of a future's type name: the function that it is the body of, or is written in.
 pub(crate) fn short(full: &'static str) -> &'static str {
-    for wrapper in WRAPPERS {
-        if let Some(inside) = full.strip_prefix(wrapper) {
-            let end = inside.rfind('>').unwrap_or(inside.len());
-            return short(last_argument(&inside[..end]));
-        }
+    if let Some(inside) = full.strip_prefix(BY_HAND) {
+        let end = inside.rfind('>').unwrap_or(inside.len());
+        return short(arguments(&inside[..end]).1);
+    }
+    if let Some(inside) = full.strip_prefix(REQUEST) {
+        let end = inside.rfind('>').unwrap_or(inside.len());
+        return short(arguments(&inside[..end]).0);
     }
     // Generic arguments hold paths of their own; what is before them names the task. A path may begin with `<Shop as Priced>`.
     let path = match full.strip_prefix('<').and_then(|rest| rest.find(">::")) {
@@ -22,17 +25,19 @@ pub(crate) fn short(full: &'static str) -> &'static str {
     &path[start..]
 }
 
-fn last_argument(arguments: &'static str) -> &'static str {
+/// The first and the last of some generic arguments.
+fn arguments(list: &'static str) -> (&'static str, &'static str) {
     let mut depth = 0;
-    for (at, character) in arguments.char_indices().rev() {
+    let (mut first, mut last) = (list.len(), 0);
+    for (at, character) in list.char_indices() {
         match character {
-            '>' | ')' | ']' => depth += 1,
-            '<' | '(' | '[' => depth -= 1,
-            ',' if depth == 0 => return arguments[at + 1..].trim_start(),
+            '<' | '(' | '[' => depth += 1,
+            '>' | ')' | ']' => depth -= 1,
+            ',' if depth == 0 => (first, last) = (first.min(at), at + 1),
             _ => {}
         }
     }
-    arguments
+    (&list[..first], list[last..].trim_start())
 }
 
 #[cfg(test)]
@@ -55,6 +60,6 @@ mod tests {
 
     #[test]
     fn a_request_as_a_task_is_named_after_its_dispatcher() {
-        assert_eq!(short("corio::task::answer::Requesting<app::fetch_user>"), "fetch_user");
+        assert_eq!(short("corio::task::answer::Requesting<app::fetch<app::User>, (u8, u8)>"), "fetch");
     }
 }

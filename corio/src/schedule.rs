@@ -139,7 +139,7 @@ impl<C: AsContext> Schedule<C> {
         let replacement: Replacement<R> = Rc::new(move |requests: Requests<'_, '_, R>| requests.answer(|keys| (answer.borrow_mut())(keys)));
         // The queues of the core know their dispatchers; new ones are made for the next run.
         self.core = None;
-        Rc::get_mut(&mut self.replacements).expect("the core was dropped, and no run is going on").insert(TypeId::of::<R>(), Box::new(replacement));
+        Rc::make_mut(&mut self.replacements).insert(TypeId::of::<R>(), Rc::new(replacement));
         self
     }
 

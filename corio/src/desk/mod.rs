@@ -65,7 +65,7 @@ pub(crate) struct Sending<'q, 'r> {
 }
 
 /// Dispatchers that are replaced in one schedule, by the type of the request. Each holds a `Replacement` of that type.
-pub(crate) type Replacements = HashMap<TypeId, Box<dyn Any>>;
+pub(crate) type Replacements = HashMap<TypeId, Rc<dyn Any>>;
 
 pub(crate) struct Desk {
     registry: Registry,

@@ -147,6 +147,7 @@ impl<R: Request> Queue<R> {
             let first_without = flight.answers.len();
             let key = flight.keys.get(first_without).and_then(Self::show).or_else(|| given_away.get(first_without).cloned());
             self.board.fail(Error::WrongCount { dispatcher: R::name(), requests: keys, answers: flight.answers.len(), key });
+            self.put_spare(flight);
             return;
         }
         if !flight.order.is_empty() {
@@ -262,10 +263,13 @@ impl<R: Request> AnyQueue for Queue<R> {
     }
 
     fn clear(&self) {
-        // Each is taken out before it is dropped: keys and answers have destructors of the user's.
+        // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
         let mut sweep = Sweep::default();
-        sweep.run(|| drop(self.gathering.replace(Flight::new())));
-        sweep.run(|| drop(self.answered.take()));
+        sweep.run(|| self.put_spare(self.gathering.replace(self.spare())));
+        loop {
+            let Some(flight) = self.answered.borrow_mut().pop_front() else { break };
+            sweep.run(|| self.put_spare(flight));
+        }
         sweep.run(|| drop(self.out.take()));
         sweep.finish();
     }

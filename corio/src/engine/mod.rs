@@ -44,6 +44,8 @@ pub struct Engine {
     dropped: Cell<bool>,
     /// Who waits on the handle of a child, by the index of the child.
     joiners: RefCell<HashMap<u32, Id>>,
+    /// For what was cut and is to be dropped; empty between cuts.
+    felled: Cell<Vec<Felled>>,
     pool: Pool,
     watch: Watch,
     /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
@@ -67,6 +69,7 @@ impl Engine {
             foreign: Cell::new(Id::NONE),
             dropped: Cell::new(false),
             joiners: RefCell::new(HashMap::new()),
+            felled: Cell::default(),
             pool: Pool::new(),
             watch,
             numbers: RefCell::default(),
@@ -240,10 +243,12 @@ impl Engine {
                 tree.free(index);
             }
             let mut next = None;
-            let mut losers = Vec::new();
+            let mut losers = None;
             if parent != NIL {
                 if flags & flag::DECIDES != 0 {
-                    losers = tree.cut_children(parent);
+                    let mut felled = self.felled.take();
+                    tree.cut_children(parent, &mut felled);
+                    losers = Some(felled);
                 }
                 let task = tree.task_of(parent);
                 let owner_has_returned = tree[task].has(flag::ENDING);
@@ -267,7 +272,7 @@ impl Engine {
                     unsafe { body.release(flags, self) };
                 }
             }
-            if !losers.is_empty() {
+            if let Some(losers) = losers {
                 self.drop_felled(losers);
             }
             match next {
@@ -410,22 +415,24 @@ impl Engine {
 
     /// Drops a task or scope and everything below it.
     fn cut(&self, top: u32) {
-        let felled = self.tree.borrow_mut().cut(top);
+        let mut felled = self.felled.take();
+        self.tree.borrow_mut().cut(top, &mut felled);
         self.drop_felled(felled);
     }
 
     /// Drops everything that is left of a run.
     pub(crate) fn clear(&self, root: Id) {
-        let mut felled = Vec::new();
+        let mut felled = self.felled.take();
         if self.is_alive(root) {
-            felled = self.tree.borrow_mut().cut(root.index());
+            self.tree.borrow_mut().cut(root.index(), &mut felled);
         }
-        felled.extend(self.tree.borrow_mut().clear());
+        self.tree.borrow_mut().clear(&mut felled);
         let mut sweep = Sweep::default();
         // Again, as a destructor that holds a `Cx` can spawn.
         while !felled.is_empty() {
             sweep.run(|| self.drop_felled(felled));
-            felled = self.tree.borrow_mut().clear();
+            felled = self.felled.take();
+            self.tree.borrow_mut().clear(&mut felled);
         }
         self.ready.borrow_mut().clear();
         self.joiners.borrow_mut().clear();
@@ -437,7 +444,10 @@ impl Engine {
     }
 
     /// Runs the destructors, all of them, even if one panics.
-    fn drop_felled(&self, felled: Vec<Felled>) {
+    fn drop_felled(&self, mut felled: Vec<Felled>) {
+        if felled.is_empty() {
+            return self.felled.set(felled);
+        }
         self.dropped.set(true);
         for felled in &felled {
             let joiner = self.joiners.borrow_mut().remove(&felled.index);
@@ -446,10 +456,11 @@ impl Engine {
             }
         }
         let mut sweep = Sweep::default();
-        for Felled { body, flags, .. } in felled {
+        for Felled { body, flags, .. } in felled.drain(..) {
             // SAFETY: the entry is not in the tree any more, and these were its flags.
             sweep.run(|| unsafe { body.release(flags, self) });
         }
+        self.felled.set(felled);
         sweep.finish();
     }
 

@@ -58,11 +58,13 @@ pub(super) struct Tree {
     entries: Vec<Entry>,
     free: u32,
     live: usize,
+    /// For walks through a branch; empty between them.
+    walk: Vec<u32>,
 }
 
 impl Tree {
     pub(super) fn new() -> Self {
-        Tree { entries: Vec::new(), free: NIL, live: 0 }
+        Tree { entries: Vec::new(), free: NIL, live: 0, walk: Vec::new() }
     }
 
     pub(super) fn add(&mut self, parent: u32, body: Option<Body>, flags: u32) -> Id {
@@ -153,8 +155,26 @@ impl Tree {
 
     /// Frees `top` and everything below it; gives the bodies that were still there: children before their parents, older ones before
     /// their younger siblings.
-    pub(super) fn cut(&mut self, top: u32) -> Vec<Felled> {
-        let mut doomed = vec![top];
+    pub(super) fn cut(&mut self, top: u32, felled: &mut Vec<Felled>) {
+        let mut doomed = std::mem::take(&mut self.walk);
+        doomed.push(top);
+        self.unlink(top);
+        self.fell_all(doomed, felled);
+    }
+
+    /// The same for each child of `scope`, which stays.
+    pub(super) fn cut_children(&mut self, scope: u32, felled: &mut Vec<Felled>) {
+        let mut doomed = std::mem::take(&mut self.walk);
+        while self[scope].first_child != NIL {
+            let child = self[scope].first_child;
+            doomed.push(child);
+            self.unlink(child);
+        }
+        self.fell_all(doomed, felled);
+    }
+
+    /// Frees these and all below them, from the last to the first.
+    fn fell_all(&mut self, mut doomed: Vec<u32>, felled: &mut Vec<Felled>) {
         let mut at = 0;
         while let Some(&parent) = doomed.get(at) {
             let mut child = self[parent].first_child;
@@ -164,23 +184,8 @@ impl Tree {
             }
             at += 1;
         }
-        self.unlink(top);
-        let mut felled = Vec::new();
-        for &index in doomed.iter().rev() {
-            felled.extend(self.fell(index));
-        }
-        felled
-    }
-
-    /// The same for each child of `scope`, which stays.
-    pub(super) fn cut_children(&mut self, scope: u32) -> Vec<Felled> {
-        let mut children = Vec::new();
-        let mut child = self[scope].first_child;
-        while child != NIL {
-            children.push(child);
-            child = self[child].next;
-        }
-        children.into_iter().rev().flat_map(|child| self.cut(child)).collect()
+        felled.extend(doomed.drain(..).rev().filter_map(|index| self.fell(index)));
+        self.walk = doomed;
     }
 
     /// Whether an entry has children other than scopes. A task written by hand may wait for what it has spawned while it holds a set.
@@ -207,11 +212,10 @@ impl Tree {
     }
 
     /// Frees what is left in no list once the root is gone: results whose handles were forgotten.
-    pub(super) fn clear(&mut self) -> Vec<Felled> {
-        if self.live == 0 {
-            return Vec::new();
+    pub(super) fn clear(&mut self, felled: &mut Vec<Felled>) {
+        if self.live > 0 {
+            felled.extend((0..self.entries.len() as u32).filter_map(|index| self.fell(index)));
         }
-        (0..self.entries.len() as u32).filter_map(|index| self.fell(index)).collect()
     }
 
     fn fell(&mut self, index: u32) -> Option<Felled> {

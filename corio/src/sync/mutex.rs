@@ -75,7 +75,7 @@ impl Queue {
     fn belong_to(&mut self, core: &Core) {
         if !self.run.is(core) {
             let other = self.run.core().is_some_and(|_| self.turn != 0 || !self.waiting.is_empty());
-            assert!(!other, "corio: this mutex is in use in another run; a lock belongs to one run at a time");
+            assert!(!other, "corio: this mutex is locked in another run; a lock belongs to one run at a time");
             // Waiters of a run that is over.
             self.waiting.clear();
             self.run = core.this_run();

@@ -68,10 +68,9 @@ impl WaitGroup {
         self.left.set(left);
         if left == 0 {
             self.round.set(self.round.get() + 1);
-            let waiting = self.waiting.take();
-            if let Some(core) = self.run.borrow().core() {
-                waiting.into_iter().for_each(|task| core.wake(task));
-            }
+            // Waking only puts them in the ready queue.
+            let core = self.run.borrow().core();
+            self.waiting.borrow_mut().drain(..).for_each(|task| core.iter().for_each(|core| core.wake(task)));
         }
     }
 

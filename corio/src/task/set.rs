@@ -274,8 +274,15 @@ impl<K: Kind<Output: Fallible<Ok = T, Error = E>>, T, E> Group for Row<K, Try> {
         // SAFETY: by the caller one has decided, or every child has ended.
         match unsafe { self.decided() } {
             Some(decided) => decided.into_result().map(|_| unreachable!("only an error decides")),
-            // SAFETY: as above.
-            None => unsafe { self.take_all() }.map(Fallible::into_result).collect(),
+            None => {
+                // `collect` does not know how many there will be, and would allocate again and again.
+                let mut outputs = Vec::with_capacity(self.len);
+                // SAFETY: as above.
+                for output in unsafe { self.take_all() } {
+                    outputs.push(output.into_result()?);
+                }
+                Ok(outputs)
+            }
         }
     }
 

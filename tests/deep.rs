@@ -1,0 +1,403 @@
+//! Very many, and very deep: nothing that corio does recurses, so nothing of this overflows the stack, however small. Each runs with 512 KiB.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::thread;
+
+use corio::sync::{Mutex, WaitGroup};
+use corio::{Error, Handle, Schedule};
+
+const MANY: u64 = 100_000;
+
+fn on_a_small_stack(test: fn()) {
+    thread::Builder::new().stack_size(512 << 10).spawn(test).unwrap().join().unwrap();
+}
+
+#[corio::dispatcher]
+fn double(keys: &[u64], answers: &mut Vec<u64>) {
+    answers.extend(keys.iter().map(|key| key * 2));
+}
+
+/// Never answers.
+#[corio::dispatcher]
+async fn never(_keys: &[u64]) -> Vec<u64> {
+    std::future::pending().await
+}
+
+/// Runs until everything waits, and drops what is left.
+fn drop_half_way(task: impl corio::Task<()>) {
+    let mut schedule = Schedule::new(());
+    let mut run = schedule.run_async(task);
+    assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(run);
+    assert_eq!(schedule.run(double(1)), Ok(2));
+}
+
+mod nested_spawns {
+    use super::*;
+
+    #[corio::task]
+    fn spawns(left: u64, ended: Rc<Cell<u64>>, last: bool) {
+        if left > 0 {
+            spawn!(spawns(left - 1, ended.clone(), last));
+        } else if last {
+            io!(never(1));
+        } else {
+            io!(double(1));
+        }
+        ended.set(ended.get() + 1);
+    }
+
+    #[test]
+    fn end() {
+        on_a_small_stack(|| {
+            let ended = Rc::new(Cell::new(0));
+            assert_eq!(Schedule::new(()).run(spawns(MANY, ended.clone(), false)), Ok(()));
+            assert_eq!(ended.get(), MANY + 1);
+        });
+    }
+
+    #[test]
+    fn are_dropped() {
+        on_a_small_stack(|| {
+            let ended = Rc::new(Cell::new(0));
+            drop_half_way(spawns(MANY, ended.clone(), true));
+            assert_eq!((ended.get(), Rc::strong_count(&ended)), (MANY, 1));
+        });
+    }
+
+    #[corio::task]
+    fn waits(left: u64, group: Rc<WaitGroup>) {
+        if left > 0 {
+            spawn!(waits(left - 1, group.clone()));
+            wait!();
+        } else {
+            call!(group.wait());
+        }
+    }
+
+    #[test]
+    fn end_when_each_waits_for_the_next() {
+        #[corio::task]
+        fn program() {
+            let group = Rc::new(WaitGroup::new());
+            group.add(1);
+            spawn!(waits(MANY, group.clone()));
+            io!(double(1));
+            group.done();
+        }
+
+        on_a_small_stack(|| assert_eq!(Schedule::new(()).run(program()), Ok(())));
+    }
+
+    #[test]
+    fn deadlock_with_a_path_of_all() {
+        on_a_small_stack(|| {
+            let group = Rc::new(WaitGroup::new());
+            group.add(1);
+            let Err(Error::Deadlock { tasks }) = Schedule::new(()).run(waits(MANY, group)) else { panic!("the last one waits for ever") };
+            assert_eq!(tasks.len(), 1);
+            assert_eq!(tasks[0].matches(" > ").count(), usize::try_from(MANY).unwrap());
+        });
+    }
+}
+
+mod nested_handles {
+    use super::*;
+
+    #[corio::task]
+    fn sums(left: u64, before: Option<Handle<u64>>) -> u64 {
+        let sum = match before {
+            Some(handle) => call!(handle),
+            None => io!(double(1)),
+        };
+        if left.is_multiple_of(1000) {
+            io!(double(1));
+        }
+        sum + 1
+    }
+
+    #[corio::task]
+    fn program() -> u64 {
+        let mut last = None;
+        for left in 0..MANY {
+            last = Some(spawn!(sums(left, last)));
+        }
+        match last {
+            Some(handle) => call!(handle),
+            None => 0,
+        }
+    }
+
+    #[test]
+    fn give_their_results_one_to_the_other() {
+        on_a_small_stack(|| assert_eq!(Schedule::new(()).run(program()), Ok(MANY + 2)));
+    }
+
+    #[test]
+    fn are_dropped_one_inside_the_other() {
+        #[corio::task]
+        fn holds(before: Option<Handle<u64>>) -> u64 {
+            let sum = io!(never(1));
+            drop(before);
+            sum
+        }
+
+        #[corio::task]
+        fn program() {
+            let mut last = None;
+            for _ in 0..MANY {
+                last = Some(spawn!(holds(last)));
+            }
+            drop(last);
+        }
+
+        on_a_small_stack(|| drop_half_way(program()));
+    }
+}
+
+mod nested_sets {
+    use super::*;
+
+    #[corio::task]
+    fn alls(left: u64, last: bool) -> u64 {
+        if left > 0 {
+            all!([alls(left - 1, last)])[0] + 1
+        } else if last {
+            io!(never(1))
+        } else {
+            io!(double(1))
+        }
+    }
+
+    #[corio::task]
+    fn mixed(left: u64, last: bool) -> u64 {
+        match left % 3 {
+            _ if left == 0 && last => io!(never(1)),
+            _ if left == 0 => io!(double(1)),
+            0 => join!(mixed(left - 1, last), double(1)).0 + 1,
+            1 => try_all!([of_result(left - 1, last)]).unwrap()[0] + 1,
+            _ => race!(mixed(left - 1, last)) + 1,
+        }
+    }
+
+    #[corio::task]
+    fn of_result(left: u64, last: bool) -> Result<u64, ()> {
+        let handle = spawn!(mixed(left, last));
+        Ok(call!(handle))
+    }
+
+    #[test]
+    fn end() {
+        on_a_small_stack(|| {
+            assert_eq!(Schedule::new(()).run(alls(MANY, false)), Ok(MANY + 2));
+            assert_eq!(Schedule::new(()).run(mixed(MANY, false)), Ok(MANY + 2));
+        });
+    }
+
+    #[test]
+    fn are_dropped() {
+        on_a_small_stack(|| {
+            drop_half_way(alls(MANY, true));
+            drop_half_way(mixed(MANY, true));
+        });
+    }
+
+    #[test]
+    fn are_dropped_as_losers() {
+        #[corio::task]
+        fn program() {
+            race!(alls(MANY, true), mixed(MANY, true), double(1));
+            io!(double(2));
+        }
+
+        on_a_small_stack(|| assert_eq!(Schedule::new(()).run(program()), Ok(())));
+    }
+}
+
+mod waiters_of_one_mutex {
+    use super::*;
+
+    #[corio::task]
+    fn adds(mutex: &Mutex<u64>) {
+        *call!(mutex.lock()) += 1;
+    }
+
+    #[corio::task]
+    fn all(mutex: &Mutex<u64>) {
+        all!((0..MANY).map(|_| adds(mutex)));
+    }
+
+    #[corio::task]
+    fn holds(mutex: &Mutex<u64>) {
+        let _locked = call!(mutex.lock());
+        io!(double(1));
+    }
+
+    #[test]
+    fn get_it_one_after_the_other() {
+        #[corio::task]
+        fn program(mutex: &Mutex<u64>) {
+            join!(holds(mutex), all(mutex));
+        }
+
+        on_a_small_stack(|| {
+            let mutex = Mutex::new(0);
+            assert_eq!(Schedule::new(()).run(program(&mutex)), Ok(()));
+            assert_eq!(mutex.into_inner(), MANY);
+        });
+    }
+
+    #[test]
+    fn are_dropped_with_the_run() {
+        #[corio::task]
+        fn program(mutex: &Mutex<u64>) {
+            let _locked = call!(mutex.lock());
+            join!(never(1), all(mutex));
+        }
+
+        on_a_small_stack(|| {
+            let mutex = Mutex::new(0);
+            drop_half_way(program(&mutex));
+            assert_eq!(*mutex.try_lock().unwrap(), 0);
+        });
+    }
+
+    #[test]
+    fn are_dropped_as_losers_while_others_still_wait() {
+        // To look for each of them in the queue would take hours.
+        #[corio::task]
+        fn program(mutex: &Mutex<u64>) {
+            let locked = call!(mutex.lock());
+            let (_, ()) = join!(
+                adds(mutex),
+                task!({
+                    race!(
+                        all(mutex),
+                        task!({
+                            io!(double(1));
+                        })
+                    );
+                    drop(locked);
+                })
+            );
+        }
+
+        on_a_small_stack(|| {
+            let mutex = Mutex::new(0);
+            assert_eq!(Schedule::new(()).run(program(&mutex)), Ok(()));
+            assert_eq!(mutex.into_inner(), 1);
+        });
+    }
+}
+
+#[test]
+fn waiters_of_one_wait_group() {
+    #[corio::task]
+    fn waits(group: &WaitGroup, woken: &Cell<u64>) {
+        call!(group.wait());
+        woken.set(woken.get() + 1);
+    }
+
+    #[corio::task]
+    fn program(group: &WaitGroup, woken: &Cell<u64>) {
+        group.add(1);
+        join!(
+            task!({
+                all!((0..MANY).map(|_| waits(group, woken)));
+            }),
+            task!({
+                io!(double(1));
+                group.done();
+            })
+        );
+    }
+
+    on_a_small_stack(|| {
+        let woken = Cell::new(0);
+        assert_eq!(Schedule::new(()).run(program(&WaitGroup::new(), &woken)), Ok(()));
+        assert_eq!(woken.get(), MANY);
+    });
+}
+
+#[test]
+fn children_of_one_all() {
+    #[corio::task]
+    fn child(key: u64) -> u64 {
+        io!(double(key))
+    }
+
+    #[corio::task]
+    fn program() -> u64 {
+        let sum: u64 = all!((0..MANY).map(child)).iter().sum();
+        sum + io_all!((0..MANY).map(double)).iter().sum::<u64>()
+    }
+
+    on_a_small_stack(|| assert_eq!(Schedule::new(()).run(program()), Ok(2 * MANY * (MANY - 1))));
+}
+
+#[test]
+fn a_million_spawned_tasks() {
+    #[corio::task]
+    fn child(key: u64, sum: Rc<Cell<u64>>) {
+        let twice = io!(double(key));
+        sum.set(sum.get() + twice);
+    }
+
+    #[corio::task]
+    fn program(sum: Rc<Cell<u64>>) {
+        for key in 0..1_000_000 {
+            spawn!(child(key, sum.clone()));
+        }
+    }
+
+    on_a_small_stack(|| {
+        let sum = Rc::new(Cell::new(0));
+        assert_eq!(Schedule::new(()).run(program(sum.clone())), Ok(()));
+        assert_eq!(sum.get(), 999_999 * 1_000_000);
+    });
+}
+
+#[test]
+fn a_million_requests_one_after_the_other() {
+    #[corio::task]
+    fn program() -> u64 {
+        let mut sum = 0;
+        for key in 0..1_000_000 {
+            sum += io!(double(key));
+        }
+        sum
+    }
+
+    on_a_small_stack(|| assert_eq!(Schedule::new(()).run(program()), Ok(999_999 * 1_000_000)));
+}
+
+#[test]
+fn a_hundred_thousand_children_dropped_one_race_at_a_time() {
+    // A parent with very many children loses one of them at a time: to look through all for each would take hours.
+    #[corio::task]
+    fn stays(group: Rc<WaitGroup>) {
+        call!(group.wait());
+    }
+
+    #[corio::task]
+    fn races() {
+        race!(never(1), task!({ 0 }));
+    }
+
+    #[corio::task]
+    fn program() {
+        let group = Rc::new(WaitGroup::new());
+        group.add(1);
+        for _ in 0..MANY {
+            spawn!(stays(group.clone()));
+            call!(races());
+        }
+        group.done();
+    }
+
+    on_a_small_stack(|| assert_eq!(Schedule::new(()).run(program()), Ok(())));
+}

@@ -1,0 +1,702 @@
+//! Traps for memory safety that trials of the engine met, each as a program that would show it; most telling under AddressSanitizer and valgrind (see `.ci`). What must not
+//! compile is in `ui/sound`, what is forgotten in `forgotten.rs`, and what is carried from one run into another in `mixed_runs.rs`.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::any::TypeId;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use corio::sync::{Mutex, WaitGroup};
+use corio::{Batch, Cx, Dispatch, DispatcherId, Request, Requests, Schedule, Slot, task_fn};
+
+/// Notes what a global allocator must never be asked: for nothing (`GlobalAlloc::alloc` calls that undefined), or to take back what it has not given.
+struct Strict;
+
+thread_local! {
+    static ZERO_SIZED: Cell<u32> = const { Cell::new(0) };
+}
+
+// SAFETY: all calls go to the system's allocator, unchanged.
+unsafe impl GlobalAlloc for Strict {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() == 0 {
+            // May be too late in the life of the thread to note it.
+            let _ = ZERO_SIZED.try_with(|count| count.set(count.get() + 1));
+        }
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static STRICT: Strict = Strict;
+
+#[corio::dispatcher]
+fn double(keys: &[u64]) -> Vec<u64> {
+    keys.iter().map(|key| key * 2).collect()
+}
+
+#[corio::task]
+fn healthy() -> u64 {
+    let twice = io!(double(1));
+    let more: Vec<u64> = io_all!((0..3).map(double));
+    let handle = spawn!(double(twice));
+    call!(handle) + more.iter().sum::<u64>()
+}
+
+thread_local! {
+    static SLOTS: RefCell<Vec<Slot<u64, u64>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Answered by the test, or never.
+#[corio::dispatcher]
+fn kept(batch: Batch<u64, u64>) {
+    SLOTS.with_borrow_mut(|slots| slots.extend(batch));
+}
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+mod children_that_borrow {
+    use super::*;
+
+    /// Reads what it borrows when it is dropped: gone by then, it would be a use after free.
+    struct ReadsOnDrop<'a> {
+        lent: &'a Lent,
+        read: &'a Cell<usize>,
+    }
+
+    struct Lent(Vec<u64>);
+
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            self.0.fill(u64::MAX);
+        }
+    }
+
+    impl Drop for ReadsOnDrop<'_> {
+        fn drop(&mut self) {
+            assert!(self.lent.0.iter().all(|&number| number == 7), "the frame that is borrowed from was dropped first");
+            self.read.set(self.read.get() + 1);
+        }
+    }
+
+    #[corio::task]
+    fn child<'a>(lent: &'a Lent, read: &'a Cell<usize>) {
+        let _argument = ReadsOnDrop { lent, read };
+        join!(grandchild(lent, read), kept(1));
+    }
+
+    #[corio::task]
+    fn grandchild<'a>(lent: &'a Lent, read: &'a Cell<usize>) {
+        let own = Lent(vec![7; 10]);
+        let _of_parent = ReadsOnDrop { lent, read };
+        race!(last(&own, read), last(lent, read));
+    }
+
+    #[corio::task]
+    fn last<'a>(lent: &'a Lent, read: &'a Cell<usize>) {
+        let _here = ReadsOnDrop { lent, read };
+        io!(kept(2));
+        io!(double(3));
+    }
+
+    #[corio::task]
+    fn lends(read: &Cell<usize>) {
+        // Declared after what holds it, and so dropped before: but the set that is being awaited goes first of all.
+        let lent = Lent(vec![7; 1000]);
+        all!((0..3).map(|_| child(&lent, read)));
+    }
+
+    #[test]
+    fn go_before_the_frame_when_a_run_is_dropped() {
+        let read = Cell::new(0);
+        let mut schedule = Schedule::new(());
+        let mut run = schedule.run_async(lends(&read));
+        assert!(poll(&mut run).is_pending());
+        drop(run);
+        assert_eq!(read.get(), 12);
+        SLOTS.take();
+        assert_eq!(schedule.run(healthy()), Ok(10));
+    }
+
+    #[test]
+    fn go_before_the_frame_when_they_lose() {
+        #[corio::task]
+        fn program(read: &Cell<usize>) {
+            race!(
+                lends(read),
+                task!({
+                    io!(double(1));
+                })
+            );
+            assert_eq!(read.get(), 12);
+        }
+
+        Schedule::new(()).run(program(&Cell::new(0))).unwrap();
+        SLOTS.take();
+    }
+
+    #[test]
+    fn go_before_the_frame_when_another_task_panics() {
+        #[corio::task]
+        fn program(read: &Cell<usize>) {
+            join!(
+                lends(read),
+                task!({
+                    io!(double(1));
+                    resume_unwind(Box::new("away"))
+                })
+            );
+        }
+
+        let read = Cell::new(0);
+        assert!(catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(program(&read)))).is_err());
+        assert_eq!(read.get(), 12);
+        SLOTS.take();
+    }
+
+    #[test]
+    fn do_not_run_any_more_once_a_sibling_is_dropped() {
+        struct Unlocks<'a>(&'a WaitGroup);
+
+        impl Drop for Unlocks<'_> {
+            fn drop(&mut self) {
+                self.0.done();
+            }
+        }
+
+        // Dropping the first makes the second ready, and that one unlocks the third: none of them may be resumed, as all lose together.
+        #[corio::task]
+        fn loser<'a>(waits_for: &'a WaitGroup, unlocks: &'a WaitGroup) {
+            let _unlocks = Unlocks(unlocks);
+            call!(waits_for.wait());
+            unreachable!("a loser was resumed while it was dropped");
+        }
+
+        #[corio::task]
+        fn program() {
+            let groups: Vec<WaitGroup> = (0..5).map(|_| WaitGroup::new()).collect();
+            groups.iter().for_each(|group| group.add(1));
+            groups[0].add(1);
+            race!(
+                loser(&groups[0], &groups[1]),
+                loser(&groups[1], &groups[2]),
+                loser(&groups[2], &groups[3]),
+                loser(&groups[3], &groups[4]),
+                task!({
+                    io!(double(1));
+                })
+            );
+            // Each of the four was dropped.
+            assert!(groups[1..].iter().all(|group| format!("{group:?}").contains("left: 0")), "{groups:?}");
+            io!(double(2));
+        }
+
+        Schedule::new(()).run(program()).unwrap();
+    }
+}
+
+mod a_frame {
+    use super::*;
+
+    /// Refers to itself across every request: whoever moved it would be seen.
+    #[corio::task]
+    fn refers_to_itself<const N: usize>(seed: u64) -> u64 {
+        let mut here = [seed; N];
+        let (left, right) = here.split_at_mut(N / 2);
+        for round in 0..5 {
+            left[0] += io!(double(round));
+            right[0] += 1;
+            let address = &raw const left[0];
+            io_all!((0..round).map(double));
+            assert_eq!(address, &raw const left[0]);
+        }
+        here[0] + here[N / 2]
+    }
+
+    #[test]
+    fn stays_where_it_is_and_belongs_to_one_task() {
+        #[corio::task]
+        fn program() -> u64 {
+            let mut sum = 0;
+            for seed in 0..20 {
+                let handles = (spawn!(refers_to_itself::<2>(seed)), spawn!(refers_to_itself::<20>(seed)), spawn!(refers_to_itself::<200>(seed)));
+                let (a, b) = join!(refers_to_itself::<3>(seed), refers_to_itself::<2000>(seed));
+                let all: Vec<u64> = all!((0..seed).map(refers_to_itself::<30>));
+                let (c, d, e) = handles;
+                sum += a + b + call!(c) + call!(d) + call!(e) + all.iter().sum::<u64>();
+            }
+            sum
+        }
+
+        // A task of seed `s` gives `s + 0 + 2 + 4 + 6 + 8` and `s + 5`.
+        let one = |seed: u64| 2 * seed + 25;
+        let expected: u64 = (0..20).map(|seed| 5 * one(seed) + (0..seed).map(one).sum::<u64>()).sum();
+        let mut schedule = Schedule::new(());
+        for _ in 0..3 {
+            // The schedule moves between runs; what it keeps must not mind.
+            let mut moved = Box::new(schedule);
+            assert_eq!(moved.run(program()), Ok(expected));
+            schedule = *moved;
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    #[repr(align(128))]
+    struct Wide(u64);
+
+    impl Wide {
+        #[track_caller]
+        fn check(&self, number: u64) {
+            assert_eq!((self as *const Wide as usize % 128, self.0), (0, number));
+        }
+    }
+
+    #[corio::task]
+    fn wide(wide: Wide) -> Wide {
+        let local = Wide(wide.0 + 1);
+        wide.check(io!(double(wide.0)) / 2);
+        local.check(wide.0 + 1);
+        local
+    }
+
+    #[test]
+    fn is_aligned_as_its_contents_ask_for() {
+        #[corio::dispatcher]
+        fn widen(keys: &[Wide]) -> Vec<Wide> {
+            keys.iter().map(|key| Wide(key.0 * 2)).collect()
+        }
+
+        #[corio::task]
+        fn program() {
+            call!(wide(Wide(1))).check(2);
+            call!(spawn!(wide(Wide(2)))).check(3);
+            let (a, b, narrow) = join!(wide(Wide(3)), wide(Wide(4)), double(1));
+            a.check(4);
+            b.check(5);
+            assert_eq!(narrow, 2);
+            for (at, one) in (0..9).zip(all!((0..9).map(|at| wide(Wide(at))))) {
+                one.check(at + 1);
+            }
+            let (c, d) = io!(widen(Wide(5)), widen(Wide(6)));
+            c.check(10);
+            d.check(12);
+            for (at, one) in (0..9).zip(io_all!((0..9).map(|at| widen(Wide(at))))) {
+                one.check(at * 2);
+            }
+        }
+
+        let mut schedule = Schedule::new(());
+        schedule.run(program()).unwrap();
+        schedule.run(program()).unwrap();
+    }
+
+    #[test]
+    fn of_no_children_of_wide_alignment_allocates_nothing_of_no_size() {
+        #[corio::task]
+        fn program() -> usize {
+            let none = all!((0..0).map(|at| wide(Wide(at))));
+            // Says nothing of its size beforehand.
+            let some = all!((0..9).filter(|at| at % 2 == 0).map(|at| wide(Wide(at))));
+            none.len() + some.len()
+        }
+
+        ZERO_SIZED.set(0);
+        assert_eq!(Schedule::new(()).run(program()), Ok(5));
+        assert_eq!(ZERO_SIZED.get(), 0, "`alloc` was called with a size of zero, which is undefined behaviour");
+    }
+
+    #[test]
+    fn of_a_megabyte_and_sets_of_many() {
+        #[corio::task]
+        fn large(seed: u8) -> usize {
+            let large = [seed; 1 << 17];
+            io!(double(1));
+            large.iter().filter(|byte| **byte == seed).count()
+        }
+
+        #[corio::task]
+        fn program() -> usize {
+            let all: Vec<usize> = all!((0..12).map(large));
+            all.iter().sum::<usize>() + call!(spawn!(large(3)))
+        }
+
+        // Moving such a task takes stack, a multiple of it where nothing is optimised.
+        let on_a_large_stack = || assert_eq!(Schedule::new(()).run(program()), Ok(13 << 17));
+        std::thread::Builder::new().stack_size(64 << 20).spawn(on_a_large_stack).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn whose_destructor_panics_is_not_dropped_again() {
+        struct Once {
+            dropped: Rc<Cell<u32>>,
+            text: String,
+        }
+
+        impl Drop for Once {
+            fn drop(&mut self) {
+                assert_eq!(self.text, "owned");
+                self.dropped.set(self.dropped.get() + 1);
+                resume_unwind(Box::new("in a destructor"));
+            }
+        }
+
+        #[corio::task]
+        fn ends(once: Once, _beside: Rc<Cell<u32>>) {
+            io!(double(1));
+            assert_eq!(once.text, "owned");
+        }
+
+        #[corio::task]
+        fn gives(once: Once) -> Once {
+            io!(double(1));
+            once
+        }
+
+        #[corio::task]
+        fn program(form: u32, dropped: Rc<Cell<u32>>) {
+            let once = Once { dropped: dropped.clone(), text: String::from("owned") };
+            match form {
+                0 => drop(spawn!(ends(once, dropped))),
+                1 => drop(spawn!(gives(once))),
+                2 => drop(all!([ends(once, dropped)])),
+                3 => drop(join!(ends(once, dropped), double(1))),
+                4 => {
+                    let handle = spawn!(gives(once));
+                    wait!();
+                    drop(handle);
+                }
+                _ => call!(ends(once, dropped)),
+            }
+            wait!();
+        }
+
+        for form in 0..6 {
+            let dropped = Rc::new(Cell::new(0));
+            let mut schedule = Schedule::new(());
+            assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(program(form, dropped.clone())))).is_err(), "form {form}");
+            assert_eq!((dropped.get(), Rc::strong_count(&dropped)), (1, 1), "form {form}");
+            assert_eq!(schedule.run(healthy()), Ok(10));
+        }
+    }
+}
+
+mod one_static_for_several_types {
+    use super::*;
+
+    struct Echo<T>(T);
+
+    impl<T: Clone + 'static> Request for Echo<T> {
+        type Key = T;
+        type Answer = (TypeId, T);
+
+        fn into_key(self) -> T {
+            self.0
+        }
+
+        fn dispatcher_id() -> Option<&'static DispatcherId> {
+            // The mistake that the docs of `DispatcherId` warn of: all types share this static.
+            static ID: DispatcherId = DispatcherId::new();
+            Some(&ID)
+        }
+    }
+
+    impl<S, T: Clone + 'static> Dispatch<S> for Echo<T> {
+        fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
+            requests.answer(|keys| keys.iter().map(|key| (TypeId::of::<T>(), key.clone())).collect::<Vec<_>>());
+        }
+    }
+
+    #[corio::task(())]
+    fn asks<T: Clone + PartialEq + 'static>(key: T) {
+        for _ in 0..3 {
+            let (of, answer) = io!(Echo(key.clone()));
+            assert!(of == TypeId::of::<T>() && answer == key);
+            let (one, other) = io!(Echo(key.clone()), Echo(key.clone()));
+            assert!(one.1 == key && other.1 == key);
+        }
+    }
+
+    #[test]
+    fn is_no_confusion() {
+        #[corio::task(())]
+        fn program() {
+            join!(asks(String::from("text")), asks(7_u8), asks(vec![String::from("a"); 3]), asks(()), asks([9_u64; 20]), asks(Some(Box::new(1))));
+        }
+
+        let mut schedule = Schedule::new(());
+        schedule.run(program()).unwrap();
+        schedule.run(program()).unwrap();
+    }
+}
+
+mod an_answer {
+    use super::*;
+
+    #[corio::dispatcher]
+    fn text(keys: &[u64]) -> Vec<String> {
+        keys.iter().map(u64::to_string).collect()
+    }
+
+    #[corio::dispatcher]
+    fn again(keys: &[u64]) -> Vec<String> {
+        keys.iter().map(|key| format!("again {key}")).collect()
+    }
+
+    #[test]
+    fn of_a_type_that_others_give_too_reaches_who_asked() {
+        #[corio::task]
+        fn program() {
+            for key in 0..10 {
+                let (a, b, c, d) = join!(text(key), again(key), text(key + 1), again(key + 1));
+                assert_eq!([a, b, c, d], [key.to_string(), format!("again {key}"), (key + 1).to_string(), format!("again {}", key + 1)]);
+                race!(text(key), again(key), text(key));
+                assert_eq!(io!(again(key)), format!("again {key}"));
+            }
+        }
+
+        Schedule::new(()).run(program()).unwrap();
+    }
+
+    #[test]
+    fn that_comes_late_finds_nobody_in_the_place_of_who_asked() {
+        // Children are dropped while their answers are on the way, and others get their memory, over and over.
+        #[corio::task]
+        fn slow(key: u64) -> u64 {
+            io!(kept(key))
+        }
+
+        #[corio::task]
+        fn program() {
+            for key in 0..50 {
+                race!(slow(key), slow(key), task!({ io!(double(key)) }));
+                let own = [key + 1000; 4];
+                let handle = spawn!(double(key));
+                assert_eq!(call!(handle), key * 2);
+                assert_eq!(own, [key + 1000; 4]);
+                if key % 7 == 0 {
+                    for slot in SLOTS.take() {
+                        slot.answer(u64::MAX);
+                    }
+                }
+            }
+        }
+
+        Schedule::new(()).run(program()).unwrap();
+        SLOTS.take();
+    }
+}
+
+mod a_lock_handed_over {
+    use super::*;
+
+    #[test]
+    fn to_one_who_is_dropped_before_it_runs_is_passed_on_however_many_there_are() {
+        #[corio::task]
+        fn locks(mutex: &Mutex<u64>) {
+            *call!(mutex.lock()) += 1;
+        }
+
+        // All of them are woken or wait at the moment when their rivals, asked in the same round, have their answers.
+        #[corio::task]
+        fn impatient(mutex: &Mutex<u64>) {
+            race!(
+                locks(mutex),
+                task!({
+                    io!(double(1));
+                })
+            );
+        }
+
+        #[corio::task]
+        fn holds(mutex: &Mutex<u64>) {
+            let _locked = call!(mutex.lock());
+            io!(double(1));
+        }
+
+        #[corio::task]
+        fn program(mutex: &Mutex<u64>) {
+            join!(
+                holds(mutex),
+                task!({
+                    all!((0..10).map(|_| impatient(mutex)));
+                }),
+                locks(mutex)
+            );
+        }
+
+        let mutex = Mutex::new(0);
+        Schedule::new(()).run(program(&mutex)).unwrap();
+        assert_eq!(mutex.into_inner(), 1);
+    }
+}
+
+mod everything_together {
+    use super::*;
+
+    /// Fills its memory with its own number, and looks at it again after each wait.
+    struct Filled<const N: usize> {
+        number: u64,
+        content: Box<[u64; 4]>,
+        inline: [u64; N],
+        alive: Rc<Cell<i64>>,
+    }
+
+    impl<const N: usize> Filled<N> {
+        fn new(number: u64, alive: &Rc<Cell<i64>>) -> Self {
+            alive.set(alive.get() + 1);
+            Filled { number, content: Box::new([number; 4]), inline: [number; N], alive: alive.clone() }
+        }
+
+        #[track_caller]
+        fn check(&self) {
+            let all_of_it = self.inline.iter().chain(self.content.iter());
+            assert!(all_of_it.into_iter().all(|&word| word == self.number), "the memory of task {} is another's", self.number);
+        }
+    }
+
+    impl<const N: usize> Drop for Filled<N> {
+        fn drop(&mut self) {
+            self.check();
+            self.alive.set(self.alive.get() - 1);
+        }
+    }
+
+    /// A generator of numbers that look random, the same in each run.
+    fn next(state: &Cell<u64>) -> u64 {
+        let mut next = state.get();
+        next ^= next << 13;
+        next ^= next >> 7;
+        next ^= next << 17;
+        state.set(next);
+        next >> 8
+    }
+
+    #[corio::task]
+    fn lives<const N: usize>(random: Rc<Cell<u64>>, alive: Rc<Cell<i64>>, depth: u32) -> Filled<N> {
+        let own = Filled::<N>::new(next(&random), &alive);
+        for _ in 0..next(&random) % 4 {
+            match next(&random) % if depth == 0 { 4 } else { 10 } {
+                0 => assert_eq!(io!(double(5)), 10),
+                1 => assert_eq!(io_all!((0..3).map(double)), [0, 2, 4]),
+                2 => drop(race!(double(1), double(2))),
+                3 => drop(race!(kept(1), double(2))),
+                4 => drop(spawn!(lives::<1>(random.clone(), alive.clone(), depth - 1))),
+                5 => {
+                    let handle = spawn!(lives::<17>(random.clone(), alive.clone(), depth - 1));
+                    io!(double(1));
+                    call!(handle).check();
+                }
+                6 => all!((0..next(&random) % 4).map(|_| lives::<5>(random.clone(), alive.clone(), depth - 1))).iter().for_each(Filled::check),
+                7 => {
+                    let (one, other) = join!(lives::<3>(random.clone(), alive.clone(), depth - 1), lives::<40>(random.clone(), alive.clone(), depth - 1));
+                    one.check();
+                    other.check();
+                }
+                8 => race!(lives::<9>(random.clone(), alive.clone(), depth - 1), lives::<9>(random.clone(), alive.clone(), depth - 1)).check(),
+                _ => drop(try_all!((0..4_u32).map(|at| fails(random.clone(), alive.clone(), depth - 1, at == 2)))),
+            }
+            own.check();
+        }
+        own
+    }
+
+    #[corio::task]
+    fn fails(random: Rc<Cell<u64>>, alive: Rc<Cell<i64>>, depth: u32, fails: bool) -> Result<Filled<2>, Filled<2>> {
+        let gives = call!(lives::<2>(random, alive, depth));
+        if fails { Err(gives) } else { Ok(gives) }
+    }
+
+    #[test]
+    fn nobodys_memory_is_anothers_and_nothing_is_left() {
+        let alive = Rc::new(Cell::new(0));
+        let mut schedule = Schedule::new(());
+        for seed in 1..=30 {
+            let random = Rc::new(Cell::new(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed)));
+            let task = lives::<8>(random.clone(), alive.clone(), 5);
+            if seed % 3 == 0 {
+                // Dropped in the middle.
+                let mut run = schedule.run_async(task);
+                let _ = poll(&mut run);
+            } else {
+                let mut run = schedule.run_async(task);
+                // Only those wait for slots who lost their race before.
+                while poll(&mut run).is_pending() {
+                    for slot in SLOTS.take() {
+                        slot.answer(u64::MAX);
+                    }
+                }
+            }
+            SLOTS.take();
+            assert_eq!((alive.get(), Rc::strong_count(&alive), Rc::strong_count(&random)), (0, 1, 1), "seed {seed}");
+            assert_eq!(schedule.run(healthy()), Ok(10));
+        }
+    }
+}
+
+#[test]
+fn handles_of_one_type_do_not_take_each_others_results() {
+    #[corio::task]
+    fn gives(number: u64) -> Box<u64> {
+        for key in 0..number % 3 {
+            io!(double(key));
+        }
+        Box::new(number)
+    }
+
+    #[corio::task]
+    fn program() {
+        for round in 0..20 {
+            let mut handles = Vec::new();
+            for number in (0..10).map(|at| round * 10 + at) {
+                handles.push((number, spawn!(gives(number))));
+            }
+            handles.rotate_left(3);
+            // Every third is let go of, and those behind it get the places that are free.
+            for (number, handle) in handles {
+                if number % 3 != 0 {
+                    assert_eq!(*call!(handle), number);
+                }
+            }
+        }
+    }
+
+    Schedule::new(()).run(program()).unwrap();
+}
+
+#[test]
+fn futures_of_a_cx_come_and_go_in_any_order() {
+    let task = task_fn(async |cx: Cx<'_, ()>| {
+        let mut asked: Vec<Pin<Box<dyn Future<Output = u64>>>> = Vec::new();
+        for key in 0..50_u64 {
+            asked.push(Box::pin(cx.io(double(key))));
+            asked.push(Box::pin(async move { cx.all((0..key % 4).map(|_| healthy())).await.iter().sum() }));
+            poll_fn(|context| {
+                for one in asked.iter_mut().skip(usize::try_from(key).unwrap() % 5).step_by(3) {
+                    let _ = one.as_mut().poll(context);
+                }
+                Poll::Ready(())
+            })
+            .await;
+            let gone = usize::try_from(key * 7).unwrap() % asked.len();
+            drop(asked.swap_remove(gone));
+            cx.io(double(key)).await;
+            asked.truncate(20);
+        }
+    });
+    // Futures that were ready are polled again, which async blocks answer with a panic; nothing worse may come of it.
+    let mut schedule = Schedule::new(());
+    let _ = catch_unwind(AssertUnwindSafe(|| schedule.run(task)));
+    assert_eq!(schedule.run(healthy()), Ok(10));
+}
