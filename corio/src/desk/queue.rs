@@ -265,7 +265,9 @@ impl<R: Request> AnyQueue for Queue<R> {
     fn clear(&self) {
         // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
         let mut sweep = Sweep::default();
-        sweep.run(|| self.put_spare(self.gathering.replace(self.spare())));
+        if !self.gathering.borrow().waiters.is_empty() {
+            sweep.run(|| self.put_spare(self.gathering.replace(self.spare())));
+        }
         loop {
             let Some(flight) = self.answered.borrow_mut().pop_front() else { break };
             sweep.run(|| self.put_spare(flight));
