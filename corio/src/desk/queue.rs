@@ -273,6 +273,14 @@ impl<R: Request> AnyQueue for Queue<R> {
             sweep.run(|| self.put_spare(flight));
         }
         sweep.run(|| drop(self.out.take()));
+        // The roomiest gathers first in the next run.
+        let (mut gathering, mut spare) = (self.gathering.borrow_mut(), self.spare.borrow_mut());
+        if let Some(roomiest) = spare.iter_mut().max_by_key(|flight| flight.waiters.capacity()) {
+            if roomiest.waiters.capacity() > gathering.waiters.capacity() {
+                std::mem::swap(&mut *gathering, roomiest);
+            }
+        }
+        drop((gathering, spare));
         sweep.finish();
     }
 }
