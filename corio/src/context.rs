@@ -91,6 +91,7 @@ impl<T> AsContext for Rc<T> {
 
 /// Stands for the context in tasks that name none, as `#[corio::task] fn f()`: they run over any, and so can ask only for what needs no piece.
 ///
-/// It is there to be read in compile errors. Nobody has one, it provides nothing, and implementing [`Dispatch`](crate::Dispatch) for it alone is of no use.
+/// It is there to be read in compile errors. Nobody has one, and it provides nothing. [`Dispatch`](crate::Dispatch) is not to be implemented for it by name: requests of such tasks
+/// and of those over the real context go out together, and are answered in the one way that `impl<S> Dispatch<S>` gives.
 #[derive(Debug)]
 pub struct AnyContext(());

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use super::bell::Bell;
@@ -19,22 +20,28 @@ pub(crate) struct FutureSet<'r> {
 struct Flying<'r> {
     dispatcher: &'static str,
     future: Pin<Box<dyn Future<Output = ()> + 'r>>,
+    wake: Arc<WakeOne>,
     waker: Waker,
 }
 
 /// Wakes one future. Late ones may wake another that has its number by then, which is polled once in vain.
 struct WakeOne {
     number: u32,
+    /// Woken since it was last polled: further wakes say nothing new.
+    woken: AtomicBool,
     bell: Arc<Bell>,
 }
 
 impl Wake for WakeOne {
     fn wake(self: Arc<Self>) {
-        self.bell.future_can_go_on(self.number);
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.bell.future_can_go_on(self.number);
+        // What the waker did before the wake is to be seen by the poll that follows, also where an earlier wake did the telling.
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.bell.future_can_go_on(self.number);
+        }
     }
 }
 
@@ -52,6 +59,7 @@ impl<'r> FutureSet<'r> {
     }
 
     fn run(&self, number: u32, mut flying: Flying<'r>) {
+        flying.wake.woken.swap(false, Ordering::AcqRel);
         let poll = flying.future.as_mut().poll(&mut Context::from_waker(&flying.waker));
         if poll.is_pending() {
             self.flying.borrow_mut()[number as usize] = Some(flying);
@@ -74,8 +82,9 @@ impl<'r> Futures<'r> for FutureSet<'r> {
             flying.push(None);
             flying.len() as u32 - 1
         });
-        let waker = Waker::from(Arc::new(WakeOne { number, bell: self.bell.clone() }));
+        let wake = Arc::new(WakeOne { number, woken: AtomicBool::new(false), bell: self.bell.clone() });
+        let waker = Waker::from(wake.clone());
         // At once: it is on its way before a dispatcher that answers in place blocks the thread.
-        self.run(number, Flying { dispatcher, future, waker });
+        self.run(number, Flying { dispatcher, future, wake, waker });
     }
 }

@@ -119,6 +119,7 @@ impl<T> Mutex<T> {
         if queue.turn != 0 {
             return None;
         }
+        core::current(|core| queue.belong_to(core));
         queue.turn = queue.draw();
         drop(queue);
         Some(self.guard())
@@ -189,6 +190,10 @@ impl<'a, T> Future for Lock<'a, T> {
                 self.ticket = queue.draw();
                 self.task = task;
                 let waiter = (self.ticket, task);
+                // Those that have given up are in the way, if the mutex is held for long.
+                if queue.waiting.len() == queue.waiting.capacity() {
+                    queue.waiting.retain(|(_, task)| core.engine.is_alive(*task));
+                }
                 queue.waiting.push_back(waiter);
             } else if queue.turn == self.ticket {
                 self.ticket = 0;
