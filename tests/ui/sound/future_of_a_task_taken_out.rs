@@ -6,5 +6,5 @@ fn number() -> u64 {
 }
 
 fn main() {
-    let corio::AnyTask { future } = number();
+    let corio::AnyTask { future: _ } = number();
 }
