@@ -1,5 +1,7 @@
 //! What dispatchers and tasks get wrong ends the run with an error that says what, instead of a hang; nobody gets a wrong answer, and the schedule runs the next task.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::panic::resume_unwind;
@@ -10,19 +12,7 @@ use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Dispatch, Error, Handle, Options, Request, Requests, Schedule, Task, task_fn};
-
-#[corio::dispatcher]
-fn double(keys: &[u64]) -> Vec<u64> {
-    keys.iter().map(|key| key * 2).collect()
-}
-
-#[corio::task]
-fn healthy() -> u64 {
-    let twice = io!(double(1));
-    let more: Vec<u64> = io_all!((0..3).map(double));
-    let handle = spawn!(double(twice));
-    call!(handle) + more.iter().sum::<u64>()
-}
+use support::{double, healthy};
 
 #[track_caller]
 fn check_goes_on(schedule: &mut Schedule<()>) {

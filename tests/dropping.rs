@@ -1,6 +1,8 @@
 //! What is dropped half-way: runs, the losers of a race, handles, waiters. Destructors run at once, what was asked is withdrawn or its answer thrown away, and everything
 //! else goes on. What is forgotten instead is in `forgotten.rs`.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,50 +15,7 @@ use std::thread;
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Handle, Log, Schedule, Slot, Task, task_fn};
 use expect_test::expect;
-
-/// Counts how often it is built and dropped.
-#[derive(Clone, Default)]
-struct Counts {
-    built: Rc<Cell<usize>>,
-    dropped: Rc<Cell<usize>>,
-}
-
-struct Counted(Counts);
-
-impl Counts {
-    fn one(&self) -> Counted {
-        self.built.set(self.built.get() + 1);
-        Counted(self.clone())
-    }
-
-    fn alive(&self) -> usize {
-        self.built.get() - self.dropped.get()
-    }
-
-    #[track_caller]
-    fn check(&self, built: usize) {
-        assert_eq!((self.built.get(), self.dropped.get()), (built, built), "built, dropped");
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dropped.set(self.0.dropped.get() + 1);
-    }
-}
-
-#[corio::dispatcher(show_keys)]
-fn double(keys: &[u64]) -> Vec<u64> {
-    keys.iter().map(|key| key * 2).collect()
-}
-
-#[corio::task]
-fn healthy() -> u64 {
-    let twice = io!(double(1));
-    let more: Vec<u64> = io_all!((0..3).map(double));
-    let handle = spawn!(double(twice));
-    call!(handle) + more.iter().sum::<u64>()
-}
+use support::{Counted, Counts, double, healthy};
 
 thread_local! {
     /// What async batches wait for.
@@ -129,7 +88,7 @@ mod a_run {
         let mut schedule = Schedule::new(());
         schedule.observe(log.observer());
         drop(schedule.run_async(waits(counts.clone(), counts.one())));
-        counts.check(1);
+        counts.check_built(1);
         assert_eq!(log.take(), "");
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
@@ -139,12 +98,12 @@ mod a_run {
         let counts = Counts::default();
         let mut schedule = Schedule::new(());
         for _ in 0..3 {
-            let before = counts.built.get();
+            let before = counts.built();
             let mut run = schedule.run_async(waits(counts.clone(), counts.one()));
             assert!(poll(&mut run).is_pending());
             assert_eq!(counts.alive(), 8);
             drop(run);
-            counts.check(before + 8);
+            counts.check_built(before + 8);
             assert_eq!(schedule.run(healthy()), Ok(10));
         }
         // The batches of those runs are over; waking their futures or answering their slots does nothing to the next run.
@@ -177,7 +136,7 @@ mod a_run {
         let mut schedule = Schedule::new(());
         schedule.observe(log.observer());
         assert!(schedule.run(program(counts.clone())).is_err());
-        counts.check(1);
+        counts.check_built(1);
         assert_eq!(schedule.run(healthy()), Ok(10));
         expect![[r#"
             round 1: double[1]
@@ -254,7 +213,7 @@ mod a_run {
             first + second + cx.io(double(3)).await
         });
         assert_eq!(Schedule::new(()).run(program), Ok(12));
-        counts.check(8);
+        counts.check_built(8);
         assert_eq!(inner.run(healthy()), Ok(10));
     }
 }
@@ -274,7 +233,7 @@ mod the_losers_of_a_race {
         #[corio::task]
         fn program(counts: Counts) {
             race!(loser(&counts, 1), loser(&counts, 2), task!({}));
-            assert_eq!((counts.built.get(), counts.alive()), (2, 0));
+            assert_eq!((counts.built(), counts.alive()), (2, 0));
             io!(double(3));
         }
 
@@ -307,7 +266,7 @@ mod the_losers_of_a_race {
                     io!(double(1));
                 })
             );
-            counts.check(6);
+            counts.check_built(6);
             io!(double(2));
         }
 
@@ -345,14 +304,14 @@ mod the_losers_of_a_race {
         fn program(counts: Counts) {
             race!(asks(&counts), asks_twice(&counts), asks(&counts));
             assert_eq!(ANSWERS.take().len(), 1);
-            counts.check(3);
+            counts.check_built(3);
             let answer = io!(double(1));
             assert_eq!(answer, 2);
         }
 
         let counts = Counts::default();
         Schedule::new(()).run(program(counts.clone())).unwrap();
-        counts.check(3);
+        counts.check_built(3);
     }
 
     #[test]
@@ -474,7 +433,7 @@ mod the_first_error {
         fn program(counts: Counts) {
             let failed = try_all!([99, 8, 4, 99, 4].map(|key| fails_at(key, &counts))).err();
             assert_eq!(failed, Some(4));
-            counts.check(5);
+            counts.check_built(5);
             let all = try_all!([99, 99].map(|key| fails_at(key, &counts))).unwrap();
             assert_eq!((all.len(), counts.alive()), (2, 2));
         }
@@ -501,7 +460,7 @@ mod the_first_error {
         fn program(counts: Counts) {
             let failed = try_join!(fails_at(99, &counts), quick(&counts), fails_at(2, &counts), quick(&counts)).err();
             assert_eq!(failed, Some(2));
-            counts.check(4);
+            counts.check_built(4);
         }
 
         Schedule::new(()).run(program(Counts::default())).unwrap();
@@ -548,9 +507,9 @@ mod a_handle {
             drop(spawn!(gives(counts.clone())));
             let late = spawn!(gives(counts.clone()));
             wait!();
-            assert_eq!((counts.built.get(), counts.alive()), (2, 1));
+            assert_eq!((counts.built(), counts.alive()), (2, 1));
             drop(late);
-            counts.check(2);
+            counts.check_built(2);
         }
 
         Schedule::new(()).run(program(Counts::default())).unwrap();
@@ -567,7 +526,7 @@ mod a_handle {
         let mut schedule = Schedule::new(());
         let kept = schedule.run(program(counts.clone())).unwrap();
         let other = schedule.run(program(counts.clone())).unwrap();
-        counts.check(2);
+        counts.check_built(2);
         // Dropped in a later run, where its id may be that of another task.
         let task = task_fn(async |cx: Cx<'_, ()>| {
             let handle = cx.spawn(healthy());
@@ -892,7 +851,7 @@ mod a_destructor_that_still_holds_a_cx {
             cx.wait().await;
         });
         assert!(schedule.run(stuck).is_err());
-        counts.check(9);
+        counts.check_built(9);
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
@@ -904,6 +863,6 @@ mod a_destructor_that_still_holds_a_cx {
             cx.io(double(1)).await
         });
         assert_eq!(Schedule::new(()).run(task), Ok(2));
-        counts.check(3);
+        counts.check_built(3);
     }
 }

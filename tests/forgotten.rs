@@ -1,5 +1,7 @@
 //! What is forgotten (`std::mem::forget`) half-way: it leaks, and nothing else. A target of its own, as a leak detector reports all of this.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::mem::forget;
@@ -9,19 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use corio::sync::Mutex;
 use corio::{Batch, Cx, Error, Schedule, Slot, task_fn};
-
-#[corio::dispatcher]
-fn double(keys: &[u64]) -> Vec<u64> {
-    keys.iter().map(|key| key * 2).collect()
-}
-
-#[corio::task]
-fn healthy() -> u64 {
-    let twice = io!(double(1));
-    let more: Vec<u64> = io_all!((0..3).map(double));
-    let handle = spawn!(double(twice));
-    call!(handle) + more.iter().sum::<u64>()
-}
+use support::{double, healthy};
 
 thread_local! {
     static WAKERS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };

@@ -1,7 +1,9 @@
 //! A panic, wherever it comes from, drops every task, leaves `run` with its own payload and is told once; and the schedule runs the next task.
 
+mod support;
+
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Event, Request, Requests, Schedule, Task, task_fn};
+use support::{Counted, Counts, double, healthy};
 
 /// The payload of the panics here, each with a number of its own.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,34 +28,6 @@ fn number_of(payload: Box<dyn Any + Send>) -> u32 {
     payload.downcast::<Boom>().expect("the payload is that of the panic").0
 }
 
-#[derive(Clone, Default)]
-struct Counts {
-    built: Rc<Cell<usize>>,
-    dropped: Rc<Cell<usize>>,
-}
-
-/// Counts how often it is built and dropped.
-struct Counted(Counts);
-
-impl Counts {
-    fn one(&self) -> Counted {
-        self.built.set(self.built.get() + 1);
-        Counted(self.clone())
-    }
-
-    #[track_caller]
-    fn check(&self) {
-        assert!(self.built.get() > 0);
-        assert_eq!(self.built.get(), self.dropped.get(), "every destructor ran once: built, dropped");
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dropped.set(self.0.dropped.get() + 1);
-    }
-}
-
 /// Panics when dropped.
 struct BoomOnDrop(u32, #[expect(dead_code, reason = "only there to be dropped")] Counted);
 
@@ -60,19 +35,6 @@ impl Drop for BoomOnDrop {
     fn drop(&mut self) {
         boom(self.0);
     }
-}
-
-#[corio::dispatcher]
-fn double(keys: &[u64]) -> Vec<u64> {
-    keys.iter().map(|key| key * 2).collect()
-}
-
-#[corio::task]
-fn healthy() -> u64 {
-    let twice = io!(double(1));
-    let more: Vec<u64> = io_all!((0..3).map(double));
-    let handle = spawn!(double(twice));
-    call!(handle) + more.iter().sum::<u64>()
 }
 
 /// Holds something across a request, for ever if need be: what is still waiting when another task panics.

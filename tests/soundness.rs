@@ -1,6 +1,8 @@
 //! Traps for memory safety that trials of the engine met, each as a program that would show it; most telling under AddressSanitizer and valgrind (see `.ci`). What must not
 //! compile is in `ui/sound`, what is forgotten in `forgotten.rs`, and what is carried from one run into another in `mixed_runs.rs`.
 
+mod support;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
@@ -12,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Dispatch, DispatcherId, Request, Requests, Schedule, Slot, task_fn};
+use support::{double, healthy};
 
 /// Notes what a global allocator must never be asked: for nothing (`GlobalAlloc::alloc` calls that undefined), or to take back what it has not given.
 struct Strict;
@@ -39,19 +42,6 @@ unsafe impl GlobalAlloc for Strict {
 
 #[global_allocator]
 static STRICT: Strict = Strict;
-
-#[corio::dispatcher]
-fn double(keys: &[u64]) -> Vec<u64> {
-    keys.iter().map(|key| key * 2).collect()
-}
-
-#[corio::task]
-fn healthy() -> u64 {
-    let twice = io!(double(1));
-    let more: Vec<u64> = io_all!((0..3).map(double));
-    let handle = spawn!(double(twice));
-    call!(handle) + more.iter().sum::<u64>()
-}
 
 thread_local! {
     static SLOTS: RefCell<Vec<Slot<u64, u64>>> = const { RefCell::new(Vec::new()) };
