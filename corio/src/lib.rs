@@ -1,5 +1,4 @@
 #![doc = include_str!("../../README.md")]
-#![deny(unsafe_op_in_unsafe_fn)]
 
 mod context;
 mod core;

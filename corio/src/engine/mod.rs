@@ -17,8 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 
-pub(crate) use body::Step;
-pub(crate) use body::{Kind, Place, Policy};
+pub(crate) use body::{Kind, Place, Policy, Step};
 pub(crate) use coroutine::Coroutine;
 pub(crate) use id::Id;
 pub(crate) use pool::Pool;
