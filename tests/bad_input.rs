@@ -501,6 +501,25 @@ mod a_deadlock {
     }
 
     #[test]
+    fn of_deeply_nested_tasks_tells_the_end_of_each_way() {
+        #[corio::task]
+        fn nested(depth: u64) {
+            if depth > 0 {
+                spawn!(nested(depth - 1));
+            }
+            // Each for itself, so that every one of them is stuck.
+            let mutex = Mutex::new(());
+            let _first = call!(mutex.lock());
+            let _second = call!(mutex.lock());
+        }
+
+        let Error::Deadlock { tasks } = error_of(nested(30_000)) else { panic!("they are all stuck") };
+        assert_eq!(tasks.len(), 30_001);
+        assert!(tasks.iter().all(|path| path.split(" > ").count() <= 17), "or telling them would take for ever");
+        assert!(tasks.iter().any(|path| path.starts_with("… > nested > ")));
+    }
+
+    #[test]
     fn of_a_wait_group_that_nobody_finishes() {
         #[corio::task]
         fn patient(group: &WaitGroup) {

@@ -9,8 +9,10 @@
 
 mod body;
 mod coroutine;
+mod dropping;
 mod id;
 mod pool;
+mod telling;
 mod tree;
 
 use std::cell::{Cell, RefCell};
@@ -23,10 +25,9 @@ pub(crate) use id::Id;
 pub(crate) use pool::Pool;
 pub(crate) use tree::{NIL, flag};
 
-use crate::names;
-use crate::observe::{Event, TaskId, Watch};
-use crate::sweep::Sweep;
+use crate::observe::{Event, Watch};
 use body::{Body, Spawned};
+use telling::Numbers;
 use tree::{Felled, Tree};
 
 pub struct Engine {
@@ -49,12 +50,6 @@ pub struct Engine {
     watch: Watch,
     /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
     numbers: RefCell<Numbers>,
-}
-
-#[derive(Default)]
-struct Numbers {
-    last: u64,
-    by_index: HashMap<u32, TaskId>,
 }
 
 impl Engine {
@@ -105,18 +100,14 @@ impl Engine {
         self.current.set(id);
         self.scope.set(id.index());
         self.parked.set(false);
-        if body.vtable.is_task {
-            self.watch.emit(|| Event::Resumed { task: self.number(id.index()) });
-        }
+        self.tell(body, || Event::Resumed { task: self.number(id.index()) });
         // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
         match unsafe { (body.vtable.resume)(body.data, self) } {
             Step::Suspended => {
                 if !self.parked.get() {
                     self.foreign.set(id);
                 }
-                if body.vtable.is_task {
-                    self.watch.emit(|| Event::Suspended { task: self.number(id.index()) });
-                }
+                self.tell(body, || Event::Suspended { task: self.number(id.index()) });
             }
             Step::Ended => self.body_ended(id, 0),
             Step::Decides => self.body_ended(id, flag::DECIDES),
@@ -182,30 +173,15 @@ impl Engine {
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: u32, future: F) -> Id {
         let body = Spawned::body(self, future);
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
-        self.started(id, body);
+        self.tell_started(id, body);
         self.wake(id);
         id
     }
 
     pub(crate) fn add_child(&self, scope: u32, body: Body) -> Id {
         let id = self.tree.borrow_mut().add(scope, Some(body), 0);
-        self.started(id, body);
+        self.tell_started(id, body);
         id
-    }
-
-    #[inline]
-    fn started(&self, id: Id, body: Body) {
-        if body.vtable.is_task {
-            self.watch.emit(|| {
-                let tree = self.tree.borrow();
-                let parent = tree[id.index()].parent;
-                let parent = (parent != NIL).then(|| self.number(tree.task_of(parent)));
-                let Numbers { last, by_index } = &mut *self.numbers.borrow_mut();
-                *last += 1;
-                by_index.insert(id.index(), TaskId(*last));
-                Event::Started { task: TaskId(*last), name: names::short((body.vtable.name)()), parent }
-            });
-        }
     }
 
     #[inline]
@@ -227,14 +203,14 @@ impl Engine {
     fn ended(&self, mut index: u32) {
         loop {
             // Observers may panic: they hear of it before anything has changed.
-            if self.tree.borrow()[index].body.is_some_and(|body| body.vtable.is_task) {
-                self.watch.emit(|| Event::Ended { task: self.number(index) });
+            let body = self.tree.borrow()[index].body;
+            if let Some(body) = body {
+                self.tell(body, || Event::Ended { task: self.number(index) });
             }
             let mut tree = self.tree.borrow_mut();
             let parent = tree[index].parent;
             tree.unlink(index);
             let flags = tree[index].flags;
-            let body = tree[index].body;
             let held = flags & flag::HELD != 0;
             if held {
                 tree[index].flags |= flag::DONE;
@@ -408,95 +384,5 @@ impl Engine {
                 unsafe { body.release(flags, self) };
             }
         }
-    }
-
-    // ── dropping ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Drops a task or scope and everything below it.
-    fn cut(&self, top: u32) {
-        let mut felled = self.felled.take();
-        self.tree.borrow_mut().cut(top, &mut felled);
-        self.drop_felled(felled);
-    }
-
-    /// Drops everything that is left of a run.
-    pub(crate) fn clear(&self, root: Id) {
-        let mut felled = self.felled.take();
-        if self.is_alive(root) {
-            self.tree.borrow_mut().cut(root.index(), &mut felled);
-        }
-        self.tree.borrow_mut().clear(&mut felled);
-        let mut sweep = Sweep::default();
-        // Again, as a destructor that holds a `Cx` can spawn.
-        while !felled.is_empty() {
-            sweep.run(|| self.drop_felled(felled));
-            felled = self.felled.take();
-            self.tree.borrow_mut().clear(&mut felled);
-        }
-        self.ready.borrow_mut().clear();
-        self.joiners.borrow_mut().clear();
-        *self.numbers.borrow_mut() = Numbers::default();
-        self.current.set(Id::NONE);
-        self.foreign.set(Id::NONE);
-        self.dropped.set(false);
-        sweep.finish();
-    }
-
-    /// Runs the destructors, all of them, even if one panics.
-    fn drop_felled(&self, mut felled: Vec<Felled>) {
-        if felled.is_empty() {
-            return self.felled.set(felled);
-        }
-        self.dropped.set(true);
-        for felled in &felled {
-            let joiner = self.joiners.borrow_mut().remove(&felled.index);
-            if let Some(joiner) = joiner {
-                self.wake(joiner);
-            }
-        }
-        let mut sweep = Sweep::default();
-        for Felled { body, flags, .. } in felled.drain(..) {
-            // SAFETY: the entry is not in the tree any more, and these were its flags.
-            sweep.run(|| unsafe { body.release(flags, self) });
-        }
-        self.felled.set(felled);
-        sweep.finish();
-    }
-
-    // ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// A task has asked, itself or through a child of a set that is no task.
-    #[inline]
-    pub(crate) fn asked(&self, id: Id, dispatcher: fn() -> &'static str) {
-        self.watch.emit(|| Event::Asked { task: self.number(self.tree.borrow().named_task_of(id.index())), dispatcher: dispatcher() });
-    }
-
-    fn number(&self, index: u32) -> TaskId {
-        self.numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
-    }
-
-    /// The names of the tasks that lead to this one, the root first.
-    pub(crate) fn path(&self, id: Id) -> String {
-        let tree = self.tree.borrow();
-        if tree.get(id).is_none() {
-            return String::from("(ended)");
-        }
-        let mut names = Vec::new();
-        let mut index = id.index();
-        while index != NIL {
-            names.extend(tree[index].body.filter(|body| body.vtable.is_task).map(|body| names::short((body.vtable.name)())));
-            index = tree[index].parent;
-        }
-        names.reverse();
-        names.join(" > ")
-    }
-
-    /// The paths of the tasks that wait, without those that only wait for their children.
-    pub(crate) fn stuck(&self) -> Vec<String> {
-        let tasks: Vec<Id> = {
-            let tree = self.tree.borrow();
-            tree.tasks().filter(|index| !tree.waits_for_children(*index)).map(|index| tree.id(index)).collect()
-        };
-        tasks.into_iter().map(|id| self.path(id)).collect()
     }
 }

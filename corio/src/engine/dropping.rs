@@ -1,0 +1,61 @@
+//! Cutting branches off the tree. All of a branch is out of it before the first destructor runs; children are dropped before their parents, and every destructor runs, even
+//! if one panics.
+
+use super::telling::Numbers;
+use super::tree::Felled;
+use super::{Engine, Id};
+use crate::sweep::Sweep;
+
+impl Engine {
+    /// Drops a task or scope and everything below it.
+    pub(super) fn cut(&self, top: u32) {
+        let mut felled = self.felled.take();
+        self.tree.borrow_mut().cut(top, &mut felled);
+        self.drop_felled(felled);
+    }
+
+    /// Drops everything that is left of a run.
+    pub(crate) fn clear(&self, root: Id) {
+        let mut felled = self.felled.take();
+        if self.is_alive(root) {
+            self.tree.borrow_mut().cut(root.index(), &mut felled);
+        }
+        self.tree.borrow_mut().clear(&mut felled);
+        let mut sweep = Sweep::default();
+        // Again, as a destructor that holds a `Cx` can spawn.
+        while !felled.is_empty() {
+            sweep.run(|| self.drop_felled(felled));
+            felled = self.felled.take();
+            self.tree.borrow_mut().clear(&mut felled);
+        }
+        self.felled.set(felled);
+        self.ready.borrow_mut().clear();
+        self.joiners.borrow_mut().clear();
+        *self.numbers.borrow_mut() = Numbers::default();
+        self.current.set(Id::NONE);
+        self.foreign.set(Id::NONE);
+        self.dropped.set(false);
+        sweep.finish();
+    }
+
+    /// Runs the destructors, all of them, even if one panics.
+    pub(super) fn drop_felled(&self, mut felled: Vec<Felled>) {
+        if felled.is_empty() {
+            return self.felled.set(felled);
+        }
+        self.dropped.set(true);
+        for felled in &felled {
+            let joiner = self.joiners.borrow_mut().remove(&felled.index);
+            if let Some(joiner) = joiner {
+                self.wake(joiner);
+            }
+        }
+        let mut sweep = Sweep::default();
+        for Felled { body, flags, .. } in felled.drain(..) {
+            // SAFETY: the entry is not in the tree any more, and these were its flags.
+            sweep.run(|| unsafe { body.release(flags, self) });
+        }
+        self.felled.set(felled);
+        sweep.finish();
+    }
+}

@@ -1,0 +1,81 @@
+//! What the engine tells of its tasks: to observers, as numbers that count from 1 in every run; in errors, as the path of names that leads to a task.
+
+use std::collections::HashMap;
+
+use super::body::Body;
+use super::tree::NIL;
+use super::{Engine, Id};
+use crate::names;
+use crate::observe::{Event, TaskId};
+
+/// The numbers of the tasks that live, by index. Empty when nobody observes.
+#[derive(Default)]
+pub(super) struct Numbers {
+    last: u64,
+    by_index: HashMap<u32, TaskId>,
+}
+
+/// Paths are told for each task that is stuck, and tasks can be nested deeply: the whole of all of them would be quadratic.
+const LONGEST_PATH: usize = 16;
+
+impl Engine {
+    #[inline]
+    pub(super) fn tell_started(&self, id: Id, body: Body) {
+        self.tell(body, || {
+            let tree = self.tree.borrow();
+            let parent = tree[id.index()].parent;
+            let parent = (parent != NIL).then(|| self.number(tree.task_of(parent)));
+            let Numbers { last, by_index } = &mut *self.numbers.borrow_mut();
+            *last += 1;
+            by_index.insert(id.index(), TaskId(*last));
+            Event::Started { task: TaskId(*last), name: names::short((body.vtable.name)()), parent }
+        });
+    }
+
+    /// Tells observers, if it is a task that something happened to.
+    #[inline]
+    pub(super) fn tell<'a>(&self, body: Body, event: impl FnOnce() -> Event<'a>) {
+        if body.vtable.is_task {
+            self.watch.emit(event);
+        }
+    }
+
+    /// A task has asked, itself or through a child of a set that is no task.
+    #[inline]
+    pub(crate) fn asked(&self, id: Id, dispatcher: fn() -> &'static str) {
+        self.watch.emit(|| Event::Asked { task: self.number(self.tree.borrow().named_task_of(id.index())), dispatcher: dispatcher() });
+    }
+
+    pub(super) fn number(&self, index: u32) -> TaskId {
+        self.numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
+    }
+
+    /// The names of the tasks that lead to this one, the root first; of a long way, the end.
+    pub(crate) fn path(&self, id: Id) -> String {
+        let tree = self.tree.borrow();
+        if tree.get(id).is_none() {
+            return String::from("(ended)");
+        }
+        let mut names = Vec::new();
+        let mut index = id.index();
+        while index != NIL {
+            if names.len() == LONGEST_PATH {
+                names.push("…");
+                break;
+            }
+            names.extend(tree[index].body.filter(|body| body.vtable.is_task).map(|body| names::short((body.vtable.name)())));
+            index = tree[index].parent;
+        }
+        names.reverse();
+        names.join(" > ")
+    }
+
+    /// The paths of the tasks that wait, without those that only wait for their children.
+    pub(crate) fn stuck(&self) -> Vec<String> {
+        let tasks: Vec<Id> = {
+            let tree = self.tree.borrow();
+            tree.tasks().filter(|index| !tree.waits_for_children(*index)).map(|index| tree.id(index)).collect()
+        };
+        tasks.into_iter().map(|id| self.path(id)).collect()
+    }
+}
