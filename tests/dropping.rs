@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -15,33 +15,11 @@ use std::thread;
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Handle, Log, Schedule, Slot, Task, task_fn};
 use expect_test::expect;
-use support::{Counted, Counts, double, healthy};
+use support::{Counted, Counts, double, gated, healthy, set_open};
 
 thread_local! {
-    /// What async batches wait for.
-    static OPEN: Cell<bool> = const { Cell::new(false) };
-    static WAKERS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
     /// What `kept` was asked, answered by the test.
     static SLOTS: RefCell<Vec<Slot<u64, u64>>> = const { RefCell::new(Vec::new()) };
-}
-
-fn set_open(open: bool) {
-    OPEN.set(open);
-    WAKERS.take().into_iter().for_each(Waker::wake);
-}
-
-/// Answers once the test opens.
-#[corio::dispatcher(show_keys)]
-async fn gated(keys: &[u64]) -> Vec<u64> {
-    poll_fn(|context| {
-        if OPEN.get() {
-            return Poll::Ready(());
-        }
-        WAKERS.with_borrow_mut(|wakers| wakers.push(context.waker().clone()));
-        Poll::Pending
-    })
-    .await;
-    keys.to_vec()
 }
 
 #[corio::dispatcher(show_keys)]
@@ -187,7 +165,7 @@ mod a_run {
         let mut run = schedule.run_async(gated(1));
         assert!(poll(&mut run).is_pending());
         drop(run);
-        let late = WAKERS.take();
+        let late = support::take_wakers();
         let mut run = schedule.run_async(gated(2));
         assert!(poll(&mut run).is_pending());
         // The future of the second run has the number of the first one's.

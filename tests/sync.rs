@@ -1,5 +1,7 @@
 //! Locks and wait groups: who gets in when, how many at a time, run after run, and what is said when they are used wrongly.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,35 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use corio::sync::{Mutex, MutexGuard, WaitGroup};
 use corio::{Cx, Error, Schedule, Task, task_fn};
-
-#[corio::dispatcher]
-fn double(keys: &[u64]) -> Vec<u64> {
-    keys.iter().map(|key| key * 2).collect()
-}
-
-thread_local! {
-    static OPEN: Cell<bool> = const { Cell::new(false) };
-    static WAKERS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Answers once the test opens.
-#[corio::dispatcher]
-async fn gated(keys: &[u64]) -> Vec<u64> {
-    poll_fn(|context| {
-        if OPEN.get() {
-            return Poll::Ready(());
-        }
-        WAKERS.with_borrow_mut(|wakers| wakers.push(context.waker().clone()));
-        Poll::Pending
-    })
-    .await;
-    keys.to_vec()
-}
-
-fn set_open(open: bool) {
-    OPEN.set(open);
-    WAKERS.take().into_iter().for_each(Waker::wake);
-}
+use support::{double, gated, set_open};
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))

@@ -2,8 +2,10 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 
 #[corio::dispatcher(show_keys)]
 pub(crate) fn double(keys: &[u64]) -> Vec<u64> {
@@ -17,6 +19,36 @@ pub(crate) fn healthy() -> u64 {
     let more: Vec<u64> = io_all!((0..3).map(double));
     let handle = spawn!(double(twice));
     call!(handle) + more.iter().sum::<u64>()
+}
+
+thread_local! {
+    /// What `gated` waits for, and who is to be woken then.
+    static OPEN: Cell<bool> = const { Cell::new(false) };
+    static WAKERS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Answers once the test opens.
+#[corio::dispatcher(show_keys)]
+pub(crate) async fn gated(keys: &[u64]) -> Vec<u64> {
+    poll_fn(|context| {
+        if OPEN.get() {
+            return Poll::Ready(());
+        }
+        WAKERS.with_borrow_mut(|wakers| wakers.push(context.waker().clone()));
+        Poll::Pending
+    })
+    .await;
+    keys.to_vec()
+}
+
+pub(crate) fn set_open(open: bool) {
+    OPEN.set(open);
+    take_wakers().into_iter().for_each(Waker::wake);
+}
+
+/// The wakers of those that wait, for a test that wakes them late.
+pub(crate) fn take_wakers() -> Vec<Waker> {
+    WAKERS.take()
 }
 
 /// How often something was built and dropped.
