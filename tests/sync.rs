@@ -130,7 +130,7 @@ mod a_mutex {
 
         let log = corio::Log::new();
         Schedule::new(()).observe(log.observer()).run(program(&Mutex::new(0))).unwrap();
-        assert_eq!(log.to_string(), "round 1: double[10 keys]\n");
+        assert_eq!(log.to_string(), "round 1: double[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n");
     }
 
     #[test]
