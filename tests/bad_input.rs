@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Batch, Cx, Dispatch, Error, Handle, Options, Request, Requests, Schedule, Task, task_fn};
+use corio::{Batch, Cx, Dispatch, Error, Handle, Options, Request, RequestError, Requests, Schedule, Task, task_fn};
 use support::{double, healthy};
 
 #[track_caller]
@@ -55,11 +55,11 @@ fn error_of_asking<R: Dispatch<()>>(make: fn(u64) -> R, keys: impl IntoIterator<
 }
 
 fn wrong_count(dispatcher: &'static str, requests: usize, answers: usize, key: Option<&str>) -> Error {
-    Error::WrongCount { dispatcher, requests, answers, key: key.map(str::to_owned) }
+    Error::Batch(RequestError::WrongCount { dispatcher, requests, answers, key: key.map(str::to_owned) })
 }
 
 fn unanswered(dispatcher: &'static str, position: usize, requests: usize, key: Option<&str>) -> Error {
-    Error::Unanswered { dispatcher, position, requests, key: key.map(str::to_owned) }
+    Error::Batch(RequestError::Unanswered { dispatcher, position, requests, key: key.map(str::to_owned) })
 }
 
 mod a_wrong_number_of_answers {

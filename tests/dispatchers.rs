@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
-use corio::{Batch, Context, Error, Log, Schedule, Task};
+use corio::{Batch, Context, Error, Log, RequestError, Schedule, Task};
 use expect_test::{Expect, expect};
 
 #[derive(Context)]
@@ -630,7 +630,7 @@ mod batches {
 
         let mut schedule = Schedule::new(());
         let error = schedule.run(program()).unwrap_err();
-        assert_eq!(error, Error::Unanswered { dispatcher: "drops_the_second", position: 1, requests: 3, key: Some("8".into()) });
+        assert_eq!(error, Error::Batch(RequestError::Unanswered { dispatcher: "drops_the_second", position: 1, requests: 3, key: Some("8".into()) }));
         // The schedule goes on being usable.
         assert_eq!(schedule.run(drops_the_second(1)).unwrap(), 0);
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use corio::{Batch, Context, Error, Event, Log, Observer, Schedule, TaskId};
+use corio::{Batch, Context, Error, Event, Log, Observer, RequestError, Schedule, TaskId};
 use expect_test::expect;
 use tokio::sync::{mpsc, oneshot};
 
@@ -98,7 +98,10 @@ mod reuse {
         let mut schedule = Schedule::new(());
         let rc = Rc::new(());
         for _ in 0..2 {
-            assert!(matches!(schedule.run(breaks(rc.clone())), Err(Error::WrongCount { dispatcher: "broken", requests: 1, answers: 0, .. })));
+            assert!(matches!(
+                schedule.run(breaks(rc.clone())),
+                Err(Error::Batch(RequestError::WrongCount { dispatcher: "broken", requests: 1, answers: 0, .. }))
+            ));
             assert_eq!(Rc::strong_count(&rc), 1, "every task is dropped when the run is over");
             assert_eq!(schedule.run(sum_of(4)).unwrap(), 24);
         }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::thread;
 
-use corio::{Batch, Cx, Dispatch, Error, Handle, Log, Options, Provide, Request, Requests, Schedule, Task, task_fn};
+use corio::{Batch, Cx, Dispatch, Error, Handle, Log, Options, Provide, Request, RequestError, Requests, Schedule, Task, task_fn};
 use expect_test::{Expect, expect};
 
 /// Asks for the double of a number.
@@ -395,7 +395,7 @@ mod requests {
         }
 
         let mut schedule = Schedule::new(());
-        assert_eq!(schedule.run(Ignored).unwrap_err(), Error::Unanswered { dispatcher: "Ignored", position: 0, requests: 1, key: None });
+        assert_eq!(schedule.run(Ignored).unwrap_err(), Error::Batch(RequestError::Unanswered { dispatcher: "Ignored", position: 0, requests: 1, key: None }));
         assert_eq!(schedule.run(Double(1)).unwrap(), 2);
     }
 

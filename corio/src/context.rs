@@ -89,6 +89,25 @@ impl<T> AsContext for Rc<T> {
     }
 }
 
+/// A piece of the context that can go to another thread.
+#[cfg(feature = "blocking")]
+#[diagnostic::on_unimplemented(
+    message = "a blocking dispatcher runs on another thread, with a clone of each piece: `{Self}` has to be `Clone + Send + 'static`",
+    label = "can't be cloned and sent to another thread",
+    note = "put what is inside into an `Arc`: pools and clients usually are `Clone` for that"
+)]
+pub trait BlockingPiece: Clone + Send + 'static {}
+
+#[cfg(feature = "blocking")]
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Send + 'static> BlockingPiece for T {}
+
+#[cfg(feature = "blocking")]
+/// A clone of a piece, for another thread.
+pub fn piece<T: BlockingPiece>(piece: &T) -> T {
+    piece.clone()
+}
+
 /// Stands for the context in tasks that name none, as `#[corio::task] fn f()`: they run over any, and so can ask only for what needs no piece.
 ///
 /// It is there to be read in compile errors. Nobody has one, and it provides nothing. [`Dispatch`](crate::Dispatch) is not to be implemented for it by name: requests of such tasks

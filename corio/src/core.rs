@@ -2,16 +2,18 @@
 //!
 //! Generated code and the futures of tasks carry no handle; that keeps their frames as small as what the user wrote.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::desk::{Desk, Dispatch, Replacements, Request, Waiter};
+use crate::desk::{Alarm, ContextRef, Desk, Dispatch, Outside, Request, Settings, Timers, Waiter};
 use crate::drivers::Bell;
 use crate::engine::{Engine, Id};
 use crate::observe::Watch;
+use crate::time::Time;
 
 /// Engine and desk, kept with the schedule from run to run.
 pub(crate) struct Core {
@@ -20,24 +22,29 @@ pub(crate) struct Core {
     pub(crate) engine: Engine,
     pub(crate) desk: Desk,
     pub(crate) bell: Arc<Bell>,
+    pub(crate) time: Rc<Time>,
+    /// Tasks that wait for a time.
+    alarms: RefCell<Timers<Id>>,
     /// The context of the run, while there is one.
     pub(crate) context: Cell<*const ()>,
     /// Tells runs apart, of all schedules. 0 between runs.
     run: Cell<u64>,
-    replacements: Rc<Replacements>,
 }
 
 impl Core {
-    pub(crate) fn new(watch: Watch, replacements: Rc<Replacements>) -> Rc<Self> {
+    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, time: Rc<Time>) -> Rc<Self> {
         let bell = Arc::new(Bell::default());
+        let clock = time.clone();
+        let outside = Outside { ring: bell.clone(), now: Box::new(move || clock.now()), watch: watch.clone() };
         Rc::new_cyclic(|me| Core {
             me: me.clone(),
-            engine: Engine::new(watch.clone()),
-            desk: Desk::new(bell.clone(), watch),
+            engine: Engine::new(watch),
+            desk: Desk::new(outside, settings),
             bell,
+            time,
+            alarms: RefCell::default(),
             context: Cell::new(ptr::null()),
             run: Cell::new(0),
-            replacements,
         })
     }
 
@@ -47,7 +54,14 @@ impl Core {
         self.context.set(context);
     }
 
+    /// The context of the run.
+    pub(crate) fn context(&self) -> ContextRef<'_> {
+        // SAFETY: it was made from a reference when the run began, and the run, which is being turned, borrows what it leads to.
+        unsafe { ContextRef::from_raw(self.context.get()) }
+    }
+
     pub(crate) fn end_run(&self) {
+        self.alarms.borrow_mut().clear();
         self.run.set(0);
     }
 
@@ -67,7 +81,7 @@ impl Core {
     #[inline]
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
         // SAFETY: a core serves one schedule, and so one type of context.
-        unsafe { self.desk.open::<S, R>(&self.replacements) }
+        unsafe { self.desk.open::<S, R>() }
     }
 
     /// Asks on behalf of a task.
@@ -77,8 +91,37 @@ impl Core {
     #[inline]
     pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
         // SAFETY: as in `open`.
-        unsafe { self.desk.open_and_ask::<S, R>(&self.replacements, Waiter(id.to_word()), key) };
+        unsafe { self.desk.open_and_ask::<S, R>(Waiter(id.to_word()), key) };
         self.engine.asked(id, R::name);
+    }
+
+    // ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Has a task woken after a while.
+    pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {
+        self.alarms.borrow_mut().set(self.time.now() + after, task)
+    }
+
+    pub(crate) fn unset_alarm(&self, alarm: Alarm) {
+        self.alarms.borrow_mut().unset(alarm);
+    }
+
+    /// The next time when something is due, of a task or of the desk.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        let (of_tasks, of_desk) = (self.alarms.borrow().next(), self.desk.next_due());
+        of_tasks.into_iter().chain(of_desk).min()
+    }
+
+    /// Does what is due. The clock is asked only if something will be.
+    pub(crate) fn do_due(&self) {
+        if self.next_due().is_some() {
+            let now = self.time.now();
+            self.desk.do_due(now);
+            loop {
+                let Some(task) = self.alarms.borrow_mut().take_due(now) else { return };
+                self.engine.wake(task);
+            }
+        }
     }
 
     /// Asks on behalf of a task, for what is open.

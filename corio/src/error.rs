@@ -1,6 +1,9 @@
 //! How a run can fail, other than by a panic.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::desk::{RequestError, plural};
 
 /// Why a run ended without a result. Every task was dropped, destructors have run, and the schedule can be used again.
 ///
@@ -24,28 +27,8 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A dispatcher gave more or fewer answers than it was asked for. No task got any of them.
-    WrongCount {
-        /// The dispatcher.
-        dispatcher: &'static str,
-        /// How many requests the batch had.
-        requests: usize,
-        /// How many answers it gave.
-        answers: usize,
-        /// The first key without an answer, if there are too few and the dispatcher has `show_keys`.
-        key: Option<String>,
-    },
-    /// A slot of a [`Batch`](crate::Batch) was dropped without an answer, or a dispatcher written by hand did nothing with its requests.
-    Unanswered {
-        /// The dispatcher.
-        dispatcher: &'static str,
-        /// The position of the request in its batch, from 0.
-        position: usize,
-        /// The size of the batch.
-        requests: usize,
-        /// The key, if the dispatcher has `show_keys`.
-        key: Option<String>,
-    },
+    /// Trouble with a batch: a wrong number of answers, a slot that was dropped, a time limit. With `faults = "error"` on the dispatcher, its requests get it instead.
+    Batch(RequestError),
     /// Tasks wait for each other or for something that nobody will do: none can run, nothing is queued and nothing in flight.
     Deadlock {
         /// The tasks that wait, each with the path of tasks that led to it.
@@ -56,29 +39,23 @@ pub enum Error {
         /// The task, with the path of tasks that led to it.
         task: String,
     },
+    /// The run was not over by its [deadline](crate::Schedule::deadline).
+    TimedOut {
+        /// The time that the run had.
+        limit: Duration,
+    },
+}
+
+impl From<RequestError> for Error {
+    fn from(fault: RequestError) -> Self {
+        Error::Batch(fault)
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::WrongCount { dispatcher, requests, answers, key } => {
-                let (answer_s, request_s) = (plural(*answers), plural(*requests));
-                write!(
-                    f,
-                    "dispatcher `{dispatcher}` gave {answers} answer{answer_s} to a batch of {requests} request{request_s}: there must be one for each, in order"
-                )?;
-                match key {
-                    Some(key) => write!(f, " (the first without one: position {answers}, key {key})"),
-                    None => Ok(()),
-                }
-            }
-            Error::Unanswered { dispatcher, position, requests, key } => {
-                write!(f, "dispatcher `{dispatcher}` dropped the request at position {position} of a batch of {requests} without an answer")?;
-                match key {
-                    Some(key) => write!(f, " (key {key})"),
-                    None => Ok(()),
-                }
-            }
+            Error::Batch(fault) => fault.fmt(f),
             Error::Deadlock { tasks } => {
                 write!(
                     f,
@@ -97,14 +74,11 @@ impl fmt::Display for Error {
             }
             Error::ForeignFuture { task } => write!(
                 f,
-                "task `{task}` waits for a future that corio does not know, and so nobody would wake it: a task waits only through corio; do the waiting in an async dispatcher"
+                "task `{task}` waits for a future that corio does not know, and so nobody would wake it: a task waits only through corio; do the waiting in an async dispatcher, or in a `corio::future`"
             ),
+            Error::TimedOut { limit } => write!(f, "the run was not over after {limit:?}, its deadline"),
         }
     }
-}
-
-fn plural(n: usize) -> &'static str {
-    if n == 1 { "" } else { "s" }
 }
 
 impl std::error::Error for Error {}

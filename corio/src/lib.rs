@@ -14,22 +14,30 @@ mod schedule;
 mod sweep;
 mod task;
 mod thread;
+mod time;
 
 pub mod sync;
+pub mod testing;
 
 pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
-pub use desk::{Answers, Batch, Dispatch, DispatcherId, Options, Request, Requests, Slot};
+pub use desk::{
+    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Options, Partition, Request, RequestError, Requests, Retry, Slot, future,
+};
 pub use drivers::RunAsync;
 pub use error::Error;
 pub use observe::{Event, Log, Observer, TaskId};
 pub use schedule::Schedule;
-pub use task::{AnyTask, Boxed, Cx, Handle, IsTask, Task, boxed, task_fn};
+pub use task::{AnyTask, Boxed, Cx, Handle, IsTask, Task, boxed, cache, task_fn};
+pub use time::{Clock, Elapsed};
 
 /// What the macros expand to. Not for use by hand: it can change at any time, and its rules are not checked.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::context::AnyContext;
-    pub use crate::desk::answers;
+    #[cfg(feature = "blocking")]
+    pub use crate::context::piece;
+    pub use crate::desk::{FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient, is_transient_fault, plain_answer};
+    pub use crate::outside::needs_blocking;
     pub use crate::task::{Frame, any_task, returns, task};
 }

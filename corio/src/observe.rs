@@ -74,6 +74,31 @@ pub enum Event<'a> {
         /// How many requests are answered; with the doubles, where the dispatcher dedups.
         len: usize,
     },
+    /// Requests are answered with what the dispatcher has given before, and was kept.
+    Kept {
+        /// The dispatcher.
+        dispatcher: &'static str,
+        /// How many requests.
+        len: usize,
+    },
+    /// Requests of a batch are to be sent again.
+    Retried {
+        /// The dispatcher.
+        dispatcher: &'static str,
+        /// The batch that was sent.
+        batch: u64,
+        /// How many requests.
+        len: usize,
+    },
+    /// A batch was given up: it was not answered within its time limit.
+    TimedOut {
+        /// The dispatcher.
+        dispatcher: &'static str,
+        /// The batch that was sent.
+        batch: u64,
+        /// How many requests were without an answer.
+        len: usize,
+    },
     /// A panic ends the run.
     Panicked {
         /// Where: the path of tasks, or the dispatcher.

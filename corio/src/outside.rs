@@ -27,5 +27,25 @@ outside! {
     all: "",
     try_all: "",
     race: "",
+    timeout: "",
     context: "; outside tasks, `schedule.context()` is the context",
 }
+
+/// What a dispatcher with the option `blocking` needs.
+#[cfg(feature = "blocking")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __needs_blocking {
+    () => {};
+}
+
+#[cfg(not(feature = "blocking"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __needs_blocking {
+    () => {
+        ::core::compile_error!("a blocking dispatcher needs a thread pool: enable the feature `blocking` of corio, `corio = { features = [\"blocking\"] }`");
+    };
+}
+
+pub use __needs_blocking as needs_blocking;

@@ -1,7 +1,8 @@
 //! One run, turned by hand: the cycle of corio.
 //!
-//! CPU phase: the answers that are there are delivered, then every task that can run runs, until none can. I/O phase: what was asked leaves as batches, and what has
-//! arrived meanwhile is taken. And again, until the first task and all below it have ended; or until everything is in flight, and whoever turns the run has to wait.
+//! CPU phase: the answers that are there are delivered, then every task that can run runs, until none can. I/O phase: what was asked leaves as batches, as far as limits
+//! allow, what has arrived meanwhile is taken, and what is due is done. And again, until the first task and all below it have ended; or until everything is in flight, and
+//! whoever turns the run has to wait. A CPU phase can be interrupted, for the sake of others on an executor: then nothing else happens before it goes on.
 //!
 //! A run takes the core out of its schedule and gives it back only when everything is dropped. One that is forgotten half-way takes its core with it, so that nobody
 //! resumes tasks whose borrows are over.
@@ -11,6 +12,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
 
 use crate::core::{self, Core};
 use crate::desk::{ContextRef, Sending, Waiter};
@@ -19,6 +21,7 @@ use crate::engine::{Id, NIL};
 use crate::error::Error;
 use crate::observe::{Event, Watch};
 use crate::sweep::Sweep;
+use crate::time::Time;
 
 pub(crate) struct Run<'s, T> {
     /// Gone when the run is over.
@@ -28,19 +31,26 @@ pub(crate) struct Run<'s, T> {
     futures: FutureSet<'s>,
     watch: Watch,
     root: Id,
-    rounds: u64,
+    time: Rc<Time>,
+    /// The time that the run has, and when it is over.
+    deadline: Option<(Duration, Duration)>,
     output: PhantomData<T>,
 }
 
 pub(crate) enum Turn<T> {
     Over(Result<T, Error>),
-    /// Nothing can be done until there is news from outside.
-    Waiting,
+    /// Nothing can be done until there is news from outside, or until this time.
+    Waiting {
+        until: Option<Duration>,
+    },
+    /// The budget is, and there is more to do.
+    Spent,
 }
 
 enum Phase {
     Ended,
-    Waiting,
+    Waiting { until: Option<Duration> },
+    Spent,
 }
 
 impl<'s, T> Run<'s, T> {
@@ -51,12 +61,16 @@ impl<'s, T> Run<'s, T> {
         home: &'s mut Option<Rc<Core>>,
         new: impl FnOnce() -> Rc<Core>,
         watch: Watch,
+        limit: Option<Duration>,
         future: F,
     ) -> Self {
         let core = home.take().unwrap_or_else(new);
         core.begin_run((&raw const *context).cast());
         let futures = FutureSet::new(core.bell.clone());
-        let mut run = Run { core: Some(core), home, context: ContextRef::new(context), futures, watch, root: Id::NONE, rounds: 0, output: PhantomData };
+        let time = core.time.clone();
+        let deadline = limit.map(|limit| (limit, time.now() + limit));
+        let context = ContextRef::new(context);
+        let mut run = Run { core: Some(core), home, context, futures, watch, root: Id::NONE, time, deadline, output: PhantomData };
         // In the run already: should an observer panic, it drops the task.
         if let Some(core) = &run.core {
             // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
@@ -65,18 +79,23 @@ impl<'s, T> Run<'s, T> {
         run
     }
 
-    /// Runs until the run is over or has to wait.
+    /// Runs until the run is over, has to wait, or has resumed so many tasks.
     ///
     /// # Panics
     /// With what a task, a dispatcher or a destructor panicked with, when everything is dropped.
-    pub(crate) fn turn(&mut self) -> Turn<T> {
+    pub(crate) fn turn(&mut self, budget: usize) -> Turn<T> {
         let Some(core) = self.core.take() else { unreachable!("turned after it was over") };
         let entered = core::enter(&core);
-        let result = match catch_unwind(AssertUnwindSafe(|| self.cycle(&core))) {
-            Ok(Ok(Phase::Waiting)) => {
+        let result = match catch_unwind(AssertUnwindSafe(|| self.cycle(&core, budget))) {
+            Ok(Ok(Phase::Waiting { until })) => {
                 drop(entered);
                 self.core = Some(core);
-                return Turn::Waiting;
+                return Turn::Waiting { until };
+            }
+            Ok(Ok(Phase::Spent)) => {
+                drop(entered);
+                self.core = Some(core);
+                return Turn::Spent;
             }
             Ok(Ok(Phase::Ended)) => {
                 // SAFETY: the root was spawned with a future of this output.
@@ -103,12 +122,20 @@ impl<'s, T> Run<'s, T> {
         Turn::Over(result)
     }
 
-    fn cycle(&mut self, core: &Core) -> Result<Phase, Error> {
-        let Core { engine, desk, bell, .. } = core;
+    fn cycle(&mut self, core: &Core, mut budget: usize) -> Result<Phase, Error> {
+        let Core { engine, desk, .. } = core;
+        let is_alive = |waiter: Waiter| engine.is_alive(Id::from_word(waiter.0));
+        let sending = Sending { context: self.context, futures: &self.futures, is_alive: &is_alive };
         loop {
-            desk.deliver(&mut |waiter| engine.resume(Id::from_word(waiter.0)));
-            while let Some(id) = engine.next_ready() {
+            desk.deliver(&mut |waiter| {
+                engine.resume(Id::from_word(waiter.0));
+                budget -= 1;
+                budget > 0
+            });
+            while budget > 0 {
+                let Some(id) = engine.next_ready() else { break };
                 engine.resume(id);
+                budget -= 1;
             }
             if let Some(task) = engine.foreign() {
                 return Err(Error::ForeignFuture { task });
@@ -116,30 +143,56 @@ impl<'s, T> Run<'s, T> {
             if engine.is_done(self.root) {
                 return Ok(Phase::Ended);
             }
-
-            if desk.has_requests() {
-                self.rounds += 1;
-                self.watch.emit(|| Event::Round { round: self.rounds });
-                let is_alive = |waiter: Waiter| engine.is_alive(Id::from_word(waiter.0));
-                let only_alive: Option<&dyn Fn(Waiter) -> bool> = if engine.take_dropped() { Some(&is_alive) } else { None };
-                desk.send(&Sending { context: self.context, futures: &self.futures, only_alive });
+            if budget == 0 {
+                return Ok(Phase::Spent);
             }
-            if desk.in_flight() > 0 {
-                let news = bell.take();
-                for future in news.futures {
-                    self.futures.poll(future, desk);
-                }
-                for queue in news.queues {
-                    desk.collect(queue);
-                }
+
+            if engine.take_dropped() {
+                desk.tasks_were_dropped(&is_alive);
+            }
+            desk.settle(&sending);
+            if desk.has_answers() {
+                continue;
+            }
+            desk.send(&sending);
+            self.take_news(core);
+            core.do_due();
+            for future in desk.take_cancelled() {
+                self.futures.cancel(future, desk);
             }
             if let Some(fault) = desk.take_fault() {
-                return Err(fault);
+                return Err(fault.into());
             }
-            if !desk.has_answers() && !engine.has_ready() {
-                return if desk.in_flight() > 0 { Ok(Phase::Waiting) } else { Err(Error::Deadlock { tasks: engine.stuck() }) };
+            if let Some((limit, _)) = self.deadline.filter(|(_, over)| self.time.now() >= *over) {
+                return Err(Error::TimedOut { limit });
+            }
+            if !desk.has_answers() && !engine.has_ready() && !desk.can_send() {
+                let next = core.next_due();
+                if desk.in_flight() == 0 && next.is_none() {
+                    return Err(Error::Deadlock { tasks: engine.stuck() });
+                }
+                let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
+                return Ok(Phase::Waiting { until });
             }
         }
+    }
+
+    /// Takes what has come from outside.
+    fn take_news(&self, core: &Core) {
+        if core.desk.in_flight() == 0 {
+            return;
+        }
+        let news = core.bell.take();
+        for future in news.futures {
+            self.futures.poll(future, &core.desk);
+        }
+        for (queue, place) in news.posts {
+            core.desk.collect(queue, place);
+        }
+    }
+
+    pub(crate) fn time(&self) -> Rc<Time> {
+        self.time.clone()
     }
 
     /// Has `sleeper` woken when there is news. False if there is already.

@@ -1,19 +1,20 @@
 //! The schedule: a context, and what is kept for the next run.
 
-use std::any::TypeId;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::context::AsContext;
 use crate::core::Core;
-use crate::desk::{Answers, Replacement, Replacements, Request, Requests};
+use crate::desk::{Answers, Options, Replacement, Request, Requests, Settings};
 use crate::drivers::{self, RunAsync};
 use crate::error::Error;
 use crate::observe::{Observer, Watch};
 use crate::run::Run;
 use crate::task::{IsTask, Sealed, Task};
 use crate::thread::LeavesItsThread;
+use crate::time::{Clock, Time};
 
 /// Runs tasks over a context.
 ///
@@ -48,8 +49,15 @@ pub struct Schedule<C> {
     /// Absent before the first run, during a run, and after one that ended badly.
     core: Option<Rc<Core>>,
     watch: Watch,
-    replacements: Rc<Replacements>,
+    settings: Rc<Settings>,
+    time: Rc<Time>,
+    deadline: Option<Duration>,
+    /// For asynchronous runs.
+    budget: usize,
 }
+
+/// How many tasks an asynchronous run resumes before it lets others in, unless told otherwise: a fraction of a millisecond.
+const DEFAULT_BUDGET: usize = 1024;
 
 #[doc(hidden)]
 // SAFETY: it never is: see `LeavesItsThread`.
@@ -58,7 +66,7 @@ unsafe impl<C: LeavesItsThread> Send for Schedule<C> {}
 impl<C: AsContext> Schedule<C> {
     /// A schedule over a context. Allocates nothing until it runs.
     pub fn new(context: C) -> Self {
-        Schedule { context, core: None, watch: Watch::default(), replacements: Rc::default() }
+        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), time: Time::of_the_system(), deadline: None, budget: DEFAULT_BUDGET }
     }
 
     /// The context.
@@ -100,24 +108,25 @@ impl<C: AsContext> Schedule<C> {
     /// # Panics
     /// As [`run`](Schedule::run), when polled.
     pub fn run_async<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T> {
+        let budget = self.budget;
         // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows outlives it. If it is forgotten, the run is never turned again.
         let run = unsafe { self.begin(task) };
-        RunAsync::new(run)
+        RunAsync::new(run, budget)
     }
 
     /// # Safety
     /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
     unsafe fn begin<T: Task<C::Context>>(&mut self, task: T) -> Run<'_, <T as IsTask>::Output> {
-        let Schedule { context, core, watch, replacements } = self;
-        let new = || Core::new(watch.clone(), replacements.clone());
+        let Schedule { context, core, watch, settings, time, deadline, .. } = self;
+        let new = || Core::new(watch.clone(), settings.clone(), time.clone());
         // SAFETY: the caller's promise is the same.
-        unsafe { Run::new(context.as_context(), core, new, watch.clone(), task.into_future(Sealed)) }
+        unsafe { Run::new(context.as_context(), core, new, watch.clone(), *deadline, task.into_future(Sealed)) }
     }
 
     /// Has another function answer the requests of one dispatcher, in this schedule only: for tests, and for tenants that are different.
     ///
     /// The dispatcher is named by its function, as in `answer_with(fetch_author, …)`; the replacement gets the keys by slice and may return any shape that gives the same
-    /// answers. It answers in place. Options such as `max_batch` stay as they are.
+    /// answers. It answers in place. Options such as `max_batch` stay as they are; see [`options`](Schedule::options).
     ///
     /// ```
     /// #[corio::dispatcher]
@@ -137,10 +146,113 @@ impl<C: AsContext> Schedule<C> {
     {
         let answer = RefCell::new(answer);
         let replacement: Replacement<R> = Rc::new(move |requests: Requests<'_, '_, R>| requests.answer(|keys| (answer.borrow_mut())(keys)));
-        // The queues of the core know their dispatchers; new ones are made for the next run.
-        self.core = None;
-        Rc::make_mut(&mut self.replacements).insert(TypeId::of::<R>(), Rc::new(replacement));
+        self.settings().replace(replacement);
         self
+    }
+
+    /// Changes options of one dispatcher, in this schedule only: smaller batches for a tenant with a small server, a longer time limit for a nightly job.
+    ///
+    /// The dispatcher is named by its function; the change gets the options that it has so far. What follows from its code (whether its answers can be cloned, how keys are
+    /// grouped) is there as options too.
+    ///
+    /// ```
+    /// #[corio::dispatcher]
+    /// fn double(numbers: &[u64]) -> Vec<u64> {
+    ///     assert!(numbers.len() <= 2);
+    ///     numbers.iter().map(|n| n * 2).collect()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn program() -> Vec<u64> {
+    ///     io_all!((1..=5).map(double))
+    /// }
+    ///
+    /// let mut schedule = corio::Schedule::new(());
+    /// schedule.options(double, |options| options.max_batch(2));
+    /// assert_eq!(schedule.run(program())?, [2, 4, 6, 8, 10]);
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    pub fn options<K, R: Request>(
+        &mut self,
+        _dispatcher: impl FnOnce(K) -> R,
+        change: impl FnOnce(Options<R::Key, R::Answer>) -> Options<R::Key, R::Answer>,
+    ) -> &mut Self {
+        self.settings().change::<R>(change);
+        self
+    }
+
+    /// At most so many batches of all dispatchers together on the way at once; 128 unless told otherwise. At the limit requests gather. Dispatchers that answer in place, and
+    /// [`future`](crate::future())s, are not held by it.
+    ///
+    /// # Panics
+    /// If `batches` is 0.
+    pub fn in_flight(&mut self, batches: usize) -> &mut Self {
+        assert!(batches > 0, "in_flight must be at least 1");
+        self.settings().limits.in_flight = batches;
+        self
+    }
+
+    /// Has batches leave in rounds: none before all of the round before have come back. The fewest batches, at the speed of the slowest.
+    ///
+    /// ```
+    /// # #[corio::dispatcher]
+    /// # fn double(numbers: &[u64]) -> Vec<u64> { numbers.iter().map(|n| n * 2).collect() }
+    /// let mut schedule = corio::Schedule::new(());
+    /// schedule.rounds();
+    /// assert_eq!(schedule.run(double(21))?, 42);
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    pub fn rounds(&mut self) -> &mut Self {
+        self.settings().limits.rounds = true;
+        self
+    }
+
+    /// Has what is random (the jitter of pauses) be the same in every run.
+    pub fn seed(&mut self, seed: u64) -> &mut Self {
+        self.settings().limits.seed = Some(seed);
+        self
+    }
+
+    /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as soon as its tasks wait: no code is interrupted.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// #[corio::dispatcher]
+    /// async fn never(keys: &[u64]) -> Vec<u64> {
+    ///     std::future::pending().await
+    /// }
+    ///
+    /// let mut schedule = corio::Schedule::new(());
+    /// schedule.deadline(Duration::from_secs(5)).clock(corio::testing::VirtualClock::new());
+    /// assert_eq!(schedule.run(never(1)).unwrap_err().to_string(), "the run was not over after 5s, its deadline");
+    /// ```
+    pub fn deadline(&mut self, limit: Duration) -> &mut Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Has time limits, pauses and caches look at another clock than the system's.
+    pub fn clock(&mut self, clock: impl Clock + 'static) -> &mut Self {
+        self.core = None;
+        self.time = Time::of(Rc::new(clock));
+        self
+    }
+
+    /// How many tasks an asynchronous run resumes before it lets others on its executor run; 1024 unless told otherwise. It goes on where it was: nothing leaves meanwhile that
+    /// would not have left without the interruption.
+    ///
+    /// # Panics
+    /// If `resumes` is 0.
+    pub fn budget(&mut self, resumes: usize) -> &mut Self {
+        assert!(resumes > 0, "a budget of at least 1");
+        self.budget = resumes;
+        self
+    }
+
+    /// The settings, to be changed. The queues of the core have theirs; new ones are made for the next run.
+    fn settings(&mut self) -> &mut Settings {
+        self.core = None;
+        Rc::make_mut(&mut self.settings)
     }
 
     /// Has an observer hear of everything that happens in the runs to come, instead of the one before.

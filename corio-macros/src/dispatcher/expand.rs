@@ -259,10 +259,9 @@ fn answering(dispatcher: &Dispatcher) -> TokenStream {
     let asynchronous = dispatcher.function.signature.asyncness.is_some();
     match (&dispatcher.keys, &dispatcher.answers, asynchronous) {
         (Keys::Batch(_), _, false) => quote! {
-            let batch = requests.into_batch();
-            Self::batch(#pieces batch)
+            requests.batch_with(::core::convert::identity, |batch| Self::batch(#pieces batch));
         },
-        (Keys::Batch(_), _, true) => quote!(requests.batch_async(async move |batch| Self::batch(#pieces batch).await)),
+        (Keys::Batch(_), _, true) => quote!(requests.batch_async_with(::core::convert::identity, async move |batch| Self::batch(#pieces batch).await)),
 
         (Keys::Shared(_), Answers::Filled(_), false) => quote!(requests.fill(|keys, answers| Self::batch(#pieces keys, answers))),
         (Keys::Owned(_), Answers::Filled(_), false) => quote! {

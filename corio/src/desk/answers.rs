@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash};
 
+use super::dedup::Dedup;
+
 /// What a per-batch function may return for keys `K`, and what `io!` then gives.
 ///
 /// | it returns | `io!` gives |
@@ -55,10 +57,10 @@ impl<T: Clone> CloneAnswer for T {}
     note = "equal keys are found by hash, and answered once"
 )]
 #[doc(hidden)]
-pub trait HashKey: Hash + Eq + Clone {}
+pub trait HashKey: Hash + Eq + Clone + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<K: Hash + Eq + Clone> HashKey for K {}
+impl<K: Hash + Eq + Clone + 'static> HashKey for K {}
 
 /// A key by which doubles are found, in order.
 #[diagnostic::on_unimplemented(
@@ -67,10 +69,10 @@ impl<K: Hash + Eq + Clone> HashKey for K {}
     note = "equal keys are found in order, as a `BTreeMap` keeps them, and answered once"
 )]
 #[doc(hidden)]
-pub trait OrdKey: Ord + Clone {}
+pub trait OrdKey: Ord + Clone + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<K: Ord + Clone> OrdKey for K {}
+impl<K: Ord + Clone + 'static> OrdKey for K {}
 
 impl<K, R> Answers<K> for Vec<R> {
     type Answer = R;
@@ -116,7 +118,7 @@ impl<K, A: Answers<K>, E: CloneAnswer> Answers<K> for Result<A, E> {
     type Answer = Result<A::Answer, E>;
     const DEDUP: Option<Dedup<K, Self::Answer>> = match A::DEDUP {
         None => None,
-        Some(dedup) => Some(Dedup { order: dedup.order, clone: clone_result::<K, A, E> }),
+        Some(dedup) => Some(dedup.with_answers(clone_result::<K, A, E>)),
     };
 
     fn remember(keys: &[K]) -> Vec<K> {
@@ -137,105 +139,7 @@ impl<K, A: Answers<K>, E: CloneAnswer> Answers<K> for Result<A, E> {
 
 fn clone_result<K, A: Answers<K>, E: Clone>(result: &Result<A::Answer, E>) -> Result<A::Answer, E> {
     match result {
-        Ok(answer) => Ok((A::DEDUP.expect("only used where there is one").clone)(answer)),
+        Ok(answer) => Ok((A::DEDUP.expect("only used where there is one").copy_answer)(answer)),
         Err(error) => Err(error.clone()),
     }
-}
-
-/// How doubles are found and their answers multiplied: two functions, so that only dispatchers that want it need keys and answers that can.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Dedup<K, A> {
-    /// Takes the doubles out of the keys, and says for each request which of the keys is its own; nothing if there were none.
-    order: fn(&mut Vec<K>) -> Vec<usize>,
-    clone: fn(&A) -> A,
-}
-
-impl<K, A> Clone for Dedup<K, A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, A> Copy for Dedup<K, A> {}
-
-impl<K, A: Clone> Dedup<K, A> {
-    pub(crate) const fn by_hash() -> Self
-    where
-        K: HashKey,
-    {
-        Dedup { order: order_by_hash::<K>, clone: A::clone }
-    }
-
-    const fn by_order() -> Self
-    where
-        K: OrdKey,
-    {
-        Dedup { order: order_by_order::<K>, clone: A::clone }
-    }
-}
-
-fn order_by_hash<K: Hash + Eq>(keys: &mut Vec<K>) -> Vec<usize> {
-    let mut seen = HashMap::with_capacity(keys.len());
-    let order = keys
-        .iter()
-        .map(|key| {
-            let next = seen.len();
-            *seen.entry(key).or_insert(next)
-        })
-        .collect();
-    retain_firsts(keys, order)
-}
-
-fn order_by_order<K: Ord>(keys: &mut Vec<K>) -> Vec<usize> {
-    let mut seen = BTreeMap::new();
-    let order = keys
-        .iter()
-        .map(|key| {
-            let next = seen.len();
-            *seen.entry(key).or_insert(next)
-        })
-        .collect();
-    retain_firsts(keys, order)
-}
-
-impl<K, A> Dedup<K, A> {
-    pub(super) fn clone_answer(&self, answer: &A) -> A {
-        (self.clone)(answer)
-    }
-
-    pub(super) fn take_doubles(&self, keys: &mut Vec<K>) -> Vec<usize> {
-        (self.order)(keys)
-    }
-
-    /// From one answer a key to one answer a request. The first request of each key gets the answer itself.
-    pub(super) fn give_to_doubles(&self, answers: &mut Vec<A>, order: &[usize]) {
-        let mut distinct = std::mem::take(answers).into_iter();
-        let mut firsts = Vec::new();
-        for &key in order {
-            let answer = match firsts.get(key) {
-                Some(&first) => {
-                    let first: &A = &answers[first];
-                    (self.clone)(first)
-                }
-                None => {
-                    firsts.push(answers.len());
-                    distinct.next().expect("the number of answers was checked")
-                }
-            };
-            answers.push(answer);
-        }
-    }
-}
-
-/// Keeps the first of each key. `order` numbers the distinct keys as they come: a key is the first of its kind where its number is new.
-fn retain_firsts<K>(keys: &mut Vec<K>, order: Vec<usize>) -> Vec<usize> {
-    let (mut at, mut distinct) = (0, 0);
-    keys.retain(|_| {
-        let first = order[at] == distinct;
-        at += 1;
-        distinct += usize::from(first);
-        first
-    });
-    if distinct == order.len() { Vec::new() } else { order }
 }

@@ -1,9 +1,12 @@
-//! A batch as slots: each owns its key, can be answered on any thread, and must be.
+//! A batch as slots, to be answered one by one.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use super::out::Post;
+use super::post::Post;
+use super::slot::Slot;
 
 /// Requests handed over together, as slots to be answered one by one: in any order, in parts, on any thread or in any task.
 ///
@@ -34,7 +37,7 @@ use super::out::Post;
 /// ```
 ///
 /// What is not answered yet when its run is over may still be answered, and is thrown away. A slot that is dropped without an answer ends the run with
-/// [`Error::Unanswered`](crate::Error::Unanswered); one that is forgotten (`std::mem::forget`) keeps its run waiting.
+/// [`RequestError::Unanswered`](crate::RequestError::Unanswered); one that is forgotten (`std::mem::forget`) keeps its run waiting.
 #[must_use = "a batch that is dropped leaves its requests unanswered, which ends the run with an error"]
 pub struct Batch<K, R> {
     slots: Vec<Slot<K, R>>,
@@ -42,8 +45,7 @@ pub struct Batch<K, R> {
 
 impl<K, R> Batch<K, R> {
     pub(super) fn new(keys: impl Iterator<Item = K>, post: &Arc<Post<K, R>>) -> Self {
-        let slots = keys.enumerate().map(|(position, key)| Slot { content: Some((key, post.clone())), position }).collect();
-        Batch { slots }
+        Batch { slots: keys.enumerate().map(|(position, key)| Slot::new(key, position, post.clone())).collect() }
     }
 
     /// How many slots there are.
@@ -69,6 +71,59 @@ impl<K, R> Batch<K, R> {
         Batch { slots: self.slots.split_off(at) }
     }
 
+    /// Splits the batch into so many parts, of sizes that differ by one at most: for as many workers. Fewer, if it has fewer slots.
+    ///
+    /// ```
+    /// # use corio::Batch;
+    /// #[corio::dispatcher]
+    /// fn square(batch: Batch<u64, u64>) {
+    ///     for part in batch.split(4) {
+    ///         std::thread::spawn(move || part.into_iter().for_each(|slot| slot.answer_with(|n| n * n)));
+    ///     }
+    /// }
+    /// # #[corio::task]
+    /// # fn program() -> u64 { io_all!((1..=9).map(square)).iter().sum() }
+    /// # assert_eq!(corio::Schedule::new(()).run(program()).unwrap(), 285);
+    /// ```
+    ///
+    /// # Panics
+    /// If `parts` is 0.
+    pub fn split(mut self, parts: usize) -> Vec<Batch<K, R>> {
+        assert!(parts > 0, "a batch can't be split into no parts");
+        let mut split = Vec::new();
+        for left in (1..=parts.min(self.len())).rev() {
+            let rest = self.split_off(self.len().div_ceil(left));
+            split.push(std::mem::replace(&mut self, rest));
+        }
+        split
+    }
+
+    /// Splits the batch by something about its keys (the shard that holds them, say), in the order in which each first appears.
+    ///
+    /// ```
+    /// # use corio::Batch;
+    /// #[corio::dispatcher]
+    /// fn fetch(batch: Batch<u64, String>) {
+    ///     for (shard, part) in batch.split_by(|id| id % 2) {
+    ///         part.into_iter().for_each(|slot| slot.answer_with(|id| format!("{id} of shard {shard}")));
+    ///     }
+    /// }
+    /// # assert_eq!(corio::Schedule::new(()).run(fetch(7)).unwrap(), "7 of shard 1");
+    /// ```
+    pub fn split_by<G: Hash + Eq + Clone>(self, by: impl Fn(&K) -> G) -> Vec<(G, Batch<K, R>)> {
+        let mut places = HashMap::new();
+        let mut parts: Vec<(G, Batch<K, R>)> = Vec::new();
+        for slot in self.slots {
+            let part = by(slot.key());
+            let place = *places.entry(part.clone()).or_insert_with(|| {
+                parts.push((part, Batch { slots: Vec::new() }));
+                parts.len() - 1
+            });
+            parts[place].1.slots.push(slot);
+        }
+        parts
+    }
+
     /// Answers position by position. Slots for which there is no answer are dropped, which ends the run with an error.
     ///
     /// ```
@@ -82,6 +137,28 @@ impl<K, R> Batch<K, R> {
     pub fn answer_all(self, answers: impl IntoIterator<Item = R>) {
         for (slot, answer) in self.slots.into_iter().zip(answers) {
             slot.answer(answer);
+        }
+    }
+}
+
+impl<K: Hash + Eq, R: Clone> Batch<K, R> {
+    /// Answers by key. Slots whose key is not in the map are dropped, which ends the run with an error that names them.
+    ///
+    /// ```
+    /// # use corio::Batch;
+    /// # use std::collections::HashMap;
+    /// #[corio::dispatcher]
+    /// fn name(batch: Batch<u64, &'static str>) {
+    ///     batch.answer_by_key(&HashMap::from([(1, "Emma"), (2, "Persuasion")]));
+    /// }
+    /// # assert_eq!(corio::Schedule::new(()).run(name(2)).unwrap(), "Persuasion");
+    /// ```
+    pub fn answer_by_key<H: BuildHasher>(self, answers: &HashMap<K, R, H>) {
+        for slot in self.slots {
+            if let Some(answer) = answers.get(slot.key()) {
+                let answer = answer.clone();
+                slot.answer(answer);
+            }
         }
     }
 }
@@ -104,79 +181,5 @@ impl<K, R> FromIterator<Slot<K, R>> for Batch<K, R> {
 impl<K: fmt::Debug, R> fmt::Debug for Batch<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.keys()).finish()
-    }
-}
-
-/// One request's place in a batch, waiting for its answer. Answering uses it up, so nothing can be answered twice.
-#[must_use = "a slot that is dropped is an unanswered request, which ends the run with an error"]
-pub struct Slot<K, R> {
-    /// Gone when the slot was answered.
-    content: Option<(K, Arc<Post<K, R>>)>,
-    position: usize,
-}
-
-impl<K, R> Slot<K, R> {
-    /// What was asked for.
-    pub fn key(&self) -> &K {
-        match &self.content {
-            Some((key, _)) => key,
-            None => unreachable!("answering takes the slot"),
-        }
-    }
-
-    /// The position in the batch as it was handed over, from 0.
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Answers the request.
-    pub fn answer(self, answer: R) {
-        self.answer_with(|_| answer);
-    }
-
-    /// Answers the request from its key, by value.
-    pub fn answer_with(mut self, answer: impl FnOnce(K) -> R) {
-        if let Some((key, post)) = self.content.take() {
-            // Should `answer` panic, this says that the request went unanswered.
-            let mut unanswered = Unanswered { post: &post, position: self.position, armed: true };
-            let answer = answer(key);
-            unanswered.armed = false;
-            post.answer(self.position, answer);
-        }
-    }
-}
-
-impl<K, T, E> Slot<K, Result<T, E>> {
-    /// Answers the request with an error.
-    pub fn fail(self, error: E) {
-        self.answer(Err(error));
-    }
-}
-
-struct Unanswered<'a, K, R> {
-    post: &'a Post<K, R>,
-    position: usize,
-    armed: bool,
-}
-
-impl<K, R> Drop for Unanswered<'_, K, R> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.post.unanswered(self.position, None);
-        }
-    }
-}
-
-impl<K, R> Drop for Slot<K, R> {
-    fn drop(&mut self) {
-        if let Some((key, post)) = self.content.take() {
-            post.unanswered(self.position, Some(&key));
-        }
-    }
-}
-
-impl<K: fmt::Debug, R> fmt::Debug for Slot<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("key", self.key()).field("position", &self.position).finish_non_exhaustive()
     }
 }

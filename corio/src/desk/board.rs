@@ -1,19 +1,56 @@
-//! What all queues of a desk share: the order in which they were asked and answered, what is in flight, and what has gone wrong.
+//! What all queues of a desk share: the order in which they were asked and answered, what is in flight, what is due, and what has gone wrong.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::fault::Fault;
+use super::flights::FlightId;
 use super::incoming::Incoming;
-use crate::error::Error;
-use crate::observe::Watch;
+use super::timers::Timers;
+use crate::observe::{Event, Watch};
 
-/// Tells the run, from any thread, that there is post for a queue.
+/// Tells the run, from any thread, that there is post for a flight of a queue.
 pub(crate) trait Ring: Send + Sync {
-    fn ring(&self, queue: u32);
+    fn ring(&self, queue: u32, place: u32);
 }
 
-pub(crate) struct Board {
+/// What a desk gets from outside.
+pub(crate) struct Outside {
+    pub(crate) ring: Arc<dyn Ring>,
+    /// The time, since some moment; asked only where something is to happen at a time.
+    pub(crate) now: Box<dyn Fn() -> Duration>,
+    pub(crate) watch: Watch,
+}
+
+/// How many batches of all dispatchers may be on the way.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) in_flight: usize,
+    /// None leaves before all have come back.
+    pub(crate) rounds: bool,
+    /// For jitter; random unless given.
+    pub(crate) seed: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { in_flight: 128, rounds: false, seed: None }
+    }
+}
+
+/// What is due.
+pub(super) enum Due {
+    /// A flight has taken too long.
+    Flight { queue: u32, flight: FlightId },
+    /// Requests of a queue have paused long enough.
+    Retries { queue: u32 },
+}
+
+pub(super) struct Board {
+    pub(super) outside: Outside,
+    pub(super) limits: Limits,
     /// Queues with requests, the one first asked first: those that answer later, and start before…
     pub(super) asked_concurrent: RefCell<Vec<u32>>,
     /// … those that answer in place.
@@ -21,39 +58,91 @@ pub(crate) struct Board {
     /// Queues with an answered flight each, in the order of the answers.
     pub(super) answered: RefCell<VecDeque<u32>>,
     pub(super) incoming: Incoming,
-    /// Batches that are with a future or a user.
+    /// Batches that are with their dispatchers.
     pub(super) in_flight: Cell<usize>,
+    /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
+    pub(super) places: Cell<usize>,
+    pub(super) due: RefCell<Timers<Due>>,
+    /// Futures that nobody waits for any more.
+    pub(super) cancelled: RefCell<Vec<u32>>,
+    /// Counts the times when tasks were dropped: requests that were queued before may be theirs.
+    pub(super) drops: Cell<u64>,
+    /// Queues that may hold requests which are futures of their own, dropped with their tasks.
+    pub(super) lone: RefCell<Vec<u32>>,
+    /// How many queues look for equal keys.
+    pub(super) sharing: Cell<usize>,
     /// The first thing that went wrong; it ends the run.
-    fault: RefCell<Option<Error>>,
+    fault: RefCell<Option<Fault>>,
+    /// How many rounds there were in this run.
+    rounds: Cell<u64>,
+    /// Whether something has left in the round that is being sent.
+    round_has_begun: Cell<bool>,
     /// How many batches were sent in this run.
-    pub(super) batches: Cell<u64>,
+    batches: Cell<u64>,
     /// The dispatcher whose code runs.
     pub(super) dispatching: Cell<Option<&'static str>>,
-    pub(super) ring: Arc<dyn Ring>,
-    pub(super) watch: Watch,
+    /// There once it was needed in this run.
+    random: RefCell<Option<fastrand::Rng>>,
 }
 
 impl Board {
-    pub(super) fn new(ring: Arc<dyn Ring>, watch: Watch) -> Self {
+    pub(super) fn new(outside: Outside, limits: Limits) -> Self {
         Board {
+            outside,
+            limits,
             asked_concurrent: RefCell::default(),
             asked_in_place: RefCell::default(),
             answered: RefCell::default(),
             incoming: Incoming::default(),
             in_flight: Cell::new(0),
+            places: Cell::new(0),
+            due: RefCell::default(),
+            cancelled: RefCell::default(),
+            drops: Cell::new(0),
+            lone: RefCell::default(),
+            sharing: Cell::new(0),
             fault: RefCell::new(None),
+            rounds: Cell::new(0),
+            round_has_begun: Cell::new(false),
             batches: Cell::new(0),
             dispatching: Cell::new(None),
-            ring,
-            watch,
+            random: RefCell::new(None),
         }
     }
 
-    pub(super) fn fail(&self, error: Error) {
-        self.fault.borrow_mut().get_or_insert(error);
+    pub(super) fn watch(&self) -> &Watch {
+        &self.outside.watch
     }
 
-    pub(super) fn take_fault(&self) -> Option<Error> {
+    pub(super) fn now(&self) -> Duration {
+        (self.outside.now)()
+    }
+
+    /// From 0 to 1.
+    pub(super) fn random(&self) -> f64 {
+        let seeded = || self.limits.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        self.random.borrow_mut().get_or_insert_with(seeded).f64()
+    }
+
+    pub(super) fn new_round(&self) {
+        self.round_has_begun.set(false);
+    }
+
+    /// The number for a batch that is about to leave.
+    pub(super) fn next_batch(&self) -> u64 {
+        if !self.round_has_begun.replace(true) {
+            self.rounds.set(self.rounds.get() + 1);
+            self.watch().emit(|| Event::Round { round: self.rounds.get() });
+        }
+        self.batches.set(self.batches.get() + 1);
+        self.batches.get()
+    }
+
+    pub(super) fn fail(&self, fault: Fault) {
+        self.fault.borrow_mut().get_or_insert(fault);
+    }
+
+    pub(super) fn take_fault(&self) -> Option<Fault> {
         self.fault.take()
     }
 
@@ -62,8 +151,13 @@ impl Board {
         self.asked_in_place.borrow_mut().clear();
         self.answered.borrow_mut().clear();
         self.in_flight.set(0);
-        self.batches.set(0);
+        self.places.set(0);
+        self.due.borrow_mut().clear();
+        self.cancelled.borrow_mut().clear();
         self.fault.take();
+        self.rounds.set(0);
+        self.batches.set(0);
         self.dispatching.set(None);
+        self.random.take();
     }
 }

@@ -4,6 +4,7 @@
 
 use std::any::TypeId;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 #[derive(Default)]
@@ -22,16 +23,19 @@ impl Drop for Shown<'_> {
 }
 
 impl Incoming {
-    /// Shows each answer while `resume` runs.
-    pub(super) fn deliver<A: 'static, W>(&self, answers: impl Iterator<Item = (W, A)>, mut resume: impl FnMut(W)) {
+    /// Takes answers from the front and shows each while `resume` runs for its waiter, until `resume` says that it is enough.
+    pub(super) fn deliver<A: 'static, W: Copy>(&self, waiters: &[W], answers: &mut VecDeque<A>, resume: &mut dyn FnMut(W) -> bool) {
         let place: Cell<Option<A>> = Cell::new(None);
         let shown = Shown(self);
         self.place.set(Some((TypeId::of::<A>(), NonNull::from(&place).cast())));
-        for (waiter, answer) in answers {
-            place.set(Some(answer));
-            resume(waiter);
+        for waiter in waiters {
+            place.set(answers.pop_front());
+            let go_on = resume(*waiter);
             // Not taken: its waiter is gone.
             drop(place.take());
+            if !go_on {
+                break;
+            }
         }
         drop(shown);
     }

@@ -1,41 +1,67 @@
 //! The desk: requests come in, batches go out, answers come back. It knows no tasks: whoever asks is a `Waiter`, a word that the asker chose and gets back with its
-//! answer. Nor does it know clocks, threads or executors: `send` and `deliver` are called by whoever turns the run.
+//! answer. Nor does it know clocks, threads or executors: `send`, `collect` and `deliver` are called by whoever turns the run, who also tells the time.
 //!
 //! What must hold:
-//! - Every request leaves in exactly one batch, in the order asked, and is answered exactly once; or the run ends with an error that says which was not.
+//! - Every request leaves in exactly one batch at a time, in the order asked, and is answered exactly once; or the run ends with an error that says which was not.
 //! - An answer that is delivered is there only while its waiter runs. What is not taken then is dropped, and so reaches nobody else.
+//! - A batch leaves only when its dispatcher's limit, and that of all, leave a place for it; what is held gathers.
 //! - No borrow of the desk is held while code of the user's runs: dispatchers, destructors, resumed tasks.
 
 mod answers;
 mod batch;
 mod board;
+#[cfg(feature = "cache")]
+mod bounded;
+mod cache;
+mod dedup;
+mod fault;
+mod faulty;
+mod flights;
+mod future;
 mod incoming;
-mod out;
+mod landing;
+mod load;
+mod options;
+mod post;
+mod probe;
 mod queue;
 mod registry;
 mod request;
 mod requests;
+mod retry;
+mod settings;
+mod shown;
+mod slot;
+mod store;
+mod timers;
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::time::Duration;
 
 pub use answers::{Answers, answers};
-pub use batch::{Batch, Slot};
-pub(crate) use board::Ring;
+pub use batch::Batch;
+pub(crate) use board::{Outside, Ring};
+pub use cache::Partition;
+pub use fault::RequestError;
+pub(crate) use fault::plural;
+pub use faulty::{Faulty, FaultyEach, each_answer, plain_answer};
+pub use future::{FutureRequest, future};
+pub use options::{Options, groups};
+pub use probe::{FailingAnswer, Probe, ProbeAny, ProbeResult, is_transient, is_transient_fault};
 pub(crate) use queue::Replacement;
-pub use request::{Dispatch, DispatcherId, Options, Request};
+pub use request::{Dispatch, DispatcherId, Request};
 pub(crate) use requests::Futures;
 pub use requests::Requests;
+pub use retry::Retry;
+pub(crate) use settings::Settings;
+pub use slot::Slot;
+pub(crate) use timers::{Alarm, Timers};
 
-use crate::error::Error;
-use crate::observe::Watch;
 use crate::sweep::Sweep;
-use board::Board;
-use queue::{Queue, dispatch_over};
+use board::{Board, Due};
+use queue::{Answering, Queue};
 use registry::Registry;
 
 /// Who asked; chosen by the asker.
@@ -54,27 +80,32 @@ impl<'r> ContextRef<'r> {
     pub(crate) fn new<S>(context: &'r S) -> Self {
         ContextRef { pointer: NonNull::from(context).cast(), context: PhantomData }
     }
+
+    /// # Safety
+    /// The pointer came from a reference that is valid for `'r`.
+    pub(crate) unsafe fn from_raw(pointer: *const ()) -> Self {
+        // SAFETY: by the caller it is not null.
+        ContextRef { pointer: unsafe { NonNull::new_unchecked(pointer.cast_mut()) }, context: PhantomData }
+    }
 }
 
 /// What sending needs to know.
 pub(crate) struct Sending<'q, 'r> {
     pub(crate) context: ContextRef<'r>,
     pub(crate) futures: &'q dyn Futures<'r>,
-    /// Tells whether a waiter is still there; absent when all are.
-    pub(crate) only_alive: Option<&'q dyn Fn(Waiter) -> bool>,
+    /// Tells whether a waiter is still there.
+    pub(crate) is_alive: &'q dyn Fn(Waiter) -> bool,
 }
-
-/// Dispatchers that are replaced in one schedule, by the type of the request. Each holds a `Replacement` of that type.
-pub(crate) type Replacements = HashMap<TypeId, Rc<dyn Any>>;
 
 pub(crate) struct Desk {
     registry: Registry,
     board: Rc<Board>,
+    settings: Rc<Settings>,
 }
 
 impl Desk {
-    pub(crate) fn new(ring: Arc<dyn Ring>, watch: Watch) -> Self {
-        Desk { registry: Registry::default(), board: Rc::new(Board::new(ring, watch)) }
+    pub(crate) fn new(outside: Outside, settings: Rc<Settings>) -> Self {
+        Desk { registry: Registry::default(), board: Rc::new(Board::new(outside, settings.limits)), settings }
     }
 
     // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -84,8 +115,8 @@ impl Desk {
     /// # Safety
     /// `S` is the context of every run of this desk, or `AnyContext`.
     #[inline]
-    pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self, replacements: &Replacements) {
-        self.opened::<S, R>(replacements);
+    pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
+        self.opened::<S, R>();
     }
 
     /// Queues a request, opening its queue if need be.
@@ -93,22 +124,22 @@ impl Desk {
     /// # Safety
     /// As `open`.
     #[inline]
-    pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, replacements: &Replacements, waiter: Waiter, key: R::Key) {
-        self.opened::<S, R>(replacements).ask(waiter, key);
+    pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, waiter: Waiter, key: R::Key) {
+        self.opened::<S, R>().ask(waiter, key);
     }
 
     #[inline]
-    fn opened<S, R: Dispatch<S>>(&self, replacements: &Replacements) -> &Queue<R> {
+    fn opened<S, R: Dispatch<S>>(&self) -> &Queue<R> {
         match self.registry.get::<R>() {
             Some(queue) => queue,
-            None => self.open_new::<S, R>(replacements),
+            None => self.open_new::<S, R>(),
         }
     }
 
     #[cold]
-    fn open_new<S, R: Dispatch<S>>(&self, replacements: &Replacements) -> &Queue<R> {
-        let replacement = replacements.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Replacement<R>>()).cloned();
-        self.registry.add(|number| Queue::<R>::new(number, self.board.clone(), dispatch_over::<S, R>(), replacement));
+    fn open_new<S, R: Dispatch<S>>(&self) -> &Queue<R> {
+        let (options, replacement) = (self.settings.options::<R>(), self.settings.replacement::<R>());
+        self.registry.add(|number| Queue::<R>::new(number, self.board.clone(), Answering::over::<S>(), options, replacement));
         self.registry.get::<R>().expect("just added")
     }
 
@@ -124,53 +155,121 @@ impl Desk {
         self.board.incoming.take()
     }
 
-    // ── turning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    pub(crate) fn has_requests(&self) -> bool {
-        !self.board.asked_in_place.borrow().is_empty() || !self.board.asked_concurrent.borrow().is_empty()
+    /// Keeps an answer, or forgets one or all, of a dispatcher that is open.
+    pub(crate) fn change_cache<R: Request>(&self, context: ContextRef<'_>, change: CacheChange<R>) {
+        self.registry.get::<R>().expect("opened before it is changed").change_cache(context, change);
     }
+
+    // ── turning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn has_answers(&self) -> bool {
         !self.board.answered.borrow().is_empty()
     }
 
+    /// Batches that are with their dispatchers.
     pub(crate) fn in_flight(&self) -> usize {
         self.board.in_flight.get()
     }
 
+    /// The next time when something is due: a time-out, the end of a pause.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.board.due.borrow().next()
+    }
+
+    /// Tasks were dropped: their requests are withdrawn before they leave, and those that are futures of their own at once.
+    pub(crate) fn tasks_were_dropped(&self, is_alive: &dyn Fn(Waiter) -> bool) {
+        self.board.drops.set(self.board.drops.get() + 1);
+        let lone = self.board.lone.borrow().clone();
+        lone.into_iter().filter_map(|number| self.registry.number(number)).for_each(|queue| queue.give_up(is_alive));
+    }
+
+    /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
+    pub(crate) fn settle(&self, sending: &Sending<'_, '_>) {
+        if self.board.sharing.get() == 0 {
+            return;
+        }
+        for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
+            for at in 0..asked.borrow().len() {
+                let number = asked.borrow()[at];
+                if let Some(queue) = self.registry.number(number) {
+                    queue.settle(sending);
+                }
+            }
+        }
+    }
+
     /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
     pub(crate) fn send(&self, sending: &Sending<'_, '_>) {
+        if self.is_barred() {
+            return;
+        }
+        self.board.new_round();
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
-            // Nobody asks while batches leave: dispatchers are not tasks.
-            for at in 0..asked.borrow().len() {
+            // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
+            let numbers = asked.borrow().len();
+            for at in 0..numbers {
                 let number = asked.borrow()[at];
                 if let Some(queue) = self.registry.number(number) {
                     queue.send(sending);
                 }
             }
-            asked.borrow_mut().clear();
+            asked.borrow_mut().drain(..numbers);
         }
     }
 
-    /// Gives the answers that are there to those who wait, each dispatcher's batches in the order of their answers.
-    pub(crate) fn deliver(&self, resume: &mut dyn FnMut(Waiter)) {
-        loop {
+    /// With rounds nothing leaves before everything has come back.
+    fn is_barred(&self) -> bool {
+        self.board.limits.rounds && self.board.places.get() > 0
+    }
+
+    /// Whether something has gathered that no limit holds.
+    pub(crate) fn can_send(&self) -> bool {
+        let asked = [&self.board.asked_concurrent, &self.board.asked_in_place];
+        let can = |number: &u32| self.registry.number(*number).is_some_and(|queue| queue.can_send());
+        !self.is_barred() && asked.iter().any(|asked| asked.borrow().iter().any(can))
+    }
+
+    /// Gives the answers that are there to those who wait, each dispatcher's batches in the order of their answers; until `resume` says that it is enough.
+    pub(crate) fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) {
+        let mut go_on = true;
+        while go_on {
             let Some(number) = self.board.answered.borrow_mut().pop_front() else { return };
             if let Some(queue) = self.registry.number(number) {
-                queue.deliver(resume);
+                queue.deliver(&mut |waiter| {
+                    go_on = resume(waiter);
+                    go_on
+                });
             }
         }
     }
 
-    /// Takes the post of a queue.
-    pub(crate) fn collect(&self, number: u32) {
+    /// Takes the post for a place of a queue.
+    pub(crate) fn collect(&self, queue: u32, place: u32) {
         // A slot of an earlier run may ring for a queue that this desk does not have.
-        if let Some(queue) = self.registry.number(number) {
-            queue.collect();
+        if let Some(queue) = self.registry.number(queue) {
+            queue.collect(place);
         }
     }
 
-    pub(crate) fn take_fault(&self) -> Option<Error> {
+    /// Does what is due.
+    pub(crate) fn do_due(&self, now: Duration) {
+        loop {
+            let Some(due) = self.board.due.borrow_mut().take_due(now) else { return };
+            match due {
+                Due::Flight { queue, flight } => self.registry.number(queue).iter().for_each(|queue| queue.time_out(flight)),
+                Due::Retries { queue } => self.registry.number(queue).iter().for_each(|queue| queue.end_pauses()),
+            }
+        }
+    }
+
+    /// Futures that nobody waits for any more, by number.
+    pub(crate) fn take_cancelled(&self) -> Vec<u32> {
+        self.board.cancelled.take()
+    }
+
+    pub(crate) fn take_fault(&self) -> Option<RequestError> {
         self.board.take_fault()
     }
 
@@ -192,4 +291,11 @@ impl Desk {
         self.board.clear();
         sweep.finish();
     }
+}
+
+/// See `Desk::change_cache`.
+pub(crate) enum CacheChange<R: Request> {
+    Prime(R::Key, R::Answer),
+    Invalidate(R::Key),
+    Clear,
 }

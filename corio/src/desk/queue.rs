@@ -1,313 +1,461 @@
 //! The queue of one dispatcher: requests gather, leave as batches, and come back as answers.
 //!
-//! A *flight* is a batch with those who wait for it. Flights are boxed and used again: gathering → sent → answered → spare. Waiters and keys stand side by side, one each
-//! per request, in the order asked, until doubles are taken out of the keys; then `order` says which key is whose.
+//! gathering → (settled: kept answers given, equal keys joined) → sent as a flight → answered → delivered. What is to be tried again goes back to the beginning, in front.
+//! What becomes of answers is in `landing.rs`.
 
-// Flights are passed around by pointer, from list to list; four vectors side by side are slow to move.
-#![allow(clippy::vec_box)]
-
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
-use super::board::Board;
-use super::out::Out;
-use super::request::{Dispatch, Options, Request, ShowKey};
-use super::requests::Requests;
-use super::{ContextRef, Sending, Waiter};
-use crate::error::Error;
+use super::board::{Board, Due};
+use super::cache::{Cache, Partition};
+use super::dedup::Sharing;
+use super::flights::{Flight, FlightId, Flights};
+use super::landing::Answered;
+use super::load::{Entry, Load};
+use super::options::Options;
+use super::request::{Dispatch, Request};
+use super::requests::{Cargo, Requests};
+use super::shown::ShownKeys;
+use super::{CacheChange, ContextRef, Sending, Waiter};
 use crate::observe::Event;
 use crate::sweep::Sweep;
 
-pub(super) struct Flight<R: Request> {
-    pub(super) waiters: Vec<Waiter>,
-    pub(super) keys: Vec<R::Key>,
-    pub(super) answers: Vec<R::Answer>,
-    /// For each waiter the place of its key, if there were doubles.
-    pub(super) order: Vec<usize>,
-    /// The number of the batch.
-    pub(super) batch: u64,
+/// How `R` is answered over the context that the pointer leads to, and for whom its answers are kept.
+pub(super) struct Answering<R: Request> {
+    dispatch: for<'q, 'r> unsafe fn(ContextRef<'r>, Requests<'q, 'r, R>),
+    partition: for<'r> unsafe fn(ContextRef<'r>) -> Option<Partition>,
 }
 
-impl<R: Request> Flight<R> {
-    fn new() -> Box<Self> {
-        Box::new(Flight { waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), order: Vec::new(), batch: 0 })
+impl<R: Request> Answering<R> {
+    pub(super) fn over<S>() -> Self
+    where
+        R: Dispatch<S>,
+    {
+        let dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>) = R::dispatch;
+        let partition: for<'r> fn(&'r S) -> Option<Partition> = R::partition;
+        // SAFETY: the types differ in `&'r S` against `ContextRef<'r>`, a transparent `NonNull<()>`: pointers to sized types are passed alike. That the pointer leads to an `S`
+        // is the promise of who calls the `unsafe fn`. (A function that casts the pointer itself would have to say `S: 'r` for every `'r`, which only a reference implies.)
+        unsafe { Answering { dispatch: std::mem::transmute(dispatch), partition: std::mem::transmute(partition) } }
     }
-}
-
-/// How `R` is answered over the context that the pointer leads to.
-///
-/// # Safety
-/// The context is of the type that the function was made for.
-pub(super) type DispatchFn<R> = for<'q, 'r> unsafe fn(ContextRef<'r>, Requests<'q, 'r, R>);
-
-pub(super) fn dispatch_over<S, R: Dispatch<S>>() -> DispatchFn<R> {
-    let dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>) = R::dispatch;
-    // SAFETY: the types differ in `&'r S` against `ContextRef<'r>`, a transparent `NonNull<()>`: pointers to sized types are passed alike. That the pointer leads to an `S`
-    // is the promise of who calls the `unsafe fn`. (A function that casts the pointer itself would have to say `S: 'r` for every `'r`, which only a reference implies.)
-    unsafe { std::mem::transmute(dispatch) }
 }
 
 /// What stands in for a dispatcher in one schedule.
 pub(crate) type Replacement<R> = Rc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>)>;
 
 pub(super) struct Queue<R: Request> {
-    number: u32,
+    pub(super) number: u32,
     pub(super) board: Rc<Board>,
-    dispatch: DispatchFn<R>,
+    pub(super) options: Options<R::Key, R::Answer>,
+    answering: Answering<R>,
     replacement: Option<Replacement<R>>,
-    gathering: RefCell<Box<Flight<R>>>,
-    answered: RefCell<VecDeque<Box<Flight<R>>>>,
-    spare: RefCell<Vec<Box<Flight<R>>>>,
-    /// Batches whose slots are with the user.
-    out: RefCell<Vec<Out<R>>>,
+    gathering: RefCell<Load<R::Key>>,
+    /// Is in one of the board's lists.
+    listed: Cell<bool>,
+    /// Tried again with the next batch.
+    again: RefCell<Load<R::Key>>,
+    /// Tried again from a time on, those with the same pause together.
+    later: RefCell<Vec<(Duration, Load<R::Key>)>>,
+    /// Which drops of tasks the queue has seen.
+    drops: Cell<u64>,
+    pub(super) flights: Flights<R::Key, R::Answer>,
+    /// Batches on the way, the parts of one counted once.
+    pub(super) places: Cell<usize>,
+    pub(super) sharing: Option<RefCell<Sharing<R::Key>>>,
+    pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
+    pub(super) answered: RefCell<VecDeque<Answered<R::Answer>>>,
+    spares: RefCell<Spares<R>>,
+}
+
+/// Memory that is used again.
+struct Spares<R: Request> {
+    waiters: Vec<Vec<Waiter>>,
+    keys: Vec<Vec<R::Key>>,
+    answers: Vec<Vec<R::Answer>>,
 }
 
 impl<R: Request> Queue<R> {
-    pub(super) const OPTIONS: Options<R::Key, R::Answer> = R::OPTIONS;
-
-    pub(super) fn new(number: u32, board: Rc<Board>, dispatch: DispatchFn<R>, replacement: Option<Replacement<R>>) -> Self {
+    pub(super) fn new(
+        number: u32,
+        board: Rc<Board>,
+        answering: Answering<R>,
+        options: Options<R::Key, R::Answer>,
+        replacement: Option<Replacement<R>>,
+    ) -> Self {
+        if options.dedup.is_some() {
+            board.sharing.set(board.sharing.get() + 1);
+        }
+        if options.lone {
+            board.lone.borrow_mut().push(number);
+        }
         Queue {
             number,
-            board,
-            dispatch,
+            options,
+            answering,
             replacement,
-            gathering: RefCell::new(Flight::new()),
+            gathering: RefCell::default(),
+            listed: Cell::new(false),
+            again: RefCell::default(),
+            later: RefCell::default(),
+            drops: Cell::new(board.drops.get()),
+            flights: Flights::default(),
+            places: Cell::new(0),
+            sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
+            cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
             answered: RefCell::default(),
-            spare: RefCell::default(),
-            out: RefCell::default(),
+            spares: RefCell::new(Spares { waiters: Vec::new(), keys: Vec::new(), answers: Vec::new() }),
+            board,
         }
     }
+
+    // ── gathering ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     #[inline]
     pub(super) fn ask(&self, waiter: Waiter, key: R::Key) {
-        let mut flight = self.gathering.borrow_mut();
-        if flight.waiters.is_empty() {
-            let board = &self.board;
-            let asked = if self.is_concurrent() { &board.asked_concurrent } else { &board.asked_in_place };
+        let mut gathering = self.gathering.borrow_mut();
+        if gathering.is_empty() {
+            self.list();
+        }
+        gathering.waiters.push(waiter);
+        gathering.keys.push(key);
+    }
+
+    /// Puts the queue on the board, for its turn.
+    fn list(&self) {
+        if !self.listed.replace(true) {
+            let asked = if self.is_concurrent() { &self.board.asked_concurrent } else { &self.board.asked_in_place };
             asked.borrow_mut().push(self.number);
         }
-        flight.waiters.push(waiter);
-        flight.keys.push(key);
     }
 
     fn is_concurrent(&self) -> bool {
-        Self::OPTIONS.concurrent && self.replacement.is_none()
+        self.options.concurrent && self.replacement.is_none()
     }
 
-    fn spare(&self) -> Box<Flight<R>> {
-        self.spare.borrow_mut().pop().unwrap_or_else(Flight::new)
-    }
-
-    fn put_spare(&self, mut flight: Box<Flight<R>>) {
-        flight.waiters.clear();
-        flight.keys.clear();
-        flight.answers.clear();
-        flight.order.clear();
-        self.spare.borrow_mut().push(flight);
-    }
-
-    fn send_one<'r>(self: &Rc<Self>, mut flight: Box<Flight<R>>, sending: &Sending<'_, 'r>) {
-        flight.batch = self.board.batches.get() + 1;
-        self.board.batches.set(flight.batch);
-        let keys = ShownKeys { keys: &flight.keys, show: Self::OPTIONS.show_key };
-        self.board.watch.emit(|| Event::BatchSent { dispatcher: R::name(), batch: flight.batch, len: flight.keys.len(), keys: &keys });
-        let requests = Requests::new(self, flight, sending.futures);
-        match &self.replacement {
-            Some(replacement) => replacement(requests),
-            // SAFETY: queues are opened with the dispatch function of the run's context (or of one for every context), and `sending` carries that context.
-            None => unsafe { (self.dispatch)(sending.context, requests) },
-        }
-    }
-
-    /// Splits a flight so that no part has more keys than a batch may.
-    fn parts(&self, mut flight: Box<Flight<R>>) -> Vec<Box<Flight<R>>> {
-        let max = Self::OPTIONS.max_batch;
-        let count = flight.keys.len().div_ceil(max);
-        let mut parts: Vec<_> = (0..count).map(|_| self.spare()).collect();
-        for (place, key) in flight.keys.drain(..).enumerate() {
-            parts[place / max].keys.push(key);
-        }
-        for (at, waiter) in flight.waiters.drain(..).enumerate() {
-            let place = flight.order.get(at).copied().unwrap_or(at);
-            let part = &mut parts[place / max];
-            part.waiters.push(waiter);
-            if !flight.order.is_empty() {
-                part.order.push(place % max);
+    /// Has requests go out again after a pause, those with the same pause together.
+    pub(super) fn try_again(&self, entries: Vec<(Duration, Entry<R::Key>)>) {
+        let mut pauses: Vec<(Duration, Load<R::Key>)> = Vec::new();
+        for (pause, entry) in entries {
+            match pauses.iter_mut().find(|(other, _)| *other == pause) {
+                Some((_, load)) => load.push(entry),
+                None => {
+                    let mut load = Load::default();
+                    load.push(entry);
+                    pauses.push((pause, load));
+                }
             }
         }
-        self.put_spare(flight);
-        parts
-    }
-
-    /// Takes a flight whose answers are there, and queues it for those who wait. `given_away` shows the keys if the dispatcher has taken them.
-    pub(super) fn answered(&self, mut flight: Box<Flight<R>>, keys: usize, given_away: &[String]) {
-        if flight.answers.len() != keys {
-            let first_without = flight.answers.len();
-            let key = flight.keys.get(first_without).and_then(Self::show).or_else(|| given_away.get(first_without).cloned());
-            self.board.fail(Error::WrongCount { dispatcher: R::name(), requests: keys, answers: flight.answers.len(), key });
-            self.put_spare(flight);
-            return;
+        for (pause, load) in pauses {
+            if pause.is_zero() {
+                self.again.borrow_mut().append(load);
+                self.list();
+            } else {
+                let due = self.board.now() + pause;
+                self.board.due.borrow_mut().set(due, Due::Retries { queue: self.number });
+                self.later.borrow_mut().push((due, load));
+            }
         }
-        if !flight.order.is_empty() {
-            let dedup = Self::OPTIONS.dedup.expect("only dedup makes an order");
-            let Flight { answers, order, .. } = &mut *flight;
-            dedup.give_to_doubles(answers, order);
+    }
+
+    /// Takes what is to leave: first what was sent before, then what has gathered, in the order asked.
+    fn take_load(&self) -> Load<R::Key> {
+        let mut load = self.again.take();
+        let mut gathering = self.gathering.borrow_mut();
+        if load.is_empty() {
+            let mut spares = self.spares.borrow_mut();
+            load.waiters = spares.waiters.pop().unwrap_or_default();
+            load.keys = spares.keys.pop().unwrap_or_default();
+            std::mem::swap(&mut load, &mut gathering);
+        } else {
+            load.append(std::mem::take(&mut gathering));
         }
-        self.come_back(flight);
+        load
     }
 
-    fn come_back(&self, flight: Box<Flight<R>>) {
-        self.answered.borrow_mut().push_back(flight);
-        self.board.answered.borrow_mut().push_back(self.number);
+    /// Withdraws the requests of tasks that were dropped.
+    fn withdraw(&self, load: &mut Load<R::Key>, is_alive: &dyn Fn(Waiter) -> bool) {
+        load.retain(|waiter, key, ticket| {
+            let joined = || self.sharing.as_ref().is_some_and(|sharing| sharing.borrow_mut().is_wanted(key, ticket, is_alive));
+            // Whoever has joined counts too. Asked of a dead one only: it gives the ticket back if nobody has.
+            is_alive(waiter) || joined()
+        });
     }
 
-    /// The keys as they may be shown, for a dispatcher that takes them.
-    pub(super) fn show_all(keys: &[R::Key]) -> Vec<String> {
-        keys.iter().filter_map(Self::show).collect()
+    // ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Whether what has gathered has to wait.
+    fn is_held(&self) -> bool {
+        let board = &self.board;
+        let at_own_limit = self.places.get() >= self.options.in_flight;
+        // One that answers in place is never in flight.
+        let at_limit_of_all = self.is_concurrent() && !self.options.lone && board.places.get() >= board.limits.in_flight;
+        let behind_retries = self.options.ordered && !self.later.borrow().is_empty();
+        at_own_limit || at_limit_of_all || behind_retries
     }
 
-    pub(super) fn show(key: &R::Key) -> Option<String> {
-        Self::OPTIONS.show_key.map(|show| format!("{:?}", ShownKey { key, show }))
+    fn send_load(self: &Rc<Self>, load: Load<R::Key>, sending: &Sending<'_, '_>) {
+        let Options { groups, max_batch, ordered, lone, .. } = self.options;
+        let groups = groups.map(|groups| groups(&load.keys)).unwrap_or_default();
+        if !lone {
+            self.places.set(self.places.get() + 1);
+            self.board.places.set(self.board.places.get() + 1);
+        }
+        if load.len() <= max_batch && groups.iter().all(|group| *group == 0) {
+            self.send_one(load, None, sending);
+        } else if ordered {
+            let (front, rest) = load.split_front(&groups, max_batch);
+            *self.again.borrow_mut() = rest;
+            self.list();
+            self.send_one(front, None, sending);
+        } else {
+            let parts = load.into_parts(&groups, max_batch);
+            let on_their_way = Rc::new(Cell::new(parts.len()));
+            for part in parts {
+                self.send_one(part, Some(on_their_way.clone()), sending);
+            }
+        }
     }
 
-    /// Hands the slots of a flight out; their answers come back through the post.
-    pub(super) fn hand_out(&self, mut flight: Box<Flight<R>>) -> super::batch::Batch<R::Key, R::Answer> {
-        let (out, batch) = Out::new(&mut flight, self.board.ring.clone(), self.number, R::name(), Self::OPTIONS.show_key);
-        self.put_spare(flight);
-        self.took_off();
-        self.out.borrow_mut().push(out);
-        batch
-    }
-
-    pub(super) fn took_off(&self) {
+    fn send_one<'r>(self: &Rc<Self>, load: Load<R::Key>, parts: Option<Rc<Cell<usize>>>, sending: &Sending<'_, 'r>) {
+        let batch = self.board.next_batch();
+        let Load { waiters, keys, attempts, tickets } = load;
+        let shown = ShownKeys { keys: &keys, show: self.options.show_key };
+        self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
+        let left = waiters.len();
+        let mut flight = Flight { batch, waiters, left, rare: None };
+        if !attempts.is_empty() || !tickets.is_empty() || parts.is_some() {
+            let names = self.options.dedup.map(|dedup| keys.iter().map(dedup.copy_key).collect()).unwrap_or_default();
+            let rare = flight.rare();
+            (rare.attempts, rare.tickets, rare.names, rare.parts) = (attempts, tickets, names, parts);
+        }
+        let id = self.flights.add(flight);
         self.board.in_flight.set(self.board.in_flight.get() + 1);
+        let answers = self.spares.borrow_mut().answers.pop().unwrap_or_default();
+        let requests = Requests::new(self, id, Cargo { keys, answers }, sending.futures);
+        match &self.replacement {
+            Some(replacement) => replacement(requests),
+            // SAFETY: queues are opened with the functions of the run's context (or of one for every context), and `sending` carries that context.
+            None => unsafe { (self.answering.dispatch)(sending.context, requests) },
+        }
+        if let Some(limit) = self.options.timeout {
+            self.flights.with(id, |flight| {
+                let due = Due::Flight { queue: self.number, flight: id };
+                flight.rare().alarm = Some(self.board.due.borrow_mut().set(self.board.now() + limit, due));
+            });
+        }
     }
 
-    pub(super) fn landed(&self) {
-        self.board.in_flight.set(self.board.in_flight.get() - 1);
+    // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn change_cache(&self, context: ContextRef<'_>, change: CacheChange<R>) {
+        let (Some(cache), Some(sharing), Some(dedup)) = (&self.cache, &self.sharing, self.options.dedup) else {
+            panic!("corio: dispatcher `{name}` keeps no answers: say `#[corio::dispatcher(cache)]`", name = R::name());
+        };
+        // SAFETY: as for `dispatch`.
+        cache.borrow_mut().enter(|| unsafe { (self.answering.partition)(context) });
+        // Whoever has joined a request that is out of date asks anew.
+        let ask_anew = |key: &R::Key, joined: Vec<Waiter>| joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(key)));
+        match change {
+            CacheChange::Prime(key, answer) => cache.borrow_mut().put(key, answer, &|| self.board.now()),
+            CacheChange::Invalidate(key) => {
+                cache.borrow_mut().remove(&key);
+                let joined = sharing.borrow_mut().invalidate(&key);
+                ask_anew(&key, joined);
+            }
+            CacheChange::Clear => {
+                cache.borrow_mut().clear();
+                let invalid = sharing.borrow_mut().invalidate_all();
+                invalid.into_iter().for_each(|(key, joined)| ask_anew(&key, joined));
+            }
+        }
+    }
+
+    // ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn put_back_keys(&self, mut keys: Vec<R::Key>) {
+        keys.clear();
+        self.spares.borrow_mut().keys.push(keys);
+    }
+
+    pub(super) fn put_back_answered(&self, mut answered: Answered<R::Answer>) {
+        answered.waiters.clear();
+        answered.answers.clear();
+        let mut spares = self.spares.borrow_mut();
+        spares.waiters.push(answered.waiters);
+        spares.answers.push(answered.answers.into());
+    }
+
+    /// For answers that come in parts.
+    pub(super) fn nothing_answered(&self, batch: u64) -> Answered<R::Answer> {
+        let mut spares = self.spares.borrow_mut();
+        Answered { batch, waiters: spares.waiters.pop().unwrap_or_default(), answers: spares.answers.pop().unwrap_or_default().into() }
     }
 }
 
 /// A queue, whatever its requests are.
 pub(super) trait AnyQueue {
-    /// Sends what has gathered.
+    /// Gives what was kept for later, and has equal keys join those that are queued or on their way.
+    fn settle(&self, sending: &Sending<'_, '_>);
+
+    /// Sends what has gathered, unless a limit holds it; what stays is on the board again.
     fn send(self: Rc<Self>, sending: &Sending<'_, '_>);
 
-    /// Gives one answered flight to those who wait for it, in the order in which they asked.
-    fn deliver(&self, resume: &mut dyn FnMut(Waiter));
+    fn can_send(&self) -> bool;
 
-    /// Takes the answers that came by post.
-    fn collect(&self);
+    /// Gives answers that are there to those who wait for them, in the order in which they asked; until `resume` says that it is enough.
+    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool);
+
+    /// Takes the answers that came by post for what flies at a place.
+    fn collect(&self, place: u32);
+
+    /// A flight has taken too long.
+    fn time_out(&self, flight: FlightId);
+
+    /// Some of those that pause may have done so.
+    fn end_pauses(&self);
+
+    /// Gives up the requests that are dropped with their tasks.
+    fn give_up(&self, is_alive: &dyn Fn(Waiter) -> bool);
 
     /// Forgets everything that is queued and in flight.
     fn clear(&self);
 }
 
 impl<R: Request> AnyQueue for Queue<R> {
-    fn send(self: Rc<Self>, sending: &Sending<'_, '_>) {
-        // From here on: comparing keys, to find doubles, runs code of the user's too.
+    fn settle(&self, sending: &Sending<'_, '_>) {
+        let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) else { return };
         self.board.dispatching.set(Some(R::name()));
-        let mut flight = self.gathering.replace(self.spare());
-        if let Some(is_alive) = sending.only_alive {
-            let mut at = 0;
-            let Flight { waiters, keys, .. } = &mut *flight;
-            keys.retain(|_| {
-                at += 1;
-                is_alive(waiters[at - 1])
-            });
-            waiters.retain(|waiter| is_alive(*waiter));
+        if let Some(cache) = &self.cache {
+            // SAFETY: as for `dispatch`.
+            cache.borrow_mut().enter(|| unsafe { (self.answering.partition)(sending.context) });
         }
-        if let Some(dedup) = Self::OPTIONS.dedup {
-            flight.order = dedup.take_doubles(&mut flight.keys);
-        }
-        if flight.keys.is_empty() {
-            self.put_spare(flight);
-        } else if flight.keys.len() <= Self::OPTIONS.max_batch {
-            self.send_one(flight, sending);
-        } else {
-            for part in self.parts(flight) {
-                self.send_one(part, sending);
+        let mut kept = self.nothing_answered(0);
+        let mut load = self.gathering.take();
+        let settled = load.tickets.len();
+        let fresh = load.waiters.drain(settled..).collect::<Vec<_>>().into_iter().zip(load.keys.drain(settled..).collect::<Vec<_>>());
+        for (waiter, key) in fresh {
+            let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.board.now()).map(dedup.copy_answer));
+            if let Some(answer) = known {
+                kept.push(waiter, answer);
+            } else if let Some(ticket) = sharing.borrow_mut().register_or_join(&key, waiter) {
+                load.push(Entry { waiter, key, attempts: 0, ticket });
             }
+        }
+        *self.gathering.borrow_mut() = load;
+        if kept.is_empty() {
+            self.put_back_answered(kept);
+        } else {
+            self.board.watch().emit(|| Event::Kept { dispatcher: R::name(), len: kept.waiters.len() });
+            self.come_back(kept);
         }
         self.board.dispatching.set(None);
     }
 
-    fn deliver(&self, resume: &mut dyn FnMut(Waiter)) {
-        let Some(mut flight) = self.answered.borrow_mut().pop_front() else { return };
-        self.board.watch.emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: flight.batch, len: flight.waiters.len() });
-        let Flight { waiters, answers, .. } = &mut *flight;
-        self.board.incoming.deliver(waiters.drain(..).zip(answers.drain(..)), resume);
-        self.put_spare(flight);
+    fn send(self: Rc<Self>, sending: &Sending<'_, '_>) {
+        self.listed.set(false);
+        if self.is_held() {
+            return self.list();
+        }
+        // From here on: comparing keys, to find groups, runs code of the user's too.
+        self.board.dispatching.set(Some(R::name()));
+        let mut load = self.take_load();
+        if self.drops.replace(self.board.drops.get()) != self.board.drops.get() {
+            self.withdraw(&mut load, sending.is_alive);
+        }
+        if load.is_empty() {
+            self.put_back_keys(load.keys);
+        } else {
+            self.send_load(load, sending);
+        }
+        self.board.dispatching.set(None);
     }
 
-    fn collect(&self) {
-        let mut flights = Vec::new();
-        self.out.borrow_mut().retain_mut(|out| {
-            let mut flight = self.spare();
-            match out.take_posts(&mut flight, Self::OPTIONS.dedup) {
-                Ok(()) if flight.waiters.is_empty() => self.put_spare(flight),
-                Ok(()) => flights.push(flight),
-                Err(error) => self.board.fail(error),
+    fn can_send(&self) -> bool {
+        !self.is_held()
+    }
+
+    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) {
+        let Some(mut answered) = self.answered.borrow_mut().pop_front() else { return };
+        if answered.batch != 0 && answered.answers.len() == answered.waiters.len() {
+            self.board.watch().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: answered.batch, len: answered.waiters.len() });
+        }
+        let Answered { waiters, answers, .. } = &mut answered;
+        self.board.incoming.deliver(&waiters[waiters.len() - answers.len()..], answers, resume);
+        if answers.is_empty() {
+            self.put_back_answered(answered);
+        } else {
+            self.answered.borrow_mut().push_front(answered);
+            self.board.answered.borrow_mut().push_front(self.number);
+        }
+    }
+
+    fn collect(&self, place: u32) {
+        if let Some(flight) = self.flights.at(place) {
+            self.board.dispatching.set(Some(R::name()));
+            self.take_posts(flight);
+            self.board.dispatching.set(None);
+        }
+    }
+
+    fn time_out(&self, flight: FlightId) {
+        self.board.dispatching.set(Some(R::name()));
+        self.timed_out(flight);
+        self.board.dispatching.set(None);
+    }
+
+    fn end_pauses(&self) {
+        let now = self.board.now();
+        let (due, later): (Vec<_>, Vec<_>) = self.later.take().into_iter().partition(|(due, _)| *due <= now);
+        *self.later.borrow_mut() = later;
+        for (_, load) in due {
+            self.again.borrow_mut().append(load);
+            self.list();
+        }
+    }
+
+    fn give_up(&self, is_alive: &dyn Fn(Waiter) -> bool) {
+        for id in self.flights.all() {
+            if self.flights.with(id, |flight| !flight.waiters.iter().any(|waiter| is_alive(*waiter))) == Some(true) {
+                self.flights.take(id).iter_mut().for_each(|flight| self.landed(flight));
             }
-            let done = out.is_done();
-            if done {
-                self.landed();
-            }
-            !done
-        });
-        for flight in flights {
-            self.come_back(flight);
         }
     }
 
     fn clear(&self) {
         // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
         let mut sweep = Sweep::default();
-        if !self.gathering.borrow().waiters.is_empty() {
-            sweep.run(|| self.put_spare(self.gathering.replace(self.spare())));
-        }
+        let mut gathering = self.gathering.take();
+        sweep.run(|| gathering.clear());
+        *self.gathering.borrow_mut() = gathering;
+        sweep.run(|| drop(self.again.take()));
+        sweep.run(|| drop(self.later.take()));
         loop {
-            let Some(flight) = self.answered.borrow_mut().pop_front() else { break };
-            sweep.run(|| self.put_spare(flight));
+            let Some(answered) = self.answered.borrow_mut().pop_front() else { break };
+            sweep.run(|| self.put_back_answered(answered));
         }
-        sweep.run(|| drop(self.out.take()));
+        for id in self.flights.all() {
+            sweep.run(|| drop(self.flights.take(id)));
+        }
+        if let Some(sharing) = &self.sharing {
+            sweep.run(|| sharing.borrow_mut().clear());
+        }
+        if let Some(cache) = &self.cache {
+            sweep.run(|| cache.borrow_mut().leave());
+        }
+        self.listed.set(false);
+        self.places.set(0);
         // The roomiest gathers first in the next run.
-        let (mut gathering, mut spare) = (self.gathering.borrow_mut(), self.spare.borrow_mut());
-        if let Some(roomiest) = spare.iter_mut().max_by_key(|flight| flight.waiters.capacity()) {
-            if roomiest.waiters.capacity() > gathering.waiters.capacity() {
-                std::mem::swap(&mut *gathering, roomiest);
-            }
+        let (mut gathering, mut spares) = (self.gathering.borrow_mut(), self.spares.borrow_mut());
+        if let Some(roomiest) =
+            spares.waiters.iter_mut().max_by_key(|waiters| waiters.capacity()).filter(|waiters| waiters.capacity() > gathering.waiters.capacity())
+        {
+            std::mem::swap(&mut gathering.waiters, roomiest);
         }
-        drop((gathering, spare));
+        if let Some(roomiest) = spares.keys.iter_mut().max_by_key(|keys| keys.capacity()).filter(|keys| keys.capacity() > gathering.keys.capacity()) {
+            std::mem::swap(&mut gathering.keys, roomiest);
+        }
+        drop((gathering, spares));
         sweep.finish();
-    }
-}
-
-/// The keys of a batch for an event: their number alone unless they may be shown.
-struct ShownKeys<'a, K> {
-    keys: &'a [K],
-    show: Option<ShowKey<K>>,
-}
-
-struct ShownKey<'a, K> {
-    key: &'a K,
-    show: ShowKey<K>,
-}
-
-impl<K> fmt::Debug for ShownKeys<'_, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.show {
-            Some(show) => f.debug_list().entries(self.keys.iter().map(|key| ShownKey { key, show })).finish(),
-            None if self.keys.len() == 1 => f.write_str("[1 key]"),
-            None => write!(f, "[{} keys]", self.keys.len()),
-        }
-    }
-}
-
-impl<K> fmt::Debug for ShownKey<'_, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.show)(self.key, f)
     }
 }

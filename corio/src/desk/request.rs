@@ -1,9 +1,9 @@
-//! What is asked, and who answers: the two traits that `#[corio::dispatcher]` implements, and the options of a dispatcher.
+//! What is asked, and who answers: the two traits that `#[corio::dispatcher]` implements.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::answers::{Answers, CloneAnswer, Dedup, HashKey};
+use super::cache::Partition;
+use super::options::Options;
 use super::requests::Requests;
 
 /// One thing to ask for: a key, and the type of the answer.
@@ -75,6 +75,13 @@ pub trait Request: Sized + 'static {
 pub trait Dispatch<S>: Request {
     /// Answers a batch: calls one of the methods of [`Requests`], which say in which form. Returning without calling any is an error that names the dispatcher.
     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>);
+
+    /// For whom answers are kept that outlive their run (see [`Options::cache_between_runs`]): a later run sees those of an equal partition and no others. Asked once a run.
+    ///
+    /// `None`, the default, keeps no answers beyond the run.
+    fn partition(_context: &S) -> Option<Partition> {
+        None
+    }
 }
 
 /// A number for a dispatcher, given out when it is first asked for; for [`Request::dispatcher_id`].
@@ -120,90 +127,5 @@ impl DispatcherId {
             Ok(_) => number,
             Err(other_thread) => other_thread,
         }
-    }
-}
-
-/// How a key prints: its `Debug::fmt`.
-pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;
-
-/// How batches of one kind of request are put together; for [`Request::OPTIONS`].
-///
-/// ```
-/// # use corio::Options;
-/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).dedup();
-/// ```
-pub struct Options<K, A> {
-    pub(crate) max_batch: usize,
-    pub(crate) dedup: Option<Dedup<K, A>>,
-    pub(crate) show_key: Option<ShowKey<K>>,
-    pub(crate) concurrent: bool,
-}
-
-impl<K, A> Clone for Options<K, A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, A> Copy for Options<K, A> {}
-
-impl<K, A> fmt::Debug for Options<K, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("max_batch", &self.max_batch)
-            .field("dedup", &self.dedup.is_some())
-            .field("show_keys", &self.show_key.is_some())
-            .field("concurrent", &self.concurrent)
-            .finish()
-    }
-}
-
-impl<K, A> Options<K, A> {
-    /// One batch of everything that was asked for, doubles included.
-    #[expect(clippy::new_without_default, reason = "there is one way to write it, and it is const")]
-    pub const fn new() -> Self {
-        Options { max_batch: usize::MAX, dedup: None, show_key: None, concurrent: false }
-    }
-
-    /// The options that follow from what a per-batch function returns: one that returns a map gets each key once.
-    pub const fn of<R: Answers<K, Answer = A>>() -> Self {
-        let mut options = Options::new();
-        options.dedup = R::DEDUP;
-        options
-    }
-
-    /// At most `len` keys in a batch; what is more leaves as further batches at the same time.
-    ///
-    /// # Panics
-    /// If `len` is 0; when compiled, as options are constants.
-    pub const fn max_batch(mut self, len: usize) -> Self {
-        assert!(len > 0, "max_batch must be at least 1");
-        self.max_batch = len;
-        self
-    }
-
-    /// Equal keys of a batch go out once, and each request gets a clone of the answer.
-    pub const fn dedup(mut self) -> Self
-    where
-        K: HashKey,
-        A: CloneAnswer,
-    {
-        self.dedup = Some(Dedup::by_hash());
-        self
-    }
-
-    /// Keys are shown in errors and events, by their `Debug`. Without it only their positions are: keys may be secrets.
-    pub const fn show_keys(mut self) -> Self
-    where
-        K: fmt::Debug,
-    {
-        self.show_key = Some(<K as fmt::Debug>::fmt);
-        self
-    }
-
-    /// Batches are answered later: by a future, another thread. They start before a dispatcher that answers in place blocks the thread.
-    pub const fn concurrent(mut self) -> Self {
-        self.concurrent = true;
-        self
     }
 }

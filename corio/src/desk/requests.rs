@@ -1,78 +1,117 @@
 //! A batch as `Dispatch::dispatch` gets it: to be answered in one of several ways.
 
+use std::any::Any;
+use std::convert::identity;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::answers::Answers;
 use super::batch::Batch;
-use super::queue::{Flight, Queue};
+use super::flights::FlightId;
+use super::post::{Post, Reader};
+use super::queue::Queue;
 use super::request::Request;
-use crate::error::Error;
+use super::shown::all_shown;
 
 /// Where futures of dispatchers go: whoever turns the run polls them.
 pub(crate) trait Futures<'r> {
-    /// Polls it for the first time before it returns.
-    fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>);
+    /// Polls it for the first time before it returns. Gives its number, if it has not ended.
+    fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) -> Option<u32>;
+}
+
+/// What goes out to a dispatcher, and comes back.
+pub(super) struct Cargo<R: Request> {
+    pub(super) keys: Vec<R::Key>,
+    /// Empty on the way out.
+    pub(super) answers: Vec<R::Answer>,
 }
 
 /// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch): call the one method whose form fits.
 ///
-/// | form | in place | by a future |
-/// |---|---|---|
-/// | keys by slice, answers returned | [`answer`](Requests::answer) | [`answer_async`](Requests::answer_async) |
-/// | keys by value, answers returned | [`answer_owned`](Requests::answer_owned) | [`answer_owned_async`](Requests::answer_owned_async) |
-/// | keys by slice, answers filled in | [`fill`](Requests::fill) | |
-/// | slots, answered one by one anywhere | [`into_batch`](Requests::into_batch) | [`batch_async`](Requests::batch_async) |
+/// | form | in place | by a future | on a thread pool |
+/// |---|---|---|---|
+/// | keys by slice, answers returned | [`answer`](Requests::answer) | [`answer_async`](Requests::answer_async) | `answer_blocking` |
+/// | keys by value, answers returned | [`answer_owned`](Requests::answer_owned) | [`answer_owned_async`](Requests::answer_owned_async) | `answer_owned_blocking` |
+/// | keys by slice, answers filled in | [`fill`](Requests::fill) | | |
+/// | slots, answered one by one anywhere | [`batch`](Requests::batch) | [`batch_async`](Requests::batch_async) | `batch_blocking` |
 ///
-/// Futures may borrow from the context, which lives for `'r`.
+/// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there with the feature `blocking`.
 pub struct Requests<'q, 'r, R: Request> {
     queue: &'q Rc<Queue<R>>,
+    flight: FlightId,
     /// Gone when a method has taken it.
-    flight: Option<Box<Flight<R>>>,
+    cargo: Option<Cargo<R>>,
     futures: &'q dyn Futures<'r>,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
-    pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: Box<Flight<R>>, futures: &'q dyn Futures<'r>) -> Self {
-        Requests { queue, flight: Some(flight), futures }
+    pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: FlightId, cargo: Cargo<R>, futures: &'q dyn Futures<'r>) -> Self {
+        Requests { queue, flight, cargo: Some(cargo), futures }
     }
 
     /// The keys, in the order asked.
     pub fn keys(&self) -> &[R::Key] {
-        self.flight.as_ref().map_or(&[], |flight| &flight.keys)
+        self.cargo.as_ref().map_or(&[], |cargo| &cargo.keys)
     }
+
+    fn take(&mut self) -> Cargo<R> {
+        match self.cargo.take() {
+            Some(cargo) => cargo,
+            None => unreachable!("every method that takes it takes `self`"),
+        }
+    }
+
+    // ── in place ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Answers in place, from the keys by slice.
     #[inline]
     pub fn answer<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(&[R::Key]) -> A) {
-        let Some(mut flight) = self.flight.take() else { return };
-        let Flight { keys, answers, .. } = &mut *flight;
-        let len = keys.len();
-        batch(keys).put(keys, len, answers);
-        self.queue.answered(flight, len, &[]);
+        let mut cargo = self.take();
+        let Cargo { keys, answers } = &mut cargo;
+        if self.guarded(|| batch(keys).put(keys, keys.len(), answers)) {
+            self.queue.answered(self.flight, cargo, &[]);
+        }
     }
 
     /// Answers in place, from the keys by value.
     pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
-        let Some(mut flight) = self.flight.take() else { return };
-        let len = flight.keys.len();
-        let (keys, shown) = (A::remember(&flight.keys), Queue::<R>::show_all(&flight.keys));
-        let answers = batch(std::mem::take(&mut flight.keys));
-        answers.put(&keys, len, &mut flight.answers);
-        self.queue.answered(flight, len, &shown);
+        let mut cargo = self.take();
+        let given = Given::new::<A>(self.queue, &mut cargo);
+        let Given { keys, copies, len, shown } = given;
+        cargo.keys = copies;
+        let Cargo { keys: copies, answers } = &mut cargo;
+        if self.guarded(|| batch(keys).put(copies, len, answers)) {
+            self.queue.answered(self.flight, cargo, &shown);
+        }
     }
 
     /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even for a batch of one.
     #[inline]
     pub fn fill(mut self, batch: impl FnOnce(&[R::Key], &mut Vec<R::Answer>)) {
-        let Some(mut flight) = self.flight.take() else { return };
-        let Flight { keys, answers, .. } = &mut *flight;
-        batch(keys, answers);
-        let len = keys.len();
-        self.queue.answered(flight, len, &[]);
+        let mut cargo = self.take();
+        let Cargo { keys, answers } = &mut cargo;
+        if self.guarded(|| batch(keys, answers)) {
+            self.queue.answered(self.flight, cargo, &[]);
+        }
     }
+
+    /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic; false then.
+    #[inline]
+    fn guarded(&self, run: impl FnOnce()) -> bool {
+        if self.queue.options.fault.is_none() {
+            run();
+            return true;
+        }
+        let result = catch_unwind(AssertUnwindSafe(run));
+        result.inspect_err(|panic| self.queue.panicked(self.flight, &**panic)).is_ok()
+    }
+
+    // ── by a future ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Answers by a future, from the keys by slice.
     ///
@@ -97,62 +136,201 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     ///
     /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts before what answers in place.
     pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r) {
-        let Some(mut flight) = self.flight.take() else { return };
-        let queue = self.queue.clone();
-        self.start(async move {
-            let answers = batch(&flight.keys).await;
-            let Flight { keys, answers: room, .. } = &mut *flight;
-            let len = keys.len();
-            answers.put(keys, len, room);
-            queue.landed();
-            queue.answered(flight, len, &[]);
-        });
+        let mut cargo = self.take();
+        let answered = async move {
+            let answers = batch(&cargo.keys).await;
+            let Cargo { keys, answers: room } = &mut cargo;
+            answers.put(keys, keys.len(), room);
+            (cargo, Vec::new())
+        };
+        self.start(answered, |queue, flight, (cargo, shown)| queue.answered(flight, cargo, &shown));
     }
 
     /// Answers by a future, from the keys by value.
     pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r) {
-        let Some(mut flight) = self.flight.take() else { return };
-        let queue = self.queue.clone();
-        self.start(async move {
-            let len = flight.keys.len();
-            let (keys, shown) = (A::remember(&flight.keys), Queue::<R>::show_all(&flight.keys));
-            let answers = batch(std::mem::take(&mut flight.keys)).await;
-            answers.put(&keys, len, &mut flight.answers);
-            queue.landed();
-            queue.answered(flight, len, &shown);
-        });
+        let mut cargo = self.take();
+        let Given { keys, copies, len, shown } = Given::new::<A>(self.queue, &mut cargo);
+        cargo.keys = copies;
+        let answered = async move {
+            let answers = batch(keys).await;
+            answers.put(&cargo.keys, len, &mut cargo.answers);
+            (cargo, shown)
+        };
+        self.start(answered, |queue, flight, (cargo, shown)| queue.answered(flight, cargo, &shown));
+    }
+
+    /// Starts the future of this flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
+    fn start<T>(&self, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
+        let (queue, id) = (self.queue.clone(), self.flight);
+        let catches = queue.options.fault.is_some();
+        let number = self.futures.start(
+            R::name(),
+            Box::pin(async move {
+                let result = if catches { Caught(Box::pin(future)).await } else { Ok(future.await) };
+                queue.future_has_ended(id);
+                match result {
+                    Ok(ended) => then(&queue, id, ended),
+                    Err(panic) => queue.panicked(id, &*panic),
+                }
+            }),
+        );
+        if number.is_some() {
+            self.queue.flights.with(id, |flight| flight.rare().future = number);
+        }
+    }
+
+    // ── by slots ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Answers by slots that own their keys, one by one, in any order, on any thread; now or later.
+    pub fn batch(self, batch: impl FnOnce(Batch<R::Key, R::Answer>)) {
+        self.batch_with(identity, batch);
+    }
+
+    /// The same, given to a future.
+    pub fn batch_async(self, batch: impl AsyncFnOnce(Batch<R::Key, R::Answer>) + 'r) {
+        self.batch_async_with(identity, batch);
+    }
+
+    /// For generated code: `wrap` makes of what slots are answered with what a request gets.
+    #[doc(hidden)]
+    pub fn batch_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>)) {
+        let slots = self.slots(wrap);
+        self.guarded(|| batch(slots));
+    }
+
+    #[doc(hidden)]
+    pub fn batch_async_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl AsyncFnOnce(Batch<R::Key, A>) + 'r) {
+        let slots = self.slots(wrap);
+        self.start(async move { batch(slots).await }, |_, _, ()| ());
     }
 
     /// Slots that own their keys, to be answered one by one, in any order, on any thread.
     pub fn into_batch(mut self) -> Batch<R::Key, R::Answer> {
-        match self.flight.take() {
-            Some(flight) => self.queue.hand_out(flight),
-            None => unreachable!("every other method takes `self`"),
+        self.slots(identity)
+    }
+
+    fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> Batch<R::Key, A> {
+        let Cargo { keys, .. } = self.take();
+        let (queue, board) = (self.queue, &self.queue.board);
+        let post = Arc::new(Post::new(board.outside.ring.clone(), queue.number, self.flight.place, queue.options.show_key));
+        queue.flights.with(self.flight, |flight| flight.rare().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
+        Batch::new(keys.into_iter(), &post)
+    }
+}
+
+/// Keys that a dispatcher takes, and what stays of them.
+struct Given<K> {
+    keys: Vec<K>,
+    copies: Vec<K>,
+    len: usize,
+    shown: Vec<String>,
+}
+
+impl<K> Given<K> {
+    fn new<A: Answers<K>>(queue: &Queue<impl Request<Key = K>>, cargo: &mut Cargo<impl Request<Key = K>>) -> Self {
+        let keys = std::mem::take(&mut cargo.keys);
+        let copies = match queue.options.copy_key {
+            Some(copy) => keys.iter().map(copy).collect(),
+            None => A::remember(&keys),
+        };
+        Given { len: keys.len(), shown: all_shown(&keys, queue.options.show_key), keys, copies }
+    }
+}
+
+/// A future whose panic is a value.
+struct Caught<'r, T>(Pin<Box<dyn Future<Output = T> + 'r>>);
+
+impl<T> Future for Caught<'_, T> {
+    type Output = Result<T, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
         }
     }
+}
 
-    /// The same, given to a future.
-    pub fn batch_async(mut self, batch: impl AsyncFnOnce(Batch<R::Key, R::Answer>) + 'r) {
-        let Some(flight) = self.flight.take() else { return };
-        let slots = self.queue.hand_out(flight);
-        let queue = self.queue.clone();
-        self.start(async move {
-            batch(slots).await;
-            queue.landed();
-        });
-    }
+#[cfg(feature = "blocking")]
+mod on_a_pool {
+    use super::{Answers, Batch, Cargo, Given, Request, Requests, identity};
 
-    fn start(&self, future: impl Future<Output = ()> + 'r) {
-        self.queue.took_off();
-        self.futures.start(R::name(), Box::pin(future));
+    /// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run is over may finish its work, and its answers are thrown away.
+    impl<R: Request<Key: Send>> Requests<'_, '_, R> {
+        /// Answers on a thread pool, from the keys by slice.
+        ///
+        /// ```
+        /// # use corio::{Dispatch, Options, Request, Requests};
+        /// # struct Size(String);
+        /// # impl Request for Size {
+        /// #     type Key = String;
+        /// #     type Answer = Option<u64>;
+        /// #     const OPTIONS: Options<String, Option<u64>> = Options::new().concurrent();
+        /// #     fn into_key(self) -> String { self.0 }
+        /// # }
+        /// impl<S> Dispatch<S> for Size {
+        ///     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
+        ///         requests.answer_blocking(|paths| {
+        ///             paths.iter().map(|path| Some(std::fs::metadata(path).ok()?.len())).collect::<Vec<_>>()
+        ///         });
+        ///     }
+        /// }
+        /// # assert!(corio::Schedule::new(()).run(Size("Cargo.toml".into())).unwrap().is_some());
+        /// ```
+        pub fn answer_blocking<A>(mut self, batch: impl FnOnce(&[R::Key]) -> A + Send + 'static)
+        where
+            A: Answers<R::Key, Answer = R::Answer> + Send + 'static,
+        {
+            let Cargo { keys, answers: mut room } = self.take();
+            let job = blocking::unblock(move || {
+                let answers = batch(&keys);
+                (keys, answers)
+            });
+            let answered = async move {
+                let (keys, answers) = job.await;
+                answers.put(&keys, keys.len(), &mut room);
+                Cargo { keys, answers: room }
+            };
+            self.start(answered, |queue, flight, cargo| queue.answered(flight, cargo, &[]));
+        }
+
+        /// Answers on a thread pool, from the keys by value.
+        pub fn answer_owned_blocking<A>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A + Send + 'static)
+        where
+            A: Answers<R::Key, Answer = R::Answer> + Send + 'static,
+        {
+            let mut cargo = self.take();
+            let Given { keys, copies, len, shown } = Given::new::<A>(self.queue, &mut cargo);
+            cargo.keys = copies;
+            let job = blocking::unblock(move || batch(keys));
+            let answered = async move {
+                job.await.put(&cargo.keys, len, &mut cargo.answers);
+                (cargo, shown)
+            };
+            self.start(answered, |queue, flight, (cargo, shown)| queue.answered(flight, cargo, &shown));
+        }
+
+        /// Gives slots to a function on a thread pool.
+        pub fn batch_blocking(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) + Send + 'static)
+        where
+            R::Answer: Send,
+        {
+            self.batch_blocking_with(identity, batch);
+        }
+
+        #[doc(hidden)]
+        pub fn batch_blocking_with<A: Send + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static) {
+            let slots = self.slots(wrap);
+            self.start(blocking::unblock(move || batch(slots)), |_, _, ()| ());
+        }
     }
 }
 
 impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
-        if let Some(flight) = self.flight.take() {
-            let key = flight.keys.first().and_then(Queue::<R>::show);
-            self.queue.board.fail(Error::Unanswered { dispatcher: R::name(), position: 0, requests: flight.keys.len(), key });
+        // A panic ends the run, and is the better reason.
+        if let Some(cargo) = self.cargo.take().filter(|_| !std::thread::panicking()) {
+            self.queue.ignored(self.flight, &cargo.keys);
         }
     }
 }

@@ -22,14 +22,15 @@ struct State {
 #[derive(Default)]
 pub(crate) struct News {
     pub(crate) futures: Vec<u32>,
-    pub(crate) queues: Vec<u32>,
+    /// Queues with post, and the place of the flight that it is for.
+    pub(crate) posts: Vec<(u32, u32)>,
     /// A task can run again.
     nudged: bool,
 }
 
 impl News {
     fn is_empty(&self) -> bool {
-        self.futures.is_empty() && self.queues.is_empty() && !self.nudged
+        self.futures.is_empty() && self.posts.is_empty() && !self.nudged
     }
 }
 
@@ -86,7 +87,7 @@ impl Bell {
 }
 
 impl Ring for Bell {
-    fn ring(&self, queue: u32) {
-        self.tell(|news| news.queues.push(queue));
+    fn ring(&self, queue: u32, place: u32) {
+        self.tell(|news| news.posts.push((queue, place)));
     }
 }

@@ -58,7 +58,8 @@ impl<'r> FutureSet<'r> {
         desk.set_dispatching(None);
     }
 
-    fn run(&self, number: u32, mut flying: Flying<'r>) {
+    /// Whether it has not ended.
+    fn run(&self, number: u32, mut flying: Flying<'r>) -> bool {
         flying.wake.woken.swap(false, Ordering::AcqRel);
         let poll = flying.future.as_mut().poll(&mut Context::from_waker(&flying.waker));
         if poll.is_pending() {
@@ -67,6 +68,16 @@ impl<'r> FutureSet<'r> {
             drop(flying);
             self.free.borrow_mut().push(number);
         }
+        poll.is_pending()
+    }
+
+    /// Drops a future that nobody waits for any more.
+    pub(crate) fn cancel(&self, number: u32, desk: &Desk) {
+        let Some(flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
+        desk.set_dispatching(Some(flying.dispatcher));
+        drop(flying);
+        desk.set_dispatching(None);
+        self.free.borrow_mut().push(number);
     }
 
     pub(crate) fn clear(&self) {
@@ -76,7 +87,7 @@ impl<'r> FutureSet<'r> {
 }
 
 impl<'r> Futures<'r> for FutureSet<'r> {
-    fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) {
+    fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) -> Option<u32> {
         let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut flying = self.flying.borrow_mut();
             flying.push(None);
@@ -85,6 +96,6 @@ impl<'r> Futures<'r> for FutureSet<'r> {
         let wake = Arc::new(WakeOne { number, woken: AtomicBool::new(false), bell: self.bell.clone() });
         let waker = Waker::from(wake.clone());
         // At once: it is on its way before a dispatcher that answers in place blocks the thread.
-        self.run(number, Flying { dispatcher, future, wake, waker });
+        self.run(number, Flying { dispatcher, future, wake, waker }).then_some(number)
     }
 }

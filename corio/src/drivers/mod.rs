@@ -5,6 +5,7 @@ mod bell;
 mod blocking;
 mod futures;
 mod run_async;
+mod sleep;
 
 pub(crate) use bell::Bell;
 pub(crate) use blocking::block_on;

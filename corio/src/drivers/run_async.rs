@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::sleep::Sleep;
 use crate::error::Error;
 use crate::run::{Run, Turn};
 use crate::task::IsTask;
@@ -19,6 +20,9 @@ use crate::thread::LeavesItsThread;
 pub struct RunAsync<'s, K: IsTask> {
     /// Gone when it is over.
     run: Option<Run<'s, K::Output>>,
+    sleep: Sleep,
+    /// How many resumes a poll may take.
+    budget: usize,
     /// The run holds what the task borrows.
     task: PhantomData<K>,
 }
@@ -28,8 +32,8 @@ pub struct RunAsync<'s, K: IsTask> {
 unsafe impl<K: IsTask + LeavesItsThread> Send for RunAsync<'_, K> {}
 
 impl<'s, K: IsTask> RunAsync<'s, K> {
-    pub(crate) fn new(run: Run<'s, K::Output>) -> Self {
-        RunAsync { run: Some(run), task: PhantomData }
+    pub(crate) fn new(run: Run<'s, K::Output>, budget: usize) -> Self {
+        RunAsync { sleep: Sleep::new(run.time()), run: Some(run), budget, task: PhantomData }
     }
 }
 
@@ -40,19 +44,24 @@ impl<K: IsTask> Future for RunAsync<'_, K> {
     type Output = Result<K::Output, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let run = self.run.as_mut().expect("polled after it was over");
-        match run.turn() {
+        let RunAsync { run, sleep, budget, .. } = &mut *self;
+        let turned = run.as_mut().expect("polled after it was over");
+        match turned.turn(*budget) {
             Turn::Over(result) => {
-                self.run = None;
-                Poll::Ready(result)
+                *run = None;
+                return Poll::Ready(result);
             }
-            Turn::Waiting => {
-                if !run.sleep(context.waker()) {
+            // Others are let in, and then it goes on.
+            Turn::Spent => context.waker().wake_by_ref(),
+            Turn::Waiting { until } => {
+                if turned.sleep(context.waker()) && sleep.until(until, context.waker()) {
+                    sleep.idle();
+                } else {
                     context.waker().wake_by_ref();
                 }
-                Poll::Pending
             }
         }
+        Poll::Pending
     }
 }
 

@@ -8,10 +8,12 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::answer::{Answer, Asked};
 use super::handle::Handle;
 use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
+use super::timeout::{Limited, LimitedGroup, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
 use crate::core;
@@ -128,6 +130,14 @@ impl<S> Frame<S> {
     /// `race!(a, b)`
     pub fn race<T: Seeds<First, Group = G>, G: Group>(&self, children: T) -> Set<G> {
         Set::mixed::<First>(children)
+    }
+
+    /// `timeout!(limit, t)`
+    pub fn timeout<T: Seed>(&self, limit: Duration, child: T) -> Set<LimitedGroup<T>>
+    where
+        Limited<T>: Seeds<First>,
+    {
+        timeout(limit, child)
     }
 
     /// `all!(tasks)`

@@ -2,11 +2,13 @@
 
 mod answer;
 mod boxed;
+pub mod cache;
 mod call;
 mod frame;
 mod handle;
 mod set;
 mod task_fn;
+mod timeout;
 mod traits;
 mod wait;
 

@@ -1,0 +1,127 @@
+//! Batches that are with their dispatchers. Those who wait stay here; only keys go out, and only answers come back.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::Waiter;
+use super::dedup::Ticket;
+use super::post::Posts;
+use super::timers::Alarm;
+
+/// Names a flight. Its place is used again; the number of its batch is not, so that late answers find nobody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct FlightId {
+    pub(super) place: u32,
+    pub(super) batch: u64,
+}
+
+/// A batch that is with its dispatcher.
+pub(super) struct Flight<K, A> {
+    /// Its number, or 0 where there is no flight.
+    pub(super) batch: u64,
+    /// By position. Those that have been answered are `GONE`.
+    pub(super) waiters: Vec<Waiter>,
+    /// How many have not been answered.
+    pub(super) left: usize,
+    /// What most flights do without.
+    pub(super) rare: Option<Box<Rare<K, A>>>,
+}
+
+/// Who waited at a position that was answered.
+pub(super) const GONE: Waiter = Waiter(u64::MAX);
+
+pub(super) struct Rare<K, A> {
+    /// By position: how often it was sent before. Empty if none was.
+    pub(super) attempts: Vec<u32>,
+    /// With dedup, by position.
+    pub(super) tickets: Vec<Ticket>,
+    /// With dedup, copies of the keys by position.
+    pub(super) names: Vec<K>,
+    /// Goes off when it takes too long.
+    pub(super) alarm: Option<Alarm>,
+    /// The number of the future that answers it.
+    pub(super) future: Option<u32>,
+    /// The other parts of the batch that it was split from, itself included, that are on their way.
+    pub(super) parts: Option<Rc<Cell<usize>>>,
+    /// Where its slots put their answers.
+    pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
+}
+
+impl<K, A> Default for Rare<K, A> {
+    fn default() -> Self {
+        Rare { attempts: Vec::new(), tickets: Vec::new(), names: Vec::new(), alarm: None, future: None, parts: None, posts: None }
+    }
+}
+
+impl<K, A> Flight<K, A> {
+    pub(super) fn rare(&mut self) -> &mut Rare<K, A> {
+        self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn attempts(&self, position: usize) -> u32 {
+        self.rare.as_ref().and_then(|rare| rare.attempts.get(position).copied()).unwrap_or(0)
+    }
+}
+
+pub(super) struct Flights<K, A> {
+    places: RefCell<Vec<Flight<K, A>>>,
+    free: RefCell<Vec<u32>>,
+}
+
+impl<K, A> Default for Flights<K, A> {
+    fn default() -> Self {
+        Flights { places: RefCell::default(), free: RefCell::default() }
+    }
+}
+
+impl<K, A> Flights<K, A> {
+    pub(super) fn add(&self, flight: Flight<K, A>) -> FlightId {
+        let batch = flight.batch;
+        let mut places = self.places.borrow_mut();
+        let place = match self.free.borrow_mut().pop() {
+            Some(place) => {
+                places[place as usize] = flight;
+                place
+            }
+            None => {
+                places.push(flight);
+                places.len() as u32 - 1
+            }
+        };
+        FlightId { place, batch }
+    }
+
+    /// Takes a flight out, if it is still there.
+    pub(super) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
+        let mut places = self.places.borrow_mut();
+        let flight = places.get_mut(id.place as usize).filter(|flight| flight.batch == id.batch)?;
+        let taken = std::mem::replace(flight, Flight { batch: 0, waiters: Vec::new(), left: 0, rare: None });
+        self.free.borrow_mut().push(id.place);
+        Some(taken)
+    }
+
+    /// Takes a flight off its place, which stays its own.
+    pub(super) fn lift(&self, id: FlightId) -> Option<Flight<K, A>> {
+        let placeholder = || Flight { batch: id.batch, waiters: Vec::new(), left: usize::MAX, rare: None };
+        self.with(id, |flight| std::mem::replace(flight, placeholder()))
+    }
+
+    pub(super) fn put_back(&self, id: FlightId, lifted: Flight<K, A>) {
+        self.with(id, |flight| *flight = lifted);
+    }
+
+    /// Runs no code of the user's while it lends the flight.
+    pub(super) fn with<T>(&self, id: FlightId, use_it: impl FnOnce(&mut Flight<K, A>) -> T) -> Option<T> {
+        self.places.borrow_mut().get_mut(id.place as usize).filter(|flight| flight.batch == id.batch).map(use_it)
+    }
+
+    /// The flight that is at a place now.
+    pub(super) fn at(&self, place: u32) -> Option<FlightId> {
+        self.places.borrow().get(place as usize).filter(|flight| flight.batch != 0).map(|flight| FlightId { place, batch: flight.batch })
+    }
+
+    pub(super) fn all(&self) -> Vec<FlightId> {
+        let places = self.places.borrow();
+        places.iter().zip(0..).filter(|(flight, _)| flight.batch != 0).map(|(flight, place)| FlightId { place, batch: flight.batch }).collect()
+    }
+}

@@ -1,0 +1,291 @@
+//! What becomes of a flight: its answers go to those who wait, or back into the queue, or it is given up.
+//!
+//! What must hold: each position is settled once, by whatever comes first (an answer, a time-out, a panic); what comes afterwards finds no flight and is dropped. No borrow is held
+//! while code of the user's runs: clones and destructors of keys and answers, predicates.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Waiter;
+use super::fault::Fault;
+use super::flights::{Flight, FlightId, GONE};
+use super::load::{Entry, NO_TICKET};
+use super::post::Arrived;
+use super::queue::Queue;
+use super::request::Request;
+use super::requests::Cargo;
+use super::shown::shown;
+use crate::observe::Event;
+
+/// Answers on their way to those who wait for them.
+pub(super) struct Answered<A> {
+    /// The batch that they are of; 0 if they were kept.
+    pub(super) batch: u64,
+    pub(super) waiters: Vec<Waiter>,
+    /// For the last of the waiters; the first of them have got theirs.
+    pub(super) answers: VecDeque<A>,
+}
+
+impl<A> Answered<A> {
+    pub(super) fn push(&mut self, waiter: Waiter, answer: A) {
+        self.waiters.push(waiter);
+        self.answers.push_back(answer);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiters.is_empty()
+    }
+}
+
+impl<R: Request> Queue<R> {
+    /// Takes the answers of a whole flight. `shown` are its keys, as far as they may be shown and the dispatcher has taken them.
+    pub(super) fn answered(&self, id: FlightId, cargo: Cargo<R>, shown: &[String]) {
+        let Cargo { keys, answers } = cargo;
+        // Late: it was given up.
+        let Some(mut flight) = self.flights.take(id) else { return };
+        self.landed(&mut flight);
+        let requests = flight.waiters.len();
+        if answers.len() != requests {
+            let key = keys.get(answers.len()).and_then(|key| self.show(key)).or_else(|| shown.get(answers.len()).cloned());
+            let answers = answers.len();
+            self.give_up_flight(flight, |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
+        } else if self.options.handles_answers() {
+            let mut sorting = Sorting::new(self, flight);
+            let mut keys = keys.into_iter();
+            for (position, answer) in answers.into_iter().enumerate() {
+                sorting.answer(position, answer, keys.next());
+            }
+            sorting.finish();
+            return;
+        } else {
+            self.come_back(Answered { batch: flight.batch, waiters: flight.waiters, answers: answers.into() });
+        }
+        self.put_back_keys(keys);
+    }
+
+    /// Queues answers for delivery.
+    pub(super) fn come_back(&self, answered: Answered<R::Answer>) {
+        self.answered.borrow_mut().push_back(answered);
+        self.board.answered.borrow_mut().push_back(self.number);
+    }
+
+    /// A flight is over, and its place free.
+    pub(super) fn landed(&self, flight: &mut Flight<R::Key, R::Answer>) {
+        self.board.in_flight.set(self.board.in_flight.get() - 1);
+        let mut was_last = true;
+        if let Some(rare) = &mut flight.rare {
+            if let Some(alarm) = rare.alarm.take() {
+                self.board.due.borrow_mut().unset(alarm);
+            }
+            if let Some(future) = rare.future.take() {
+                self.board.cancelled.borrow_mut().push(future);
+            }
+            if let Some(parts) = &rare.parts {
+                parts.set(parts.get() - 1);
+                was_last = parts.get() == 0;
+            }
+        }
+        if was_last && !self.options.lone {
+            self.places.set(self.places.get() - 1);
+            self.board.places.set(self.board.places.get() - 1);
+        }
+    }
+
+    /// The future that was to answer a flight has ended. Its slots may still be with others.
+    pub(super) fn future_has_ended(&self, id: FlightId) {
+        self.flights.with(id, |flight| flight.rare().future = None);
+        self.land_if_over(id);
+    }
+
+    /// Whoever has answered everything may still have something to do, and is in flight until then.
+    fn land_if_over(&self, id: FlightId) {
+        let is_over = |flight: &mut Flight<_, _>| flight.left == 0 && flight.rare.as_ref().is_none_or(|rare| rare.future.is_none());
+        if self.flights.with(id, is_over) == Some(true) {
+            self.flights.take(id).iter_mut().for_each(|flight| self.landed(flight));
+        }
+    }
+
+    /// Takes the answers that slots have put into the post.
+    pub(super) fn take_posts(&self, id: FlightId) {
+        let Some(Some(posts)) = self.flights.with(id, |flight| flight.rare.as_ref()?.posts.clone()) else { return };
+        let arrived = posts.take();
+        let Some(flight) = self.flights.lift(id) else { return };
+        let flight = Sorting::new(self, flight).take_all(arrived, true);
+        self.flights.put_back(id, flight);
+        self.land_if_over(id);
+    }
+
+    pub(super) fn timed_out(&self, id: FlightId) {
+        // What is there counts.
+        self.take_posts(id);
+        let Some(limit) = self.options.timeout else { return };
+        let Some(mut flight) = self.flights.take(id) else { return };
+        self.landed(&mut flight);
+        let requests = flight.left;
+        self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.batch, len: requests });
+        self.give_up_flight(flight, |_, _| Fault::TimedOut { dispatcher: R::name(), requests, limit });
+    }
+
+    /// The dispatcher has panicked, and its requests are to hear of it.
+    pub(super) fn panicked(&self, id: FlightId, panic: &(dyn Any + Send)) {
+        let message = panic_message(panic);
+        let Some(flight) = self.flights.take(id) else { return };
+        let arrived = flight.rare.as_ref().and_then(|rare| rare.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
+        // The slots that went unanswered are those that the panic dropped.
+        let mut flight = Sorting::new(self, flight).take_all(arrived, false);
+        self.landed(&mut flight);
+        self.give_up_flight(flight, |_, _| Fault::Panicked { dispatcher: R::name(), message: message.clone() });
+    }
+
+    /// The dispatcher did nothing with its requests.
+    pub(super) fn ignored(&self, id: FlightId, keys: &[R::Key]) {
+        let Some(mut flight) = self.flights.take(id) else { return };
+        self.landed(&mut flight);
+        self.give_up_flight(flight, |position, requests| {
+            let key = keys.get(position).and_then(|key| self.show(key));
+            Fault::Unanswered { dispatcher: R::name(), position, requests, key }
+        });
+    }
+
+    /// Nobody will answer what is left of a flight that has landed.
+    fn give_up_flight(&self, flight: Flight<R::Key, R::Answer>, fault: impl Fn(usize, usize) -> Fault) {
+        let requests = flight.waiters.len();
+        let mut sorting = Sorting::new(self, flight);
+        for position in 0..requests {
+            if sorting.flight.waiters[position] != GONE {
+                sorting.fault(position, &fault(position, requests));
+            }
+        }
+        sorting.finish();
+    }
+
+    fn show(&self, key: &R::Key) -> Option<String> {
+        shown(key, self.options.show_key)
+    }
+}
+
+/// Answers of one flight that came together, being sorted: to those who wait, or back into the queue.
+struct Sorting<'q, R: Request> {
+    queue: &'q Queue<R>,
+    /// Out of its place.
+    flight: Flight<R::Key, R::Answer>,
+    answered: Answered<R::Answer>,
+    again: Vec<(Duration, Entry<R::Key>)>,
+    /// One for all: those who failed together pause together.
+    random: Option<f64>,
+}
+
+impl<'q, R: Request> Sorting<'q, R> {
+    fn new(queue: &'q Queue<R>, flight: Flight<R::Key, R::Answer>) -> Self {
+        let answered = queue.nothing_answered(flight.batch);
+        Sorting { queue, flight, answered, again: Vec::new(), random: None }
+    }
+
+    /// What came by post.
+    fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>, unanswered_is_a_fault: bool) -> Flight<R::Key, R::Answer> {
+        for arrived in arrived {
+            match arrived {
+                Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
+                Arrived::Retry { position, key, after } => self.retry(position, key, after),
+                Arrived::Unanswered { position, key } if unanswered_is_a_fault => {
+                    let requests = self.flight.waiters.len();
+                    self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });
+                }
+                Arrived::Unanswered { .. } => {}
+            }
+        }
+        self.finish()
+    }
+
+    /// The one who asked. From here on he has been dealt with.
+    fn settle(&mut self, position: usize) -> Waiter {
+        self.flight.left -= 1;
+        std::mem::replace(&mut self.flight.waiters[position], GONE)
+    }
+
+    fn ticket(&self, position: usize) -> u64 {
+        self.flight.rare.as_ref().and_then(|rare| rare.tickets.get(position).copied()).unwrap_or(NO_TICKET)
+    }
+
+    fn answer(&mut self, position: usize, answer: R::Answer, key: Option<R::Key>) {
+        let retry = &self.queue.options.retry;
+        match key {
+            Some(key) if retry.looks_at_answers() && retry.wants(&answer, self.flight.attempts(position)) => self.again(position, key, None),
+            _ => self.give(position, answer, true),
+        }
+    }
+
+    /// A slot asked for one more try.
+    fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
+        let before = self.flight.attempts(position);
+        if self.queue.options.retry.is_last(before) {
+            self.fault(position, &Fault::RetriesSpent { dispatcher: R::name(), attempts: before + 1, key: self.queue.show(&key) });
+        } else {
+            self.again(position, key, after);
+        }
+    }
+
+    fn again(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
+        let before = self.flight.attempts(position);
+        let (board, random) = (&self.queue.board, &mut self.random);
+        let pause = after.unwrap_or_else(|| self.queue.options.retry.pause(before, || *random.get_or_insert_with(|| board.random())));
+        let entry = Entry { ticket: self.ticket(position), waiter: self.settle(position), key, attempts: before + 1 };
+        self.again.push((pause, entry));
+    }
+
+    fn fault(&mut self, position: usize, fault: &Fault) {
+        match self.queue.options.fault {
+            Some(as_answer) => self.give(position, as_answer(fault), false),
+            None => {
+                self.settle(position);
+                self.queue.board.fail(fault.clone());
+            }
+        }
+    }
+
+    /// To the one who asked, and to those who joined.
+    fn give(&mut self, position: usize, answer: R::Answer, may_be_kept: bool) {
+        let ticket = self.ticket(position);
+        let waiter = self.settle(position);
+        let Queue { sharing, cache, options, board, .. } = self.queue;
+        let name = self.flight.rare.as_ref().and_then(|rare| rare.names.get(position));
+        let mut joined = Vec::new();
+        if let Some(((sharing, dedup), name)) = sharing.as_ref().zip(options.dedup).zip(name) {
+            // Without a valid ticket it was invalidated on its way, and is old news.
+            let others = sharing.borrow_mut().take(name, ticket);
+            if let Some(others) = others {
+                if let Some(cache) = cache.as_ref().filter(|cache| may_be_kept && cache.borrow().is_worth_keeping(&answer)) {
+                    let (key, copy) = ((dedup.copy_key)(name), (dedup.copy_answer)(&answer));
+                    cache.borrow_mut().put(key, copy, &|| board.now());
+                }
+                joined.extend(others.into_iter().map(|waiter| (waiter, (dedup.copy_answer)(&answer))));
+            }
+        }
+        self.answered.push(waiter, answer);
+        for (waiter, answer) in joined {
+            self.answered.push(waiter, answer);
+        }
+    }
+
+    /// Sends everything on its way; gives the flight back.
+    fn finish(self) -> Flight<R::Key, R::Answer> {
+        let Sorting { queue, flight, answered, again, .. } = self;
+        if !again.is_empty() {
+            queue.board.watch().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.batch, len: again.len() });
+            queue.try_again(again);
+        }
+        if answered.is_empty() {
+            queue.put_back_answered(answered);
+        } else {
+            queue.come_back(answered);
+        }
+        flight
+    }
+}
+
+/// What a panic said, as the panic hook shows it.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("(no message)").to_owned()
+}

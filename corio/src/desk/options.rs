@@ -1,0 +1,276 @@
+//! The options of a dispatcher. A copy is in its queue, where a schedule may have changed it.
+
+use std::fmt;
+use std::hash::Hash;
+use std::time::Duration;
+
+use super::answers::{Answers, CloneAnswer, HashKey};
+use super::cache::Keep;
+use super::dedup::Dedup;
+use super::fault::{Fault, RequestError};
+use super::retry::Retry;
+
+/// Batches of one dispatcher on the way at once, unless it says otherwise.
+///
+/// Few enough that batches stay large, enough that one slow batch does not hold everybody. See `in_flight` in the documentation of [`macro@crate::dispatcher`].
+pub(crate) const DEFAULT_IN_FLIGHT: usize = 2;
+
+/// How a key prints: its `Debug::fmt`.
+pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+/// How batches of one kind of request are put together, sent and answered; for [`Request::OPTIONS`](crate::Request::OPTIONS), and for
+/// [`Schedule::options`](crate::Schedule::options), which changes them for one schedule.
+///
+/// ```
+/// # use corio::Options;
+/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).in_flight(4).dedup();
+/// ```
+pub struct Options<K, A> {
+    pub(crate) max_batch: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) concurrent: bool,
+    pub(crate) ordered: bool,
+    /// Each request is a batch of its own that no limit holds, and that is dropped with the task that asked.
+    pub(crate) lone: bool,
+    pub(crate) dedup: Option<Dedup<K, A>>,
+    pub(crate) keep: Option<Keep<K, A>>,
+    pub(crate) groups: Option<fn(&[K]) -> Vec<usize>>,
+    pub(crate) retry: Retry<A>,
+    /// For keys that a dispatcher takes by value, where they are needed afterwards.
+    pub(crate) copy_key: Option<fn(&K) -> K>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) show_key: Option<ShowKey<K>>,
+    /// Makes trouble with a batch an answer. Absent, it ends the run.
+    pub(crate) fault: Option<fn(&Fault) -> A>,
+}
+
+impl<K, A> Clone for Options<K, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, A> Copy for Options<K, A> {}
+
+impl<K, A> fmt::Debug for Options<K, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("max_batch", &self.max_batch)
+            .field("in_flight", &self.in_flight)
+            .field("concurrent", &self.concurrent)
+            .field("ordered", &self.ordered)
+            .field("dedup", &self.dedup.is_some())
+            .field("cache", &self.keep)
+            .field("group_by", &self.groups.is_some())
+            .field("retry", &self.retry)
+            .field("timeout", &self.timeout)
+            .field("show_keys", &self.show_key.is_some())
+            .field("faults_as_errors", &self.fault.is_some())
+            .finish()
+    }
+}
+
+impl<K, A> Options<K, A> {
+    /// One batch of everything that was asked for, doubles included; a few batches on the way at once; trouble ends the run.
+    #[expect(clippy::new_without_default, reason = "there is one way to write it, and it is const")]
+    pub const fn new() -> Self {
+        Options {
+            max_batch: usize::MAX,
+            in_flight: DEFAULT_IN_FLIGHT,
+            concurrent: false,
+            ordered: false,
+            lone: false,
+            dedup: None,
+            keep: None,
+            groups: None,
+            retry: Retry::unless_told(),
+            copy_key: None,
+            timeout: None,
+            show_key: None,
+            fault: None,
+        }
+    }
+
+    /// The options that follow from what a per-batch function returns: one that returns a map gets each key once.
+    pub const fn of<R: Answers<K, Answer = A>>() -> Self {
+        let mut options = Options::new();
+        options.dedup = R::DEDUP;
+        options
+    }
+
+    // ── what a batch is ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// At most `len` keys in a batch; what is more leaves as further batches at the same time.
+    ///
+    /// # Panics
+    /// If `len` is 0; when compiled, where options are constants.
+    pub const fn max_batch(mut self, len: usize) -> Self {
+        assert!(len > 0, "max_batch must be at least 1");
+        self.max_batch = len;
+        self
+    }
+
+    /// Equal keys go out once, and each request gets a clone of the answer: those that are asked in the same phase, and those that are asked while the key is on its way.
+    pub const fn dedup(mut self) -> Self
+    where
+        K: HashKey,
+        A: CloneAnswer,
+    {
+        self.dedup = Some(Dedup::by_hash());
+        self
+    }
+
+    /// Only keys of one group go out together, each group as a batch of its own: keys with a page size, a tenant, a locale that has to be one for the whole batch.
+    ///
+    /// `groups` gives for each key the number of its group; [`Options::groups`] does from what the keys of a group have in common.
+    ///
+    /// ```
+    /// # use corio::Options;
+    /// struct Page { of: u64, size: u32 }
+    /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|keys| Options::<Page, Vec<u64>>::groups(keys, |key| key.size));
+    /// ```
+    pub const fn group_by(mut self, groups: fn(&[K]) -> Vec<usize>) -> Self {
+        self.groups = Some(groups);
+        self
+    }
+
+    /// The number of the group of each key, from 0 in the order in which they first appear.
+    pub fn groups<G: Hash + Eq>(keys: &[K], by: impl Fn(&K) -> G) -> Vec<usize> {
+        groups(keys, by)
+    }
+
+    // ── when it leaves ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// At most so many batches on the way at once. At the limit requests gather, and leave together when a place is free; the parts that a batch was split into take one
+    /// place. `usize::MAX` for no limit.
+    ///
+    /// # Panics
+    /// If `batches` is 0; when compiled, where options are constants.
+    pub const fn in_flight(mut self, batches: usize) -> Self {
+        assert!(batches > 0, "in_flight must be at least 1");
+        self.in_flight = batches;
+        self
+    }
+
+    /// Requests are answered in the order asked, across batches: the next one leaves, also of those that `max_batch` made, when every request before it has its answer.
+    pub const fn ordered(mut self) -> Self {
+        self.ordered = true;
+        self.in_flight = 1;
+        self
+    }
+
+    /// Batches are answered later: by a future, another thread. They start before a dispatcher that answers in place blocks the thread.
+    pub const fn concurrent(mut self) -> Self {
+        self.concurrent = true;
+        self
+    }
+
+    /// For requests that are futures of their own.
+    pub(crate) const fn lone(mut self) -> Self {
+        self.lone = true;
+        self.max_batch = 1;
+        self.in_flight = usize::MAX;
+        self.concurrent()
+    }
+
+    // ── what happens to its answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Answers are kept for the rest of the run, and given to whoever asks for their key again; this implies [`dedup`](Options::dedup). `worth_keeping` is asked of each: of
+    /// `Result`s usually only those that are `Ok` are.
+    pub const fn cache(mut self, worth_keeping: fn(&A) -> bool) -> Self
+    where
+        K: HashKey,
+        A: CloneAnswer + 'static,
+    {
+        self.keep = Some(Keep::for_the_run(worth_keeping));
+        self.copy_key = Some(K::clone);
+        if self.dedup.is_none() {
+            self.dedup = Some(Dedup::by_hash());
+        }
+        self
+    }
+
+    /// Answers are kept with the schedule, from run to run, apart for each [`partition`](crate::Dispatch::partition). A run that panics, and a change of the schedule's
+    /// settings, forget them.
+    ///
+    /// # Panics
+    /// Without [`cache`](Options::cache) before it; likewise the two that follow.
+    pub const fn cache_between_runs(mut self) -> Self {
+        self.keep = Some(keep(self.keep).between_runs());
+        self
+    }
+
+    /// Keeps at most so many answers for each partition, and lets go of those that are least in use (S3-FIFO, by the crate `quick_cache`). Needs the feature `cache`.
+    ///
+    /// # Panics
+    /// If `answers` is 0, or the feature is not there; when compiled, where options are constants.
+    pub const fn capacity(mut self, answers: usize) -> Self
+    where
+        K: HashKey,
+        A: CloneAnswer + 'static,
+    {
+        self.keep = Some(keep(self.keep).bounded(answers));
+        self
+    }
+
+    /// Keeps answers for so long.
+    pub const fn time_to_live(mut self, time: Duration) -> Self {
+        self.keep = Some(keep(self.keep).at_most_for(time));
+        self
+    }
+
+    /// How often, and when, requests are tried again.
+    pub const fn retry(mut self, retry: Retry<A>) -> Self
+    where
+        K: Clone,
+    {
+        self.retry = retry;
+        self.copy_key = Some(K::clone);
+        self
+    }
+
+    /// A batch that is not answered after `limit` is given up: its future is dropped, late answers are thrown away. Nothing can cut short a dispatcher that answers in place.
+    pub const fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Keys are shown in errors and events, by their `Debug`. Without it only their positions are: keys may be secrets.
+    pub const fn show_keys(mut self) -> Self
+    where
+        K: fmt::Debug,
+    {
+        self.show_key = Some(<K as fmt::Debug>::fmt);
+        self
+    }
+
+    /// Whether a queue has more to do with an answer than to give it to who waits.
+    pub(crate) fn handles_answers(&self) -> bool {
+        self.dedup.is_some() || self.retry.looks_at_answers()
+    }
+}
+
+impl<K, T, E> Options<K, Result<T, RequestError<E>>> {
+    /// Trouble with a batch is the error of its requests, and the run goes on. Without it ends the run: see [`RequestError`].
+    pub const fn faults_as_errors(mut self) -> Self {
+        self.fault = Some(|fault| Err(fault.for_request()));
+        self
+    }
+}
+
+const fn keep<K, A>(keep: Option<Keep<K, A>>) -> Keep<K, A> {
+    match keep {
+        Some(keep) => keep,
+        None => panic!("first say which answers are kept, by `cache`"),
+    }
+}
+
+/// See [`Options::groups`].
+pub fn groups<K, G: Hash + Eq>(keys: &[K], by: impl Fn(&K) -> G) -> Vec<usize> {
+    let mut seen = std::collections::HashMap::new();
+    let number = |key| {
+        let next = seen.len();
+        *seen.entry(by(key)).or_insert(next)
+    };
+    keys.iter().map(number).collect()
+}

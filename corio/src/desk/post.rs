@@ -1,0 +1,83 @@
+//! Where slots put their answers, from any thread.
+//!
+//! The post is all that other threads see. Those who wait never leave this side, and post that arrives after its flight has landed is read by nobody.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::board::Ring;
+use super::options::ShowKey;
+use super::shown::shown;
+
+/// What became of a slot.
+pub(super) enum Arrived<K, A> {
+    /// The key comes along where the answer may be asked for again.
+    Answer {
+        position: usize,
+        answer: A,
+        key: Option<K>,
+    },
+    Retry {
+        position: usize,
+        key: K,
+        after: Option<Duration>,
+    },
+    Unanswered {
+        position: usize,
+        key: Option<String>,
+    },
+}
+
+/// The side of those who wait.
+pub(super) trait Posts<K, A> {
+    fn take(&self) -> Vec<Arrived<K, A>>;
+}
+
+/// The side of the slots.
+pub(super) struct Post<K, R> {
+    arrived: Mutex<Vec<Arrived<K, R>>>,
+    ring: Arc<dyn Ring>,
+    queue: u32,
+    place: u32,
+    show_key: Option<ShowKey<K>>,
+}
+
+impl<K, R> Post<K, R> {
+    pub(super) fn new(ring: Arc<dyn Ring>, queue: u32, place: u32, show_key: Option<ShowKey<K>>) -> Self {
+        Post { arrived: Mutex::new(Vec::new()), ring, queue, place, show_key }
+    }
+
+    pub(super) fn unanswered(&self, position: usize, key: Option<&K>) {
+        let key = key.and_then(|key| shown(key, self.show_key));
+        self.arrive(Arrived::Unanswered { position, key });
+    }
+
+    pub(super) fn arrive(&self, arrived: Arrived<K, R>) {
+        let first = {
+            let mut post = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+            post.push(arrived);
+            post.len() == 1
+        };
+        if first {
+            self.ring.ring(self.queue, self.place);
+        }
+    }
+}
+
+/// A post whose slots give `R`, for those who wait for `A`.
+pub(super) struct Reader<K, R, A> {
+    pub(super) post: Arc<Post<K, R>>,
+    pub(super) wrap: fn(R) -> A,
+}
+
+impl<K, R, A> Posts<K, A> for Reader<K, R, A> {
+    fn take(&self) -> Vec<Arrived<K, A>> {
+        let arrived = std::mem::take(&mut *self.post.arrived.lock().unwrap_or_else(PoisonError::into_inner));
+        let wrap = |arrived| match arrived {
+            Arrived::Answer { position, answer, key } => Arrived::Answer { position, answer: (self.wrap)(answer), key },
+            Arrived::Retry { position, key, after } => Arrived::Retry { position, key, after },
+            Arrived::Unanswered { position, key } => Arrived::Unanswered { position, key },
+        };
+        arrived.into_iter().map(wrap).collect()
+    }
+}

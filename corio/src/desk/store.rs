@@ -1,0 +1,36 @@
+//! Where answers are kept: by partition and key.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// The number of a partition; that of a run that names none is 0.
+pub(super) type Scope = u64;
+
+pub(super) trait Store<K, V> {
+    fn get(&self, scope: Scope, key: &K) -> Option<&V>;
+    fn insert(&mut self, scope: Scope, key: K, value: V);
+    fn remove(&mut self, scope: Scope, key: &K);
+    fn clear(&mut self, scope: Scope);
+}
+
+/// Keeps everything.
+pub(super) type Unbounded<K, V> = HashMap<Scope, HashMap<K, V>>;
+
+impl<K: Hash + Eq, V> Store<K, V> for Unbounded<K, V> {
+    fn get(&self, scope: Scope, key: &K) -> Option<&V> {
+        HashMap::get(self, &scope)?.get(key)
+    }
+
+    fn insert(&mut self, scope: Scope, key: K, value: V) {
+        self.entry(scope).or_default().insert(key, value);
+    }
+
+    fn remove(&mut self, scope: Scope, key: &K) {
+        self.get_mut(&scope).map(|of_scope| of_scope.remove(key));
+    }
+
+    fn clear(&mut self, scope: Scope) {
+        // The memory stays for the next run.
+        self.get_mut(&scope).map(HashMap::clear);
+    }
+}
