@@ -40,22 +40,18 @@ pub(super) fn text<N>(word: &Word<N>, takes: &str, errors: &mut Errors) -> Optio
 /// `max_batch = 500`, `max_batch = MOST`. A literal is checked here, the value of a constant by rustc where it is written.
 pub(super) fn number<N>(word: &Word<N>, takes: &str, range: &'static Range, errors: &mut Errors) -> Option<Number> {
     let With { name, value } = expression(word, takes, errors)?;
-    match &value {
-        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
-            if number.base10_parse::<u64>().is_ok_and(|number| number < range.least) {
-                errors.on(&value, range.otherwise);
-                return None;
-            }
-        }
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) if matches!(**expr, Expr::Lit(_)) => {
-            errors.on(&value, range.otherwise);
-            return None;
-        }
+    let too_small = match &value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse::<u64>().is_ok_and(|number| number < range.least),
         Expr::Lit(_) => {
             refuse(&value, word, takes, errors);
             return None;
         }
-        _ => {}
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => matches!(**expr, Expr::Lit(_)),
+        _ => false,
+    };
+    if too_small {
+        errors.on(&value, range.otherwise);
+        return None;
     }
     Some(Number { name, value, range })
 }
