@@ -105,13 +105,17 @@ fn own(dispatcher: &Dispatcher) -> impl Iterator<Item = Ident> {
 /// `requests.method(arguments)` for another thread, behind a macro that is an error without the feature. It carries the call, so that this is the only error then.
 fn blocking(dispatcher: &Dispatcher, method: &str, batch: Option<TokenStream>, arguments: TokenStream) -> TokenStream {
     let at = dispatcher.options.blocking.as_ref().map_or_else(Span::call_site, Ident::span);
-    let method = Ident::new(method, at);
+    // Shown at the option, which is to blame for keys and answers that can't leave their thread.
+    let here = Span::call_site().located_at(at);
+    let method = Ident::new(method, here);
     let pieces = dispatcher
         .pieces
         .iter()
         .zip(own(dispatcher))
         .map(|(piece, own)| quote!(let #own = ::corio::__private::piece::<#piece>(::corio::Provide::<#piece>::provide(context));));
-    let mut call = Group::new(Delimiter::Parenthesis, quote!(requests.#method #batch(#arguments)));
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(here);
+    let mut call = Group::new(Delimiter::Parenthesis, quote_spanned!(here=> requests.#method #batch #arguments));
     call.set_span(at);
     let needs_blocking = quote_spanned!(at=> ::corio::__private::needs_blocking!);
     quote!(#(#pieces)* #needs_blocking #call)

@@ -26,8 +26,9 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     chain.flag("ordered", options.ordered.as_ref());
     chain.duration("timeout", &options.timeout);
     if let Some(With { name, value }) = &options.group_by {
-        let keys = hidden("keys");
-        chain.option("group_by", name.span(), quote!(|#keys: &[Self::Key]| ::corio::__private::groups(#keys, #value)));
+        let at = hidden(name.span());
+        let keys = Ident::new("keys", at);
+        chain.option("group_by", name.span(), quote_spanned!(at=> |#keys: &[Self::Key]| ::corio::__private::groups(#keys, #value)));
     }
     if let Some(retry) = &options.retry {
         chain.option("retry", retry.name.span(), self::retry(retry, options.faults.is_some()));
@@ -101,8 +102,8 @@ fn retry(retry: &Retry, faults: bool) -> TokenStream {
         chain.extend(quote!(.jitter()));
     }
     if let Some(With { name, value }) = &retry.when {
-        // Shown at `when`, which is to blame if there is no error to look at.
-        let at = Span::mixed_site().located_at(name.span());
+        // `when` is to blame if there is no error to look at.
+        let at = hidden(name.span());
         let answer = Ident::new("answer", at);
         let is_transient = if faults { quote_spanned!(at=> is_transient_fault) } else { quote_spanned!(at=> is_transient) };
         chain.extend(quote_spanned!(at=> .when(|#answer: &Self::Answer| ::corio::__private::#is_transient(#answer, #value))));
@@ -115,7 +116,7 @@ fn kept(errors: bool) -> TokenStream {
     if errors {
         return quote!(|_: &Self::Answer| true);
     }
-    let answer = hidden("answer");
+    let answer = Ident::new("answer", hidden(Span::call_site()));
     quote! {
         |#answer: &Self::Answer| {
             use ::corio::__private::{ProbeAny as _, ProbeResult as _};
@@ -124,9 +125,9 @@ fn kept(errors: bool) -> TokenStream {
     }
 }
 
-/// A name that expressions of the user's beside it can't see.
-fn hidden(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
+/// A span for names that expressions of the user's beside them can't see, shown at `at`.
+fn hidden(at: Span) -> Span {
+    Span::mixed_site().located_at(at)
 }
 
 /// The checks of numbers that are no literals but constants, where they are written. The runtime's own are only made for what is asked, and far from here.
