@@ -7,7 +7,7 @@ use super::model::{Answers, Dispatcher};
 use super::parse;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Type, parse_quote};
+use syn::Type;
 
 /// What follows from the types of a dispatcher's keys and answers.
 pub(super) struct Answer {
@@ -15,7 +15,7 @@ pub(super) struct Answer {
     pub(super) one: TokenStream,
     /// What the runtime takes for a batch: the return type, wrapped if faults become errors. `None` if nothing is returned.
     pub(super) batch: Option<TokenStream>,
-    /// Whether the types say no more than the runtime's traits would.
+    /// Whether the spelling says it all. If not, the runtime's traits do.
     pub(super) known: bool,
     /// Whether equal keys are asked once.
     pub(super) dedup: bool,
@@ -48,7 +48,7 @@ pub(super) fn answer(dispatcher: &Dispatcher) -> Answer {
         Answers::Filled(one) | Answers::Batch(one) => {
             let (one, faults) = match dispatcher.options.faults {
                 Some(_) => {
-                    let (one, faults) = faulty(&parse_quote!(Vec<#one>), None);
+                    let (one, faults) = faulty_each(one, None);
                     (one, Some(faults))
                 }
                 None => (one.to_token_stream(), None),
@@ -98,14 +98,21 @@ fn known(returned: &Type) -> Option<Known> {
 
 /// What one request gets if faults become errors: of a batch of the type `answers` that is known, and that may fail as a whole with `error`.
 fn faulty(answers: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
-    let element = parse::arguments(answers, "Vec", 1).and_then(|mut one| one.pop());
-    match element.and_then(result) {
-        // With another error for the batch, an answer would have two.
-        Some((one, own)) if error.is_none_or(|error| error == own) => (with_faults(one, Some(own)), Faults::OfEach),
+    match parse::arguments(answers, "Vec", 1).as_deref() {
+        Some([one]) => faulty_each(one, error),
         _ => {
             let one = known(answers).map_or_else(|| answers.to_token_stream(), |known| known.one);
             (with_faults(one, error), Faults::OfBatch)
         }
+    }
+}
+
+/// The same of a batch that has an answer of the type `one` for each position.
+fn faulty_each(one: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
+    match result(one) {
+        // With another error for the batch, an answer would have two.
+        Some((one, own)) if error.is_none_or(|error| error == own) => (with_faults(one, Some(own)), Faults::OfEach),
+        _ => (with_faults(one, error), Faults::OfBatch),
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn retry<N>(word: &Word<N>, errors: &mut Errors) -> Option<Retry> {
             return None;
         }
     };
+    let before = errors.number();
     let words = VOCABULARY.read(list, errors);
     let (mut attempts, mut back_off, mut jitter, mut when) = (None, None, None, None);
     for word in &words.given {
@@ -45,10 +46,8 @@ pub(super) fn retry<N>(word: &Word<N>, errors: &mut Errors) -> Option<Retry> {
         }
     }
     needed(word, &words, errors);
-    // What is there and could not be made out has been reported.
-    let sound =
-        words.complete && words.given.len() == [attempts.is_some(), back_off.is_some(), jitter.is_some(), when.is_some()].into_iter().filter(|is| *is).count();
-    Some(Retry { name: word.written.clone(), attempts: attempts?, back_off, jitter: jitter.is_some(), when }).filter(|_| sound)
+    let attempts = attempts.filter(|_| errors.number() == before)?;
+    Some(Retry { name: word.written.clone(), attempts, back_off, jitter: jitter.is_some(), when })
 }
 
 fn needed<N>(retry: &Word<N>, words: &Words<Name>, errors: &mut Errors) {
