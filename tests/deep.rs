@@ -30,7 +30,7 @@ async fn never(_keys: &[u64]) -> Vec<u64> {
 /// Runs until everything waits, and drops what is left.
 fn drop_half_way(task: impl corio::Task<()>) {
     let mut schedule = Schedule::new(());
-    let mut run = schedule.run_async(task);
+    let mut run = schedule.budget(usize::MAX).run_async(task);
     assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(run);
     assert_eq!(schedule.run(double(1)), Ok(2));

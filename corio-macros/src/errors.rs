@@ -31,6 +31,11 @@ impl Errors {
         self.found.push(error);
     }
 
+    /// How many there are so far.
+    pub(crate) fn number(&self) -> usize {
+        self.found.len()
+    }
+
     /// The first mistake, to be reported elsewhere than beside the item.
     pub(crate) fn take_first(&mut self) -> Option<syn::Error> {
         (!self.found.is_empty()).then(|| self.found.remove(0))

@@ -68,6 +68,7 @@ mod testing;
 /// | `join!(a, b, …)`, `all!(iter)` | run children that may borrow from here, all at once; a tuple, or a `Vec` in order |
 /// | `try_join!`, `try_all!` | the same, stopping at the first error |
 /// | `race!(a, b, …)` | the result of the first that ends; the others are dropped |
+/// | `timeout!(duration, t)` | run a child that may borrow from here, for at most so long: `Result<T, corio::Elapsed>`, and the child is dropped when its time is over |
 /// | `context!()` | the context, by reference |
 /// | `task! { … }`, `task!(move { … })`, `task!(-> R { … })` | a task from a block, to be spawned, joined and so on |
 ///
@@ -139,13 +140,97 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 ///
-/// - `max_batch = 500`: batches of at most so many requests; a number or a constant.
-/// - `dedup`: equal keys of a batch are asked once (`K: Clone + Eq + Hash`, and answers that can be cloned).
-/// - `show_keys`: errors name keys, not only positions (`K: Debug`).
+/// All of them cost nothing where they are not used. Numbers are literals or constants, durations are texts: `"250ms"`, `"2s"`, `"1min 30s"`.
+///
+/// ## How batches are put together
+///
+/// | | | not with |
+/// |---|---|---|
+/// | `max_batch = 500` | at most so many requests in a batch; what is more leaves as further batches | |
+/// | `in_flight = 4` | at most so many batches on their way at once. At the limit requests gather, and leave together when a place is free; the parts of a split batch count as one | `ordered` |
+/// | `dedup` | equal keys are asked once, and each request gets a clone of the answer. `K: Clone + Eq + Hash`, `R: Clone`; implied by a map, and by `cache` | `ordered` |
+/// | `group_by = \|key\| key.page_size` | one batch for each value: requests whose keys differ in it never share a batch. A closure or a function from `&K`; what it gives is `Eq + Hash` | |
+/// | `ordered` | batches go out one at a time, in the order of asking: the next one starts when the last is answered | `dedup`, `cache`, `in_flight` |
+/// | `show_keys` | errors and events name keys, not only positions. `K: Debug` | |
+/// | `read` | short for `dedup, cache` | `ordered`, `write` |
+/// | `write` | short for `ordered`: each write is made, in order, and never answered from memory | `dedup`, `cache`, `read`, `in_flight` |
+///
+/// ## Where it runs
+///
+/// A `fn` answers in place, and the run waits for it; an `async fn` is polled by whoever turns the run. `blocking` puts a `fn` on a pool of threads, so that several batches wait
+/// side by side. Its pieces are cloned (`Clone + Send + 'static`: an `Arc` or a pool of connections), its keys and answers are `Send`. It needs corio's feature `blocking`, and
+/// an `async fn` has no use for it.
+///
+/// ## When a batch fails
+///
+/// - `retry(attempts = 5, backoff = "10ms..1s", jitter, when = |error: &DbError| error.is_busy())` asks again.
+///   - `attempts` is how often a request is asked at most, the first time included: 2 or more. Then the task gets the last error.
+///   - `backoff` is the wait before the next attempt: it grows from the shortest to the longest; or `"50ms"`, the same each time. Without it there is no wait.
+///   - `jitter` varies the waits by chance, so that many do not come back at once; with `backoff` only.
+///   - `when` says which errors are worth another attempt: a closure or a function from `&E`, for answers that are a `Result`. Without it only slots of a `Batch` that ask for it
+///     are asked again, so for other functions it is required.
+/// - `timeout = "2s"` is how long a batch may take. The error names the dispatcher, the number of requests and the time. Not for a function that answers in place, which can't
+///   be cut short: for an `async fn`, with `blocking`, or with a `Batch`.
+/// - `faults = "error"`: trouble with a batch (a wrong number of answers, a slot dropped, a time limit, a panic) becomes the error of its requests, and `io!` gives a `Result`
+///   with a `corio::RequestError<E>`, which is `Clone` whatever `E` is. By default, `faults = "run"`, it ends the run.
+///
+/// | with `faults = "error"` the function | `io!` gives |
+/// |---|---|
+/// | returns `Vec<R>` | `Result<R, RequestError>` |
+/// | returns `HashMap<K, R>` or `BTreeMap<K, R>` | `Result<Option<R>, RequestError>` |
+/// | returns `Vec<Result<R, E>>` | `Result<R, RequestError<E>>` |
+/// | returns `Result<A, E>`, where `A` is one of these and names no other error | `Result<_, RequestError<E>>` |
+/// | fills `&mut Vec<_>`, or takes a `Batch<K, _>` | as if it returned the `Vec<_>` |
+///
+/// A `Result` within is known by its two arguments: that of an alias such as `io::Result<R>` is taken for a part of the answer.
+///
+/// ## What is kept
+///
+/// | | | needs |
+/// |---|---|---|
+/// | `cache`, `cache = "run"` | what was answered in a run is not asked again in it. `K: Clone + Eq + Hash`, `R: Clone`; not with `ordered` | |
+/// | `cache = "schedule"` | answers are kept from run to run | `by` |
+/// | `by = \|tenant: &Tenant\| tenant.id` | for whom: answers are only given to runs whose context gives the same value here (`Eq + Hash + 'static`). Its parameters are pieces of the context. `by = \|\| ()` if everyone may see the same | `cache = "schedule"` |
+/// | `capacity = 10_000` | at most so many answers are kept | `cache = "schedule"` |
+/// | `ttl = "1min"` | no answer is kept for longer | `cache = "schedule"` |
+/// | `cache_errors` | an answer that is an `Err` is kept like any other; by default it is not, and its key is asked again | a `cache` |
+///
+/// ```
+/// # use std::collections::HashMap;
+/// # use corio::RequestError;
+/// # #[derive(Debug)]
+/// # enum DbError { Busy }
+/// # struct Tenant { id: u64 }
+/// # struct Db;
+/// # impl Db { fn titles(&self, ids: &[u64]) -> Result<HashMap<u64, String>, DbError> { Ok(ids.iter().map(|id| (*id, format!("title {id}"))).collect()) } }
+/// # #[derive(corio::Context)]
+/// # struct Library { db: Db, tenant: Tenant }
+/// #[corio::dispatcher(
+///     max_batch = 500,
+///     retry(attempts = 3, when = |error| matches!(error, DbError::Busy)),
+///     cache = "schedule",
+///     by = |tenant: &Tenant| tenant.id,
+///     capacity = 10_000,
+///     faults = "error",
+/// )]
+/// fn fetch_title(db: &Db, ids: &[u64]) -> Result<HashMap<u64, String>, DbError> {
+///     db.titles(ids)
+/// }
+///
+/// #[corio::task(Library)]
+/// fn title(id: u64) -> Result<Option<String>, RequestError<DbError>> {
+///     io!(fetch_title(id))
+/// }
+///
+/// let title = corio::Schedule::new(Library { db: Db, tenant: Tenant { id: 1 } }).run(title(7))?;
+/// assert_eq!(title.unwrap().as_deref(), Some("title 7"));
+/// # Ok::<(), corio::Error>(())
+/// ```
 ///
 /// # What is refused
 ///
-/// A method; `const`, `unsafe` and `extern` functions; pieces by value or by `&mut`; keys or answers that borrow; `impl Trait`. Type and const parameters are fine.
+/// A method; `const`, `unsafe` and `extern` functions; pieces by value or by `&mut`; keys or answers that borrow; `impl Trait`; options that are unknown, given twice,
+/// or that exclude each other. Type and const parameters are fine.
 #[proc_macro_attribute]
 pub fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
     dispatcher::dispatcher(attribute.into(), item.into()).into()

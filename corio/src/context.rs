@@ -90,7 +90,6 @@ impl<T> AsContext for Rc<T> {
 }
 
 /// A piece of the context that can go to another thread.
-#[cfg(feature = "blocking")]
 #[diagnostic::on_unimplemented(
     message = "a blocking dispatcher runs on another thread, with a clone of each piece: `{Self}` has to be `Clone + Send + 'static`",
     label = "can't be cloned and sent to another thread",
@@ -98,11 +97,9 @@ impl<T> AsContext for Rc<T> {
 )]
 pub trait BlockingPiece: Clone + Send + 'static {}
 
-#[cfg(feature = "blocking")]
 #[diagnostic::do_not_recommend]
 impl<T: Clone + Send + 'static> BlockingPiece for T {}
 
-#[cfg(feature = "blocking")]
 /// A clone of a piece, for another thread.
 pub fn piece<T: BlockingPiece>(piece: &T) -> T {
     piece.clone()

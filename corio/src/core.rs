@@ -99,7 +99,7 @@ impl Core {
 
     /// Has a task woken after a while.
     pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {
-        self.alarms.borrow_mut().set(self.time.now() + after, task)
+        self.alarms.borrow_mut().set(self.time.now().saturating_add(after), task)
     }
 
     pub(crate) fn unset_alarm(&self, alarm: Alarm) {

@@ -22,7 +22,7 @@ pub mod testing;
 pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
 pub use desk::{
-    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Options, Partition, Request, RequestError, Requests, Retry, Slot, future,
+    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Options, Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
 };
 pub use drivers::RunAsync;
 pub use error::Error;
@@ -34,9 +34,7 @@ pub use time::{Clock, Elapsed};
 /// What the macros expand to. Not for use by hand: it can change at any time, and its rules are not checked.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::context::AnyContext;
-    #[cfg(feature = "blocking")]
-    pub use crate::context::piece;
+    pub use crate::context::{AnyContext, piece};
     pub use crate::desk::{FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient, is_transient_fault, plain_answer};
     pub use crate::outside::needs_blocking;
     pub use crate::task::{Frame, any_task, returns, task};

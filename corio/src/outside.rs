@@ -31,20 +31,20 @@ outside! {
     context: "; outside tasks, `schedule.context()` is the context",
 }
 
-/// What a dispatcher with the option `blocking` needs.
+/// Gives the call of a blocking dispatcher through, if there is a thread pool.
 #[cfg(feature = "blocking")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __needs_blocking {
-    () => {};
+    ($($call:tt)*) => { $($call)* };
 }
 
 #[cfg(not(feature = "blocking"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __needs_blocking {
-    () => {
-        ::core::compile_error!("a blocking dispatcher needs a thread pool: enable the feature `blocking` of corio, `corio = { features = [\"blocking\"] }`");
+    ($($call:tt)*) => {
+        ::core::compile_error!("a blocking dispatcher needs a thread pool: enable the feature `blocking` of corio, `corio = { features = [\"blocking\"] }`")
     };
 }
 

@@ -68,7 +68,7 @@ impl<'s, T> Run<'s, T> {
         core.begin_run((&raw const *context).cast());
         let futures = FutureSet::new(core.bell.clone());
         let time = core.time.clone();
-        let deadline = limit.map(|limit| (limit, time.now() + limit));
+        let deadline = limit.map(|limit| (limit, time.now().saturating_add(limit)));
         let context = ContextRef::new(context);
         let mut run = Run { core: Some(core), home, context, futures, watch, root: Id::NONE, time, deadline, output: PhantomData };
         // In the run already: should an observer panic, it drops the task.

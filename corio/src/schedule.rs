@@ -50,7 +50,8 @@ pub struct Schedule<C> {
     core: Option<Rc<Core>>,
     watch: Watch,
     settings: Rc<Settings>,
-    time: Rc<Time>,
+    /// Absent for the system's.
+    clock: Option<Rc<dyn Clock>>,
     deadline: Option<Duration>,
     /// For asynchronous runs.
     budget: usize,
@@ -66,7 +67,7 @@ unsafe impl<C: LeavesItsThread> Send for Schedule<C> {}
 impl<C: AsContext> Schedule<C> {
     /// A schedule over a context. Allocates nothing until it runs.
     pub fn new(context: C) -> Self {
-        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), time: Time::of_the_system(), deadline: None, budget: DEFAULT_BUDGET }
+        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), clock: None, deadline: None, budget: DEFAULT_BUDGET }
     }
 
     /// The context.
@@ -117,8 +118,8 @@ impl<C: AsContext> Schedule<C> {
     /// # Safety
     /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
     unsafe fn begin<T: Task<C::Context>>(&mut self, task: T) -> Run<'_, <T as IsTask>::Output> {
-        let Schedule { context, core, watch, settings, time, deadline, .. } = self;
-        let new = || Core::new(watch.clone(), settings.clone(), time.clone());
+        let Schedule { context, core, watch, settings, clock, deadline, .. } = self;
+        let new = || Core::new(watch.clone(), settings.clone(), Time::new(clock.clone()));
         // SAFETY: the caller's promise is the same.
         unsafe { Run::new(context.as_context(), core, new, watch.clone(), *deadline, task.into_future(Sealed)) }
     }
@@ -234,7 +235,7 @@ impl<C: AsContext> Schedule<C> {
     /// Has time limits, pauses and caches look at another clock than the system's.
     pub fn clock(&mut self, clock: impl Clock + 'static) -> &mut Self {
         self.core = None;
-        self.time = Time::of(Rc::new(clock));
+        self.clock = Some(Rc::new(clock));
         self
     }
 

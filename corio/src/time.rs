@@ -53,12 +53,8 @@ pub(crate) struct Time {
 }
 
 impl Time {
-    pub(crate) fn of_the_system() -> Rc<Self> {
-        Rc::new(Time { clock: None, start: OnceCell::new() })
-    }
-
-    pub(crate) fn of(clock: Rc<dyn Clock>) -> Rc<Self> {
-        Rc::new(Time { clock: Some(clock), start: OnceCell::new() })
+    pub(crate) fn new(clock: Option<Rc<dyn Clock>>) -> Rc<Self> {
+        Rc::new(Time { clock, start: OnceCell::new() })
     }
 
     pub(crate) fn now(&self) -> Duration {

@@ -31,6 +31,7 @@ impl Rewriter<'_> {
             Construct::Spawn => self.spawn(invocation),
             Construct::Join | Construct::TryJoin | Construct::Race => self.children(invocation),
             Construct::Wait => self.wait(invocation),
+            Construct::Timeout => self.timeout(invocation),
             Construct::Context => self.context(invocation),
             Construct::Task => self.task_block(invocation),
         }
@@ -98,6 +99,19 @@ impl Rewriter<'_> {
             self.waited(&wait, "wait", &TokenStream::new())
         } else {
             wrong(&wait, "`wait!()` takes nothing: it waits for every child spawned so far; for one of them use `call!(handle)`")
+        }
+    }
+
+    /// Desugar from `timeout!(duration, t)` into `__corio.timeout(duration, __corio.child(t)).await`.
+    fn timeout(&mut self, timeout: Invocation) -> TokenStream {
+        let arguments = self.arguments(&timeout);
+        match arguments.as_slice() {
+            [duration, task] => {
+                let task = asked(&frame(&timeout), &timeout, "child", task);
+                let both = quote_spanned!(timeout.span=> #duration, #task);
+                self.waited(&at_name(timeout), "timeout", &both)
+            }
+            _ => wrong(&timeout, "`timeout!` takes a duration and one task: `timeout!(Duration::from_secs(2), task(..))`"),
         }
     }
 

@@ -16,15 +16,16 @@ pub(super) enum Construct {
     All,
     TryAll,
     Race,
+    Timeout,
     Context,
     Task,
 }
 
 impl Construct {
     fn from_name(name: &Ident) -> Option<Self> {
-        const ALL: [Construct; 12] = {
+        const ALL: [Construct; 13] = {
             use Construct::*;
-            [Io, IoAll, Call, Spawn, Wait, Join, TryJoin, All, TryAll, Race, Context, Task]
+            [Io, IoAll, Call, Spawn, Wait, Join, TryJoin, All, TryAll, Race, Timeout, Context, Task]
         };
         ALL.into_iter().find(|construct| name == construct.name())
     }
@@ -41,6 +42,7 @@ impl Construct {
             Construct::All => "all",
             Construct::TryAll => "try_all",
             Construct::Race => "race",
+            Construct::Timeout => "timeout",
             Construct::Context => "context",
             Construct::Task => "task",
         }

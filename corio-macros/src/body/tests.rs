@@ -67,6 +67,7 @@ fn each_construct() {
     check("try_join!(a, b)?;", "@try_join((@child(a), @child(b),)).await?;");
     check("all!(iter); try_all!(iter)", "@all(iter).await; @try_all(iter).await");
     check("race!(a, b)", "@race((@child(a), @child(b),)).await");
+    check("timeout!(d, t)?", "@timeout(d, @child(t)).await?");
     check("context!().db", "@context().db");
 }
 
@@ -92,6 +93,7 @@ fn in_the_arguments_of_other_macros() {
     check_guarded("vec![io!(a); 2]", "vec![@?io(a).await; 2]");
     check_guarded("matches!(io!(a), Some(x) if x > 1)", "matches!(@?io(a).await, Some(x) if x > 1)");
     check_guarded("hashmap! { k => io!(a), corio::io!(b) => vec![io!(c)] }", "hashmap! { k => @?io(a).await, @?io(b).await => vec![@?io(c).await] }");
+    check_guarded("dbg!(timeout!(d, a))", "dbg!(@?timeout(d, @child(a)).await)");
     check_guarded("vec![join!(a, b)]; io!(c)", "vec![@?join((@child(a), @child(b),)).await]; @io(c).await");
     check("vec![spawn!(a), context!()]", "vec![@spawn(a), @context()]");
     check("stringify!(io!(a)); other!(io, x => !)", "stringify!(io!(a)); other!(io, x => !)");
@@ -123,6 +125,7 @@ fn a_task_that_calls_itself_is_boxed() {
 fn code_half_typed_is_passed_on() {
     let passed_on = |body: &str| rewritten(body).to_string();
     assert_eq!(passed_on("io!(store().)"), tokens(&spelled("@io(store().).await")).to_string());
+    assert_eq!(passed_on("timeout!(d, store().)"), tokens(&spelled("@timeout(d, @child(store().)).await")).to_string());
     assert_eq!(passed_on("call!(f::<A, B>().)"), tokens(&spelled("@call(f::<A, B>().).await")).to_string());
     assert_eq!(passed_on("let x = io!(a.);"), tokens(&spelled("let x = @io(a.).await;")).to_string());
     // The block as a whole does not parse.
@@ -148,6 +151,11 @@ fn only_the_task_itself_can_wait() {
     refuse("fn f() { io!(x) } impl A { fn g() { || io!(x) } } || { fn h() { io!(x) } }", &[NESTED, NESTED, NESTED]);
     refuse("const X: u8 = io!(x); const { io!(x) }", &[CONSTANT, CONSTANT]);
     refuse("task! { || io!(x) }", &[CLOSURE]);
+    refuse(
+        "|| timeout!(d, t)",
+        &["`timeout!` can't stand in a closure: a closure can't be suspended. \
+           Use a `for` loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| task!(move { … })))`"],
+    );
     refuse("|| context!()", &["`context!` can't stand in a closure: take it before, `let context = context!();`, and use `context` in the closure"]);
 }
 
@@ -162,8 +170,9 @@ fn a_task_does_not_await() {
 
 #[test]
 fn numbers_of_arguments() {
+    const TIMEOUT: &str = "`timeout!` takes a duration and one task: `timeout!(Duration::from_secs(2), task(..))`";
     refuse(
-        "io!(); io!(1,2,3,4,5,6,7,8,9); io_all!(a, b); call!(a, b); spawn!(); wait!(x); join!(); race!(1,2,3,4,5,6,7,8,9); context!(x); try_all!()",
+        "io!(); io!(1,2,3,4,5,6,7,8,9); io_all!(a, b); call!(a, b); spawn!(); wait!(x); join!(); race!(1,2,3,4,5,6,7,8,9); context!(x); try_all!(); timeout!(); timeout!(d); timeout!(d, a, b)",
         &[
             "`io!` asks for a request: `io!(fetch(key))`",
             "`io!` takes at most 8 requests; for more of one kind use `io_all!(iter)`",
@@ -175,6 +184,9 @@ fn numbers_of_arguments() {
             "`race!` takes at most 8",
             "`context!()` takes nothing",
             "`try_all!` takes one iterator: `try_all!(items.iter().map(…))`; for several side by side use `try_join!(a, b)`",
+            TIMEOUT,
+            TIMEOUT,
+            TIMEOUT,
         ],
     );
 }

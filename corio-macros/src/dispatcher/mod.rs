@@ -1,5 +1,7 @@
 //! `#[corio::dispatcher]`: makes a function that answers a batch a request for one thing.
 
+mod answer;
+mod exclusions;
 mod expand;
 mod mended;
 mod model;
@@ -18,7 +20,7 @@ use quote::quote;
 /// The whole attribute: the stages in order.
 pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
-    let options = options::parse(attribute, &mut errors);
+    let (options, words) = options::parse(attribute, &mut errors);
     let Ok(function) = syn::parse2::<Function>(item.clone()) else {
         errors.on(function::keyword(item.clone()), "`#[corio::dispatcher]` goes on a function that answers a batch");
         let errors = errors.finish();
@@ -31,6 +33,7 @@ pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStre
     }
     let shape = parse::shape(&function.signature, &mut errors);
     validate::validate(&function.signature, &shape, &mut errors);
+    exclusions::check(&options, &words, &function.signature, &shape, &mut errors);
     // The first mistake stands where a type is missing, the rest beside the item.
     let first = errors.take_first();
     let rest = errors.finish();

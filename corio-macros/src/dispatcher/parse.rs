@@ -68,7 +68,7 @@ fn keys(last: &Type, errors: &mut Errors) -> Option<Keys> {
     None
 }
 
-fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
+pub(super) fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
     match written {
         Type::Reference(reference) if reference.mutability.is_none() => Some((*reference.elem).clone()),
         Type::Reference(reference) => {
@@ -103,8 +103,8 @@ fn filled_vec(last: &Type) -> Option<&Type> {
 }
 
 /// The arguments of `name<..>`, if this is its type and has so many. Told by the last segment of the path.
-fn arguments<'a>(written: &'a Type, name: &str, number: usize) -> Option<Vec<&'a Type>> {
-    let Type::Path(path) = written else { return None };
+pub(super) fn arguments<'a>(written: &'a Type, name: &str, number: usize) -> Option<Vec<&'a Type>> {
+    let Type::Path(path) = plain(written) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == name)?;
     let types = type_arguments(&last.arguments);
     (types.len() == number).then_some(types)
@@ -129,7 +129,7 @@ fn is_unit(written: &Type) -> bool {
 }
 
 /// Without the parentheses, and the invisible ones that a `macro_rules!` puts around a type.
-fn plain(written: &Type) -> &Type {
+pub(super) fn plain(written: &Type) -> &Type {
     match written {
         Type::Group(group) => plain(&group.elem),
         Type::Paren(paren) => plain(&paren.elem),

@@ -1,4 +1,9 @@
-//! The forms of a per-batch function, and what is refused.
+//! The forms of a per-batch function, and what is refused. What the options say is in `tests/`.
+
+mod faults;
+mod options;
+mod options_refused;
+mod ways;
 
 use super::dispatcher;
 use crate::testing::{assert_items, assert_messages, tokens};
@@ -9,25 +14,36 @@ fn refuse(options: &str, item: &str, expected: &[&str]) {
     assert_messages(dispatcher(tokens(options), tokens(item)), expected);
 }
 
-/// The statements of `dispatch` that this function gets.
-fn answering(item: &str) -> TokenStream {
-    let file: syn::File = syn::parse2(dispatcher(TokenStream::new(), tokens(item))).expect("the expansion is made of items");
-    let dispatch = file.items.into_iter().find_map(|item| match item {
-        syn::Item::Impl(item) if item.trait_.as_ref().is_some_and(|(path, _)| path.segments.last().is_some_and(|last| last.ident == "Dispatch")) => Some(item),
+/// The impl of this trait that the function gets.
+fn implementation(options: &str, item: &str, of: &str) -> syn::ItemImpl {
+    let file: syn::File = syn::parse2(dispatcher(tokens(options), tokens(item))).expect("the expansion is made of items");
+    let found = file.items.into_iter().find_map(|item| match item {
+        syn::Item::Impl(item) if item.trait_.as_ref().is_some_and(|(path, _)| path.segments.last().is_some_and(|last| last.ident == of)) => Some(item),
         _ => None,
     });
-    match dispatch.expect("a dispatcher is dispatched").items.remove(0) {
-        syn::ImplItem::Fn(dispatch) => {
-            let block = dispatch.block;
-            quote::quote!(fn dispatch() #block)
-        }
-        _ => unreachable!("it holds one function"),
+    found.expect("a dispatcher has one")
+}
+
+/// The statements of `dispatch`. What stands in the macro that is an error without the feature is taken out of it.
+fn answering(options: &str, item: &str) -> TokenStream {
+    let syn::ImplItem::Fn(mut dispatch) = implementation(options, item, "Dispatch").items.remove(0) else { unreachable!("it begins with the function") };
+    if let Some(syn::Stmt::Expr(last @ syn::Expr::Macro(_), None)) = dispatch.block.stmts.last_mut() {
+        let syn::Expr::Macro(behind) = &*last else { unreachable!("it was matched") };
+        assert_eq!(behind.mac.path, syn::parse_quote!(::corio::__private::needs_blocking));
+        *last = behind.mac.parse_body().expect("it holds a call");
     }
+    let block = dispatch.block;
+    quote::quote!(fn dispatch() #block)
+}
+
+#[track_caller]
+fn check_answering_with(options: &str, item: &str, expected: &str) {
+    assert_items(answering(options, item), &format!("fn dispatch() {{ {expected} }}"));
 }
 
 #[track_caller]
 fn check_answering(item: &str, expected: &str) {
-    assert_items(answering(item), &format!("fn dispatch() {{ {expected} }}"));
+    check_answering_with("", item, expected);
 }
 
 #[test]
@@ -64,7 +80,7 @@ fn the_whole() {
             const OPTIONS: ::corio::Options<Self::Key, Self::Answer> =
                 {
                     ::corio::__private::answers::<Result<HashMap<Id, Author>, Arc<Error>>, Id>();
-                    { { ::corio::Options::<Self::Key, Self::Answer>::of::<Result<HashMap<Id, Author>, Arc<Error>>>().max_batch(500) }.dedup() }.show_keys()
+                    { { { ::corio::Options::<Self::Key, Self::Answer>::of::<Result<HashMap<Id, Author>, Arc<Error>>>() }.max_batch(500) }.dedup() }.show_keys()
                 };
             fn name() -> &'static str { "fetch" }
             fn into_key(self) -> Self::Key { self.key }
@@ -146,7 +162,10 @@ fn each_form_is_answered_in_its_way() {
         "fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
         "requests.answer_owned(|keys| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers); answers })",
     );
-    check_answering("fn f(a: &Db, batch: corio::Batch<K, R>) {}", &format!("let batch = requests.into_batch(); Self::batch({piece}, batch)"));
+    check_answering(
+        "fn f(a: &Db, batch: corio::Batch<K, R>) {}",
+        &format!("requests.batch_with(::core::convert::identity, |batch| Self::batch({piece}, batch))"),
+    );
     check_answering("async fn f(keys: &[K]) -> Vec<R> {}", "requests.answer_async::<Vec<R>>(async move |keys: &[K]| Self::batch(keys).await)");
     check_answering("async fn f(keys: Vec<K>) -> Vec<R> {}", "requests.answer_owned_async::<Vec<R>>(async move |keys| Self::batch(keys).await)");
     check_answering(
@@ -157,7 +176,10 @@ fn each_form_is_answered_in_its_way() {
         "async fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
         "requests.answer_owned_async(async move |keys| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
     );
-    check_answering("async fn f(batch: Batch<K, R>) -> () {}", "requests.batch_async(async move |batch| Self::batch(batch).await)");
+    check_answering(
+        "async fn f(batch: Batch<K, R>) -> () {}",
+        "requests.batch_async_with(::core::convert::identity, async move |batch| Self::batch(batch).await)",
+    );
 }
 
 #[test]
@@ -166,24 +188,6 @@ fn what_answers_later_says_so() {
     assert!(later("async fn f(keys: &[K]) -> Vec<R> {}"));
     assert!(later("fn f(batch: Batch<K, R>) {}"));
     assert!(!later("fn f(keys: &[K]) -> Vec<R> {}"));
-}
-
-#[test]
-fn options_are_checked_one_by_one() {
-    refuse(
-        "max_batc = 3, dedup, dedup, foo, max_batch = 0, show_keys = 3",
-        "fn f(keys: &[K]) -> Vec<R> {}",
-        &[
-            "`dedup` is given twice",
-            "there is no option `foo`; there are `max_batch`, `dedup`, `show_keys`",
-            "a batch holds at least one request: `max_batch = 1` or more",
-            "`show_keys` takes no value",
-            "there is no option `max_batc` (did you mean `max_batch`?); there are `max_batch`, `dedup`, `show_keys`",
-        ],
-    );
-    refuse("max_batch", "fn f(keys: &[K]) -> Vec<R> {}", &["`max_batch` takes a number: `max_batch = 500`"]);
-    refuse("max_batch = \"5\"", "fn f(keys: &[K]) -> Vec<R> {}", &["`max_batch` takes a number: `max_batch = 500`"]);
-    refuse("max_batch = limits::MOST", "fn f(keys: &[K]) -> Vec<R> {}", &[]);
 }
 
 #[test]

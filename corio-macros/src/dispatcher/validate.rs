@@ -19,7 +19,7 @@ pub(super) fn validate(signature: &Signature, shape: &Shape, errors: &mut Errors
         no_batch(returned, errors);
     }
     for piece in &shape.pieces {
-        Borrows(errors, PIECE).visit_type(piece);
+        self::piece(piece, errors);
     }
     let mut anonymous = AnonymousTypes(errors);
     for parameter in &signature.inputs {
@@ -83,6 +83,13 @@ fn no_batch(returned: &Type, errors: &mut Errors) {
             "a dispatcher returns a batch of answers: `Vec<R>` (position by position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a `Result` of one of these",
         );
     }
+}
+
+/// Whether this can be a piece: a type that names no lifetime.
+pub(super) fn piece(piece: &Type, errors: &mut Errors) -> bool {
+    let before = errors.number();
+    Borrows(errors, PIECE).visit_type(piece);
+    errors.number() == before
 }
 
 /// Finds references and lifetimes that are not `'static`. Those of functions (`fn(&str)`) are their own business, and named ones have been reported where they are declared.

@@ -62,6 +62,18 @@ pub trait HashKey: Hash + Eq + Clone + 'static {}
 #[diagnostic::do_not_recommend]
 impl<K: Hash + Eq + Clone + 'static> HashKey for K {}
 
+/// What keys of a group have in common, or for whom answers are kept.
+#[diagnostic::on_unimplemented(
+    message = "values of type `{Self}` can't be told apart: put `#[derive(PartialEq, Eq, Hash)]` on the type",
+    label = "`{Self}` is not `Eq + Hash`, or borrows",
+    note = "groups of keys, and partitions of a cache, are found by hash"
+)]
+#[doc(hidden)]
+pub trait Distinct: Hash + Eq + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Hash + Eq + 'static> Distinct for T {}
+
 /// A key by which doubles are found, in order.
 #[diagnostic::on_unimplemented(
     message = "keys of type `{Self}` can't be put in order: put `#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]` on the type",

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::answers::{CloneAnswer, HashKey};
+use super::answers::{CloneAnswer, Distinct, HashKey};
 use super::store::{Scope, Store, Unbounded};
 
 /// For whom answers are kept; see [`Dispatch::partition`](crate::Dispatch::partition).
@@ -49,7 +49,7 @@ impl<T: Hash + Eq + 'static> Name for T {
 
 impl Partition {
     /// The partition with this name: a tenant, a user, a locale; `()` where everybody may see everything.
-    pub fn of<T: Hash + Eq + 'static>(name: T) -> Self {
+    pub fn of<T: Distinct>(name: T) -> Self {
         Partition(Rc::new(name))
     }
 }
@@ -187,7 +187,7 @@ impl<K, A> Cache<K, A> {
     }
 
     pub(super) fn put(&mut self, key: K, answer: A, now: &dyn Fn() -> Duration) {
-        let good_until = self.keep.time.map(|time| now() + time);
+        let good_until = self.keep.time.map(|time| now().saturating_add(time));
         self.store.insert(self.scope(), key, Kept { answer, good_until });
     }
 

@@ -50,6 +50,7 @@ pub struct Faulty<A>(pub A);
 #[derive(Debug)]
 pub struct FaultyEach<A>(pub A);
 
+#[diagnostic::do_not_recommend]
 impl<K, A: Answers<K>, E> Answers<K> for Faulty<Result<A, E>> {
     type Answer = Result<A::Answer, RequestError<E>>;
     const DEDUP: Option<Dedup<K, Self::Answer>> = beside_faults::<K, A, E>();
@@ -69,6 +70,7 @@ impl<K, A: Answers<K>, E> Answers<K> for Faulty<Result<A, E>> {
 /// What can't fail itself.
 macro_rules! sound {
     ([$($parameters:tt)*] $answers:ty) => {
+        #[diagnostic::do_not_recommend]
         impl<K, $($parameters)*> Answers<K> for Faulty<$answers>
         where
             $answers: Answers<K>,
@@ -91,6 +93,7 @@ sound!([R] Vec<R>);
 sound!([R, H: BuildHasher] HashMap<K, R, H>);
 sound!([R] BTreeMap<K, R>);
 
+#[diagnostic::do_not_recommend]
 impl<K, R, E> Answers<K> for FaultyEach<Vec<Result<R, E>>> {
     type Answer = Result<R, RequestError<E>>;
     const DEDUP: Option<Dedup<K, Self::Answer>> = None;
@@ -104,6 +107,7 @@ impl<K, R, E> Answers<K> for FaultyEach<Vec<Result<R, E>>> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, R, E> Answers<K> for FaultyEach<Result<Vec<Result<R, E>>, E>> {
     type Answer = Result<R, RequestError<E>>;
     const DEDUP: Option<Dedup<K, Self::Answer>> = None;

@@ -1,6 +1,6 @@
 //! Batches that are with their dispatchers. Those who wait stay here; only keys go out, and only answers come back.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Waiter;
@@ -23,9 +23,15 @@ pub(super) struct Flight<K, A> {
     pub(super) waiters: Vec<Waiter>,
     /// How many have not been answered.
     pub(super) left: usize,
+    /// The batch that it was split from.
+    pub(super) whole: Option<Whole>,
     /// What most flights do without.
     pub(super) rare: Option<Box<Rare<K, A>>>,
 }
+
+/// Names a batch that left in parts.
+#[derive(Clone, Copy)]
+pub(super) struct Whole(u32);
 
 /// Who waited at a position that was answered.
 pub(super) const GONE: Waiter = Waiter(u64::MAX);
@@ -41,15 +47,13 @@ pub(super) struct Rare<K, A> {
     pub(super) alarm: Option<Alarm>,
     /// The number of the future that answers it.
     pub(super) future: Option<u32>,
-    /// The other parts of the batch that it was split from, itself included, that are on their way.
-    pub(super) parts: Option<Rc<Cell<usize>>>,
     /// Where its slots put their answers.
     pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
 }
 
 impl<K, A> Default for Rare<K, A> {
     fn default() -> Self {
-        Rare { attempts: Vec::new(), tickets: Vec::new(), names: Vec::new(), alarm: None, future: None, parts: None, posts: None }
+        Rare { attempts: Vec::new(), tickets: Vec::new(), names: Vec::new(), alarm: None, future: None, posts: None }
     }
 }
 
@@ -66,11 +70,13 @@ impl<K, A> Flight<K, A> {
 pub(super) struct Flights<K, A> {
     places: RefCell<Vec<Flight<K, A>>>,
     free: RefCell<Vec<u32>>,
+    /// How many parts of each split batch are on their way; 0 for a number that can be used again.
+    wholes: RefCell<Vec<usize>>,
 }
 
 impl<K, A> Default for Flights<K, A> {
     fn default() -> Self {
-        Flights { places: RefCell::default(), free: RefCell::default() }
+        Flights { places: RefCell::default(), free: RefCell::default(), wholes: RefCell::default() }
     }
 }
 
@@ -95,14 +101,14 @@ impl<K, A> Flights<K, A> {
     pub(super) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
         let mut places = self.places.borrow_mut();
         let flight = places.get_mut(id.place as usize).filter(|flight| flight.batch == id.batch)?;
-        let taken = std::mem::replace(flight, Flight { batch: 0, waiters: Vec::new(), left: 0, rare: None });
+        let taken = std::mem::replace(flight, Flight { batch: 0, waiters: Vec::new(), left: 0, whole: None, rare: None });
         self.free.borrow_mut().push(id.place);
         Some(taken)
     }
 
     /// Takes a flight off its place, which stays its own.
     pub(super) fn lift(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let placeholder = || Flight { batch: id.batch, waiters: Vec::new(), left: usize::MAX, rare: None };
+        let placeholder = || Flight { batch: id.batch, waiters: Vec::new(), left: usize::MAX, whole: None, rare: None };
         self.with(id, |flight| std::mem::replace(flight, placeholder()))
     }
 
@@ -113,6 +119,28 @@ impl<K, A> Flights<K, A> {
     /// Runs no code of the user's while it lends the flight.
     pub(super) fn with<T>(&self, id: FlightId, use_it: impl FnOnce(&mut Flight<K, A>) -> T) -> Option<T> {
         self.places.borrow_mut().get_mut(id.place as usize).filter(|flight| flight.batch == id.batch).map(use_it)
+    }
+
+    /// A batch leaves in so many parts.
+    pub(super) fn split_into(&self, parts: usize) -> Whole {
+        let mut wholes = self.wholes.borrow_mut();
+        let number = wholes.iter().position(|parts| *parts == 0).unwrap_or_else(|| {
+            wholes.push(0);
+            wholes.len() - 1
+        });
+        wholes[number] = parts;
+        Whole(number as u32)
+    }
+
+    /// A part has come back; whether it was the last.
+    pub(super) fn part_is_back(&self, Whole(number): Whole) -> bool {
+        let parts = &mut self.wholes.borrow_mut()[number as usize];
+        *parts -= 1;
+        *parts == 0
+    }
+
+    pub(super) fn clear(&self) {
+        self.wholes.borrow_mut().clear();
     }
 
     /// The flight that is at a place now.

@@ -38,6 +38,7 @@ where
     FutureRequest(future)
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: Future + 'static> Request for FutureRequest<F>
 where
     F::Output: 'static,
@@ -55,6 +56,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, F: Future + 'static> Dispatch<S> for FutureRequest<F>
 where
     F::Output: 'static,

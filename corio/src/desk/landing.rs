@@ -73,7 +73,6 @@ impl<R: Request> Queue<R> {
     /// A flight is over, and its place free.
     pub(super) fn landed(&self, flight: &mut Flight<R::Key, R::Answer>) {
         self.board.in_flight.set(self.board.in_flight.get() - 1);
-        let mut was_last = true;
         if let Some(rare) = &mut flight.rare {
             if let Some(alarm) = rare.alarm.take() {
                 self.board.due.borrow_mut().unset(alarm);
@@ -81,11 +80,8 @@ impl<R: Request> Queue<R> {
             if let Some(future) = rare.future.take() {
                 self.board.cancelled.borrow_mut().push(future);
             }
-            if let Some(parts) = &rare.parts {
-                parts.set(parts.get() - 1);
-                was_last = parts.get() == 0;
-            }
         }
+        let was_last = flight.whole.is_none_or(|whole| self.flights.part_is_back(whole));
         if was_last && !self.options.lone {
             self.places.set(self.places.get() - 1);
             self.board.places.set(self.board.places.get() - 1);

@@ -51,16 +51,17 @@ impl<K> Load<K> {
         }
     }
 
-    pub(super) fn append(&mut self, other: Load<K>) {
-        for entry in other.into_entries() {
+    pub(super) fn append(&mut self, other: &mut Load<K>) {
+        for entry in other.drain() {
             self.push(entry);
         }
     }
 
-    pub(super) fn into_entries(self) -> impl Iterator<Item = Entry<K>> {
-        let (mut attempts, mut tickets) = (self.attempts.into_iter(), self.tickets.into_iter());
+    /// Takes everything out, and leaves the memory.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<K>> + '_ {
+        let (mut attempts, mut tickets) = (self.attempts.drain(..), self.tickets.drain(..));
         let entry = move |(waiter, key)| Entry { waiter, key, attempts: attempts.next().unwrap_or(0), ticket: tickets.next().unwrap_or(NO_TICKET) };
-        self.waiters.into_iter().zip(self.keys).map(entry)
+        self.waiters.drain(..).zip(self.keys.drain(..)).map(entry)
     }
 
     /// Keeps those that `keep` says, from waiter, key and ticket.
@@ -81,33 +82,34 @@ impl<K> Load<K> {
     }
 
     /// Parts of at most `max` requests, of one group each where there are groups.
-    pub(super) fn into_parts(self, groups: &[usize], max: usize) -> Vec<Load<K>> {
-        let mut parts: Vec<Load<K>> = Vec::new();
-        // By group, the part that has room.
+    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Load<K>) -> Vec<Load<K>> {
+        let mut parts: Vec<Load<K>> = Vec::with_capacity(self.len().div_ceil(max));
+        // By group, the part that its next request goes into. Without groups it is the last.
         let mut open: Vec<Option<usize>> = Vec::new();
-        for (at, entry) in self.into_entries().enumerate() {
-            let group = groups.get(at).copied().unwrap_or(0);
-            if open.len() <= group {
-                open.resize(group + 1, None);
-            }
-            let part = *open[group].get_or_insert_with(|| {
-                parts.push(Load::default());
+        for (at, entry) in self.drain().enumerate() {
+            let part = match groups.get(at) {
+                None => parts.len().checked_sub(1),
+                Some(group) => open.get(*group).copied().flatten(),
+            };
+            let part = part.filter(|part| parts[*part].len() < max).unwrap_or_else(|| {
+                parts.push(empty());
                 parts.len() - 1
             });
             parts[part].push(entry);
-            if parts[part].len() == max {
-                open[group] = None;
+            if let Some(group) = groups.get(at) {
+                open.resize(open.len().max(group + 1), None);
+                open[*group] = Some(part);
             }
         }
         parts
     }
 
     /// The longest beginning that may go out as one batch, and the rest.
-    pub(super) fn split_front(self, groups: &[usize], max: usize) -> (Load<K>, Load<K>) {
+    pub(super) fn split_front(mut self, groups: &[usize], max: usize) -> (Load<K>, Load<K>) {
         let of_one_group = groups.iter().take_while(|group| **group == groups[0]).count();
         let len = if groups.is_empty() { max } else { max.min(of_one_group) };
         let (mut front, mut rest) = (Load::default(), Load::default());
-        for (at, entry) in self.into_entries().enumerate() {
+        for (at, entry) in self.drain().enumerate() {
             if at < len { front.push(entry) } else { rest.push(entry) }
         }
         (front, rest)
@@ -139,13 +141,16 @@ mod tests {
 
     #[test]
     fn parts_are_filled_in_order() {
-        assert_eq!(keys(load(&[1, 2, 3, 4, 5]).into_parts(&[], 2)), [vec![1, 2], vec![3, 4], vec![5]]);
-        assert_eq!(keys(load(&[1, 2]).into_parts(&[], 2)), [vec![1, 2]]);
+        assert_eq!(keys(load(&[1, 2, 3, 4, 5]).drain_into_parts(&[], 2, Load::default)), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(keys(load(&[1, 2]).drain_into_parts(&[], 2, Load::default)), [vec![1, 2]]);
     }
 
     #[test]
     fn a_part_has_one_group() {
-        assert_eq!(keys(load(&[1, 2, 3, 4, 5, 6, 7]).into_parts(&[0, 1, 0, 1, 0, 1, 2], 2)), [vec![1, 3], vec![2, 4], vec![5], vec![6], vec![7]]);
+        assert_eq!(
+            keys(load(&[1, 2, 3, 4, 5, 6, 7]).drain_into_parts(&[0, 1, 0, 1, 0, 1, 2], 2, Load::default)),
+            [vec![1, 3], vec![2, 4], vec![5], vec![6], vec![7]]
+        );
     }
 
     #[test]

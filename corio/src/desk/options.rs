@@ -1,10 +1,10 @@
 //! The options of a dispatcher. A copy is in its queue, where a schedule may have changed it.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::time::Duration;
 
-use super::answers::{Answers, CloneAnswer, HashKey};
+use super::answers::{Answers, CloneAnswer, Distinct, HashKey};
 use super::cache::Keep;
 use super::dedup::Dedup;
 use super::fault::{Fault, RequestError};
@@ -122,21 +122,16 @@ impl<K, A> Options<K, A> {
 
     /// Only keys of one group go out together, each group as a batch of its own: keys with a page size, a tenant, a locale that has to be one for the whole batch.
     ///
-    /// `groups` gives for each key the number of its group; [`Options::groups`] does from what the keys of a group have in common.
+    /// `groups` gives for each key the number of its group; [`groups`] does from what the keys of a group have in common.
     ///
     /// ```
-    /// # use corio::Options;
+    /// # use corio::{Options, groups};
     /// struct Page { of: u64, size: u32 }
-    /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|keys| Options::<Page, Vec<u64>>::groups(keys, |key| key.size));
+    /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|keys| groups(keys, |key| key.size));
     /// ```
     pub const fn group_by(mut self, groups: fn(&[K]) -> Vec<usize>) -> Self {
         self.groups = Some(groups);
         self
-    }
-
-    /// The number of the group of each key, from 0 in the order in which they first appear.
-    pub fn groups<G: Hash + Eq>(keys: &[K], by: impl Fn(&K) -> G) -> Vec<usize> {
-        groups(keys, by)
     }
 
     // ── when it leaves ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -265,9 +260,13 @@ const fn keep<K, A>(keep: Option<Keep<K, A>>) -> Keep<K, A> {
     }
 }
 
-/// See [`Options::groups`].
-pub fn groups<K, G: Hash + Eq>(keys: &[K], by: impl Fn(&K) -> G) -> Vec<usize> {
-    let mut seen = std::collections::HashMap::new();
+/// The number of the group of each key, from 0 in the order in which they first appear; for [`Options::group_by`].
+///
+/// ```
+/// assert_eq!(corio::groups(&["en", "de", "en"], |locale| *locale), [0, 1, 0]);
+/// ```
+pub fn groups<K, G: Distinct>(keys: &[K], by: impl Fn(&K) -> G) -> Vec<usize> {
+    let mut seen = HashMap::new();
     let number = |key| {
         let next = seen.len();
         *seen.entry(by(key)).or_insert(next)

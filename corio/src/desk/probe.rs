@@ -53,7 +53,8 @@ impl<T, E> FailingAnswer for Result<T, E> {
 }
 
 /// `retry(when = …)`
-pub fn is_transient<A: FailingAnswer>(answer: &A, when: fn(&A::Error) -> bool) -> bool {
+// With `A::Error` in the parameter, answers without one would be reported twice.
+pub fn is_transient<A: FailingAnswer<Error = E>, E>(answer: &A, when: fn(&E) -> bool) -> bool {
     answer.error().is_some_and(when)
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::board::{Board, Due};
 use super::cache::{Cache, Partition};
 use super::dedup::Sharing;
-use super::flights::{Flight, FlightId, Flights};
+use super::flights::{Flight, FlightId, Flights, Whole};
 use super::landing::Answered;
 use super::load::{Entry, Load};
 use super::options::Options;
@@ -146,12 +146,12 @@ impl<R: Request> Queue<R> {
                 }
             }
         }
-        for (pause, load) in pauses {
+        for (pause, mut load) in pauses {
             if pause.is_zero() {
-                self.again.borrow_mut().append(load);
+                self.again.borrow_mut().append(&mut load);
                 self.list();
             } else {
-                let due = self.board.now() + pause;
+                let due = self.board.now().saturating_add(pause);
                 self.board.due.borrow_mut().set(due, Due::Retries { queue: self.number });
                 self.later.borrow_mut().push((due, load));
             }
@@ -163,12 +163,9 @@ impl<R: Request> Queue<R> {
         let mut load = self.again.take();
         let mut gathering = self.gathering.borrow_mut();
         if load.is_empty() {
-            let mut spares = self.spares.borrow_mut();
-            load.waiters = spares.waiters.pop().unwrap_or_default();
-            load.keys = spares.keys.pop().unwrap_or_default();
-            std::mem::swap(&mut load, &mut gathering);
+            load = std::mem::replace(&mut gathering, self.spare_load());
         } else {
-            load.append(std::mem::take(&mut gathering));
+            load.append(&mut gathering);
         }
         load
     }
@@ -194,7 +191,7 @@ impl<R: Request> Queue<R> {
         at_own_limit || at_limit_of_all || behind_retries
     }
 
-    fn send_load(self: &Rc<Self>, load: Load<R::Key>, sending: &Sending<'_, '_>) {
+    fn send_load(self: &Rc<Self>, mut load: Load<R::Key>, sending: &Sending<'_, '_>) {
         let Options { groups, max_batch, ordered, lone, .. } = self.options;
         let groups = groups.map(|groups| groups(&load.keys)).unwrap_or_default();
         if !lone {
@@ -209,25 +206,26 @@ impl<R: Request> Queue<R> {
             self.list();
             self.send_one(front, None, sending);
         } else {
-            let parts = load.into_parts(&groups, max_batch);
-            let on_their_way = Rc::new(Cell::new(parts.len()));
+            let parts = load.drain_into_parts(&groups, max_batch, || self.spare_load());
+            self.put_back_load(load);
+            let whole = if lone { None } else { Some(self.flights.split_into(parts.len())) };
             for part in parts {
-                self.send_one(part, Some(on_their_way.clone()), sending);
+                self.send_one(part, whole, sending);
             }
         }
     }
 
-    fn send_one<'r>(self: &Rc<Self>, load: Load<R::Key>, parts: Option<Rc<Cell<usize>>>, sending: &Sending<'_, 'r>) {
+    fn send_one<'r>(self: &Rc<Self>, load: Load<R::Key>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
         let batch = self.board.next_batch();
         let Load { waiters, keys, attempts, tickets } = load;
         let shown = ShownKeys { keys: &keys, show: self.options.show_key };
         self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
         let left = waiters.len();
-        let mut flight = Flight { batch, waiters, left, rare: None };
-        if !attempts.is_empty() || !tickets.is_empty() || parts.is_some() {
+        let mut flight = Flight { batch, waiters, left, whole, rare: None };
+        if !attempts.is_empty() || !tickets.is_empty() {
             let names = self.options.dedup.map(|dedup| keys.iter().map(dedup.copy_key).collect()).unwrap_or_default();
             let rare = flight.rare();
-            (rare.attempts, rare.tickets, rare.names, rare.parts) = (attempts, tickets, names, parts);
+            (rare.attempts, rare.tickets, rare.names) = (attempts, tickets, names);
         }
         let id = self.flights.add(flight);
         self.board.in_flight.set(self.board.in_flight.get() + 1);
@@ -241,7 +239,7 @@ impl<R: Request> Queue<R> {
         if let Some(limit) = self.options.timeout {
             self.flights.with(id, |flight| {
                 let due = Due::Flight { queue: self.number, flight: id };
-                flight.rare().alarm = Some(self.board.due.borrow_mut().set(self.board.now() + limit, due));
+                flight.rare().alarm = Some(self.board.due.borrow_mut().set(self.board.now().saturating_add(limit), due));
             });
         }
     }
@@ -272,6 +270,17 @@ impl<R: Request> Queue<R> {
     }
 
     // ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn spare_load(&self) -> Load<R::Key> {
+        let mut spares = self.spares.borrow_mut();
+        Load { waiters: spares.waiters.pop().unwrap_or_default(), keys: spares.keys.pop().unwrap_or_default(), ..Load::default() }
+    }
+
+    fn put_back_load(&self, load: Load<R::Key>) {
+        let mut spares = self.spares.borrow_mut();
+        spares.waiters.push(load.waiters);
+        spares.keys.push(load.keys);
+    }
 
     pub(super) fn put_back_keys(&self, mut keys: Vec<R::Key>) {
         keys.clear();
@@ -364,7 +373,7 @@ impl<R: Request> AnyQueue for Queue<R> {
             self.withdraw(&mut load, sending.is_alive);
         }
         if load.is_empty() {
-            self.put_back_keys(load.keys);
+            self.put_back_load(load);
         } else {
             self.send_load(load, sending);
         }
@@ -408,8 +417,8 @@ impl<R: Request> AnyQueue for Queue<R> {
         let now = self.board.now();
         let (due, later): (Vec<_>, Vec<_>) = self.later.take().into_iter().partition(|(due, _)| *due <= now);
         *self.later.borrow_mut() = later;
-        for (_, load) in due {
-            self.again.borrow_mut().append(load);
+        for (_, mut load) in due {
+            self.again.borrow_mut().append(&mut load);
             self.list();
         }
     }
@@ -437,6 +446,7 @@ impl<R: Request> AnyQueue for Queue<R> {
         for id in self.flights.all() {
             sweep.run(|| drop(self.flights.take(id)));
         }
+        self.flights.clear();
         if let Some(sharing) = &self.sharing {
             sweep.run(|| sharing.borrow_mut().clear());
         }

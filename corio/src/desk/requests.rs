@@ -255,8 +255,19 @@ impl<T> Future for Caught<'_, T> {
 mod on_a_pool {
     use super::{Answers, Batch, Cargo, Given, Request, Requests, identity};
 
+    /// Keys and answers of a blocking dispatcher.
+    #[diagnostic::on_unimplemented(
+        message = "a blocking dispatcher runs on another thread, and so do its keys and answers: `{Self}` has to be `Send`",
+        label = "can't be sent to another thread"
+    )]
+    #[doc(hidden)]
+    pub trait Travels: Send {}
+
+    #[diagnostic::do_not_recommend]
+    impl<T: Send> Travels for T {}
+
     /// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run is over may finish its work, and its answers are thrown away.
-    impl<R: Request<Key: Send>> Requests<'_, '_, R> {
+    impl<R: Request> Requests<'_, '_, R> {
         /// Answers on a thread pool, from the keys by slice.
         ///
         /// ```
@@ -279,7 +290,8 @@ mod on_a_pool {
         /// ```
         pub fn answer_blocking<A>(mut self, batch: impl FnOnce(&[R::Key]) -> A + Send + 'static)
         where
-            A: Answers<R::Key, Answer = R::Answer> + Send + 'static,
+            R::Key: Travels,
+            A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
         {
             let Cargo { keys, answers: mut room } = self.take();
             let job = blocking::unblock(move || {
@@ -297,7 +309,8 @@ mod on_a_pool {
         /// Answers on a thread pool, from the keys by value.
         pub fn answer_owned_blocking<A>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A + Send + 'static)
         where
-            A: Answers<R::Key, Answer = R::Answer> + Send + 'static,
+            R::Key: Travels,
+            A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
         {
             let mut cargo = self.take();
             let Given { keys, copies, len, shown } = Given::new::<A>(self.queue, &mut cargo);
@@ -313,13 +326,17 @@ mod on_a_pool {
         /// Gives slots to a function on a thread pool.
         pub fn batch_blocking(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) + Send + 'static)
         where
-            R::Answer: Send,
+            R::Key: Travels,
+            R::Answer: Travels,
         {
             self.batch_blocking_with(identity, batch);
         }
 
         #[doc(hidden)]
-        pub fn batch_blocking_with<A: Send + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static) {
+        pub fn batch_blocking_with<A: Travels + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static)
+        where
+            R::Key: Travels,
+        {
             let slots = self.slots(wrap);
             self.start(blocking::unblock(move || batch(slots)), |_, _, ()| ());
         }

@@ -47,7 +47,8 @@ impl Sleep {
 
 #[cfg(feature = "timer")]
 fn of_the_system(time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
-    Box::pin(futures_timer::Delay::new(time))
+    // Longer than that and it could not say when; the run finds that it is not over, and sleeps again.
+    Box::pin(futures_timer::Delay::new(time.min(Duration::from_secs(24 * 3600))))
 }
 
 #[cfg(not(feature = "timer"))]

@@ -63,7 +63,7 @@ impl VirtualClock {
 
     /// Moves on by so much, and wakes whoever slept until then.
     pub fn advance(&self, by: Duration) {
-        let to = self.state().now + by;
+        let to = self.now().saturating_add(by);
         self.move_to(to);
     }
 
@@ -80,7 +80,7 @@ impl VirtualClock {
 
     /// Ends when so much time has passed.
     pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + 'static {
-        Sleeping { until: self.now() + time, clock: self.clone(), number: None }
+        Sleeping { until: self.now().saturating_add(time), clock: self.clone(), number: None }
     }
 }
 

@@ -13,5 +13,6 @@ fn main() {
     corio::all!([Task]);
     corio::try_all!([Task]);
     corio::race!(Task, Task);
+    corio::timeout!(std::time::Duration::from_secs(1), Task);
     corio::context!();
 }

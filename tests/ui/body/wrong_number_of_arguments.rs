@@ -22,6 +22,9 @@ fn shelf() {
     join!();
     try_join!();
     race!();
+    timeout!();
+    timeout!(std::time::Duration::from_secs(1));
+    timeout!(std::time::Duration::from_secs(1), title(1), title(2));
     all!();
     all!(title(1), title(2));
     try_all!(title(1), title(2));
