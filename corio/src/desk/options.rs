@@ -12,8 +12,8 @@ use super::retry::Retry;
 
 /// Batches of one dispatcher on the way at once, unless it says otherwise.
 ///
-/// Few enough that batches stay large, enough that one slow batch does not hold everybody. See `in_flight` in the documentation of [`macro@crate::dispatcher`].
-pub(crate) const DEFAULT_IN_FLIGHT: usize = 2;
+/// Chosen by simulation: see [`Options::in_flight`].
+pub(crate) const DEFAULT_IN_FLIGHT: usize = 1;
 
 /// How a key prints: its `Debug::fmt`.
 pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -137,7 +137,11 @@ impl<K, A> Options<K, A> {
     // ── when it leaves ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// At most so many batches on the way at once. At the limit requests gather, and leave together when a place is free; the parts that a batch was split into take one
-    /// place. `usize::MAX` for no limit.
+    /// place. One unless told otherwise (a dispatcher that is asked while its batch is on the way works as group commit does), `usize::MAX` for no limit.
+    ///
+    #[doc = include_str!("../../docs/limits.md")]
+    ///
+    #[doc = include_str!("../../docs/limits.svg")]
     ///
     /// # Panics
     /// If `batches` is 0; when compiled, where options are constants.

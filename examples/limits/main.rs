@@ -1,0 +1,124 @@
+//! How many batches of a dispatcher should be on the way at once? A simulation that answers it, on a virtual clock.
+//!
+//! ```text
+//! cargo run --release --example limits [-- --svg corio/docs/limits.svg]
+//! ```
+//!
+//! A thousand tasks ask a server twenty times each, under every limit: with `rounds()`, with `in_flight` of 1, 2, 4 and 8, and without one. Without a limit every answer
+//! resumes some tasks, which ask at once, in a batch of their own, which comes back alone: batches decay until they hold single requests. With too small a limit
+//! everybody waits for the slowest. The default of corio is chosen from this table.
+
+mod plot;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use world::{Answers, Between, Latency, Limit, Scenario, Taken, simulate};
+
+/// Simulate tasks and a server under different limits of batches in flight.
+#[derive(Debug, Parser)]
+#[command(name = "limits", version)]
+struct Args {
+    /// Draw the result into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+const SCENARIOS: [Scenario; 10] = {
+    use Answers::{AtOnce, InParts};
+    use Between::{AnotherServer, Nothing, Something};
+    use Latency::{BySize, Constant, Skewed};
+    const fn scenario(name: &'static str, latency: Latency, answers: Answers, between: Between) -> Scenario {
+        Scenario { name, latency, answers, between }
+    }
+    [
+        scenario("constant", Constant, AtOnce, Nothing),
+        scenario("skewed", Skewed, AtOnce, Nothing),
+        scenario("by size", BySize, AtOnce, Nothing),
+        scenario("constant, in parts", Constant, InParts, Nothing),
+        scenario("skewed, in parts", Skewed, InParts, Nothing),
+        scenario("constant, tasks drift", Constant, AtOnce, Something),
+        scenario("skewed, tasks drift", Skewed, AtOnce, Something),
+        scenario("by size, tasks drift", BySize, AtOnce, Something),
+        scenario("skewed, two servers", Skewed, AtOnce, AnotherServer),
+        scenario("by size, two servers", BySize, AtOnce, AnotherServer),
+    ]
+};
+
+const LIMITS: [(&str, Limit); 6] = [
+    ("rounds()", Limit::Rounds),
+    ("1", Limit::InFlight(1)),
+    ("2", Limit::InFlight(2)),
+    ("4", Limit::InFlight(4)),
+    ("8", Limit::InFlight(8)),
+    ("none", Limit::None),
+];
+
+/// What each limit took, in the order of `LIMITS`.
+struct Row {
+    name: &'static str,
+    taken: Vec<Taken>,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    for scenario in SCENARIOS {
+        let taken = LIMITS.iter().map(|(_, limit)| simulate(scenario, *limit)).collect::<Result<_, _>>()?;
+        rows.push(Row { name: scenario.name, taken });
+    }
+    println!("{}", table(&rows));
+    if let Some(file) = &args.svg {
+        plot::draw(&rows, file).with_context(|| format!("cannot draw {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Time and batches of every scenario, in Markdown; at the end how far each limit is from the best, in the geometric mean.
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header([String::from("ms, batches")].into_iter().chain(LIMITS.iter().map(|(name, _)| (*name).to_owned())));
+    for row in rows {
+        let cells = row.taken.iter().map(|taken| format!("{}, {}", taken.time.as_millis(), taken.batches));
+        table.add_row([row.name.to_owned()].into_iter().chain(cells));
+    }
+    let (times, batches) = (from_the_best(rows, |taken| taken.time.as_secs_f64()), from_the_best(rows, |taken| taken.batches as f64));
+    let ratios = times.iter().zip(&batches).map(|(time, batches)| format!("{time:.2} ×, {batches:.2} ×"));
+    table.add_row([String::from("of the best, mean")].into_iter().chain(ratios));
+    let products = times.iter().zip(&batches).map(|(time, batches)| format!("{:.2}", time * batches));
+    table.add_row([String::from("… multiplied")].into_iter().chain(products));
+    let of_one = (0..LIMITS.len()).map(|limit| {
+        let (of_one, all) = rows.iter().fold((0, 0), |(of_one, all), row| (of_one + row.taken[limit].of_one, all + row.taken[limit].batches));
+        format!("{:.0} %", 100.0 * of_one as f64 / all as f64)
+    });
+    table.add_row([String::from("batches of one")].into_iter().chain(of_one));
+    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+}
+
+/// For each limit the geometric mean, over all scenarios, of how many times the best it took.
+fn from_the_best(rows: &[Row], measure: impl Fn(&Taken) -> f64) -> Vec<f64> {
+    let mean = |limit: usize| {
+        let logs = rows.iter().map(|row| {
+            let best = row.taken.iter().map(&measure).fold(f64::INFINITY, f64::min);
+            (measure(&row.taken[limit]) / best).ln()
+        });
+        (logs.sum::<f64>() / rows.len() as f64).exp()
+    };
+    (0..LIMITS.len()).map(mean).collect()
+}
