@@ -114,7 +114,7 @@ impl Core {
 
     /// Does what is due. The clock is asked only if something will be.
     pub(crate) fn do_due(&self) {
-        if self.next_due().is_some() {
+        if self.desk.has_alarms() || !self.alarms.borrow().is_empty() {
             let now = self.time.now();
             self.desk.do_due(now);
             loop {

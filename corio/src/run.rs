@@ -157,7 +157,7 @@ impl<'s, T> Run<'s, T> {
             desk.send(&sending);
             self.take_news(core);
             core.do_due();
-            for future in desk.take_cancelled() {
+            while let Some(future) = desk.next_cancelled() {
                 self.futures.cancel(future, desk);
             }
             if let Some(fault) = desk.take_fault() {

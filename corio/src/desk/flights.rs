@@ -1,21 +1,22 @@
-//! Batches that are with their dispatchers. Those who wait stay here; only keys go out, and only answers come back.
+//! Batches that will be answered later. Those who wait stay here; only keys go out, and only answers come back.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Waiter;
 use super::dedup::Ticket;
+use super::load::{Marks, NO_TICKET};
 use super::post::Posts;
 use super::timers::Alarm;
 
-/// Names a flight. Its place is used again; the number of its batch is not, so that late answers find nobody.
+/// Names a flight that is on its way. Its place is used again; the number of its batch is not, so that late answers find nobody.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct FlightId {
     pub(super) place: u32,
     pub(super) batch: u64,
 }
 
-/// A batch that is with its dispatcher.
+/// A batch that has left, with those who wait for it.
 pub(super) struct Flight<K, A> {
     /// Its number, or 0 where there is no flight.
     pub(super) batch: u64,
@@ -25,6 +26,8 @@ pub(super) struct Flight<K, A> {
     pub(super) left: usize,
     /// The batch that it was split from.
     pub(super) whole: Option<Whole>,
+    /// By position.
+    pub(super) marks: Option<Box<Marks>>,
     /// What most flights do without.
     pub(super) rare: Option<Box<Rare<K, A>>>,
 }
@@ -37,10 +40,6 @@ pub(super) struct Whole(u32);
 pub(super) const GONE: Waiter = Waiter(u64::MAX);
 
 pub(super) struct Rare<K, A> {
-    /// By position: how often it was sent before. Empty if none was.
-    pub(super) attempts: Vec<u32>,
-    /// With dedup, by position.
-    pub(super) tickets: Vec<Ticket>,
     /// With dedup, copies of the keys by position.
     pub(super) names: Vec<K>,
     /// Goes off when it takes too long.
@@ -53,7 +52,7 @@ pub(super) struct Rare<K, A> {
 
 impl<K, A> Default for Rare<K, A> {
     fn default() -> Self {
-        Rare { attempts: Vec::new(), tickets: Vec::new(), names: Vec::new(), alarm: None, future: None, posts: None }
+        Rare { names: Vec::new(), alarm: None, future: None, posts: None }
     }
 }
 
@@ -62,15 +61,20 @@ impl<K, A> Flight<K, A> {
         self.rare.get_or_insert_default()
     }
 
+    /// How often the request at a position was sent before.
     pub(super) fn attempts(&self, position: usize) -> u32 {
-        self.rare.as_ref().and_then(|rare| rare.attempts.get(position).copied()).unwrap_or(0)
+        self.marks.as_ref().map_or(0, |marks| marks.attempts(position))
+    }
+
+    pub(super) fn ticket(&self, position: usize) -> Ticket {
+        self.marks.as_ref().map_or(NO_TICKET, |marks| marks.ticket(position))
     }
 }
 
 pub(super) struct Flights<K, A> {
     places: RefCell<Vec<Flight<K, A>>>,
     free: RefCell<Vec<u32>>,
-    /// How many parts of each split batch are on their way; 0 for a number that can be used again.
+    /// How many parts of each batch that was split are on their way; 0 for a number that can be used again.
     wholes: RefCell<Vec<usize>>,
 }
 
@@ -101,14 +105,14 @@ impl<K, A> Flights<K, A> {
     pub(super) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
         let mut places = self.places.borrow_mut();
         let flight = places.get_mut(id.place as usize).filter(|flight| flight.batch == id.batch)?;
-        let taken = std::mem::replace(flight, Flight { batch: 0, waiters: Vec::new(), left: 0, whole: None, rare: None });
+        let taken = std::mem::replace(flight, Flight { batch: 0, waiters: Vec::new(), left: 0, whole: None, marks: None, rare: None });
         self.free.borrow_mut().push(id.place);
         Some(taken)
     }
 
     /// Takes a flight off its place, which stays its own.
     pub(super) fn lift(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let placeholder = || Flight { batch: id.batch, waiters: Vec::new(), left: usize::MAX, whole: None, rare: None };
+        let placeholder = || Flight { batch: id.batch, waiters: Vec::new(), left: usize::MAX, whole: None, marks: None, rare: None };
         self.with(id, |flight| std::mem::replace(flight, placeholder()))
     }
 
@@ -121,18 +125,24 @@ impl<K, A> Flights<K, A> {
         self.places.borrow_mut().get_mut(id.place as usize).filter(|flight| flight.batch == id.batch).map(use_it)
     }
 
-    /// A batch leaves in so many parts.
-    pub(super) fn split_into(&self, parts: usize) -> Whole {
+    /// A batch leaves in parts: all of them before another one does.
+    pub(super) fn split(&self) -> Whole {
         let mut wholes = self.wholes.borrow_mut();
         let number = wholes.iter().position(|parts| *parts == 0).unwrap_or_else(|| {
             wholes.push(0);
             wholes.len() - 1
         });
-        wholes[number] = parts;
         Whole(number as u32)
     }
 
-    /// A part has come back; whether it was the last.
+    /// A part will be answered later; whether no other is on its way.
+    pub(super) fn part_leaves(&self, Whole(number): Whole) -> bool {
+        let parts = &mut self.wholes.borrow_mut()[number as usize];
+        *parts += 1;
+        *parts == 1
+    }
+
+    /// A part has come back; whether no other is on its way.
     pub(super) fn part_is_back(&self, Whole(number): Whole) -> bool {
         let parts = &mut self.wholes.borrow_mut()[number as usize];
         *parts -= 1;

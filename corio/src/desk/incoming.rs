@@ -4,7 +4,6 @@
 
 use std::any::TypeId;
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 #[derive(Default)]
@@ -23,13 +22,13 @@ impl Drop for Shown<'_> {
 }
 
 impl Incoming {
-    /// Takes answers from the front and shows each while `resume` runs for its waiter, until `resume` says that it is enough.
-    pub(super) fn deliver<A: 'static, W: Copy>(&self, waiters: &[W], answers: &mut VecDeque<A>, resume: &mut dyn FnMut(W) -> bool) {
+    /// Takes answers from the end and shows each while `resume` runs for its waiter, until `resume` says that it is enough.
+    pub(super) fn deliver<A: 'static, W: Copy>(&self, waiters: &[W], answers: &mut Vec<A>, resume: &mut dyn FnMut(W) -> bool) {
         let place: Cell<Option<A>> = Cell::new(None);
         let shown = Shown(self);
         self.place.set(Some((TypeId::of::<A>(), NonNull::from(&place).cast())));
         for waiter in waiters {
-            place.set(answers.pop_front());
+            place.set(answers.pop());
             let go_on = resume(*waiter);
             // Not taken: its waiter is gone.
             drop(place.take());

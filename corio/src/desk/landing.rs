@@ -4,13 +4,12 @@
 //! while code of the user's runs: clones and destructors of keys and answers, predicates.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Waiter;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE};
-use super::load::{Entry, NO_TICKET};
+use super::load::Entry;
 use super::post::Arrived;
 use super::queue::Queue;
 use super::request::Request;
@@ -23,14 +22,14 @@ pub(super) struct Answered<A> {
     /// The batch that they are of; 0 if they were kept.
     pub(super) batch: u64,
     pub(super) waiters: Vec<Waiter>,
-    /// For the last of the waiters; the first of them have got theirs.
-    pub(super) answers: VecDeque<A>,
+    /// The last first, so that they can be taken one by one. When there are fewer than waiters, the first of these have got theirs.
+    pub(super) answers: Vec<A>,
 }
 
 impl<A> Answered<A> {
     pub(super) fn push(&mut self, waiter: Waiter, answer: A) {
         self.waiters.push(waiter);
-        self.answers.push_back(answer);
+        self.answers.push(answer);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -39,12 +38,16 @@ impl<A> Answered<A> {
 }
 
 impl<R: Request> Queue<R> {
+    /// Takes the answers of a whole flight that comes back late, if it was not given up.
+    pub(super) fn answered_later(&self, id: FlightId, cargo: Cargo<R>, shown: &[String]) {
+        if let Some(flight) = self.land(id) {
+            self.answered(flight, cargo, shown);
+        }
+    }
+
     /// Takes the answers of a whole flight. `shown` are its keys, as far as they may be shown and the dispatcher has taken them.
-    pub(super) fn answered(&self, id: FlightId, cargo: Cargo<R>, shown: &[String]) {
+    pub(super) fn answered(&self, flight: Flight<R::Key, R::Answer>, cargo: Cargo<R>, shown: &[String]) {
         let Cargo { keys, answers } = cargo;
-        // Late: it was given up.
-        let Some(mut flight) = self.flights.take(id) else { return };
-        self.landed(&mut flight);
         let requests = flight.waiters.len();
         if answers.len() != requests {
             let key = keys.get(answers.len()).and_then(|key| self.show(key)).or_else(|| shown.get(answers.len()).cloned());
@@ -59,33 +62,37 @@ impl<R: Request> Queue<R> {
             sorting.finish();
             return;
         } else {
-            self.come_back(Answered { batch: flight.batch, waiters: flight.waiters, answers: answers.into() });
+            self.come_back(Answered { batch: flight.batch, waiters: flight.waiters, answers });
         }
         self.put_back_keys(keys);
     }
 
-    /// Queues answers for delivery.
-    pub(super) fn come_back(&self, answered: Answered<R::Answer>) {
+    /// Queues answers, which are in the order of their waiters, for delivery.
+    pub(super) fn come_back(&self, mut answered: Answered<R::Answer>) {
+        answered.answers.reverse();
         self.answered.borrow_mut().push_back(answered);
         self.board.answered.borrow_mut().push_back(self.number);
     }
 
-    /// A flight is over, and its place free.
-    pub(super) fn landed(&self, flight: &mut Flight<R::Key, R::Answer>) {
-        self.board.in_flight.set(self.board.in_flight.get() - 1);
+    /// A flight that was on its way is over, and its place free.
+    pub(super) fn land(&self, id: FlightId) -> Option<Flight<R::Key, R::Answer>> {
+        let mut flight = self.flights.take(id)?;
+        let board = &self.board;
+        board.in_flight.set(board.in_flight.get() - 1);
         if let Some(rare) = &mut flight.rare {
             if let Some(alarm) = rare.alarm.take() {
-                self.board.due.borrow_mut().unset(alarm);
+                board.due.borrow_mut().unset(alarm);
             }
             if let Some(future) = rare.future.take() {
-                self.board.cancelled.borrow_mut().push(future);
+                board.cancelled.borrow_mut().push(future);
             }
         }
         let was_last = flight.whole.is_none_or(|whole| self.flights.part_is_back(whole));
         if was_last && !self.options.lone {
             self.places.set(self.places.get() - 1);
-            self.board.places.set(self.board.places.get() - 1);
+            board.places.set(board.places.get() - 1);
         }
+        Some(flight)
     }
 
     /// The future that was to answer a flight has ended. Its slots may still be with others.
@@ -98,7 +105,7 @@ impl<R: Request> Queue<R> {
     fn land_if_over(&self, id: FlightId) {
         let is_over = |flight: &mut Flight<_, _>| flight.left == 0 && flight.rare.as_ref().is_none_or(|rare| rare.future.is_none());
         if self.flights.with(id, is_over) == Some(true) {
-            self.flights.take(id).iter_mut().for_each(|flight| self.landed(flight));
+            drop(self.land(id));
         }
     }
 
@@ -116,35 +123,36 @@ impl<R: Request> Queue<R> {
         // What is there counts.
         self.take_posts(id);
         let Some(limit) = self.options.timeout else { return };
-        let Some(mut flight) = self.flights.take(id) else { return };
-        self.landed(&mut flight);
+        let Some(flight) = self.land(id) else { return };
         let requests = flight.left;
         self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.batch, len: requests });
         self.give_up_flight(flight, |_, _| Fault::TimedOut { dispatcher: R::name(), requests, limit });
     }
 
-    /// The dispatcher has panicked, and its requests are to hear of it.
-    pub(super) fn panicked(&self, id: FlightId, panic: &(dyn Any + Send)) {
+    /// The dispatcher of a flight that was on its way has panicked, and its requests are to hear of it.
+    pub(super) fn panicked_later(&self, id: FlightId, panic: &(dyn Any + Send)) {
+        if let Some(flight) = self.land(id) {
+            self.panicked(flight, panic);
+        }
+    }
+
+    pub(super) fn panicked(&self, flight: Flight<R::Key, R::Answer>, panic: &(dyn Any + Send)) {
         let message = panic_message(panic);
-        let Some(flight) = self.flights.take(id) else { return };
         let arrived = flight.rare.as_ref().and_then(|rare| rare.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
         // The slots that went unanswered are those that the panic dropped.
-        let mut flight = Sorting::new(self, flight).take_all(arrived, false);
-        self.landed(&mut flight);
+        let flight = Sorting::new(self, flight).take_all(arrived, false);
         self.give_up_flight(flight, |_, _| Fault::Panicked { dispatcher: R::name(), message: message.clone() });
     }
 
     /// The dispatcher did nothing with its requests.
-    pub(super) fn ignored(&self, id: FlightId, keys: &[R::Key]) {
-        let Some(mut flight) = self.flights.take(id) else { return };
-        self.landed(&mut flight);
+    pub(super) fn ignored(&self, flight: Flight<R::Key, R::Answer>, keys: &[R::Key]) {
         self.give_up_flight(flight, |position, requests| {
             let key = keys.get(position).and_then(|key| self.show(key));
             Fault::Unanswered { dispatcher: R::name(), position, requests, key }
         });
     }
 
-    /// Nobody will answer what is left of a flight that has landed.
+    /// Nobody will answer what is left of a flight that is over.
     fn give_up_flight(&self, flight: Flight<R::Key, R::Answer>, fault: impl Fn(usize, usize) -> Fault) {
         let requests = flight.waiters.len();
         let mut sorting = Sorting::new(self, flight);
@@ -200,10 +208,6 @@ impl<'q, R: Request> Sorting<'q, R> {
         std::mem::replace(&mut self.flight.waiters[position], GONE)
     }
 
-    fn ticket(&self, position: usize) -> u64 {
-        self.flight.rare.as_ref().and_then(|rare| rare.tickets.get(position).copied()).unwrap_or(NO_TICKET)
-    }
-
     fn answer(&mut self, position: usize, answer: R::Answer, key: Option<R::Key>) {
         let retry = &self.queue.options.retry;
         match key {
@@ -226,7 +230,7 @@ impl<'q, R: Request> Sorting<'q, R> {
         let before = self.flight.attempts(position);
         let (board, random) = (&self.queue.board, &mut self.random);
         let pause = after.unwrap_or_else(|| self.queue.options.retry.pause(before, || *random.get_or_insert_with(|| board.random())));
-        let entry = Entry { ticket: self.ticket(position), waiter: self.settle(position), key, attempts: before + 1 };
+        let entry = Entry { ticket: self.flight.ticket(position), waiter: self.settle(position), key, attempts: before + 1 };
         self.again.push((pause, entry));
     }
 
@@ -242,7 +246,7 @@ impl<'q, R: Request> Sorting<'q, R> {
 
     /// To the one who asked, and to those who joined.
     fn give(&mut self, position: usize, answer: R::Answer, may_be_kept: bool) {
-        let ticket = self.ticket(position);
+        let ticket = self.flight.ticket(position);
         let waiter = self.settle(position);
         let Queue { sharing, cache, options, board, .. } = self.queue;
         let name = self.flight.rare.as_ref().and_then(|rare| rare.names.get(position));

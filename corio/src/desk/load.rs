@@ -6,10 +6,26 @@ use super::dedup::Ticket;
 pub(super) struct Load<K> {
     pub(super) waiters: Vec<Waiter>,
     pub(super) keys: Vec<K>,
+    /// What most requests do without.
+    pub(super) marks: Option<Box<Marks>>,
+}
+
+#[derive(Default)]
+pub(super) struct Marks {
     /// How often each was sent before; empty if none was.
     pub(super) attempts: Vec<u32>,
     /// With dedup the ticket of each, up to the last that was settled; otherwise empty.
     pub(super) tickets: Vec<Ticket>,
+}
+
+impl Marks {
+    pub(super) fn attempts(&self, at: usize) -> u32 {
+        self.attempts.get(at).copied().unwrap_or(0)
+    }
+
+    pub(super) fn ticket(&self, at: usize) -> Ticket {
+        self.tickets.get(at).copied().unwrap_or(NO_TICKET)
+    }
 }
 
 /// One of them.
@@ -25,7 +41,7 @@ pub(super) const NO_TICKET: Ticket = 0;
 
 impl<K> Default for Load<K> {
     fn default() -> Self {
-        Load { waiters: Vec::new(), keys: Vec::new(), attempts: Vec::new(), tickets: Vec::new() }
+        Load { waiters: Vec::new(), keys: Vec::new(), marks: None }
     }
 }
 
@@ -42,12 +58,15 @@ impl<K> Load<K> {
         let at = self.waiters.len();
         self.waiters.push(entry.waiter);
         self.keys.push(entry.key);
-        if entry.attempts > 0 || !self.attempts.is_empty() {
-            self.attempts.resize(at, 0);
-            self.attempts.push(entry.attempts);
-        }
-        if entry.ticket != NO_TICKET {
-            self.tickets.push(entry.ticket);
+        if self.marks.is_some() || entry.attempts > 0 || entry.ticket != NO_TICKET {
+            let Marks { attempts, tickets } = &mut **self.marks.get_or_insert_default();
+            if entry.attempts > 0 || !attempts.is_empty() {
+                attempts.resize(at, 0);
+                attempts.push(entry.attempts);
+            }
+            if entry.ticket != NO_TICKET {
+                tickets.push(entry.ticket);
+            }
         }
     }
 
@@ -59,26 +78,29 @@ impl<K> Load<K> {
 
     /// Takes everything out, and leaves the memory.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<K>> + '_ {
-        let (mut attempts, mut tickets) = (self.attempts.drain(..), self.tickets.drain(..));
-        let entry = move |(waiter, key)| Entry { waiter, key, attempts: attempts.next().unwrap_or(0), ticket: tickets.next().unwrap_or(NO_TICKET) };
-        self.waiters.drain(..).zip(self.keys.drain(..)).map(entry)
+        let marks = self.marks.take().unwrap_or_default();
+        let entry = move |(at, (waiter, key))| Entry { waiter, key, attempts: marks.attempts(at), ticket: marks.ticket(at) };
+        self.waiters.drain(..).zip(self.keys.drain(..)).enumerate().map(entry)
+    }
+
+    /// How many have a ticket: the first of them.
+    pub(super) fn settled(&self) -> usize {
+        self.marks.as_ref().map_or(0, |marks| marks.tickets.len())
     }
 
     /// Keeps those that `keep` says, from waiter, key and ticket.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(Waiter, &K, Ticket) -> bool) {
-        let kept: Vec<bool> = (0..self.len()).map(|at| keep(self.waiters[at], &self.keys[at], self.tickets.get(at).copied().unwrap_or(NO_TICKET))).collect();
+        let ticket = |at: usize| self.marks.as_ref().map_or(NO_TICKET, |marks| marks.ticket(at));
+        let kept: Vec<bool> = (0..self.len()).map(|at| keep(self.waiters[at], &self.keys[at], ticket(at))).collect();
         if kept.iter().all(|kept| *kept) {
             return;
         }
-        let is_kept = |at: &mut usize| {
-            *at += 1;
-            kept[*at - 1]
-        };
-        let (mut a, mut b, mut c, mut d) = (0, 0, 0, 0);
-        self.waiters.retain(|_| is_kept(&mut a));
-        self.keys.retain(|_| is_kept(&mut b));
-        self.attempts.retain(|_| is_kept(&mut c));
-        self.tickets.retain(|_| is_kept(&mut d));
+        keep_those(&mut self.waiters, &kept);
+        keep_those(&mut self.keys, &kept);
+        if let Some(marks) = &mut self.marks {
+            keep_those(&mut marks.attempts, &kept);
+            keep_those(&mut marks.tickets, &kept);
+        }
     }
 
     /// Parts of at most `max` requests, of one group each where there are groups.
@@ -118,9 +140,13 @@ impl<K> Load<K> {
     pub(super) fn clear(&mut self) {
         self.waiters.clear();
         self.keys.clear();
-        self.attempts.clear();
-        self.tickets.clear();
+        self.marks = None;
     }
+}
+
+fn keep_those<T>(list: &mut Vec<T>, kept: &[bool]) {
+    let mut kept = kept.iter();
+    list.retain(|_| kept.next().is_some_and(|kept| *kept));
 }
 
 #[cfg(test)]
@@ -164,8 +190,8 @@ mod tests {
     #[test]
     fn attempts_stay_with_their_requests() {
         let mut load = load(&[1, 9, 2]);
-        assert_eq!(load.attempts, [0, 1, 0]);
         load.retain(|_, key, _| *key != 1);
-        assert_eq!((load.keys, load.attempts, load.waiters), (vec![9, 2], vec![1, 0], vec![Waiter(1), Waiter(2)]));
+        let entries: Vec<_> = load.drain().map(|entry| (entry.waiter, entry.key, entry.attempts)).collect();
+        assert_eq!(entries, [(Waiter(1), 9, 1), (Waiter(2), 2, 0)]);
     }
 }

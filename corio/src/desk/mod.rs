@@ -173,6 +173,10 @@ impl Desk {
         self.board.in_flight.get()
     }
 
+    pub(crate) fn has_alarms(&self) -> bool {
+        !self.board.due.borrow().is_empty()
+    }
+
     /// The next time when something is due: a time-out, the end of a pause.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         self.board.due.borrow().next()
@@ -264,9 +268,9 @@ impl Desk {
         }
     }
 
-    /// Futures that nobody waits for any more, by number.
-    pub(crate) fn take_cancelled(&self) -> Vec<u32> {
-        self.board.cancelled.take()
+    /// The number of a future that nobody waits for any more.
+    pub(crate) fn next_cancelled(&self) -> Option<u32> {
+        self.board.cancelled.borrow_mut().pop()
     }
 
     pub(crate) fn take_fault(&self) -> Option<RequestError> {

@@ -160,13 +160,13 @@ impl<R: Request> Queue<R> {
 
     /// Takes what is to leave: first what was sent before, then what has gathered, in the order asked.
     fn take_load(&self) -> Load<R::Key> {
-        let mut load = self.again.take();
         let mut gathering = self.gathering.borrow_mut();
-        if load.is_empty() {
-            load = std::mem::replace(&mut gathering, self.spare_load());
-        } else {
-            load.append(&mut gathering);
+        let mut again = self.again.borrow_mut();
+        if again.is_empty() {
+            return std::mem::replace(&mut gathering, self.spare_load());
         }
+        let mut load = std::mem::take(&mut *again);
+        load.append(&mut gathering);
         load
     }
 
@@ -192,12 +192,8 @@ impl<R: Request> Queue<R> {
     }
 
     fn send_load(self: &Rc<Self>, mut load: Load<R::Key>, sending: &Sending<'_, '_>) {
-        let Options { groups, max_batch, ordered, lone, .. } = self.options;
+        let Options { groups, max_batch, ordered, .. } = self.options;
         let groups = groups.map(|groups| groups(&load.keys)).unwrap_or_default();
-        if !lone {
-            self.places.set(self.places.get() + 1);
-            self.board.places.set(self.board.places.get() + 1);
-        }
         if load.len() <= max_batch && groups.iter().all(|group| *group == 0) {
             self.send_one(load, None, sending);
         } else if ordered {
@@ -208,40 +204,48 @@ impl<R: Request> Queue<R> {
         } else {
             let parts = load.drain_into_parts(&groups, max_batch, || self.spare_load());
             self.put_back_load(load);
-            let whole = if lone { None } else { Some(self.flights.split_into(parts.len())) };
+            let whole = self.flights.split();
             for part in parts {
-                self.send_one(part, whole, sending);
+                self.send_one(part, Some(whole), sending);
             }
         }
     }
 
     fn send_one<'r>(self: &Rc<Self>, load: Load<R::Key>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
         let batch = self.board.next_batch();
-        let Load { waiters, keys, attempts, tickets } = load;
+        let Load { waiters, keys, marks } = load;
         let shown = ShownKeys { keys: &keys, show: self.options.show_key };
         self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
         let left = waiters.len();
-        let mut flight = Flight { batch, waiters, left, whole, rare: None };
-        if !attempts.is_empty() || !tickets.is_empty() {
-            let names = self.options.dedup.map(|dedup| keys.iter().map(dedup.copy_key).collect()).unwrap_or_default();
-            let rare = flight.rare();
-            (rare.attempts, rare.tickets, rare.names) = (attempts, tickets, names);
+        let mut flight = Flight { batch, waiters, left, whole, marks, rare: None };
+        if let Some(dedup) = self.options.dedup {
+            flight.rare().names = keys.iter().map(dedup.copy_key).collect();
         }
-        let id = self.flights.add(flight);
-        self.board.in_flight.set(self.board.in_flight.get() + 1);
         let answers = self.spares.borrow_mut().answers.pop().unwrap_or_default();
-        let requests = Requests::new(self, id, Cargo { keys, answers }, sending.futures);
+        let requests = Requests::new(self, flight, Cargo { keys, answers }, sending.futures);
         match &self.replacement {
             Some(replacement) => replacement(requests),
             // SAFETY: queues are opened with the functions of the run's context (or of one for every context), and `sending` carries that context.
             None => unsafe { (self.answering.dispatch)(sending.context, requests) },
         }
-        if let Some(limit) = self.options.timeout {
-            self.flights.with(id, |flight| {
-                let due = Due::Flight { queue: self.number, flight: id };
-                flight.rare().alarm = Some(self.board.due.borrow_mut().set(self.board.now().saturating_add(limit), due));
-            });
+    }
+
+    /// A flight will be answered later.
+    pub(super) fn take_off(&self, flight: Flight<R::Key, R::Answer>) -> FlightId {
+        let board = &self.board;
+        board.in_flight.set(board.in_flight.get() + 1);
+        let is_first = flight.whole.is_none_or(|whole| self.flights.part_leaves(whole));
+        if is_first && !self.options.lone {
+            self.places.set(self.places.get() + 1);
+            board.places.set(board.places.get() + 1);
         }
+        let id = self.flights.add(flight);
+        if let Some(limit) = self.options.timeout {
+            let due = Due::Flight { queue: self.number, flight: id };
+            let alarm = board.due.borrow_mut().set(board.now().saturating_add(limit), due);
+            self.flights.with(id, |flight| flight.rare().alarm = Some(alarm));
+        }
+        id
     }
 
     // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,7 +277,7 @@ impl<R: Request> Queue<R> {
 
     fn spare_load(&self) -> Load<R::Key> {
         let mut spares = self.spares.borrow_mut();
-        Load { waiters: spares.waiters.pop().unwrap_or_default(), keys: spares.keys.pop().unwrap_or_default(), ..Load::default() }
+        Load { waiters: spares.waiters.pop().unwrap_or_default(), keys: spares.keys.pop().unwrap_or_default(), marks: None }
     }
 
     fn put_back_load(&self, load: Load<R::Key>) {
@@ -292,13 +296,13 @@ impl<R: Request> Queue<R> {
         answered.answers.clear();
         let mut spares = self.spares.borrow_mut();
         spares.waiters.push(answered.waiters);
-        spares.answers.push(answered.answers.into());
+        spares.answers.push(answered.answers);
     }
 
     /// For answers that come in parts.
     pub(super) fn nothing_answered(&self, batch: u64) -> Answered<R::Answer> {
         let mut spares = self.spares.borrow_mut();
-        Answered { batch, waiters: spares.waiters.pop().unwrap_or_default(), answers: spares.answers.pop().unwrap_or_default().into() }
+        Answered { batch, waiters: spares.waiters.pop().unwrap_or_default(), answers: spares.answers.pop().unwrap_or_default() }
     }
 }
 
@@ -341,7 +345,7 @@ impl<R: Request> AnyQueue for Queue<R> {
         }
         let mut kept = self.nothing_answered(0);
         let mut load = self.gathering.take();
-        let settled = load.tickets.len();
+        let settled = load.settled();
         let fresh = load.waiters.drain(settled..).collect::<Vec<_>>().into_iter().zip(load.keys.drain(settled..).collect::<Vec<_>>());
         for (waiter, key) in fresh {
             let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.board.now()).map(dedup.copy_answer));
@@ -426,7 +430,7 @@ impl<R: Request> AnyQueue for Queue<R> {
     fn give_up(&self, is_alive: &dyn Fn(Waiter) -> bool) {
         for id in self.flights.all() {
             if self.flights.with(id, |flight| !flight.waiters.iter().any(|waiter| is_alive(*waiter))) == Some(true) {
-                self.flights.take(id).iter_mut().for_each(|flight| self.landed(flight));
+                drop(self.land(id));
             }
         }
     }

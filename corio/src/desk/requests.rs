@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use super::answers::Answers;
 use super::batch::Batch;
-use super::flights::FlightId;
+use super::flights::{Flight, FlightId};
 use super::post::{Post, Reader};
 use super::queue::Queue;
 use super::request::Request;
@@ -43,25 +43,24 @@ pub(super) struct Cargo<R: Request> {
 /// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there with the feature `blocking`.
 pub struct Requests<'q, 'r, R: Request> {
     queue: &'q Rc<Queue<R>>,
-    flight: FlightId,
     /// Gone when a method has taken it.
-    cargo: Option<Cargo<R>>,
+    content: Option<(Flight<R::Key, R::Answer>, Cargo<R>)>,
     futures: &'q dyn Futures<'r>,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
-    pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: FlightId, cargo: Cargo<R>, futures: &'q dyn Futures<'r>) -> Self {
-        Requests { queue, flight, cargo: Some(cargo), futures }
+    pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: Flight<R::Key, R::Answer>, cargo: Cargo<R>, futures: &'q dyn Futures<'r>) -> Self {
+        Requests { queue, content: Some((flight, cargo)), futures }
     }
 
     /// The keys, in the order asked.
     pub fn keys(&self) -> &[R::Key] {
-        self.cargo.as_ref().map_or(&[], |cargo| &cargo.keys)
+        self.content.as_ref().map_or(&[], |(_, cargo)| &cargo.keys)
     }
 
-    fn take(&mut self) -> Cargo<R> {
-        match self.cargo.take() {
-            Some(cargo) => cargo,
+    fn take(&mut self) -> (Flight<R::Key, R::Answer>, Cargo<R>) {
+        match self.content.take() {
+            Some(content) => content,
             None => unreachable!("every method that takes it takes `self`"),
         }
     }
@@ -71,44 +70,44 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// Answers in place, from the keys by slice.
     #[inline]
     pub fn answer<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(&[R::Key]) -> A) {
-        let mut cargo = self.take();
+        let (flight, mut cargo) = self.take();
         let Cargo { keys, answers } = &mut cargo;
-        if self.guarded(|| batch(keys).put(keys, keys.len(), answers)) {
-            self.queue.answered(self.flight, cargo, &[]);
+        match self.guarded(|| batch(keys).put(keys, keys.len(), answers)) {
+            Ok(()) => self.queue.answered(flight, cargo, &[]),
+            Err(panic) => self.queue.panicked(flight, &*panic),
         }
     }
 
     /// Answers in place, from the keys by value.
     pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
-        let mut cargo = self.take();
-        let given = Given::new::<A>(self.queue, &mut cargo);
-        let Given { keys, copies, len, shown } = given;
-        cargo.keys = copies;
+        let (flight, mut cargo) = self.take();
+        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo);
         let Cargo { keys: copies, answers } = &mut cargo;
-        if self.guarded(|| batch(keys).put(copies, len, answers)) {
-            self.queue.answered(self.flight, cargo, &shown);
+        match self.guarded(|| batch(keys).put(copies, len, answers)) {
+            Ok(()) => self.queue.answered(flight, cargo, &shown),
+            Err(panic) => self.queue.panicked(flight, &*panic),
         }
     }
 
     /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even for a batch of one.
     #[inline]
     pub fn fill(mut self, batch: impl FnOnce(&[R::Key], &mut Vec<R::Answer>)) {
-        let mut cargo = self.take();
+        let (flight, mut cargo) = self.take();
         let Cargo { keys, answers } = &mut cargo;
-        if self.guarded(|| batch(keys, answers)) {
-            self.queue.answered(self.flight, cargo, &[]);
+        match self.guarded(|| batch(keys, answers)) {
+            Ok(()) => self.queue.answered(flight, cargo, &[]),
+            Err(panic) => self.queue.panicked(flight, &*panic),
         }
     }
 
-    /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic; false then.
+    /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic.
     #[inline]
-    fn guarded(&self, run: impl FnOnce()) -> bool {
-        if self.queue.options.fault.is_none() {
-            run();
-            return true;
+    fn guarded(&self, run: impl FnOnce()) -> Result<(), Panic> {
+        if self.queue.options.fault.is_some() {
+            return catch_unwind(AssertUnwindSafe(run));
         }
-        let result = catch_unwind(AssertUnwindSafe(run));
-        result.inspect_err(|panic| self.queue.panicked(self.flight, &**panic)).is_ok()
+        run();
+        Ok(())
     }
 
     // ── by a future ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,32 +135,31 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     ///
     /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts before what answers in place.
     pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r) {
-        let mut cargo = self.take();
+        let (flight, mut cargo) = self.take();
         let answered = async move {
             let answers = batch(&cargo.keys).await;
             let Cargo { keys, answers: room } = &mut cargo;
             answers.put(keys, keys.len(), room);
-            (cargo, Vec::new())
+            cargo
         };
-        self.start(answered, |queue, flight, (cargo, shown)| queue.answered(flight, cargo, &shown));
+        self.start(self.queue.take_off(flight), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
     }
 
     /// Answers by a future, from the keys by value.
     pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r) {
-        let mut cargo = self.take();
-        let Given { keys, copies, len, shown } = Given::new::<A>(self.queue, &mut cargo);
-        cargo.keys = copies;
+        let (flight, mut cargo) = self.take();
+        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo);
         let answered = async move {
             let answers = batch(keys).await;
             answers.put(&cargo.keys, len, &mut cargo.answers);
             (cargo, shown)
         };
-        self.start(answered, |queue, flight, (cargo, shown)| queue.answered(flight, cargo, &shown));
+        self.start(self.queue.take_off(flight), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
     }
 
-    /// Starts the future of this flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
-    fn start<T>(&self, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
-        let (queue, id) = (self.queue.clone(), self.flight);
+    /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
+    fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
+        let queue = self.queue.clone();
         let catches = queue.options.fault.is_some();
         let number = self.futures.start(
             R::name(),
@@ -170,7 +168,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
                 queue.future_has_ended(id);
                 match result {
                     Ok(ended) => then(&queue, id, ended),
-                    Err(panic) => queue.panicked(id, &*panic),
+                    Err(panic) => queue.panicked_later(id, &*panic),
                 }
             }),
         );
@@ -194,34 +192,39 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// For generated code: `wrap` makes of what slots are answered with what a request gets.
     #[doc(hidden)]
     pub fn batch_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>)) {
-        let slots = self.slots(wrap);
-        self.guarded(|| batch(slots));
+        let (id, slots) = self.slots(wrap);
+        if let Err(panic) = self.guarded(|| batch(slots)) {
+            self.queue.panicked_later(id, &*panic);
+        }
     }
 
     #[doc(hidden)]
     pub fn batch_async_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl AsyncFnOnce(Batch<R::Key, A>) + 'r) {
-        let slots = self.slots(wrap);
-        self.start(async move { batch(slots).await }, |_, _, ()| ());
+        let (id, slots) = self.slots(wrap);
+        self.start(id, async move { batch(slots).await }, |_, _, ()| ());
     }
 
     /// Slots that own their keys, to be answered one by one, in any order, on any thread.
     pub fn into_batch(mut self) -> Batch<R::Key, R::Answer> {
-        self.slots(identity)
+        self.slots(identity).1
     }
 
-    fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> Batch<R::Key, A> {
-        let Cargo { keys, .. } = self.take();
-        let (queue, board) = (self.queue, &self.queue.board);
-        let post = Arc::new(Post::new(board.outside.ring.clone(), queue.number, self.flight.place, queue.options.show_key));
-        queue.flights.with(self.flight, |flight| flight.rare().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
-        Batch::new(keys.into_iter(), &post)
+    fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (FlightId, Batch<R::Key, A>) {
+        let (flight, Cargo { keys, .. }) = self.take();
+        let queue = self.queue;
+        let id = queue.take_off(flight);
+        let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id.place, queue.options.show_key));
+        queue.flights.with(id, |flight| flight.rare().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
+        (id, Batch::new(keys.into_iter(), &post))
     }
 }
 
-/// Keys that a dispatcher takes, and what stays of them.
+/// What a panic carries.
+type Panic = Box<dyn Any + Send>;
+
+/// Keys that a dispatcher takes. Copies stay with the cargo, where they are needed.
 struct Given<K> {
     keys: Vec<K>,
-    copies: Vec<K>,
     len: usize,
     shown: Vec<String>,
 }
@@ -229,11 +232,11 @@ struct Given<K> {
 impl<K> Given<K> {
     fn new<A: Answers<K>>(queue: &Queue<impl Request<Key = K>>, cargo: &mut Cargo<impl Request<Key = K>>) -> Self {
         let keys = std::mem::take(&mut cargo.keys);
-        let copies = match queue.options.copy_key {
+        cargo.keys = match queue.options.copy_key {
             Some(copy) => keys.iter().map(copy).collect(),
             None => A::remember(&keys),
         };
-        Given { len: keys.len(), shown: all_shown(&keys, queue.options.show_key), keys, copies }
+        Given { len: keys.len(), shown: all_shown(&keys, queue.options.show_key), keys }
     }
 }
 
@@ -241,7 +244,7 @@ impl<K> Given<K> {
 struct Caught<'r, T>(Pin<Box<dyn Future<Output = T> + 'r>>);
 
 impl<T> Future for Caught<'_, T> {
-    type Output = Result<T, Box<dyn Any + Send>>;
+    type Output = Result<T, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
@@ -293,7 +296,7 @@ mod on_a_pool {
             R::Key: Travels,
             A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
         {
-            let Cargo { keys, answers: mut room } = self.take();
+            let (flight, Cargo { keys, answers: mut room }) = self.take();
             let job = blocking::unblock(move || {
                 let answers = batch(&keys);
                 (keys, answers)
@@ -303,7 +306,7 @@ mod on_a_pool {
                 answers.put(&keys, keys.len(), &mut room);
                 Cargo { keys, answers: room }
             };
-            self.start(answered, |queue, flight, cargo| queue.answered(flight, cargo, &[]));
+            self.start(self.queue.take_off(flight), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
         }
 
         /// Answers on a thread pool, from the keys by value.
@@ -312,15 +315,14 @@ mod on_a_pool {
             R::Key: Travels,
             A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
         {
-            let mut cargo = self.take();
-            let Given { keys, copies, len, shown } = Given::new::<A>(self.queue, &mut cargo);
-            cargo.keys = copies;
+            let (flight, mut cargo) = self.take();
+            let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo);
             let job = blocking::unblock(move || batch(keys));
             let answered = async move {
                 job.await.put(&cargo.keys, len, &mut cargo.answers);
                 (cargo, shown)
             };
-            self.start(answered, |queue, flight, (cargo, shown)| queue.answered(flight, cargo, &shown));
+            self.start(self.queue.take_off(flight), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
         }
 
         /// Gives slots to a function on a thread pool.
@@ -337,8 +339,8 @@ mod on_a_pool {
         where
             R::Key: Travels,
         {
-            let slots = self.slots(wrap);
-            self.start(blocking::unblock(move || batch(slots)), |_, _, ()| ());
+            let (id, slots) = self.slots(wrap);
+            self.start(id, blocking::unblock(move || batch(slots)), |_, _, ()| ());
         }
     }
 }
@@ -346,8 +348,8 @@ mod on_a_pool {
 impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
         // A panic ends the run, and is the better reason.
-        if let Some(cargo) = self.cargo.take().filter(|_| !std::thread::panicking()) {
-            self.queue.ignored(self.flight, &cargo.keys);
+        if let Some((flight, cargo)) = self.content.take().filter(|_| !std::thread::panicking()) {
+            self.queue.ignored(flight, &cargo.keys);
         }
     }
 }

@@ -35,9 +35,13 @@ impl<T> Timers<T> {
         self.due.remove(&alarm);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+
     /// The time of the next alarm.
     pub(crate) fn next(&self) -> Option<Duration> {
-        self.due.keys().next().map(|alarm| alarm.at)
+        self.due.first_key_value().map(|(alarm, _)| alarm.at)
     }
 
     /// Takes out the next alarm that is due.
