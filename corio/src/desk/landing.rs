@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Waiter;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE};
-use super::load::Entry;
+use super::load::{Entry, Load};
 use super::post::Arrived;
 use super::queue::Queue;
 use super::request::Request;
@@ -17,24 +17,12 @@ use super::requests::Cargo;
 use super::shown::shown;
 use crate::observe::Event;
 
-/// Answers on their way to those who wait for them.
-pub(super) struct Answered<A> {
+/// Answers on their way to those who wait for them: the last first, so that they can be taken one by one. When there are fewer than waiters, the first of these have got
+/// theirs.
+pub(super) struct Answered<K, A> {
     /// The batch that they are of; 0 if they were kept.
     pub(super) batch: u64,
-    pub(super) waiters: Vec<Waiter>,
-    /// The last first, so that they can be taken one by one. When there are fewer than waiters, the first of these have got theirs.
-    pub(super) answers: Vec<A>,
-}
-
-impl<A> Answered<A> {
-    pub(super) fn push(&mut self, waiter: Waiter, answer: A) {
-        self.waiters.push(waiter);
-        self.answers.push(answer);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
-    }
+    pub(super) load: Load<K, A>,
 }
 
 impl<R: Request> Queue<R> {
@@ -60,16 +48,15 @@ impl<R: Request> Queue<R> {
                 sorting.answer(position, answer, keys.next());
             }
             sorting.finish();
-            return;
         } else {
-            self.come_back(Answered { batch: flight.batch, waiters: flight.waiters, answers });
+            let Flight { batch, waiters, .. } = flight;
+            self.come_back(Answered { batch, load: Load { waiters, keys, answers, marks: None } });
         }
-        self.put_back_keys(keys);
     }
 
     /// Queues answers, which are in the order of their waiters, for delivery.
-    pub(super) fn come_back(&self, mut answered: Answered<R::Answer>) {
-        answered.answers.reverse();
+    pub(super) fn come_back(&self, mut answered: Answered<R::Key, R::Answer>) {
+        answered.load.answers.reverse();
         self.answered.borrow_mut().push_back(answered);
         self.board.answered.borrow_mut().push_back(self.number);
     }
@@ -174,7 +161,7 @@ struct Sorting<'q, R: Request> {
     queue: &'q Queue<R>,
     /// Out of its place.
     flight: Flight<R::Key, R::Answer>,
-    answered: Answered<R::Answer>,
+    answered: Load<R::Key, R::Answer>,
     again: Vec<(Duration, Entry<R::Key>)>,
     /// One for all: those who failed together pause together.
     random: Option<f64>,
@@ -182,8 +169,7 @@ struct Sorting<'q, R: Request> {
 
 impl<'q, R: Request> Sorting<'q, R> {
     fn new(queue: &'q Queue<R>, flight: Flight<R::Key, R::Answer>) -> Self {
-        let answered = queue.nothing_answered(flight.batch);
-        Sorting { queue, flight, answered, again: Vec::new(), random: None }
+        Sorting { queue, flight, answered: queue.spare(), again: Vec::new(), random: None }
     }
 
     /// What came by post.
@@ -262,9 +248,11 @@ impl<'q, R: Request> Sorting<'q, R> {
                 joined.extend(others.into_iter().map(|waiter| (waiter, (dedup.copy_answer)(&answer))));
             }
         }
-        self.answered.push(waiter, answer);
+        self.answered.waiters.push(waiter);
+        self.answered.answers.push(answer);
         for (waiter, answer) in joined {
-            self.answered.push(waiter, answer);
+            self.answered.waiters.push(waiter);
+            self.answered.answers.push(answer);
         }
     }
 
@@ -276,9 +264,9 @@ impl<'q, R: Request> Sorting<'q, R> {
             queue.try_again(again);
         }
         if answered.is_empty() {
-            queue.put_back_answered(answered);
+            queue.put_back(answered);
         } else {
-            queue.come_back(answered);
+            queue.come_back(Answered { batch: flight.batch, load: answered });
         }
         flight
     }

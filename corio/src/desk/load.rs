@@ -1,11 +1,13 @@
-//! Requests that are to go out: side by side, in the order asked.
+//! Requests that are to go out: side by side, in the order asked. And the memory for them, which goes round: a load is filled, sent, answered, delivered and filled again.
 
 use super::Waiter;
 use super::dedup::Ticket;
 
-pub(super) struct Load<K> {
+pub(super) struct Load<K, A> {
     pub(super) waiters: Vec<Waiter>,
     pub(super) keys: Vec<K>,
+    /// Room for the answers; empty on the way out.
+    pub(super) answers: Vec<A>,
     /// What most requests do without.
     pub(super) marks: Option<Box<Marks>>,
 }
@@ -39,13 +41,13 @@ pub(super) struct Entry<K> {
 /// Where there is no dedup.
 pub(super) const NO_TICKET: Ticket = 0;
 
-impl<K> Default for Load<K> {
+impl<K, A> Default for Load<K, A> {
     fn default() -> Self {
-        Load { waiters: Vec::new(), keys: Vec::new(), marks: None }
+        Load { waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), marks: None }
     }
 }
 
-impl<K> Load<K> {
+impl<K, A> Load<K, A> {
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
     }
@@ -70,7 +72,7 @@ impl<K> Load<K> {
         }
     }
 
-    pub(super) fn append(&mut self, other: &mut Load<K>) {
+    pub(super) fn append(&mut self, other: &mut Load<K, A>) {
         for entry in other.drain() {
             self.push(entry);
         }
@@ -78,7 +80,7 @@ impl<K> Load<K> {
 
     /// Takes everything out, and leaves the memory.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<K>> + '_ {
-        let marks = self.marks.take().unwrap_or_default();
+        let marks = self.marks.take().map_or_else(Marks::default, |marks| *marks);
         let entry = move |(at, (waiter, key))| Entry { waiter, key, attempts: marks.attempts(at), ticket: marks.ticket(at) };
         self.waiters.drain(..).zip(self.keys.drain(..)).enumerate().map(entry)
     }
@@ -104,8 +106,8 @@ impl<K> Load<K> {
     }
 
     /// Parts of at most `max` requests, of one group each where there are groups.
-    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Load<K>) -> Vec<Load<K>> {
-        let mut parts: Vec<Load<K>> = Vec::with_capacity(self.len().div_ceil(max));
+    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Load<K, A>) -> Vec<Load<K, A>> {
+        let mut parts: Vec<Load<K, A>> = Vec::with_capacity(self.len().div_ceil(max));
         // By group, the part that its next request goes into. Without groups it is the last.
         let mut open: Vec<Option<usize>> = Vec::new();
         for (at, entry) in self.drain().enumerate() {
@@ -127,7 +129,7 @@ impl<K> Load<K> {
     }
 
     /// The longest beginning that may go out as one batch, and the rest.
-    pub(super) fn split_front(mut self, groups: &[usize], max: usize) -> (Load<K>, Load<K>) {
+    pub(super) fn split_front(mut self, groups: &[usize], max: usize) -> (Load<K, A>, Load<K, A>) {
         let of_one_group = groups.iter().take_while(|group| **group == groups[0]).count();
         let len = if groups.is_empty() { max } else { max.min(of_one_group) };
         let (mut front, mut rest) = (Load::default(), Load::default());
@@ -140,6 +142,7 @@ impl<K> Load<K> {
     pub(super) fn clear(&mut self) {
         self.waiters.clear();
         self.keys.clear();
+        self.answers.clear();
         self.marks = None;
     }
 }
@@ -153,7 +156,7 @@ fn keep_those<T>(list: &mut Vec<T>, kept: &[bool]) {
 mod tests {
     use super::*;
 
-    fn load(keys: &[u32]) -> Load<u32> {
+    fn load(keys: &[u32]) -> Load<u32, ()> {
         let mut load = Load::default();
         for (at, key) in keys.iter().enumerate() {
             load.push(Entry { waiter: Waiter(at as u64), key: *key, attempts: u32::from(*key == 9), ticket: NO_TICKET });
@@ -161,7 +164,7 @@ mod tests {
         load
     }
 
-    fn keys(loads: Vec<Load<u32>>) -> Vec<Vec<u32>> {
+    fn keys(loads: Vec<Load<u32, ()>>) -> Vec<Vec<u32>> {
         loads.into_iter().map(|load| load.keys).collect()
     }
 

@@ -50,13 +50,13 @@ pub(super) struct Queue<R: Request> {
     pub(super) options: Options<R::Key, R::Answer>,
     answering: Answering<R>,
     replacement: Option<Replacement<R>>,
-    gathering: RefCell<Load<R::Key>>,
+    gathering: RefCell<Load<R::Key, R::Answer>>,
     /// Is in one of the board's lists.
     listed: Cell<bool>,
     /// Tried again with the next batch.
-    again: RefCell<Load<R::Key>>,
+    again: RefCell<Load<R::Key, R::Answer>>,
     /// Tried again from a time on, those with the same pause together.
-    later: RefCell<Vec<(Duration, Load<R::Key>)>>,
+    later: RefCell<Vec<(Duration, Load<R::Key, R::Answer>)>>,
     /// Which drops of tasks the queue has seen.
     drops: Cell<u64>,
     pub(super) flights: Flights<R::Key, R::Answer>,
@@ -64,15 +64,9 @@ pub(super) struct Queue<R: Request> {
     pub(super) places: Cell<usize>,
     pub(super) sharing: Option<RefCell<Sharing<R::Key>>>,
     pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
-    pub(super) answered: RefCell<VecDeque<Answered<R::Answer>>>,
-    spares: RefCell<Spares<R>>,
-}
-
-/// Memory that is used again.
-struct Spares<R: Request> {
-    waiters: Vec<Vec<Waiter>>,
-    keys: Vec<Vec<R::Key>>,
-    answers: Vec<Vec<R::Answer>>,
+    pub(super) answered: RefCell<VecDeque<Answered<R::Key, R::Answer>>>,
+    /// Empty, to be filled again.
+    spares: RefCell<Vec<Load<R::Key, R::Answer>>>,
 }
 
 impl<R: Request> Queue<R> {
@@ -104,7 +98,7 @@ impl<R: Request> Queue<R> {
             sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
             cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
             answered: RefCell::default(),
-            spares: RefCell::new(Spares { waiters: Vec::new(), keys: Vec::new(), answers: Vec::new() }),
+            spares: RefCell::default(),
             board,
         }
     }
@@ -135,7 +129,7 @@ impl<R: Request> Queue<R> {
 
     /// Has requests go out again after a pause, those with the same pause together.
     pub(super) fn try_again(&self, entries: Vec<(Duration, Entry<R::Key>)>) {
-        let mut pauses: Vec<(Duration, Load<R::Key>)> = Vec::new();
+        let mut pauses: Vec<(Duration, Load<R::Key, R::Answer>)> = Vec::new();
         for (pause, entry) in entries {
             match pauses.iter_mut().find(|(other, _)| *other == pause) {
                 Some((_, load)) => load.push(entry),
@@ -159,11 +153,11 @@ impl<R: Request> Queue<R> {
     }
 
     /// Takes what is to leave: first what was sent before, then what has gathered, in the order asked.
-    fn take_load(&self) -> Load<R::Key> {
+    fn take_load(&self) -> Load<R::Key, R::Answer> {
         let mut gathering = self.gathering.borrow_mut();
         let mut again = self.again.borrow_mut();
         if again.is_empty() {
-            return std::mem::replace(&mut gathering, self.spare_load());
+            return std::mem::replace(&mut gathering, self.spare());
         }
         let mut load = std::mem::take(&mut *again);
         load.append(&mut gathering);
@@ -171,7 +165,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Withdraws the requests of tasks that were dropped.
-    fn withdraw(&self, load: &mut Load<R::Key>, is_alive: &dyn Fn(Waiter) -> bool) {
+    fn withdraw(&self, load: &mut Load<R::Key, R::Answer>, is_alive: &dyn Fn(Waiter) -> bool) {
         load.retain(|waiter, key, ticket| {
             let joined = || self.sharing.as_ref().is_some_and(|sharing| sharing.borrow_mut().is_wanted(key, ticket, is_alive));
             // Whoever has joined counts too. Asked of a dead one only: it gives the ticket back if nobody has.
@@ -191,7 +185,7 @@ impl<R: Request> Queue<R> {
         at_own_limit || at_limit_of_all || behind_retries
     }
 
-    fn send_load(self: &Rc<Self>, mut load: Load<R::Key>, sending: &Sending<'_, '_>) {
+    fn send_load(self: &Rc<Self>, mut load: Load<R::Key, R::Answer>, sending: &Sending<'_, '_>) {
         let Options { groups, max_batch, ordered, .. } = self.options;
         let groups = groups.map(|groups| groups(&load.keys)).unwrap_or_default();
         if load.len() <= max_batch && groups.iter().all(|group| *group == 0) {
@@ -202,8 +196,8 @@ impl<R: Request> Queue<R> {
             self.list();
             self.send_one(front, None, sending);
         } else {
-            let parts = load.drain_into_parts(&groups, max_batch, || self.spare_load());
-            self.put_back_load(load);
+            let parts = load.drain_into_parts(&groups, max_batch, || self.spare());
+            self.put_back(load);
             let whole = self.flights.split();
             for part in parts {
                 self.send_one(part, Some(whole), sending);
@@ -211,9 +205,9 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    fn send_one<'r>(self: &Rc<Self>, load: Load<R::Key>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
+    fn send_one<'r>(self: &Rc<Self>, load: Load<R::Key, R::Answer>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
         let batch = self.board.next_batch();
-        let Load { waiters, keys, marks } = load;
+        let Load { waiters, keys, answers, marks } = load;
         let shown = ShownKeys { keys: &keys, show: self.options.show_key };
         self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
         let left = waiters.len();
@@ -221,7 +215,6 @@ impl<R: Request> Queue<R> {
         if let Some(dedup) = self.options.dedup {
             flight.rare().names = keys.iter().map(dedup.copy_key).collect();
         }
-        let answers = self.spares.borrow_mut().answers.pop().unwrap_or_default();
         let requests = Requests::new(self, flight, Cargo { keys, answers }, sending.futures);
         match &self.replacement {
             Some(replacement) => replacement(requests),
@@ -275,34 +268,18 @@ impl<R: Request> Queue<R> {
 
     // ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    fn spare_load(&self) -> Load<R::Key> {
-        let mut spares = self.spares.borrow_mut();
-        Load { waiters: spares.waiters.pop().unwrap_or_default(), keys: spares.keys.pop().unwrap_or_default(), marks: None }
+    pub(super) fn spare(&self) -> Load<R::Key, R::Answer> {
+        self.spares.borrow_mut().pop().unwrap_or_default()
     }
 
-    fn put_back_load(&self, load: Load<R::Key>) {
+    pub(super) fn put_back(&self, mut load: Load<R::Key, R::Answer>) {
+        load.clear();
         let mut spares = self.spares.borrow_mut();
-        spares.waiters.push(load.waiters);
-        spares.keys.push(load.keys);
-    }
-
-    pub(super) fn put_back_keys(&self, mut keys: Vec<R::Key>) {
-        keys.clear();
-        self.spares.borrow_mut().keys.push(keys);
-    }
-
-    pub(super) fn put_back_answered(&self, mut answered: Answered<R::Answer>) {
-        answered.waiters.clear();
-        answered.answers.clear();
-        let mut spares = self.spares.borrow_mut();
-        spares.waiters.push(answered.waiters);
-        spares.answers.push(answered.answers);
-    }
-
-    /// For answers that come in parts.
-    pub(super) fn nothing_answered(&self, batch: u64) -> Answered<R::Answer> {
-        let mut spares = self.spares.borrow_mut();
-        Answered { batch, waiters: spares.waiters.pop().unwrap_or_default(), answers: spares.answers.pop().unwrap_or_default() }
+        // The roomier of the two is used first: of parts and wholes, wholes are not to grow again and again.
+        if let Some(last) = spares.last_mut().filter(|last| last.waiters.capacity() > load.waiters.capacity()) {
+            std::mem::swap(last, &mut load);
+        }
+        spares.push(load);
     }
 }
 
@@ -343,24 +320,25 @@ impl<R: Request> AnyQueue for Queue<R> {
             // SAFETY: as for `dispatch`.
             cache.borrow_mut().enter(|| unsafe { (self.answering.partition)(sending.context) });
         }
-        let mut kept = self.nothing_answered(0);
+        let mut kept = self.spare();
         let mut load = self.gathering.take();
         let settled = load.settled();
         let fresh = load.waiters.drain(settled..).collect::<Vec<_>>().into_iter().zip(load.keys.drain(settled..).collect::<Vec<_>>());
         for (waiter, key) in fresh {
             let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.board.now()).map(dedup.copy_answer));
             if let Some(answer) = known {
-                kept.push(waiter, answer);
+                kept.waiters.push(waiter);
+                kept.answers.push(answer);
             } else if let Some(ticket) = sharing.borrow_mut().register_or_join(&key, waiter) {
                 load.push(Entry { waiter, key, attempts: 0, ticket });
             }
         }
         *self.gathering.borrow_mut() = load;
         if kept.is_empty() {
-            self.put_back_answered(kept);
+            self.put_back(kept);
         } else {
             self.board.watch().emit(|| Event::Kept { dispatcher: R::name(), len: kept.waiters.len() });
-            self.come_back(kept);
+            self.come_back(Answered { batch: 0, load: kept });
         }
         self.board.dispatching.set(None);
     }
@@ -377,7 +355,7 @@ impl<R: Request> AnyQueue for Queue<R> {
             self.withdraw(&mut load, sending.is_alive);
         }
         if load.is_empty() {
-            self.put_back_load(load);
+            self.put_back(load);
         } else {
             self.send_load(load, sending);
         }
@@ -390,13 +368,13 @@ impl<R: Request> AnyQueue for Queue<R> {
 
     fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) {
         let Some(mut answered) = self.answered.borrow_mut().pop_front() else { return };
-        if answered.batch != 0 && answered.answers.len() == answered.waiters.len() {
-            self.board.watch().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: answered.batch, len: answered.waiters.len() });
+        let Answered { batch, load: Load { waiters, answers, .. } } = &mut answered;
+        if *batch != 0 && answers.len() == waiters.len() {
+            self.board.watch().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: *batch, len: waiters.len() });
         }
-        let Answered { waiters, answers, .. } = &mut answered;
         self.board.incoming.deliver(&waiters[waiters.len() - answers.len()..], answers, resume);
         if answers.is_empty() {
-            self.put_back_answered(answered);
+            self.put_back(answered.load);
         } else {
             self.answered.borrow_mut().push_front(answered);
             self.board.answered.borrow_mut().push_front(self.number);
@@ -438,14 +416,13 @@ impl<R: Request> AnyQueue for Queue<R> {
     fn clear(&self) {
         // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
         let mut sweep = Sweep::default();
-        let mut gathering = self.gathering.take();
-        sweep.run(|| gathering.clear());
-        *self.gathering.borrow_mut() = gathering;
+        let gathering = self.gathering.take();
+        sweep.run(|| self.put_back(gathering));
         sweep.run(|| drop(self.again.take()));
         sweep.run(|| drop(self.later.take()));
         loop {
             let Some(answered) = self.answered.borrow_mut().pop_front() else { break };
-            sweep.run(|| self.put_back_answered(answered));
+            sweep.run(|| self.put_back(answered.load));
         }
         for id in self.flights.all() {
             sweep.run(|| drop(self.flights.take(id)));
@@ -460,16 +437,7 @@ impl<R: Request> AnyQueue for Queue<R> {
         self.listed.set(false);
         self.places.set(0);
         // The roomiest gathers first in the next run.
-        let (mut gathering, mut spares) = (self.gathering.borrow_mut(), self.spares.borrow_mut());
-        if let Some(roomiest) =
-            spares.waiters.iter_mut().max_by_key(|waiters| waiters.capacity()).filter(|waiters| waiters.capacity() > gathering.waiters.capacity())
-        {
-            std::mem::swap(&mut gathering.waiters, roomiest);
-        }
-        if let Some(roomiest) = spares.keys.iter_mut().max_by_key(|keys| keys.capacity()).filter(|keys| keys.capacity() > gathering.keys.capacity()) {
-            std::mem::swap(&mut gathering.keys, roomiest);
-        }
-        drop((gathering, spares));
+        *self.gathering.borrow_mut() = self.spare();
         sweep.finish();
     }
 }
