@@ -136,14 +136,16 @@ fn all_failed<R, E>(error: E, requests: usize) -> impl Iterator<Item = Result<R,
     (0..requests).map(move |_| Err(error.clone()))
 }
 
-const fn beside_faults<K, A: Answers<K>, E>() -> Option<Dedup<K, Result<A::Answer, RequestError<E>>>> {
+type BesideFaults<K, A, E> = Result<<A as Answers<K>>::Answer, RequestError<E>>;
+
+const fn beside_faults<K, A: Answers<K>, E>() -> Option<Dedup<K, BesideFaults<K, A, E>>> {
     match A::DEDUP {
         None => None,
         Some(dedup) => Some(dedup.with_answers(copy_result::<K, A, E>)),
     }
 }
 
-fn copy_result<K, A: Answers<K>, E>(result: &Result<A::Answer, RequestError<E>>) -> Result<A::Answer, RequestError<E>> {
+fn copy_result<K, A: Answers<K>, E>(result: &BesideFaults<K, A, E>) -> BesideFaults<K, A, E> {
     match result {
         Ok(answer) => Ok((A::DEDUP.expect("only used where there is one").copy_answer)(answer)),
         Err(error) => Err(error.clone()),

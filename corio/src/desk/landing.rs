@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE};
 use super::load::{Entry, Load};
 use super::post::Arrived;
-use super::queue::Queue;
+use super::queue::{FlightOf, LoadOf, Queue};
 use super::request::Request;
 use super::requests::Cargo;
 use super::shown::shown;
@@ -34,7 +34,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Takes the answers of a whole flight. `shown` are its keys, as far as they may be shown and the dispatcher has taken them.
-    pub(super) fn answered(&self, flight: Flight<R::Key, R::Answer>, cargo: Cargo<R>, shown: &[String]) {
+    pub(super) fn answered(&self, flight: FlightOf<R>, cargo: Cargo<R>, shown: &[String]) {
         let Cargo { keys, answers } = cargo;
         let requests = flight.waiters.len();
         if answers.len() != requests {
@@ -62,7 +62,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// A flight that was on its way is over, and its place free.
-    pub(super) fn land(&self, id: FlightId) -> Option<Flight<R::Key, R::Answer>> {
+    pub(super) fn land(&self, id: FlightId) -> Option<FlightOf<R>> {
         let mut flight = self.flights.take(id)?;
         let board = &self.board;
         board.in_flight.set(board.in_flight.get() - 1);
@@ -123,7 +123,7 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    pub(super) fn panicked(&self, flight: Flight<R::Key, R::Answer>, panic: &(dyn Any + Send)) {
+    pub(super) fn panicked(&self, flight: FlightOf<R>, panic: &(dyn Any + Send)) {
         let message = panic_message(panic);
         let arrived = flight.rare.as_ref().and_then(|rare| rare.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
         // The slots that went unanswered are those that the panic dropped.
@@ -132,7 +132,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// The dispatcher did nothing with its requests.
-    pub(super) fn ignored(&self, flight: Flight<R::Key, R::Answer>, keys: &[R::Key]) {
+    pub(super) fn ignored(&self, flight: FlightOf<R>, keys: &[R::Key]) {
         self.give_up_flight(flight, |position, requests| {
             let key = keys.get(position).and_then(|key| self.show(key));
             Fault::Unanswered { dispatcher: R::name(), position, requests, key }
@@ -140,7 +140,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Nobody will answer what is left of a flight that is over.
-    fn give_up_flight(&self, flight: Flight<R::Key, R::Answer>, fault: impl Fn(usize, usize) -> Fault) {
+    fn give_up_flight(&self, flight: FlightOf<R>, fault: impl Fn(usize, usize) -> Fault) {
         let requests = flight.waiters.len();
         let mut sorting = Sorting::new(self, flight);
         for position in 0..requests {
@@ -160,20 +160,20 @@ impl<R: Request> Queue<R> {
 struct Sorting<'q, R: Request> {
     queue: &'q Queue<R>,
     /// Out of its place.
-    flight: Flight<R::Key, R::Answer>,
-    answered: Load<R::Key, R::Answer>,
+    flight: FlightOf<R>,
+    answered: LoadOf<R>,
     again: Vec<(Duration, Entry<R::Key>)>,
     /// One for all: those who failed together pause together.
     random: Option<f64>,
 }
 
 impl<'q, R: Request> Sorting<'q, R> {
-    fn new(queue: &'q Queue<R>, flight: Flight<R::Key, R::Answer>) -> Self {
+    fn new(queue: &'q Queue<R>, flight: FlightOf<R>) -> Self {
         Sorting { queue, flight, answered: queue.spare(), again: Vec::new(), random: None }
     }
 
     /// What came by post.
-    fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>, unanswered_is_a_fault: bool) -> Flight<R::Key, R::Answer> {
+    fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>, unanswered_is_a_fault: bool) -> FlightOf<R> {
         for arrived in arrived {
             match arrived {
                 Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
@@ -257,7 +257,7 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     /// Sends everything on its way; gives the flight back.
-    fn finish(self) -> Flight<R::Key, R::Answer> {
+    fn finish(self) -> FlightOf<R> {
         let Sorting { queue, flight, answered, again, .. } = self;
         if !again.is_empty() {
             queue.board.watch().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.batch, len: again.len() });

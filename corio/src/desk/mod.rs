@@ -7,6 +7,7 @@
 //! - A batch leaves only when its dispatcher's limit, and that of all, leave a place for it; what is held gathers.
 //! - No borrow of the desk is held while code of the user's runs: dispatchers, destructors, resumed tasks.
 
+mod answering;
 mod answers;
 mod batch;
 mod board;
@@ -40,6 +41,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::time::Duration;
 
+pub(crate) use answering::Replacement;
 pub use answers::{Answers, answers};
 pub use batch::Batch;
 pub(crate) use board::{Outside, Ring};
@@ -50,7 +52,6 @@ pub use faulty::{Faulty, FaultyEach, each_answer, plain_answer};
 pub use future::{FutureRequest, future};
 pub use options::{Options, groups};
 pub use probe::{FailingAnswer, Probe, ProbeAny, ProbeResult, is_transient, is_transient_fault};
-pub(crate) use queue::Replacement;
 pub use request::{Dispatch, DispatcherId, Request};
 pub(crate) use requests::Futures;
 pub use requests::Requests;
@@ -60,8 +61,9 @@ pub use slot::Slot;
 pub(crate) use timers::{Alarm, Timers};
 
 use crate::sweep::Sweep;
+use answering::Answering;
 use board::{Board, Due};
-use queue::{Answering, Queue};
+use queue::Queue;
 use registry::Registry;
 
 /// Who asked; chosen by the asker.

@@ -15,6 +15,9 @@ use super::retry::Retry;
 /// Chosen by simulation: see [`Options::in_flight`].
 pub(crate) const DEFAULT_IN_FLIGHT: usize = 1;
 
+/// The number of the group of each key.
+type GroupKeys<K> = fn(&[K]) -> Vec<usize>;
+
 /// How a key prints: its `Debug::fmt`.
 pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;
 
@@ -34,7 +37,7 @@ pub struct Options<K, A> {
     pub(crate) lone: bool,
     pub(crate) dedup: Option<Dedup<K, A>>,
     pub(crate) keep: Option<Keep<K, A>>,
-    pub(crate) groups: Option<fn(&[K]) -> Vec<usize>>,
+    pub(crate) groups: Option<GroupKeys<K>>,
     pub(crate) retry: Retry<A>,
     /// For keys that a dispatcher takes by value, where they are needed afterwards.
     pub(crate) copy_key: Option<fn(&K) -> K>,
@@ -129,7 +132,7 @@ impl<K, A> Options<K, A> {
     /// struct Page { of: u64, size: u32 }
     /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|keys| groups(keys, |key| key.size));
     /// ```
-    pub const fn group_by(mut self, groups: fn(&[K]) -> Vec<usize>) -> Self {
+    pub const fn group_by(mut self, groups: fn(keys: &[K]) -> Vec<usize>) -> Self {
         self.groups = Some(groups);
         self
     }

@@ -8,41 +8,27 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::answering::{Answering, Replacement};
 use super::board::{Board, Due};
-use super::cache::{Cache, Partition};
+use super::cache::Cache;
 use super::dedup::Sharing;
 use super::flights::{Flight, FlightId, Flights, Whole};
 use super::landing::Answered;
 use super::load::{Entry, Load};
 use super::options::Options;
-use super::request::{Dispatch, Request};
+use super::request::Request;
 use super::requests::{Cargo, Requests};
 use super::shown::ShownKeys;
 use super::{CacheChange, ContextRef, Sending, Waiter};
 use crate::observe::Event;
 use crate::sweep::Sweep;
 
-/// How `R` is answered over the context that the pointer leads to, and for whom its answers are kept.
-pub(super) struct Answering<R: Request> {
-    dispatch: for<'q, 'r> unsafe fn(ContextRef<'r>, Requests<'q, 'r, R>),
-    partition: for<'r> unsafe fn(ContextRef<'r>) -> Option<Partition>,
-}
+pub(super) type LoadOf<R> = Load<<R as Request>::Key, <R as Request>::Answer>;
 
-impl<R: Request> Answering<R> {
-    pub(super) fn over<S>() -> Self
-    where
-        R: Dispatch<S>,
-    {
-        let dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>) = R::dispatch;
-        let partition: for<'r> fn(&'r S) -> Option<Partition> = R::partition;
-        // SAFETY: the types differ in `&'r S` against `ContextRef<'r>`, a transparent `NonNull<()>`: pointers to sized types are passed alike. That the pointer leads to an `S`
-        // is the promise of who calls the `unsafe fn`. (A function that casts the pointer itself would have to say `S: 'r` for every `'r`, which only a reference implies.)
-        unsafe { Answering { dispatch: std::mem::transmute(dispatch), partition: std::mem::transmute(partition) } }
-    }
-}
+pub(super) type FlightOf<R> = Flight<<R as Request>::Key, <R as Request>::Answer>;
 
-/// What stands in for a dispatcher in one schedule.
-pub(crate) type Replacement<R> = Rc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>)>;
+/// Requests that go out again, and when they may.
+type Paused<R> = (Duration, LoadOf<R>);
 
 pub(super) struct Queue<R: Request> {
     pub(super) number: u32,
@@ -50,13 +36,13 @@ pub(super) struct Queue<R: Request> {
     pub(super) options: Options<R::Key, R::Answer>,
     answering: Answering<R>,
     replacement: Option<Replacement<R>>,
-    gathering: RefCell<Load<R::Key, R::Answer>>,
+    gathering: RefCell<LoadOf<R>>,
     /// Is in one of the board's lists.
     listed: Cell<bool>,
     /// Tried again with the next batch.
-    again: RefCell<Load<R::Key, R::Answer>>,
+    again: RefCell<LoadOf<R>>,
     /// Tried again from a time on, those with the same pause together.
-    later: RefCell<Vec<(Duration, Load<R::Key, R::Answer>)>>,
+    later: RefCell<Vec<Paused<R>>>,
     /// Which drops of tasks the queue has seen.
     drops: Cell<u64>,
     pub(super) flights: Flights<R::Key, R::Answer>,
@@ -66,7 +52,7 @@ pub(super) struct Queue<R: Request> {
     pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
     pub(super) answered: RefCell<VecDeque<Answered<R::Key, R::Answer>>>,
     /// Empty, to be filled again.
-    spares: RefCell<Vec<Load<R::Key, R::Answer>>>,
+    spares: RefCell<Vec<LoadOf<R>>>,
 }
 
 impl<R: Request> Queue<R> {
@@ -129,7 +115,7 @@ impl<R: Request> Queue<R> {
 
     /// Has requests go out again after a pause, those with the same pause together.
     pub(super) fn try_again(&self, entries: Vec<(Duration, Entry<R::Key>)>) {
-        let mut pauses: Vec<(Duration, Load<R::Key, R::Answer>)> = Vec::new();
+        let mut pauses: Vec<Paused<R>> = Vec::new();
         for (pause, entry) in entries {
             match pauses.iter_mut().find(|(other, _)| *other == pause) {
                 Some((_, load)) => load.push(entry),
@@ -153,7 +139,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Takes what is to leave: first what was sent before, then what has gathered, in the order asked.
-    fn take_load(&self) -> Load<R::Key, R::Answer> {
+    fn take_load(&self) -> LoadOf<R> {
         let mut gathering = self.gathering.borrow_mut();
         let mut again = self.again.borrow_mut();
         if again.is_empty() {
@@ -165,7 +151,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Withdraws the requests of tasks that were dropped.
-    fn withdraw(&self, load: &mut Load<R::Key, R::Answer>, is_alive: &dyn Fn(Waiter) -> bool) {
+    fn withdraw(&self, load: &mut LoadOf<R>, is_alive: &dyn Fn(Waiter) -> bool) {
         load.retain(|waiter, key, ticket| {
             let joined = || self.sharing.as_ref().is_some_and(|sharing| sharing.borrow_mut().is_wanted(key, ticket, is_alive));
             // Whoever has joined counts too. Asked of a dead one only: it gives the ticket back if nobody has.
@@ -185,7 +171,7 @@ impl<R: Request> Queue<R> {
         at_own_limit || at_limit_of_all || behind_retries
     }
 
-    fn send_load(self: &Rc<Self>, mut load: Load<R::Key, R::Answer>, sending: &Sending<'_, '_>) {
+    fn send_load(self: &Rc<Self>, mut load: LoadOf<R>, sending: &Sending<'_, '_>) {
         let Options { groups, max_batch, ordered, .. } = self.options;
         let groups = groups.map(|groups| groups(&load.keys)).unwrap_or_default();
         if load.len() <= max_batch && groups.iter().all(|group| *group == 0) {
@@ -205,7 +191,7 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    fn send_one<'r>(self: &Rc<Self>, load: Load<R::Key, R::Answer>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
+    fn send_one<'r>(self: &Rc<Self>, load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
         let batch = self.board.next_batch();
         let Load { waiters, keys, answers, marks } = load;
         let shown = ShownKeys { keys: &keys, show: self.options.show_key };
@@ -224,7 +210,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// A flight will be answered later.
-    pub(super) fn take_off(&self, flight: Flight<R::Key, R::Answer>) -> FlightId {
+    pub(super) fn take_off(&self, flight: FlightOf<R>) -> FlightId {
         let board = &self.board;
         board.in_flight.set(board.in_flight.get() + 1);
         let is_first = flight.whole.is_none_or(|whole| self.flights.part_leaves(whole));
@@ -268,11 +254,11 @@ impl<R: Request> Queue<R> {
 
     // ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    pub(super) fn spare(&self) -> Load<R::Key, R::Answer> {
+    pub(super) fn spare(&self) -> LoadOf<R> {
         self.spares.borrow_mut().pop().unwrap_or_default()
     }
 
-    pub(super) fn put_back(&self, mut load: Load<R::Key, R::Answer>) {
+    pub(super) fn put_back(&self, mut load: LoadOf<R>) {
         load.clear();
         let mut spares = self.spares.borrow_mut();
         // The roomier of the two is used first: of parts and wholes, wholes are not to grow again and again.

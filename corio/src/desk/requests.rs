@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 
 use super::answers::Answers;
 use super::batch::Batch;
-use super::flights::{Flight, FlightId};
+use super::flights::FlightId;
 use super::post::{Post, Reader};
-use super::queue::Queue;
+use super::queue::{FlightOf, Queue};
 use super::request::Request;
 use super::shown::all_shown;
 
@@ -31,6 +31,9 @@ pub(super) struct Cargo<R: Request> {
     pub(super) answers: Vec<R::Answer>,
 }
 
+/// Those who wait, and what they ask for.
+type Content<R> = (FlightOf<R>, Cargo<R>);
+
 /// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch): call the one method whose form fits.
 ///
 /// | form | in place | by a future | on a thread pool |
@@ -44,12 +47,12 @@ pub(super) struct Cargo<R: Request> {
 pub struct Requests<'q, 'r, R: Request> {
     queue: &'q Rc<Queue<R>>,
     /// Gone when a method has taken it.
-    content: Option<(Flight<R::Key, R::Answer>, Cargo<R>)>,
+    content: Option<Content<R>>,
     futures: &'q dyn Futures<'r>,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
-    pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: Flight<R::Key, R::Answer>, cargo: Cargo<R>, futures: &'q dyn Futures<'r>) -> Self {
+    pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: FlightOf<R>, cargo: Cargo<R>, futures: &'q dyn Futures<'r>) -> Self {
         Requests { queue, content: Some((flight, cargo)), futures }
     }
 
@@ -58,7 +61,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.content.as_ref().map_or(&[], |(_, cargo)| &cargo.keys)
     }
 
-    fn take(&mut self) -> (Flight<R::Key, R::Answer>, Cargo<R>) {
+    fn take(&mut self) -> Content<R> {
         match self.content.take() {
             Some(content) => content,
             None => unreachable!("every method that takes it takes `self`"),

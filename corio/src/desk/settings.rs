@@ -4,9 +4,9 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::answering::Replacement;
 use super::board::Limits;
 use super::options::Options;
-use super::queue::Replacement;
 use super::request::Request;
 
 #[derive(Clone, Default)]
