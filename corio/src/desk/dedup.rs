@@ -109,12 +109,15 @@ impl<K, A> Dedup<K, A> {
     }
 }
 
-/// Says that a request stands for all that ask for its key.
+/// Says that a request stands for all that ask for its key. Tickets and those who join are numbered in the order of asking.
 pub(super) type Ticket = u64;
+
+/// Somebody who has joined, and his number.
+pub(super) type Joined = (u64, Waiter);
 
 pub(super) struct Shared {
     ticket: Ticket,
-    joined: Vec<Waiter>,
+    joined: Vec<Joined>,
 }
 
 /// The keys of one queue that are queued or on their way, and who has joined.
@@ -131,17 +134,17 @@ impl<K> Sharing<K> {
 
     /// The ticket for a key that nobody has asked for; or `None` when the waiter has joined those who have.
     pub(super) fn register_or_join(&mut self, key: &K, waiter: Waiter) -> Option<Ticket> {
+        self.last += 1;
         if let Some(shared) = self.shared.get_mut(key) {
-            shared.joined.push(waiter);
+            shared.joined.push((self.last, waiter));
             return None;
         }
-        self.last += 1;
         self.shared.insert((self.copy_key)(key), Shared { ticket: self.last, joined: Vec::new() });
         Some(self.last)
     }
 
     /// Those who have joined, when the answer is there. `None` if the ticket is not valid any more.
-    pub(super) fn take(&mut self, key: &K, ticket: Ticket) -> Option<Vec<Waiter>> {
+    pub(super) fn take(&mut self, key: &K, ticket: Ticket) -> Option<Vec<Joined>> {
         self.shared.get_mut(key).filter(|shared| shared.ticket == ticket)?;
         self.shared.remove(key).map(|shared| shared.joined)
     }
@@ -149,7 +152,7 @@ impl<K> Sharing<K> {
     /// Whether one of those who have joined is still there. If not, nobody waits for the key and the ticket is given back.
     pub(super) fn is_wanted(&mut self, key: &K, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> bool {
         let Some(shared) = self.shared.get_mut(key).filter(|shared| shared.ticket == ticket) else { return false };
-        let wanted = shared.joined.iter().any(|waiter| is_alive(*waiter));
+        let wanted = shared.joined.iter().any(|(_, waiter)| is_alive(*waiter));
         if !wanted {
             self.shared.remove(key);
         }
@@ -157,12 +160,12 @@ impl<K> Sharing<K> {
     }
 
     /// What is on its way is out of date: those who have joined are to ask again.
-    pub(super) fn invalidate(&mut self, key: &K) -> Vec<Waiter> {
+    pub(super) fn invalidate(&mut self, key: &K) -> Vec<Joined> {
         self.shared.remove(key).map(|shared| shared.joined).unwrap_or_default()
     }
 
     /// The same, for every key, in the order in which they were registered.
-    pub(super) fn invalidate_all(&mut self) -> Vec<(K, Vec<Waiter>)> {
+    pub(super) fn invalidate_all(&mut self) -> Vec<(K, Vec<Joined>)> {
         let mut all = self.shared.drain();
         all.sort_by_key(|(_, shared)| shared.ticket);
         all.into_iter().map(|(key, shared)| (key, shared.joined)).collect()

@@ -46,13 +46,17 @@ pub(super) struct Rare<K, A> {
     pub(super) alarm: Option<Alarm>,
     /// The number of the future that answers it.
     pub(super) future: Option<u32>,
+    /// A function on a thread pool has its slots: when it panics, they are dropped before the panic is known here.
+    pub(super) is_with_a_job: bool,
+    /// Slots that were dropped by a panic, perhaps the job's: position and key.
+    pub(super) dropped: Vec<(usize, Option<String>)>,
     /// Where its slots put their answers.
     pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
 }
 
 impl<K, A> Default for Rare<K, A> {
     fn default() -> Self {
-        Rare { names: Vec::new(), alarm: None, future: None, posts: None }
+        Rare { names: Vec::new(), alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None }
     }
 }
 

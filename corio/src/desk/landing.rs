@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE};
 use super::load::{Entry, Load};
 use super::post::Arrived;
-use super::queue::{FlightOf, LoadOf, Queue};
+use super::queue::{FlightOf, Queue};
 use super::request::Request;
 use super::requests::Cargo;
 use super::shown::shown;
@@ -101,7 +101,19 @@ impl<R: Request> Queue<R> {
         let Some(Some(posts)) = self.flights.with(id, |flight| flight.rare.as_ref()?.posts.clone()) else { return };
         let arrived = posts.take();
         let Some(flight) = self.flights.lift(id) else { return };
-        let flight = Sorting::new(self, flight).take_all(arrived, true);
+        let flight = Sorting::new(self, flight).take_all(arrived);
+        self.flights.put_back(id, flight);
+        self.land_if_over(id);
+    }
+
+    /// The function on a thread pool that had the slots of a flight has returned: whatever dropped some of them, it was not its panic.
+    pub(super) fn job_has_ended(&self, id: FlightId) {
+        self.take_posts(id);
+        let Some(mut flight) = self.flights.lift(id) else { return };
+        let dropped = std::mem::take(&mut flight.rare().dropped);
+        flight.rare().is_with_a_job = false;
+        let arrived = dropped.into_iter().map(|(position, key)| Arrived::Unanswered { position, key, by_panic: false });
+        let flight = Sorting::new(self, flight).take_all(arrived.collect());
         self.flights.put_back(id, flight);
         self.land_if_over(id);
     }
@@ -127,7 +139,8 @@ impl<R: Request> Queue<R> {
         let message = panic_message(panic);
         let arrived = flight.rare.as_ref().and_then(|rare| rare.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
         // The slots that went unanswered are those that the panic dropped.
-        let flight = Sorting::new(self, flight).take_all(arrived, false);
+        let said = arrived.into_iter().filter(|arrived| !matches!(arrived, Arrived::Unanswered { .. })).collect();
+        let flight = Sorting::new(self, flight).take_all(said);
         self.give_up_flight(flight, |_, _| Fault::Panicked { dispatcher: R::name(), message: message.clone() });
     }
 
@@ -156,12 +169,15 @@ impl<R: Request> Queue<R> {
     }
 }
 
+/// An answer, for whom, and with dedup his number in the order of asking.
+type Given<A> = (u64, Waiter, A);
+
 /// Answers of one flight that came together, being sorted: to those who wait, or back into the queue.
 struct Sorting<'q, R: Request> {
     queue: &'q Queue<R>,
     /// Out of its place.
     flight: FlightOf<R>,
-    answered: LoadOf<R>,
+    given: Vec<Given<R::Answer>>,
     again: Vec<(Duration, Entry<R::Key>)>,
     /// One for all: those who failed together pause together.
     random: Option<f64>,
@@ -169,20 +185,22 @@ struct Sorting<'q, R: Request> {
 
 impl<'q, R: Request> Sorting<'q, R> {
     fn new(queue: &'q Queue<R>, flight: FlightOf<R>) -> Self {
-        Sorting { queue, flight, answered: queue.spare(), again: Vec::new(), random: None }
+        Sorting { queue, flight, given: Vec::new(), again: Vec::new(), random: None }
     }
 
     /// What came by post.
-    fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>, unanswered_is_a_fault: bool) -> FlightOf<R> {
+    fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>) -> FlightOf<R> {
+        let is_with_a_job = self.flight.rare.as_ref().is_some_and(|rare| rare.is_with_a_job);
         for arrived in arrived {
             match arrived {
                 Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
                 Arrived::Retry { position, key, after } => self.retry(position, key, after),
-                Arrived::Unanswered { position, key } if unanswered_is_a_fault => {
+                // Whether it was the job's panic shows when that ends.
+                Arrived::Unanswered { position, key, by_panic: true } if is_with_a_job => self.flight.rare().dropped.push((position, key)),
+                Arrived::Unanswered { position, key, .. } => {
                     let requests = self.flight.waiters.len();
                     self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });
                 }
-                Arrived::Unanswered { .. } => {}
             }
         }
         self.finish()
@@ -245,28 +263,29 @@ impl<'q, R: Request> Sorting<'q, R> {
                     let (key, copy) = ((dedup.copy_key)(name), (dedup.copy_answer)(&answer));
                     cache.borrow_mut().put(key, copy, &|| board.now());
                 }
-                joined.extend(others.into_iter().map(|waiter| (waiter, (dedup.copy_answer)(&answer))));
+                joined.extend(others.into_iter().map(|(number, waiter)| (number, waiter, (dedup.copy_answer)(&answer))));
             }
         }
-        self.answered.waiters.push(waiter);
-        self.answered.answers.push(answer);
-        for (waiter, answer) in joined {
-            self.answered.waiters.push(waiter);
-            self.answered.answers.push(answer);
-        }
+        self.given.push((ticket, waiter, answer));
+        self.given.extend(joined);
     }
 
     /// Sends everything on its way; gives the flight back.
     fn finish(self) -> FlightOf<R> {
-        let Sorting { queue, flight, answered, again, .. } = self;
+        let Sorting { queue, flight, mut given, again, .. } = self;
         if !again.is_empty() {
             queue.board.watch().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.batch, len: again.len() });
             queue.try_again(again);
         }
-        if answered.is_empty() {
-            queue.put_back(answered);
-        } else {
-            queue.come_back(Answered { batch: flight.batch, load: answered });
+        if !given.is_empty() {
+            // Those who joined go on in the order of asking, not after the first who asked for their key.
+            given.sort_by_key(|(number, ..)| *number);
+            let mut load = queue.spare();
+            for (_, waiter, answer) in given {
+                load.waiters.push(waiter);
+                load.answers.push(answer);
+            }
+            queue.come_back(Answered { batch: flight.batch, load });
         }
         flight
     }

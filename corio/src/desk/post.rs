@@ -49,7 +49,7 @@ impl<K, R> Post<K, R> {
 
     pub(super) fn unanswered(&self, position: usize, key: Option<&K>) {
         let key = key.and_then(|key| shown(key, self.show_key));
-        self.arrive(Arrived::Unanswered { position, key });
+        self.arrive(Arrived::Unanswered { position, key, by_panic: std::thread::panicking() });
     }
 
     pub(super) fn arrive(&self, arrived: Arrived<K, R>) {
@@ -76,7 +76,7 @@ impl<K, R, A> Posts<K, A> for Reader<K, R, A> {
         let wrap = |arrived| match arrived {
             Arrived::Answer { position, answer, key } => Arrived::Answer { position, answer: (self.wrap)(answer), key },
             Arrived::Retry { position, key, after } => Arrived::Retry { position, key, after },
-            Arrived::Unanswered { position, key } => Arrived::Unanswered { position, key },
+            Arrived::Unanswered { position, key, by_panic } => Arrived::Unanswered { position, key, by_panic },
         };
         arrived.into_iter().map(wrap).collect()
     }

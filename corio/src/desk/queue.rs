@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::answering::{Answering, Replacement};
 use super::board::{Board, Due};
 use super::cache::Cache;
-use super::dedup::Sharing;
+use super::dedup::{Joined, Sharing};
 use super::flights::{Flight, FlightId, Flights, Whole};
 use super::landing::Answered;
 use super::load::{Entry, Load};
@@ -236,7 +236,7 @@ impl<R: Request> Queue<R> {
         // SAFETY: as for `dispatch`.
         cache.borrow_mut().enter(|| unsafe { (self.answering.partition)(context) });
         // Whoever has joined a request that is out of date asks anew.
-        let ask_anew = |key: &R::Key, joined: Vec<Waiter>| joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(key)));
+        let ask_anew = |key: &R::Key, joined: Vec<Joined>| joined.into_iter().for_each(|(_, waiter)| self.ask(waiter, (dedup.copy_key)(key)));
         match change {
             CacheChange::Prime(key, answer) => cache.borrow_mut().put(key, answer, &|| self.board.now()),
             CacheChange::Invalidate(key) => {

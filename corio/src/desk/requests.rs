@@ -343,7 +343,8 @@ mod on_a_pool {
             R::Key: Travels,
         {
             let (id, slots) = self.slots(wrap);
-            self.start(id, blocking::unblock(move || batch(slots)), |_, _, ()| ());
+            self.queue.flights.with(id, |flight| flight.rare().is_with_a_job = true);
+            self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| queue.job_has_ended(id));
         }
     }
 }
