@@ -44,97 +44,117 @@ use support::{Counts, healthy};
 /// `io!` asks for one, `io!(a, b)` and `join!` for two, `io_all!` and `all!` for three. Children of `join!` are a request and a task that asks, those of `all!` are tasks.
 /// A request may be sent three times; being slow takes 10 s, and a batch may take 2 s. An in-place function can't be given a time limit, and so takes its time.
 const TABLE: &str = "
-    scenario         | way      | faults | io!               | io!(a, b)           | io_all!               | join!               | all!
+    scenario         | way         | faults | io!               | io!(a, b)           | io_all!               | join!               | all!
 
-    answers          | fn       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async fn | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | Batch    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | fn       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async fn | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | Batch    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | fn          | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async fn    | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | blocking    | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | Batch       | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | fn          | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async fn    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | blocking    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | Batch       | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
 
-    wrong count      | fn       | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | async fn | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | blocking | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | Batch    | run    | n/a: each slot is answered once, or dropped
-    wrong count      | fn       | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | async fn | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | blocking | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | Batch    | error  | n/a: each slot is answered once, or dropped
+    wrong count      | fn          | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
+    wrong count      | async fn    | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
+    wrong count      | blocking    | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
+    wrong count      | Batch       | run    | n/a: each slot is answered once, or dropped
+    wrong count      | async Batch | run    | n/a: each slot is answered once, or dropped
+    wrong count      | fn          | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
+    wrong count      | async fn    | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
+    wrong count      | blocking    | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
+    wrong count      | Batch       | error  | n/a: each slot is answered once, or dropped
+    wrong count      | async Batch | error  | n/a: each slot is answered once, or dropped
 
-    drops a slot     | fn       | run    | n/a: there are no slots to drop
-    drops a slot     | async fn | run    | n/a: there are no slots to drop
-    drops a slot     | blocking | run    | n/a: there are no slots to drop
-    drops a slot     | Batch    | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
-    drops a slot     | fn       | error  | n/a: there are no slots to drop
-    drops a slot     | async fn | error  | n/a: there are no slots to drop
-    drops a slot     | blocking | error  | n/a: there are no slots to drop
-    drops a slot     | Batch    | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
+    drops a slot     | fn          | run    | n/a: there are no slots to drop
+    drops a slot     | async fn    | run    | n/a: there are no slots to drop
+    drops a slot     | blocking    | run    | n/a: there are no slots to drop
+    drops a slot     | Batch       | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
+    drops a slot     | async Batch | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
+    drops a slot     | fn          | error  | n/a: there are no slots to drop
+    drops a slot     | async fn    | error  | n/a: there are no slots to drop
+    drops a slot     | blocking    | error  | n/a: there are no slots to drop
+    drops a slot     | Batch       | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
+    drops a slot     | async Batch | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
 
-    fails one        | fn       | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | async fn | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | blocking | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | Batch    | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | fn       | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | async fn | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | blocking | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | Batch    | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | fn          | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | async fn    | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | blocking    | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | Batch       | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | async Batch | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | fn          | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | async fn    | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | blocking    | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | Batch       | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | async Batch | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
 
-    fails all        | fn       | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | async fn | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | blocking | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | Batch    | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | fn       | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | async fn | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | blocking | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | Batch    | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | fn          | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | async fn    | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | blocking    | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | Batch       | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | async Batch | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | fn          | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | async fn    | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | blocking    | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | Batch       | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | async Batch | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
 
-    retries once     | fn       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async fn | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | Batch    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | fn       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async fn | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | Batch    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | fn          | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async fn    | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | blocking    | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | Batch       | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | fn          | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async fn    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | blocking    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | Batch       | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
 
-    retries for ever | fn       | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | async fn | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | blocking | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | Batch    | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
-    retries for ever | fn       | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | async fn | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | blocking | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | Batch    | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
+    retries for ever | fn          | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
+    retries for ever | async fn    | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
+    retries for ever | blocking    | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
+    retries for ever | Batch       | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
+    retries for ever | async Batch | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
+    retries for ever | fn          | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
+    retries for ever | async fn    | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
+    retries for ever | blocking    | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
+    retries for ever | Batch       | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
+    retries for ever | async Batch | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
 
-    is slow          | fn       | run    | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
-    is slow          | async fn | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | blocking | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | Batch    | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | fn       | error  | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
-    is slow          | async fn | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
-    is slow          | blocking | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
-    is slow          | Batch    | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
+    is slow          | fn          | run    | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
+    is slow          | async fn    | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | blocking    | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | Batch       | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | async Batch | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | fn          | error  | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
+    is slow          | async fn    | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
+    is slow          | blocking    | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
+    is slow          | Batch       | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
+    is slow          | async Batch | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
 
-    panics before    | fn       | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | async fn | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | blocking | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | Batch    | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | fn       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | async fn | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | blocking | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | Batch    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | fn          | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | async fn    | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | blocking    | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | Batch       | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | async Batch | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | fn          | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | async fn    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | blocking    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | Batch       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | async Batch | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
 
-    panics half-way  | fn       | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | async fn | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | blocking | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | Batch    | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | fn       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | async fn | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | blocking | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | Batch    | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
+    panics half-way  | fn          | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | async fn    | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | blocking    | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | Batch       | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | async Batch | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | fn          | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics half-way  | async fn    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics half-way  | blocking    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics half-way  | Batch       | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
+    panics half-way  | async Batch | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
 ";
 
 /// The scenarios, in the order of the table.
@@ -172,9 +192,21 @@ enum Way {
     Async,
     Blocking,
     Slots,
+    AsyncSlots,
 }
 
-const WAYS: [(Way, &str); 4] = [(Way::InPlace, "fn"), (Way::Async, "async fn"), (Way::Blocking, "blocking"), (Way::Slots, "Batch")];
+const WAYS: [(Way, &str); 5] =
+    [(Way::InPlace, "fn"), (Way::Async, "async fn"), (Way::Blocking, "blocking"), (Way::Slots, "Batch"), (Way::AsyncSlots, "async Batch")];
+
+impl Way {
+    fn has_slots(self) -> bool {
+        matches!(self, Way::Slots | Way::AsyncSlots)
+    }
+
+    fn is_on_a_pool(self) -> bool {
+        matches!(self, Way::Blocking)
+    }
+}
 
 /// What trouble with a batch ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,7 +277,7 @@ fn table() -> Vec<(Cell, &'static str)> {
 fn the_table_is_whole() {
     let cells = table();
     let impossible = cells.iter().filter(|(_, expected)| expected.starts_with("n/a: ")).count();
-    assert_eq!((cells.len(), impossible), (10 * 4 * 2 * 5, 4 * 2 * 5));
+    assert_eq!((cells.len(), impossible), (10 * 5 * 2 * 5, 5 * 2 * 5));
 }
 
 // ── keys, answers, errors: all counted ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -544,14 +576,15 @@ macro_rules! functions {
 
 /// The same for slots: one dispatcher, whose slots do what the scenario says.
 macro_rules! slots {
-    ($module:ident, [$($faults:tt)*]) => {
+    ($module:ident, [$($faults:tt)*] [$($asyncness:ident)?] [$($blocking:tt)*], between: $between:expr) => {
         mod $module {
             use super::*;
 
-            #[corio::dispatcher(retry(attempts = 3), timeout = "2s", $($faults)*)]
-            pub(super) fn each(script: &Arc<Script>, batch: Batch<Key, Result<Answer, Refused>>) {
+            #[corio::dispatcher(retry(attempts = 3), timeout = "2s", $($blocking)* $($faults)*)]
+            pub(super) $($asyncness)? fn each(script: &Arc<Script>, batch: Batch<Key, Result<Answer, Refused>>) {
                 script.receive(batch.keys());
                 for slot in batch {
+                    $between;
                     script.answer_slot(slot);
                 }
             }
@@ -564,19 +597,20 @@ macro_rules! slots {
 
 /// Each way with either kind of faults.
 macro_rules! ways {
-    ($([$($faults:tt)*]: $in_place:ident, $async:ident, $blocking:ident, $slots:ident;)*) => {
+    ($([$($faults:tt)*]: $in_place:ident, $async:ident, $blocking:ident, $slots:ident, $async_slots:ident;)*) => {
         $(
             functions!($in_place, [$($faults)*] [] [] [], |script| between: (), slowly: script.clock.advance(SLOW));
             functions!($async, [$($faults)*] [async] [] [timeout = "2s",], |script| between: yield_now().await, slowly: script.clock.sleep(SLOW).await);
             functions!($blocking, [$($faults)*] [] [blocking,] [timeout = "2s",], |script| between: (), slowly: script.gate.pass());
-            slots!($slots, [$($faults)*]);
+            slots!($slots, [$($faults)*] [] [], between: ());
+            slots!($async_slots, [$($faults)*] [async] [], between: yield_now().await);
         )*
     };
 }
 
 ways! {
-    [faults = "run"]: in_place, asynchronous, blocking, slots;
-    [faults = "error"]: in_place_errors, asynchronous_errors, blocking_errors, slots_errors;
+    [faults = "run"]: in_place, asynchronous, blocking, slots, asynchronous_slots;
+    [faults = "error"]: in_place_errors, asynchronous_errors, blocking_errors, slots_errors, asynchronous_slots_errors;
 }
 
 // ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -673,8 +707,8 @@ fn word_of_refused(refused: &Refused, asked: u64) -> String {
 fn word_of_fault<E: Debug>(fault: &RequestError<E>, cell: &Cell) -> String {
     let asked = cell.ask.requests();
     // All slots but one are answered at once.
-    let late = if cell.way == Way::Slots { 1 } else { asked };
-    let limited = if cell.way == Way::Slots { "each" } else { "slow" };
+    let late = if cell.way.has_slots() { 1 } else { asked };
+    let limited = if cell.way.has_slots() { "each" } else { "slow" };
     match fault {
         RequestError::WrongCount { dispatcher: "each", requests, answers, key: None } if (*requests, *answers) == (asked, asked - 1) => "WrongCount".into(),
         RequestError::Unanswered { dispatcher: "each", position, requests, key: None } if (*position, *requests) == (asked - 1, asked) => "Unanswered".into(),
@@ -697,10 +731,10 @@ where
 {
     let script = Arc::new(Script::new(cell.scenario));
     let mut schedule = Schedule::new(Lab { script: script.clone() });
-    match (cell.way, cell.scenario) {
-        (Way::Blocking, Scenario::IsSlow) => schedule.clock(ClockAtTheGate(script.clone())).deadline(Duration::from_secs(3600)),
+    match (cell.way.is_on_a_pool(), cell.scenario) {
+        (true, Scenario::IsSlow) => schedule.clock(ClockAtTheGate(script.clone())).deadline(Duration::from_secs(3600)),
         // Virtual time would jump to the deadline while a thread works.
-        (Way::Blocking, _) => schedule.deadline(NET),
+        (true, _) => schedule.deadline(NET),
         _ => schedule.clock(script.clock.clone()).deadline(Duration::from_secs(3600)),
     };
     if let Driver::Tokio = driver {
@@ -747,7 +781,7 @@ where
     assert_eq!(driver.run(schedule, healthy()), Ok(10), "the schedule works, while what was slow still goes on");
     script.let_go();
     assert_eq!(driver.run(schedule, healthy()), Ok(10), "the schedule works after late answers");
-    if cell.way == Way::Blocking {
+    if cell.way.is_on_a_pool() {
         script.tally.check_in_the_end()
     } else {
         script.tally.check()
@@ -790,10 +824,12 @@ fn outcome_of(cell: &Cell, driver: Driver) -> (String, bool) {
         (Faults::Run, Way::Async) => with!(asynchronous),
         (Faults::Run, Way::Blocking) => with!(blocking),
         (Faults::Run, Way::Slots) => with!(slots),
+        (Faults::Run, Way::AsyncSlots) => with!(asynchronous_slots),
         (Faults::Error, Way::InPlace) => with!(in_place_errors),
         (Faults::Error, Way::Async) => with!(asynchronous_errors),
         (Faults::Error, Way::Blocking) => with!(blocking_errors),
         (Faults::Error, Way::Slots) => with!(slots_errors),
+        (Faults::Error, Way::AsyncSlots) => with!(asynchronous_slots_errors),
     }
 }
 
@@ -813,7 +849,7 @@ fn check(faults: Faults, driver: Driver) {
         }
         tried += 1;
     }
-    assert_eq!(tried, 10 * 4 * 5, "no cell is skipped");
+    assert_eq!(tried, 10 * 5 * 5, "no cell is skipped");
     assert!(wrong.is_empty(), "{} cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
