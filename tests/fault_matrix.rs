@@ -44,117 +44,137 @@ use support::{Counts, healthy};
 /// `io!` asks for one, `io!(a, b)` and `join!` for two, `io_all!` and `all!` for three. Children of `join!` are a request and a task that asks, those of `all!` are tasks.
 /// A request may be sent three times; being slow takes 10 s, and a batch may take 2 s. An in-place function can't be given a time limit, and so takes its time.
 const TABLE: &str = "
-    scenario         | way         | faults | io!               | io!(a, b)           | io_all!               | join!               | all!
+    scenario         | way            | faults | io!               | io!(a, b)           | io_all!               | join!               | all!
 
-    answers          | fn          | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async fn    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | Batch       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | fn          | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async fn    | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking    | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | Batch       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | fn             | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async fn       | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | blocking       | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | Batch          | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async Batch    | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | blocking Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | fn             | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async fn       | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | blocking       | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | Batch          | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | async Batch    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | blocking Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
 
-    wrong count      | fn          | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | async fn    | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | blocking    | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | Batch       | run    | n/a: each slot is answered once, or dropped
-    wrong count      | async Batch | run    | n/a: each slot is answered once, or dropped
-    wrong count      | fn          | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | async fn    | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | blocking    | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | Batch       | error  | n/a: each slot is answered once, or dropped
-    wrong count      | async Batch | error  | n/a: each slot is answered once, or dropped
+    wrong count      | fn             | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
+    wrong count      | async fn       | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
+    wrong count      | blocking       | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
+    wrong count      | Batch          | run    | n/a: each slot is answered once, or dropped
+    wrong count      | async Batch    | run    | n/a: each slot is answered once, or dropped
+    wrong count      | blocking Batch | run    | n/a: each slot is answered once, or dropped
+    wrong count      | fn             | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
+    wrong count      | async fn       | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
+    wrong count      | blocking       | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
+    wrong count      | Batch          | error  | n/a: each slot is answered once, or dropped
+    wrong count      | async Batch    | error  | n/a: each slot is answered once, or dropped
+    wrong count      | blocking Batch | error  | n/a: each slot is answered once, or dropped
 
-    drops a slot     | fn          | run    | n/a: there are no slots to drop
-    drops a slot     | async fn    | run    | n/a: there are no slots to drop
-    drops a slot     | blocking    | run    | n/a: there are no slots to drop
-    drops a slot     | Batch       | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
-    drops a slot     | async Batch | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
-    drops a slot     | fn          | error  | n/a: there are no slots to drop
-    drops a slot     | async fn    | error  | n/a: there are no slots to drop
-    drops a slot     | blocking    | error  | n/a: there are no slots to drop
-    drops a slot     | Batch       | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
-    drops a slot     | async Batch | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
+    drops a slot     | fn             | run    | n/a: there are no slots to drop
+    drops a slot     | async fn       | run    | n/a: there are no slots to drop
+    drops a slot     | blocking       | run    | n/a: there are no slots to drop
+    drops a slot     | Batch          | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
+    drops a slot     | async Batch    | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
+    drops a slot     | blocking Batch | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
+    drops a slot     | fn             | error  | n/a: there are no slots to drop
+    drops a slot     | async fn       | error  | n/a: there are no slots to drop
+    drops a slot     | blocking       | error  | n/a: there are no slots to drop
+    drops a slot     | Batch          | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
+    drops a slot     | async Batch    | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
+    drops a slot     | blocking Batch | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
 
-    fails one        | fn          | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | async fn    | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | blocking    | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | Batch       | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | async Batch | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | fn          | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | async fn    | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | blocking    | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | Batch       | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | async Batch | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | fn             | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | async fn       | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | blocking       | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | Batch          | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | async Batch    | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | blocking Batch | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
+    fails one        | fn             | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | async fn       | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | blocking       | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | Batch          | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | async Batch    | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | blocking Batch | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
 
-    fails all        | fn          | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | async fn    | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | blocking    | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | Batch       | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | async Batch | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | fn          | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | async fn    | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | blocking    | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | Batch       | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | async Batch | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | fn             | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | async fn       | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | blocking       | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | Batch          | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | async Batch    | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | blocking Batch | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
+    fails all        | fn             | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | async fn       | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | blocking       | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | Batch          | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | async Batch    | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | blocking Batch | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
 
-    retries once     | fn          | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async fn    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | Batch       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | fn          | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async fn    | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking    | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | Batch       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | fn             | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async fn       | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | blocking       | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | Batch          | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async Batch    | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | blocking Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | fn             | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async fn       | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | blocking       | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | Batch          | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | async Batch    | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | blocking Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
 
-    retries for ever | fn          | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | async fn    | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | blocking    | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | Batch       | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
-    retries for ever | async Batch | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
-    retries for ever | fn          | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | async fn    | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | blocking    | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | Batch       | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
-    retries for ever | async Batch | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
+    retries for ever | fn             | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
+    retries for ever | async fn       | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
+    retries for ever | blocking       | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
+    retries for ever | Batch          | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
+    retries for ever | async Batch    | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
+    retries for ever | blocking Batch | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
+    retries for ever | fn             | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
+    retries for ever | async fn       | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
+    retries for ever | blocking       | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
+    retries for ever | Batch          | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
+    retries for ever | async Batch    | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
+    retries for ever | blocking Batch | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
 
-    is slow          | fn          | run    | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
-    is slow          | async fn    | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | blocking    | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | Batch       | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | async Batch | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | fn          | error  | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
-    is slow          | async fn    | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
-    is slow          | blocking    | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
-    is slow          | Batch       | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
-    is slow          | async Batch | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
+    is slow          | fn             | run    | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
+    is slow          | async fn       | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | blocking       | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | Batch          | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | async Batch    | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | blocking Batch | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
+    is slow          | fn             | error  | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
+    is slow          | async fn       | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
+    is slow          | blocking       | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
+    is slow          | Batch          | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
+    is slow          | async Batch    | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
+    is slow          | blocking Batch | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
 
-    panics before    | fn          | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | async fn    | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | blocking    | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | Batch       | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | async Batch | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | fn          | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | async fn    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | blocking    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | Batch       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | async Batch | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | fn             | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | async fn       | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | blocking       | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | Batch          | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | async Batch    | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | blocking Batch | run    | panic             | panic               | panic                 | panic               | panic
+    panics before    | fn             | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | async fn       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | blocking       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | Batch          | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | async Batch    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | blocking Batch | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
 
-    panics half-way  | fn          | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | async fn    | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | blocking    | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | Batch       | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | async Batch | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | fn          | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | async fn    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | blocking    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | Batch       | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
-    panics half-way  | async Batch | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
+    panics half-way  | fn             | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | async fn       | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | blocking       | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | Batch          | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | async Batch    | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | blocking Batch | run    | panic             | panic               | panic                 | panic               | panic
+    panics half-way  | fn             | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics half-way  | async fn       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics half-way  | blocking       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics half-way  | Batch          | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
+    panics half-way  | async Batch    | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
+    panics half-way  | blocking Batch | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
 ";
 
 /// The scenarios, in the order of the table.
@@ -193,18 +213,25 @@ enum Way {
     Blocking,
     Slots,
     AsyncSlots,
+    BlockingSlots,
 }
 
-const WAYS: [(Way, &str); 5] =
-    [(Way::InPlace, "fn"), (Way::Async, "async fn"), (Way::Blocking, "blocking"), (Way::Slots, "Batch"), (Way::AsyncSlots, "async Batch")];
+const WAYS: [(Way, &str); 6] = [
+    (Way::InPlace, "fn"),
+    (Way::Async, "async fn"),
+    (Way::Blocking, "blocking"),
+    (Way::Slots, "Batch"),
+    (Way::AsyncSlots, "async Batch"),
+    (Way::BlockingSlots, "blocking Batch"),
+];
 
 impl Way {
     fn has_slots(self) -> bool {
-        matches!(self, Way::Slots | Way::AsyncSlots)
+        matches!(self, Way::Slots | Way::AsyncSlots | Way::BlockingSlots)
     }
 
     fn is_on_a_pool(self) -> bool {
-        matches!(self, Way::Blocking)
+        matches!(self, Way::Blocking | Way::BlockingSlots)
     }
 }
 
@@ -277,7 +304,7 @@ fn table() -> Vec<(Cell, &'static str)> {
 fn the_table_is_whole() {
     let cells = table();
     let impossible = cells.iter().filter(|(_, expected)| expected.starts_with("n/a: ")).count();
-    assert_eq!((cells.len(), impossible), (10 * 5 * 2 * 5, 5 * 2 * 5));
+    assert_eq!((cells.len(), impossible), (10 * 6 * 2 * 5, 6 * 2 * 5));
 }
 
 // ── keys, answers, errors: all counted ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -471,7 +498,10 @@ impl Script {
             Scenario::FailsAll => slot.fail(key.refused("refused")),
             Scenario::RetriesOnce if key.picked && self.is_sent_first(&key) => slot.retry(),
             Scenario::RetriesForEver if key.picked => slot.retry(),
-            Scenario::IsSlow if key.picked => lock(&self.held).push(slot),
+            Scenario::IsSlow if key.picked => {
+                lock(&self.held).push(slot);
+                self.gate.reach();
+            }
             Scenario::PanicsHalfWay if key.picked => {
                 self.act();
                 boom()
@@ -499,11 +529,14 @@ struct Gate {
 }
 
 impl Gate {
-    fn pass(&self) {
-        let mut state = lock(&self.state);
-        state.0 = true;
+    fn reach(&self) {
+        lock(&self.state).0 = true;
         self.changed.notify_all();
-        drop(self.changed.wait_timeout_while(state, NET, |(_, open)| !*open).unwrap());
+    }
+
+    fn pass(&self) {
+        self.reach();
+        drop(self.changed.wait_timeout_while(lock(&self.state), NET, |(_, open)| !*open).unwrap());
     }
 
     fn wait_for_somebody(&self) {
@@ -597,20 +630,21 @@ macro_rules! slots {
 
 /// Each way with either kind of faults.
 macro_rules! ways {
-    ($([$($faults:tt)*]: $in_place:ident, $async:ident, $blocking:ident, $slots:ident, $async_slots:ident;)*) => {
+    ($([$($faults:tt)*]: $in_place:ident, $async:ident, $blocking:ident, $slots:ident, $async_slots:ident, $blocking_slots:ident;)*) => {
         $(
             functions!($in_place, [$($faults)*] [] [] [], |script| between: (), slowly: script.clock.advance(SLOW));
             functions!($async, [$($faults)*] [async] [] [timeout = "2s",], |script| between: yield_now().await, slowly: script.clock.sleep(SLOW).await);
             functions!($blocking, [$($faults)*] [] [blocking,] [timeout = "2s",], |script| between: (), slowly: script.gate.pass());
             slots!($slots, [$($faults)*] [] [], between: ());
             slots!($async_slots, [$($faults)*] [async] [], between: yield_now().await);
+            slots!($blocking_slots, [$($faults)*] [] [blocking,], between: ());
         )*
     };
 }
 
 ways! {
-    [faults = "run"]: in_place, asynchronous, blocking, slots, asynchronous_slots;
-    [faults = "error"]: in_place_errors, asynchronous_errors, blocking_errors, slots_errors, asynchronous_slots_errors;
+    [faults = "run"]: in_place, asynchronous, blocking, slots, asynchronous_slots, blocking_slots;
+    [faults = "error"]: in_place_errors, asynchronous_errors, blocking_errors, slots_errors, asynchronous_slots_errors, blocking_slots_errors;
 }
 
 // ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -825,11 +859,13 @@ fn outcome_of(cell: &Cell, driver: Driver) -> (String, bool) {
         (Faults::Run, Way::Blocking) => with!(blocking),
         (Faults::Run, Way::Slots) => with!(slots),
         (Faults::Run, Way::AsyncSlots) => with!(asynchronous_slots),
+        (Faults::Run, Way::BlockingSlots) => with!(blocking_slots),
         (Faults::Error, Way::InPlace) => with!(in_place_errors),
         (Faults::Error, Way::Async) => with!(asynchronous_errors),
         (Faults::Error, Way::Blocking) => with!(blocking_errors),
         (Faults::Error, Way::Slots) => with!(slots_errors),
         (Faults::Error, Way::AsyncSlots) => with!(asynchronous_slots_errors),
+        (Faults::Error, Way::BlockingSlots) => with!(blocking_slots_errors),
     }
 }
 
@@ -849,7 +885,7 @@ fn check(faults: Faults, driver: Driver) {
         }
         tried += 1;
     }
-    assert_eq!(tried, 10 * 5 * 5, "no cell is skipped");
+    assert_eq!(tried, 10 * 6 * 5, "no cell is skipped");
     assert!(wrong.is_empty(), "{} cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
