@@ -25,6 +25,7 @@ pub(super) enum Arrived<K, A> {
     Unanswered {
         position: usize,
         key: Option<String>,
+        by_panic: bool,
     },
 }
 
