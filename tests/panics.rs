@@ -802,3 +802,68 @@ fn of_an_inner_run_goes_through_the_outer_one_and_is_told_by_each() {
 
     assert_eq!(panic_of(|counts| outer(counts.clone())), (1, "task `outer`".into()));
 }
+
+mod on_a_thread_of_the_pool {
+    use super::*;
+    use corio::{RequestError, Slot};
+    use std::sync::{self, Arc, mpsc};
+
+    /// The slot of a bystander, and word that he has gone on.
+    struct Shelf {
+        slot: sync::Mutex<Option<Slot<(), ()>>>,
+        went_on: sync::Mutex<mpsc::Receiver<()>>,
+    }
+
+    /// When dropped, has the bystander go on, and waits until he has: by then the run has taken all the post that there was.
+    struct Key(Arc<Shelf>);
+
+    impl Drop for Key {
+        fn drop(&mut self) {
+            if let Some(slot) = self.0.slot.lock().unwrap().take() {
+                slot.answer(());
+                let _ = self.0.went_on.lock().unwrap().recv();
+            }
+        }
+    }
+
+    #[derive(corio::Context)]
+    struct Lab {
+        shelf: Arc<Shelf>,
+    }
+
+    // Asynchronous, so that it starts before the job, which is asked after it.
+    #[corio::dispatcher]
+    async fn shelved(shelf: &Arc<Shelf>, batch: Batch<(), ()>) {
+        *shelf.slot.lock().unwrap() = batch.into_iter().next();
+    }
+
+    #[corio::dispatcher(blocking, faults = "error")]
+    fn panics(_batch: Batch<Key, u64>) {
+        resume_unwind(Box::new("boom"));
+    }
+
+    #[test]
+    fn is_not_taken_for_the_slots_that_it_drops() {
+        #[corio::task(Lab)]
+        fn bystander(go_on: mpsc::Sender<()>) {
+            io!(shelved(()));
+            go_on.send(()).unwrap();
+        }
+
+        #[corio::task(Lab)]
+        fn asks(key: Key) -> Result<u64, RequestError> {
+            io!(panics(key))
+        }
+
+        #[corio::task(Lab)]
+        fn program(key: Key, go_on: mpsc::Sender<()>) -> Result<u64, RequestError> {
+            let ((), answer) = join!(bystander(go_on), asks(key));
+            answer
+        }
+
+        let (go_on, went_on) = mpsc::channel();
+        let shelf = Arc::new(Shelf { slot: sync::Mutex::new(None), went_on: sync::Mutex::new(went_on) });
+        let answer = Schedule::new(Lab { shelf: shelf.clone() }).run(program(Key(shelf), go_on)).unwrap();
+        assert_eq!(answer, Err(RequestError::Panicked { dispatcher: "panics", message: "boom".into() }));
+    }
+}
