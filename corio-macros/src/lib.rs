@@ -147,10 +147,10 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | | | not with |
 /// |---|---|---|
 /// | `max_batch = 500` | at most so many requests in a batch; what is more leaves as further batches | |
-/// | `in_flight = 4` | at most so many batches on their way at once. At the limit requests gather, and leave together when a place is free; the parts of a split batch count as one | `ordered` |
+/// | `in_flight = 4` | at most so many batches on their way at once. At the limit requests gather, and leave together when a place is free; the parts of a split batch count as one. 1 unless told otherwise; `usize::MAX` for no limit. `corio::Options::in_flight` shows what a limit costs and gains | `ordered` |
 /// | `dedup` | equal keys are asked once, and each request gets a clone of the answer. `K: Clone + Eq + Hash`, `R: Clone`; implied by a map, and by `cache` | `ordered` |
 /// | `group_by = \|key\| key.page_size` | one batch for each value: requests whose keys differ in it never share a batch. A closure or a function from `&K`; what it gives is `Eq + Hash` | |
-/// | `ordered` | batches go out one at a time, in the order of asking: the next one starts when the last is answered | `dedup`, `cache`, `in_flight` |
+/// | `ordered` | batches go out one at a time, in the order of asking: the next one starts when the last is answered. What comes of one that is on its way when its run is dropped: `corio::Options::ordered` | `dedup`, `cache`, `in_flight` |
 /// | `show_keys` | errors and events name keys, not only positions. `K: Debug` | |
 /// | `read` | short for `dedup, cache` | `ordered`, `write` |
 /// | `write` | short for `ordered`: each write is made, in order, and never answered from memory | `dedup`, `cache`, `read`, `in_flight` |

@@ -193,7 +193,7 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// Has batches leave in rounds: none before all of the round before have come back. The fewest batches, at the speed of the slowest.
+    /// Has batches leave in rounds: none before all of the round before have come back, of whatever dispatcher (as Haxl does). Few batches, at the speed of the slowest.
     ///
     /// ```
     /// # #[corio::dispatcher]

@@ -154,7 +154,38 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Requests are answered in the order asked, across batches: the next one leaves, also of those that `max_batch` made, when every request before it has its answer.
+    /// Requests are answered in the order asked, across batches: the next one leaves, also of those that `max_batch` made, when every request before it has its answer. What is
+    /// to be tried again goes first, and what was asked after it waits for it.
+    ///
+    /// For writes, a batch in one transaction:
+    ///
+    /// ```
+    /// # struct Db;
+    /// # struct Transaction;
+    /// # #[derive(Debug, Clone)]
+    /// # struct DbError;
+    /// # impl Db { fn begin(&self) -> Result<Transaction, DbError> { Ok(Transaction) } }
+    /// # impl Transaction {
+    /// #     fn insert(&self, line: &str) -> Result<usize, DbError> { Ok(line.len()) }
+    /// #     fn commit(self) -> Result<(), DbError> { Ok(()) }
+    /// # }
+    /// #[corio::dispatcher(write, max_batch = 500)]
+    /// fn insert(db: &Db, lines: &[String]) -> Result<Vec<usize>, DbError> {
+    ///     let transaction = db.begin()?; // rolls back when dropped
+    ///     let ids = lines.iter().map(|line| transaction.insert(line)).collect::<Result<_, _>>()?;
+    ///     transaction.commit()?;
+    ///     Ok(ids)
+    /// }
+    /// # assert_eq!(corio::Schedule::new(&Db).run(insert("four".into())).unwrap().unwrap(), 4);
+    /// ```
+    ///
+    /// The order is that of *asking*: tasks that waited for different things before ask in the order in which they went on, not in that in which they were spawned. Where it
+    /// has to be the latter, look everything up first and write then, as `examples/sqlite_batch` does.
+    ///
+    /// When a run is dropped (a panic, a deadline, a `run_async` that nobody awaits any more), or a task is, what has not left is withdrawn. A batch that is answered in place
+    /// has no such moment: it returns before anything else runs. An `async fn` is dropped at the `.await` where it stands when its run is, so what it did before has happened;
+    /// in a transaction it is all or nothing, but whether a commit that was on its way took place, only the database knows. A blocking function finishes its work, and its
+    /// answer is thrown away.
     pub const fn ordered(mut self) -> Self {
         self.ordered = true;
         self.in_flight = 1;
