@@ -35,16 +35,20 @@ impl Core {
     pub(crate) fn new(watch: Watch, settings: Rc<Settings>, time: Rc<Time>) -> Rc<Self> {
         let bell = Arc::new(Bell::default());
         let clock = time.clone();
-        let outside = Outside { ring: bell.clone(), now: Box::new(move || clock.now()), watch: watch.clone() };
-        Rc::new_cyclic(|me| Core {
-            me: me.clone(),
-            engine: Engine::new(watch),
-            desk: Desk::new(outside, settings),
-            bell,
-            time,
-            alarms: RefCell::default(),
-            context: Cell::new(ptr::null()),
-            run: Cell::new(0),
+        Rc::new_cyclic(|me: &Weak<Core>| {
+            let of_this = me.clone();
+            let is_alive = move |waiter: Waiter| of_this.upgrade().is_some_and(|core| core.engine.is_alive(Id::from_word(waiter.0)));
+            let outside = Outside { ring: bell.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), watch: watch.clone() };
+            Core {
+                me: me.clone(),
+                engine: Engine::new(watch),
+                desk: Desk::new(outside, settings),
+                bell,
+                time,
+                alarms: RefCell::default(),
+                context: Cell::new(ptr::null()),
+                run: Cell::new(0),
+            }
         })
     }
 
@@ -99,7 +103,9 @@ impl Core {
 
     /// Has a task woken after a while.
     pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {
-        self.alarms.borrow_mut().set(self.time.now().saturating_add(after), task)
+        // The clock may be of the user's: it is asked before anything is borrowed.
+        let at = self.time.now().saturating_add(after);
+        self.alarms.borrow_mut().set(at, task)
     }
 
     pub(crate) fn unset_alarm(&self, alarm: Alarm) {
@@ -118,7 +124,7 @@ impl Core {
             let now = self.time.now();
             self.desk.do_due(now);
             loop {
-                let Some(task) = self.alarms.borrow_mut().take_due(now) else { return };
+                let Some((_, task)) = self.alarms.borrow_mut().take_due(now) else { return };
                 self.engine.wake(task);
             }
         }

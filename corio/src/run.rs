@@ -124,8 +124,7 @@ impl<'s, T> Run<'s, T> {
 
     fn cycle(&mut self, core: &Core, mut budget: usize) -> Result<Phase, Error> {
         let Core { engine, desk, .. } = core;
-        let is_alive = |waiter: Waiter| engine.is_alive(Id::from_word(waiter.0));
-        let sending = Sending { context: self.context, futures: &self.futures, is_alive: &is_alive };
+        let sending = Sending { context: self.context, futures: &self.futures };
         loop {
             desk.deliver(&mut |waiter| {
                 engine.resume(Id::from_word(waiter.0));
@@ -147,19 +146,19 @@ impl<'s, T> Run<'s, T> {
                 return Ok(Phase::Spent);
             }
 
-            if engine.take_dropped() {
-                desk.tasks_were_dropped(&is_alive);
+            let dropped = engine.take_dropped();
+            if !dropped.is_empty() {
+                desk.tasks_were_dropped(&dropped.into_iter().map(|id| Waiter(id.to_word())).collect::<Vec<_>>());
+                self.cancel_futures(core);
             }
             desk.settle(&sending);
-            if desk.has_answers() {
-                continue;
+            // What was kept goes out first: whoever gets it may ask for something that leaves together with what waits.
+            if !desk.has_answers() {
+                desk.send(&sending);
             }
-            desk.send(&sending);
             self.take_news(core);
             core.do_due();
-            while let Some(future) = desk.next_cancelled() {
-                self.futures.cancel(future, desk);
-            }
+            self.cancel_futures(core);
             if let Some(fault) = desk.take_fault() {
                 return Err(fault.into());
             }
@@ -168,12 +167,22 @@ impl<'s, T> Run<'s, T> {
             }
             if !desk.has_answers() && !engine.has_ready() && !desk.can_send() {
                 let next = core.next_due();
+                if desk.in_flight() == 0 {
+                    // Late news, of what nobody waits for any more: it must not keep the run awake.
+                    drop(core.bell.take());
+                }
                 if desk.in_flight() == 0 && next.is_none() {
                     return Err(Error::Deadlock { tasks: engine.stuck() });
                 }
                 let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
                 return Ok(Phase::Waiting { until });
             }
+        }
+    }
+
+    fn cancel_futures(&self, core: &Core) {
+        while let Some(future) = core.desk.next_cancelled() {
+            self.futures.cancel(future, &core.desk);
         }
     }
 

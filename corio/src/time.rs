@@ -89,10 +89,15 @@ impl Time {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed {
-    pub(crate) limit: Duration,
+    limit: Duration,
 }
 
 impl Elapsed {
+    /// The error of something that was not over within `limit`; to compare with, and for limits of your own.
+    pub fn new(limit: Duration) -> Self {
+        Elapsed { limit }
+    }
+
     /// The time that there was.
     pub fn limit(&self) -> Duration {
         self.limit

@@ -107,9 +107,8 @@ impl<K: HashKey, R: CloneAnswer, H: BuildHasher> Answers<K> for HashMap<K, R, H>
         keys.to_vec()
     }
 
-    // Each key is there once: the doubles were taken out before.
     fn put(mut self, keys: &[K], _: usize, answers: &mut Vec<Option<R>>) {
-        answers.extend(keys.iter().map(|key| self.remove(key)));
+        put_by_key(keys, |key| self.remove(key), firsts_by_hash, answers);
     }
 }
 
@@ -122,8 +121,32 @@ impl<K: OrdKey, R: CloneAnswer> Answers<K> for BTreeMap<K, R> {
     }
 
     fn put(mut self, keys: &[K], _: usize, answers: &mut Vec<Option<R>>) {
-        answers.extend(keys.iter().map(|key| self.remove(key)));
+        put_by_key(keys, |key| self.remove(key), firsts_by_order, answers);
     }
+}
+
+/// Moves answers out of a map. A key may be there twice (where doubles are not looked for, or an answer on its way was invalidated), and gets a clone then: looked for only
+/// where an answer is missing.
+fn put_by_key<K, R: Clone>(keys: &[K], mut take: impl FnMut(&K) -> Option<R>, firsts: fn(&[K]) -> Vec<usize>, answers: &mut Vec<Option<R>>) {
+    let mut first = None;
+    for (at, key) in keys.iter().enumerate() {
+        let answer = take(key).or_else(|| {
+            let first = first.get_or_insert_with(|| firsts(keys))[at];
+            answers.get(first).cloned().flatten()
+        });
+        answers.push(answer);
+    }
+}
+
+/// For each key the place where it is for the first time.
+fn firsts_by_hash<K: Hash + Eq>(keys: &[K]) -> Vec<usize> {
+    let mut seen = HashMap::with_capacity(keys.len());
+    keys.iter().enumerate().map(|(at, key)| *seen.entry(key).or_insert(at)).collect()
+}
+
+fn firsts_by_order<K: Ord>(keys: &[K]) -> Vec<usize> {
+    let mut seen = BTreeMap::new();
+    keys.iter().enumerate().map(|(at, key)| *seen.entry(key).or_insert(at)).collect()
 }
 
 impl<K, A: Answers<K>, E: CloneAnswer> Answers<K> for Result<A, E> {

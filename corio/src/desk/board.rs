@@ -1,14 +1,15 @@
 //! What all queues of a desk share: the order in which they were asked and answered, what is in flight, what is due, and what has gone wrong.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Waiter;
 use super::fault::Fault;
 use super::flights::FlightId;
 use super::incoming::Incoming;
-use super::timers::Timers;
+use super::timers::{Alarm, Timers};
 use crate::observe::{Event, Watch};
 
 /// Tells the run, from any thread, that there is post for a flight of a queue.
@@ -21,6 +22,8 @@ pub(crate) struct Outside {
     pub(crate) ring: Arc<dyn Ring>,
     /// The time, since some moment; asked only where something is to happen at a time.
     pub(crate) now: Box<dyn Fn() -> Duration>,
+    /// Whether a waiter is still there.
+    pub(crate) is_alive: Box<dyn Fn(Waiter) -> bool>,
     pub(crate) watch: Watch,
 }
 
@@ -67,8 +70,10 @@ pub(super) struct Board {
     pub(super) cancelled: RefCell<Vec<u32>>,
     /// Counts the times when tasks were dropped: requests that were queued before may be theirs.
     pub(super) drops: Cell<u64>,
-    /// Queues that may hold requests which are futures of their own, dropped with their tasks.
-    pub(super) lone: RefCell<Vec<u32>>,
+    /// Queues that hear of it at once: those whose requests are futures of their own, and those with requests that pause.
+    pub(super) hear_of_drops: RefCell<BTreeSet<u32>>,
+    /// With rounds: whether a batch of the last one is on its way.
+    pub(super) barred: Cell<bool>,
     /// How many queues look for equal keys.
     pub(super) sharing: Cell<usize>,
     /// The first thing that went wrong; it ends the run.
@@ -79,7 +84,7 @@ pub(super) struct Board {
     round_has_begun: Cell<bool>,
     /// How many batches were sent in this run.
     batches: Cell<u64>,
-    /// The dispatcher whose code runs.
+    /// The dispatcher whose code runs, or panicked.
     pub(super) dispatching: Cell<Option<&'static str>>,
     /// There once it was needed in this run.
     random: RefCell<Option<fastrand::Rng>>,
@@ -99,7 +104,8 @@ impl Board {
             due: RefCell::default(),
             cancelled: RefCell::default(),
             drops: Cell::new(0),
-            lone: RefCell::default(),
+            hear_of_drops: RefCell::default(),
+            barred: Cell::new(false),
             sharing: Cell::new(0),
             fault: RefCell::new(None),
             rounds: Cell::new(0),
@@ -124,8 +130,31 @@ impl Board {
         self.random.borrow_mut().get_or_insert_with(seeded).f64()
     }
 
+    pub(super) fn is_alive(&self, waiter: Waiter) -> bool {
+        (self.outside.is_alive)(waiter)
+    }
+
+    /// Has something happen after a while.
+    pub(super) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
+        // The clock may be of the user's: it is asked before anything is borrowed.
+        let at = self.now().saturating_add(after);
+        self.due.borrow_mut().set(at, due)
+    }
+
+    /// Code of a dispatcher's runs until the guard is dropped: should it panic, it is to blame.
+    pub(super) fn dispatch(&self, dispatcher: &'static str) -> Dispatching<'_> {
+        self.dispatching.set(Some(dispatcher));
+        Dispatching(self)
+    }
+
     pub(super) fn new_round(&self) {
         self.round_has_begun.set(false);
+        self.decide_bar();
+    }
+
+    /// With rounds nothing leaves before everything has come back.
+    pub(super) fn decide_bar(&self) {
+        self.barred.set(self.limits.rounds && self.places.get() > 0);
     }
 
     /// The number for a batch that is about to leave.
@@ -159,5 +188,16 @@ impl Board {
         self.batches.set(0);
         self.dispatching.set(None);
         self.random.take();
+    }
+}
+
+/// See `Board::dispatch`.
+pub(super) struct Dispatching<'b>(&'b Board);
+
+impl Drop for Dispatching<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.0.dispatching.set(None);
+        }
     }
 }

@@ -171,7 +171,7 @@ impl<K, A> Cache<K, A> {
 
     /// The run is over.
     pub(super) fn leave(&mut self) {
-        if self.scope.take().is_none_or(|scope| scope == THIS_RUN) {
+        if self.scope.take() == Some(THIS_RUN) {
             self.store.clear(THIS_RUN);
         }
     }

@@ -117,6 +117,8 @@ pub(super) type Joined = (u64, Waiter);
 
 pub(super) struct Shared {
     ticket: Ticket,
+    /// Whether the request is with the dispatcher, and so may be answered with what is out of date soon.
+    on_its_way: bool,
     joined: Vec<Joined>,
 }
 
@@ -139,7 +141,7 @@ impl<K> Sharing<K> {
             shared.joined.push((self.last, waiter));
             return None;
         }
-        self.shared.insert((self.copy_key)(key), Shared { ticket: self.last, joined: Vec::new() });
+        self.shared.insert((self.copy_key)(key), Shared { ticket: self.last, on_its_way: false, joined: Vec::new() });
         Some(self.last)
     }
 
@@ -159,8 +161,18 @@ impl<K> Sharing<K> {
         wanted
     }
 
-    /// What is on its way is out of date: those who have joined are to ask again.
+    /// The request leaves, or comes back to be tried again.
+    pub(super) fn set_on_its_way(&mut self, key: &K, ticket: Ticket, on_its_way: bool) {
+        if let Some(shared) = self.shared.get_mut(key).filter(|shared| shared.ticket == ticket) {
+            shared.on_its_way = on_its_way;
+        }
+    }
+
+    /// What is on its way is out of date: its ticket is not valid any more, and those who have joined are taken out. What has not left yet is read later anyway.
     pub(super) fn invalidate(&mut self, key: &K) -> Vec<Joined> {
+        if self.shared.get_mut(key).is_none_or(|shared| !shared.on_its_way) {
+            return Vec::new();
+        }
         self.shared.remove(key).map(|shared| shared.joined).unwrap_or_default()
     }
 
@@ -168,7 +180,15 @@ impl<K> Sharing<K> {
     pub(super) fn invalidate_all(&mut self) -> Vec<(K, Vec<Joined>)> {
         let mut all = self.shared.drain();
         all.sort_by_key(|(_, shared)| shared.ticket);
-        all.into_iter().map(|(key, shared)| (key, shared.joined)).collect()
+        let mut invalid = Vec::new();
+        for (key, shared) in all {
+            if shared.on_its_way {
+                invalid.push((key, shared.joined));
+            } else {
+                self.shared.insert(key, shared);
+            }
+        }
+        invalid
     }
 
     pub(super) fn clear(&mut self) {

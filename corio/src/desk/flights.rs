@@ -1,6 +1,7 @@
 //! Batches that will be answered later. Those who wait stay here; only keys go out, and only answers come back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Waiter;
@@ -33,8 +34,8 @@ pub(super) struct Flight<K, A> {
 }
 
 /// Names a batch that left in parts.
-#[derive(Clone, Copy)]
-pub(super) struct Whole(u32);
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Whole(u64);
 
 /// Who waited at a position that was answered.
 pub(super) const GONE: Waiter = Waiter(u64::MAX);
@@ -61,6 +62,10 @@ impl<K, A> Default for Rare<K, A> {
 }
 
 impl<K, A> Flight<K, A> {
+    fn none() -> Self {
+        Flight { batch: 0, waiters: Vec::new(), left: 0, whole: None, marks: None, rare: None }
+    }
+
     pub(super) fn rare(&mut self) -> &mut Rare<K, A> {
         self.rare.get_or_insert_default()
     }
@@ -78,46 +83,44 @@ impl<K, A> Flight<K, A> {
 pub(super) struct Flights<K, A> {
     places: RefCell<Vec<Flight<K, A>>>,
     free: RefCell<Vec<u32>>,
-    /// How many parts of each batch that was split are on their way; 0 for a number that can be used again.
-    wholes: RefCell<Vec<usize>>,
+    /// How many parts of each batch that was split are on their way.
+    wholes: RefCell<HashMap<Whole, usize>>,
+    last_whole: Cell<u64>,
 }
 
 impl<K, A> Default for Flights<K, A> {
     fn default() -> Self {
-        Flights { places: RefCell::default(), free: RefCell::default(), wholes: RefCell::default() }
+        Flights { places: RefCell::default(), free: RefCell::default(), wholes: RefCell::default(), last_whole: Cell::new(0) }
     }
 }
 
 impl<K, A> Flights<K, A> {
-    pub(super) fn add(&self, flight: Flight<K, A>) -> FlightId {
-        let batch = flight.batch;
-        let mut places = self.places.borrow_mut();
-        let place = match self.free.borrow_mut().pop() {
-            Some(place) => {
-                places[place as usize] = flight;
-                place
-            }
-            None => {
-                places.push(flight);
-                places.len() as u32 - 1
-            }
-        };
-        FlightId { place, batch }
+    /// The place for the next flight.
+    pub(super) fn next_place(&self) -> u32 {
+        self.free.borrow_mut().pop().unwrap_or_else(|| {
+            let mut places = self.places.borrow_mut();
+            places.push(Flight::none());
+            places.len() as u32 - 1
+        })
+    }
+
+    pub(super) fn put(&self, id: FlightId, flight: Flight<K, A>) {
+        self.places.borrow_mut()[id.place as usize] = flight;
     }
 
     /// Takes a flight out, if it is still there.
     pub(super) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
         let mut places = self.places.borrow_mut();
         let flight = places.get_mut(id.place as usize).filter(|flight| flight.batch == id.batch)?;
-        let taken = std::mem::replace(flight, Flight { batch: 0, waiters: Vec::new(), left: 0, whole: None, marks: None, rare: None });
+        let taken = std::mem::replace(flight, Flight::none());
         self.free.borrow_mut().push(id.place);
         Some(taken)
     }
 
     /// Takes a flight off its place, which stays its own.
     pub(super) fn lift(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let placeholder = || Flight { batch: id.batch, waiters: Vec::new(), left: usize::MAX, whole: None, marks: None, rare: None };
-        self.with(id, |flight| std::mem::replace(flight, placeholder()))
+        let lifted = Flight { batch: id.batch, left: usize::MAX, ..Flight::none() };
+        self.with(id, |flight| std::mem::replace(flight, lifted))
     }
 
     pub(super) fn put_back(&self, id: FlightId, lifted: Flight<K, A>) {
@@ -129,32 +132,30 @@ impl<K, A> Flights<K, A> {
         self.places.borrow_mut().get_mut(id.place as usize).filter(|flight| flight.batch == id.batch).map(use_it)
     }
 
-    /// A batch leaves in parts: all of them before another one does.
+    /// A batch leaves in parts.
     pub(super) fn split(&self) -> Whole {
-        let mut wholes = self.wholes.borrow_mut();
-        let number = wholes.iter().position(|parts| *parts == 0).unwrap_or_else(|| {
-            wholes.push(0);
-            wholes.len() - 1
-        });
-        Whole(number as u32)
+        self.last_whole.set(self.last_whole.get() + 1);
+        Whole(self.last_whole.get())
     }
 
     /// A part will be answered later; whether no other is on its way.
-    pub(super) fn part_leaves(&self, Whole(number): Whole) -> bool {
-        let parts = &mut self.wholes.borrow_mut()[number as usize];
+    pub(super) fn part_leaves(&self, whole: Whole) -> bool {
+        let mut wholes = self.wholes.borrow_mut();
+        let parts = wholes.entry(whole).or_default();
         *parts += 1;
         *parts == 1
     }
 
     /// A part has come back; whether no other is on its way.
-    pub(super) fn part_is_back(&self, Whole(number): Whole) -> bool {
-        let parts = &mut self.wholes.borrow_mut()[number as usize];
+    pub(super) fn part_is_back(&self, whole: Whole) -> bool {
+        let mut wholes = self.wholes.borrow_mut();
+        let Some(parts) = wholes.get_mut(&whole) else { return true };
         *parts -= 1;
-        *parts == 0
-    }
-
-    pub(super) fn clear(&self) {
-        self.wholes.borrow_mut().clear();
+        let was_last = *parts == 0;
+        if was_last {
+            wholes.remove(&whole);
+        }
+        was_last
     }
 
     /// The flight that is at a place now.
@@ -162,8 +163,10 @@ impl<K, A> Flights<K, A> {
         self.places.borrow().get(place as usize).filter(|flight| flight.batch != 0).map(|flight| FlightId { place, batch: flight.batch })
     }
 
-    pub(super) fn all(&self) -> Vec<FlightId> {
-        let places = self.places.borrow();
-        places.iter().zip(0..).filter(|(flight, _)| flight.batch != 0).map(|(flight, place)| FlightId { place, batch: flight.batch }).collect()
+    /// All of them, when a run is over.
+    pub(super) fn take_all(&self) -> Vec<Flight<K, A>> {
+        self.free.borrow_mut().clear();
+        self.wholes.borrow_mut().clear();
+        self.places.borrow_mut().drain(..).filter(|flight| flight.batch != 0).collect()
     }
 }

@@ -43,11 +43,16 @@ impl<R: Request> Queue<R> {
             self.give_up_flight(flight, |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
         } else if self.options.handles_answers() {
             let mut sorting = Sorting::new(self, flight);
-            let mut keys = keys.into_iter();
-            for (position, answer) in answers.into_iter().enumerate() {
-                sorting.answer(position, answer, keys.next());
+            let mut keys = keys;
+            let mut answers = answers;
+            {
+                let mut keys = keys.drain(..);
+                for (position, answer) in answers.drain(..).enumerate() {
+                    sorting.answer(position, answer, keys.next());
+                }
             }
-            sorting.finish();
+            let Flight { waiters, .. } = sorting.finish();
+            self.put_back(Load { waiters, keys, answers, marks: None });
         } else {
             let Flight { batch, waiters, .. } = flight;
             self.come_back(Answered { batch, load: Load { waiters, keys, answers, marks: None } });
@@ -73,6 +78,9 @@ impl<R: Request> Queue<R> {
             if let Some(future) = rare.future.take() {
                 board.cancelled.borrow_mut().push(future);
             }
+        }
+        if self.options.lone {
+            flight.waiters.first().map(|waiter| self.lone.borrow_mut().remove(waiter));
         }
         let was_last = flight.whole.is_none_or(|whole| self.flights.part_is_back(whole));
         if was_last && !self.options.lone {
@@ -124,7 +132,9 @@ impl<R: Request> Queue<R> {
         let Some(limit) = self.options.timeout else { return };
         let Some(flight) = self.land(id) else { return };
         let requests = flight.left;
-        self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.batch, len: requests });
+        if requests > 0 {
+            self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.batch, len: requests });
+        }
         self.give_up_flight(flight, |_, _| Fault::TimedOut { dispatcher: R::name(), requests, limit });
     }
 
@@ -242,8 +252,15 @@ impl<'q, R: Request> Sorting<'q, R> {
         match self.queue.options.fault {
             Some(as_answer) => self.give(position, as_answer(fault), false),
             None => {
-                self.settle(position);
-                self.queue.board.fail(fault.clone());
+                let ticket = self.flight.ticket(position);
+                let waiter = self.settle(position);
+                // What concerns nobody any more is thrown away, as late answers are.
+                let is_alive = |waiter| self.queue.board.is_alive(waiter);
+                let name = self.flight.rare.as_ref().and_then(|rare| rare.names.get(position));
+                let joined = self.queue.sharing.as_ref().zip(name).is_some_and(|(sharing, name)| sharing.borrow_mut().is_wanted(name, ticket, &is_alive));
+                if is_alive(waiter) || joined {
+                    self.queue.board.fail(fault.clone());
+                }
             }
         }
     }

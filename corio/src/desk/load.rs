@@ -1,5 +1,7 @@
 //! Requests that are to go out: side by side, in the order asked. And the memory for them, which goes round: a load is filled, sent, answered, delivered and filled again.
 
+use std::collections::HashMap;
+
 use super::Waiter;
 use super::dedup::Ticket;
 
@@ -16,7 +18,7 @@ pub(super) struct Load<K, A> {
 pub(super) struct Marks {
     /// How often each was sent before; empty if none was.
     pub(super) attempts: Vec<u32>,
-    /// With dedup the ticket of each, up to the last that was settled; otherwise empty.
+    /// The ticket of each, or empty if they have none.
     pub(super) tickets: Vec<Ticket>,
 }
 
@@ -38,7 +40,7 @@ pub(super) struct Entry<K> {
     pub(super) ticket: Ticket,
 }
 
-/// Where there is no dedup.
+/// Where requests have no numbers.
 pub(super) const NO_TICKET: Ticket = 0;
 
 impl<K, A> Default for Load<K, A> {
@@ -67,14 +69,9 @@ impl<K, A> Load<K, A> {
                 attempts.push(entry.attempts);
             }
             if entry.ticket != NO_TICKET {
+                debug_assert_eq!(tickets.len(), at, "all have a ticket, or none");
                 tickets.push(entry.ticket);
             }
-        }
-    }
-
-    pub(super) fn append(&mut self, other: &mut Load<K, A>) {
-        for entry in other.drain() {
-            self.push(entry);
         }
     }
 
@@ -85,35 +82,25 @@ impl<K, A> Load<K, A> {
         self.waiters.drain(..).zip(self.keys.drain(..)).enumerate().map(entry)
     }
 
-    /// How many have a ticket: the first of them.
-    pub(super) fn settled(&self) -> usize {
-        self.marks.as_ref().map_or(0, |marks| marks.tickets.len())
-    }
-
-    /// Keeps those that `keep` says, from waiter, key and ticket.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(Waiter, &K, Ticket) -> bool) {
-        let ticket = |at: usize| self.marks.as_ref().map_or(NO_TICKET, |marks| marks.ticket(at));
-        let kept: Vec<bool> = (0..self.len()).map(|at| keep(self.waiters[at], &self.keys[at], ticket(at))).collect();
-        if kept.iter().all(|kept| *kept) {
-            return;
-        }
-        keep_those(&mut self.waiters, &kept);
-        keep_those(&mut self.keys, &kept);
-        if let Some(marks) = &mut self.marks {
-            keep_those(&mut marks.attempts, &kept);
-            keep_those(&mut marks.tickets, &kept);
-        }
+    /// Keeps those that `keep` says.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(Waiter) -> bool) {
+        debug_assert!(self.marks.is_none(), "what has tickets waits elsewhere");
+        let kept: Vec<bool> = self.waiters.iter().map(|waiter| keep(*waiter)).collect();
+        let mut of_waiters = kept.iter();
+        self.waiters.retain(|_| of_waiters.next().is_some_and(|kept| *kept));
+        let mut of_keys = kept.iter();
+        self.keys.retain(|_| of_keys.next().is_some_and(|kept| *kept));
     }
 
     /// Parts of at most `max` requests, of one group each where there are groups.
     pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Load<K, A>) -> Vec<Load<K, A>> {
         let mut parts: Vec<Load<K, A>> = Vec::with_capacity(self.len().div_ceil(max));
         // By group, the part that its next request goes into. Without groups it is the last.
-        let mut open: Vec<Option<usize>> = Vec::new();
+        let mut open: HashMap<usize, usize> = HashMap::new();
         for (at, entry) in self.drain().enumerate() {
             let part = match groups.get(at) {
                 None => parts.len().checked_sub(1),
-                Some(group) => open.get(*group).copied().flatten(),
+                Some(group) => open.get(group).copied(),
             };
             let part = part.filter(|part| parts[*part].len() < max).unwrap_or_else(|| {
                 parts.push(empty());
@@ -121,22 +108,26 @@ impl<K, A> Load<K, A> {
             });
             parts[part].push(entry);
             if let Some(group) = groups.get(at) {
-                open.resize(open.len().max(group + 1), None);
-                open[*group] = Some(part);
+                open.insert(*group, part);
             }
         }
         parts
     }
 
-    /// The longest beginning that may go out as one batch, and the rest.
-    pub(super) fn split_front(mut self, groups: &[usize], max: usize) -> (Load<K, A>, Load<K, A>) {
-        let of_one_group = groups.iter().take_while(|group| **group == groups[0]).count();
-        let len = if groups.is_empty() { max } else { max.min(of_one_group) };
-        let (mut front, mut rest) = (Load::default(), Load::default());
-        for (at, entry) in self.drain().enumerate() {
-            if at < len { front.push(entry) } else { rest.push(entry) }
+    /// Takes out what is behind the first `len`, the last first.
+    pub(super) fn take_behind(&mut self, len: usize) -> Vec<Entry<K>> {
+        let mut behind = Vec::new();
+        while self.len() > len {
+            let at = self.len() - 1;
+            let (Some(waiter), Some(key)) = (self.waiters.pop(), self.keys.pop()) else { break };
+            let (attempts, ticket) = self.marks.as_ref().map_or((0, NO_TICKET), |marks| (marks.attempts(at), marks.ticket(at)));
+            behind.push(Entry { waiter, key, attempts, ticket });
         }
-        (front, rest)
+        if let Some(marks) = &mut self.marks {
+            marks.attempts.truncate(len);
+            marks.tickets.truncate(len);
+        }
+        behind
     }
 
     pub(super) fn clear(&mut self) {
@@ -145,11 +136,6 @@ impl<K, A> Load<K, A> {
         self.answers.clear();
         self.marks = None;
     }
-}
-
-fn keep_those<T>(list: &mut Vec<T>, kept: &[bool]) {
-    let mut kept = kept.iter();
-    list.retain(|_| kept.next().is_some_and(|kept| *kept));
 }
 
 #[cfg(test)]
@@ -183,18 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn a_front_ends_where_its_group_does() {
-        let (front, rest) = load(&[1, 2, 3, 4]).split_front(&[0, 0, 1, 0], 9);
-        assert_eq!((front.keys, rest.keys), (vec![1, 2], vec![3, 4]));
-        let (front, rest) = load(&[1, 2, 3]).split_front(&[], 1);
-        assert_eq!((front.keys, rest.keys), (vec![1], vec![2, 3]));
+    fn what_is_behind_comes_out_with_what_belongs_to_it() {
+        let mut load = load(&[1, 9, 2]);
+        let behind: Vec<_> = load.take_behind(1).into_iter().map(|entry| (entry.waiter, entry.key, entry.attempts)).collect();
+        assert_eq!(behind, [(Waiter(2), 2, 0), (Waiter(1), 9, 1)]);
+        assert_eq!((load.waiters, load.keys), (vec![Waiter(0)], vec![1]));
     }
 
     #[test]
-    fn attempts_stay_with_their_requests() {
-        let mut load = load(&[1, 9, 2]);
-        load.retain(|_, key, _| *key != 1);
-        let entries: Vec<_> = load.drain().map(|entry| (entry.waiter, entry.key, entry.attempts)).collect();
-        assert_eq!(entries, [(Waiter(1), 9, 1), (Waiter(2), 2, 0)]);
+    fn those_that_are_kept_keep_their_keys() {
+        let mut load = load(&[1, 2, 3]);
+        load.retain(|waiter| waiter != Waiter(1));
+        assert_eq!((load.waiters, load.keys), (vec![Waiter(0), Waiter(2)], vec![1, 3]));
     }
 }

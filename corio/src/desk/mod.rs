@@ -30,11 +30,14 @@ mod registry;
 mod request;
 mod requests;
 mod retry;
+mod sending;
 mod settings;
+mod settling;
 mod shown;
 mod slot;
 mod store;
 mod timers;
+mod waiting;
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -67,7 +70,7 @@ use queue::Queue;
 use registry::Registry;
 
 /// Who asked; chosen by the asker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Waiter(pub(crate) u64);
 
 /// The context of a run, with its type erased: a function that takes `&'r S` can be called with it.
@@ -95,8 +98,6 @@ impl<'r> ContextRef<'r> {
 pub(crate) struct Sending<'q, 'r> {
     pub(crate) context: ContextRef<'r>,
     pub(crate) futures: &'q dyn Futures<'r>,
-    /// Tells whether a waiter is still there.
-    pub(crate) is_alive: &'q dyn Fn(Waiter) -> bool,
 }
 
 pub(crate) struct Desk {
@@ -185,10 +186,10 @@ impl Desk {
     }
 
     /// Tasks were dropped: their requests are withdrawn before they leave, and those that are futures of their own at once.
-    pub(crate) fn tasks_were_dropped(&self, is_alive: &dyn Fn(Waiter) -> bool) {
+    pub(crate) fn tasks_were_dropped(&self, dropped: &[Waiter]) {
         self.board.drops.set(self.board.drops.get() + 1);
-        let lone = self.board.lone.borrow().clone();
-        lone.into_iter().filter_map(|number| self.registry.number(number)).for_each(|queue| queue.give_up(is_alive));
+        let queues = self.board.hear_of_drops.borrow().clone();
+        queues.into_iter().filter_map(|number| self.registry.number(number)).for_each(|queue| queue.tasks_were_dropped(dropped));
     }
 
     /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
@@ -208,9 +209,6 @@ impl Desk {
 
     /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
     pub(crate) fn send(&self, sending: &Sending<'_, '_>) {
-        if self.is_barred() {
-            return;
-        }
         self.board.new_round();
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
             // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
@@ -225,16 +223,12 @@ impl Desk {
         }
     }
 
-    /// With rounds nothing leaves before everything has come back.
-    fn is_barred(&self) -> bool {
-        self.board.limits.rounds && self.board.places.get() > 0
-    }
-
     /// Whether something has gathered that no limit holds.
     pub(crate) fn can_send(&self) -> bool {
+        self.board.decide_bar();
         let asked = [&self.board.asked_concurrent, &self.board.asked_in_place];
         let can = |number: &u32| self.registry.number(*number).is_some_and(|queue| queue.can_send());
-        !self.is_barred() && asked.iter().any(|asked| asked.borrow().iter().any(can))
+        asked.iter().any(|asked| asked.borrow().iter().any(can))
     }
 
     /// Gives the answers that are there to those who wait, each dispatcher's batches in the order of their answers; until `resume` says that it is enough.
@@ -262,10 +256,10 @@ impl Desk {
     /// Does what is due.
     pub(crate) fn do_due(&self, now: Duration) {
         loop {
-            let Some(due) = self.board.due.borrow_mut().take_due(now) else { return };
+            let Some((alarm, due)) = self.board.due.borrow_mut().take_due(now) else { return };
             match due {
                 Due::Flight { queue, flight } => self.registry.number(queue).iter().for_each(|queue| queue.time_out(flight)),
-                Due::Retries { queue } => self.registry.number(queue).iter().for_each(|queue| queue.end_pauses()),
+                Due::Retries { queue } => self.registry.number(queue).iter().for_each(|queue| queue.end_pause(alarm)),
             }
         }
     }

@@ -45,9 +45,9 @@ impl<T> Timers<T> {
     }
 
     /// Takes out the next alarm that is due.
-    pub(crate) fn take_due(&mut self, now: Duration) -> Option<T> {
+    pub(crate) fn take_due(&mut self, now: Duration) -> Option<(Alarm, T)> {
         let entry = self.due.first_entry()?;
-        (entry.key().at <= now).then(|| entry.remove())
+        (entry.key().at <= now).then(|| entry.remove_entry())
     }
 
     pub(crate) fn clear(&mut self) {
@@ -70,7 +70,7 @@ mod tests {
         timers.unset(gone);
         assert_eq!(timers.next(), Some(second));
         assert_eq!(timers.take_due(second / 2), None);
-        let due: Vec<_> = std::iter::from_fn(|| timers.take_due(second)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| timers.take_due(second)).map(|(_, then)| then).collect();
         assert_eq!(due, ["early", "early too"]);
         assert_eq!(timers.next(), Some(2 * second));
     }

@@ -34,7 +34,7 @@ impl Engine {
         *self.numbers.borrow_mut() = Numbers::default();
         self.current.set(Id::NONE);
         self.foreign.set(Id::NONE);
-        self.dropped.set(false);
+        self.dropped.borrow_mut().clear();
         sweep.finish();
     }
 
@@ -43,9 +43,9 @@ impl Engine {
         if felled.is_empty() {
             return self.felled.set(felled);
         }
-        self.dropped.set(true);
+        self.dropped.borrow_mut().extend(felled.iter().map(|felled| felled.id));
         for felled in &felled {
-            let joiner = self.joiners.borrow_mut().remove(&felled.index);
+            let joiner = self.joiners.borrow_mut().remove(&felled.id.index());
             if let Some(joiner) = joiner {
                 self.wake(joiner);
             }

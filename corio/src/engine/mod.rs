@@ -40,8 +40,8 @@ pub struct Engine {
     /// Set by whatever makes a task wait. A task that is pending and did not set it waits for something that corio knows nothing of.
     parked: Cell<bool>,
     foreign: Cell<Id>,
-    /// Whether a task was dropped since the desk last asked.
-    dropped: Cell<bool>,
+    /// What was dropped since the desk last asked.
+    dropped: RefCell<Vec<Id>>,
     /// Who waits on the handle of a child, by the index of the child.
     joiners: RefCell<HashMap<u32, Id>>,
     /// For what was cut and is to be dropped; empty between cuts.
@@ -61,7 +61,7 @@ impl Engine {
             scope: Cell::new(NIL),
             parked: Cell::new(false),
             foreign: Cell::new(Id::NONE),
-            dropped: Cell::new(false),
+            dropped: RefCell::default(),
             joiners: RefCell::new(HashMap::new()),
             felled: Cell::default(),
             pool: Pool::new(),
@@ -159,9 +159,9 @@ impl Engine {
         (id != Id::NONE).then(|| self.path(id))
     }
 
-    /// Whether tasks were dropped since the last call, and so requests of dead tasks may be queued.
-    pub(crate) fn take_dropped(&self) -> bool {
-        self.dropped.replace(false)
+    /// The tasks, and requests in sets, that were dropped since the last call, and so may have asked for something that nobody wants any more.
+    pub(crate) fn take_dropped(&self) -> Vec<Id> {
+        self.dropped.take()
     }
 
     // ── beginning and ending ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,8 @@ const FREE: u32 = u32::MAX - 1;
 
 /// What was taken out of the tree, to be dropped.
 pub(super) struct Felled {
-    pub(super) index: u32,
+    /// As it was known in the tree.
+    pub(super) id: Id,
     pub(super) body: Body,
     pub(super) flags: u32,
 }
@@ -221,7 +222,8 @@ impl Tree {
     fn fell(&mut self, index: u32) -> Option<Felled> {
         let Entry { body, flags, .. } = self[index];
         // A free entry has no body either; it must not be freed twice.
-        let felled = body.map(|body| Felled { index, body, flags });
+        let id = self.id(index);
+        let felled = body.map(|body| Felled { id, body, flags });
         if felled.is_some() || self[index].parent != FREE {
             self.free(index);
         }

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::set::{First, Seed, Seeds, Set};
-use crate::core;
+use crate::core::{self, RunRef};
 use crate::desk;
 use crate::engine::{Engine, Id, Kind};
 use crate::time::Elapsed;
@@ -13,7 +13,8 @@ use crate::time::Elapsed;
 /// A child that is over after a while.
 pub struct Alarm<T> {
     limit: Duration,
-    set: Option<desk::Alarm>,
+    /// The alarm, and the run that it is of: a frame may be dropped while another run is being turned.
+    set: Option<(desk::Alarm, RunRef)>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -30,13 +31,13 @@ impl<T> Kind for Alarm<T> {
     unsafe fn start(this: *mut Self, _: &Engine, id: Id) {
         // SAFETY: by the caller it is initialised, and nobody else uses it.
         let alarm = unsafe { &mut *this };
-        alarm.set = Some(core::with(|core| core.set_alarm(alarm.limit, id)));
+        alarm.set = Some(core::with(|core| (core.set_alarm(alarm.limit, id), core.this_run())));
     }
 
     unsafe fn resume(this: *mut Self) -> Poll<Self::Output> {
         // Nothing but the alarm wakes it.
         // SAFETY: by the caller it is initialised, and nobody else uses it.
-        Poll::Ready(Err(Elapsed { limit: unsafe { (*this).limit } }))
+        Poll::Ready(Err(Elapsed::new(unsafe { (*this).limit })))
     }
 
     unsafe fn drop_in_place(this: *mut Self) {
@@ -51,9 +52,11 @@ impl<T> Kind for Alarm<T> {
 
 impl<T> Drop for Alarm<T> {
     fn drop(&mut self) {
-        if let Some(alarm) = self.set {
-            // A frame that is dropped outside its run leaves no alarm behind: the run has cleared them.
-            core::current(|core| core.unset_alarm(alarm));
+        if let Some((alarm, run)) = self.set.take() {
+            // A run that is over has cleared its alarms.
+            if let Some(core) = run.core() {
+                core.unset_alarm(alarm);
+            }
         }
     }
 }

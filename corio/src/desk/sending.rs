@@ -1,0 +1,196 @@
+//! How requests leave: as far as limits allow, as one batch or in parts.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Sending;
+use super::board::Due;
+use super::flights::{Flight, FlightId, Whole};
+use super::load::{Entry, Load, NO_TICKET};
+use super::options::Options;
+use super::queue::{FlightOf, LoadOf, Queue};
+use super::request::Request;
+use super::requests::{Cargo, Requests};
+use super::shown::ShownKeys;
+use crate::observe::Event;
+
+impl<R: Request> Queue<R> {
+    /// Whether what waits has to wait on.
+    pub(super) fn is_held(&self) -> bool {
+        let Options { in_flight, ordered, lone, .. } = self.options;
+        let board = &self.board;
+        if lone {
+            return false;
+        }
+        let limit = if ordered { 1 } else { in_flight };
+        // One that answers in place is never in flight.
+        let at_limit_of_all = self.is_concurrent() && board.places.get() >= board.limits.in_flight;
+        self.places.get() >= limit || at_limit_of_all || board.barred.get() || ordered && self.waiting.borrow().is_pausing()
+    }
+
+    pub(super) fn send_waiting(self: &Rc<Self>, sending: &Sending<'_, '_>) {
+        let load = self.take_load();
+        if load.is_empty() {
+            return self.put_back(load);
+        }
+        let groups = self.groups(&load);
+        if load.len() <= self.options.max_batch && groups.iter().all(|group| *group == groups[0]) {
+            self.send_one(load, None, sending);
+        } else if self.options.ordered {
+            self.send_first_group(load, &groups, sending);
+        } else {
+            self.send_parts(load, &groups, sending);
+        }
+        if !self.waiting.borrow().is_empty() {
+            self.list();
+        }
+    }
+
+    /// Takes what may leave together, in the order asked; without the requests of tasks that were dropped.
+    fn take_load(&self) -> LoadOf<R> {
+        let Options { ordered, max_batch, dedup, .. } = self.options;
+        let mut waiting = self.waiting.borrow_mut();
+        let mut gathered = waiting.take_gathered(self.spare());
+        if self.drops.replace(self.board.drops.get()) != self.board.drops.get() {
+            gathered.retain(|waiter| self.board.is_alive(waiter));
+        }
+        if !waiting.has_front() && !ordered {
+            return gathered;
+        }
+        let mut load = self.spare();
+        if ordered && dedup.is_none() {
+            // Each has its number from here on, for the case that it comes back.
+            for entry in gathered.drain() {
+                self.last_ticket.set(self.last_ticket.get() + 1);
+                waiting.put_in_front(Entry { ticket: self.last_ticket.get(), ..entry });
+            }
+        }
+        let at_most = if ordered { max_batch } else { usize::MAX };
+        // Those that were dropped leave room for others.
+        while load.len() < at_most && waiting.has_front() {
+            let room = at_most - load.len();
+            for entry in waiting.take_front(room).filter(|entry| self.is_wanted(entry)) {
+                load.push(entry);
+            }
+        }
+        for entry in gathered.drain() {
+            load.push(entry);
+        }
+        self.put_back(gathered);
+        load
+    }
+
+    /// Whether somebody waits for a request: who asked, or who has joined.
+    fn is_wanted(&self, entry: &Entry<R::Key>) -> bool {
+        let is_alive = |waiter| self.board.is_alive(waiter);
+        // Asked where the first is gone only: it gives the ticket back if nobody else is there.
+        let joined = |sharing: &std::cell::RefCell<super::dedup::Sharing<R::Key>>| sharing.borrow_mut().is_wanted(&entry.key, entry.ticket, &is_alive);
+        is_alive(entry.waiter) || self.sharing.as_ref().is_some_and(joined)
+    }
+
+    fn groups(&self, load: &LoadOf<R>) -> Vec<usize> {
+        let Some(groups) = self.options.groups else { return Vec::new() };
+        let groups = groups(&load.keys);
+        let (given, keys) = (groups.len(), load.len());
+        assert!(given == keys, "corio: `group_by` of dispatcher `{}` gave {given} groups for {keys} keys: there must be one for each", R::name());
+        groups
+    }
+
+    /// In order, only those before the first of another group may leave.
+    fn send_first_group(self: &Rc<Self>, mut load: LoadOf<R>, groups: &[usize], sending: &Sending<'_, '_>) {
+        let first = groups.iter().take_while(|group| **group == groups[0]).count();
+        for entry in load.take_behind(first) {
+            self.waiting.borrow_mut().put_in_front(entry);
+        }
+        self.send_one(load, None, sending);
+    }
+
+    fn send_parts(self: &Rc<Self>, mut load: LoadOf<R>, groups: &[usize], sending: &Sending<'_, '_>) {
+        let parts = load.drain_into_parts(groups, self.options.max_batch, || self.spare());
+        self.put_back(load);
+        let whole = self.flights.split();
+        for part in parts {
+            self.send_one(part, Some(whole), sending);
+        }
+    }
+
+    fn send_one<'r>(self: &Rc<Self>, load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
+        let batch = self.board.next_batch();
+        let Load { waiters, keys, answers, marks } = load;
+        let shown = ShownKeys { keys: &keys, show: self.options.show_key };
+        self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
+        let left = waiters.len();
+        let mut flight = Flight { batch, waiters, left, whole, marks, rare: None };
+        if let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) {
+            for (position, key) in keys.iter().enumerate() {
+                sharing.borrow_mut().set_on_its_way(key, flight.ticket(position), true);
+            }
+            flight.rare().names = keys.iter().map(dedup.copy_key).collect();
+        }
+        let requests = Requests::new(self, flight, Cargo { keys, answers }, sending.futures);
+        match &self.replacement {
+            Some(replacement) => replacement(requests),
+            // SAFETY: queues are opened with the functions of the run's context (or of one for every context), and `sending` carries that context.
+            None => unsafe { (self.answering.dispatch)(sending.context, requests) },
+        }
+    }
+
+    /// A flight will be answered later.
+    pub(super) fn take_off(&self, mut flight: FlightOf<R>) -> FlightId {
+        let board = &self.board;
+        board.in_flight.set(board.in_flight.get() + 1);
+        let is_first = flight.whole.is_none_or(|whole| self.flights.part_leaves(whole));
+        if is_first && !self.options.lone {
+            self.places.set(self.places.get() + 1);
+            board.places.set(board.places.get() + 1);
+        }
+        let place = self.flights.next_place();
+        let id = FlightId { place, batch: flight.batch };
+        if let Some(limit) = self.options.timeout {
+            flight.rare().alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
+        }
+        if self.options.lone {
+            self.lone.borrow_mut().extend(flight.waiters.first().map(|waiter| (*waiter, id)));
+        }
+        self.flights.put(id, flight);
+        id
+    }
+
+    /// Has requests go out again after a pause, those with the same pause together.
+    pub(super) fn try_again(&self, entries: Vec<(Duration, Entry<R::Key>)>) {
+        let mut by_pause: BTreeMap<Duration, Vec<Entry<R::Key>>> = BTreeMap::new();
+        for (pause, entry) in entries {
+            if let Some(sharing) = &self.sharing {
+                sharing.borrow_mut().set_on_its_way(&entry.key, entry.ticket, false);
+            }
+            by_pause.entry(pause).or_default().push(entry);
+        }
+        for (pause, entries) in by_pause {
+            if pause.is_zero() {
+                entries.into_iter().for_each(|entry| self.waiting.borrow_mut().put_in_front(entry));
+                self.list();
+            } else {
+                let alarm = self.board.set_alarm(pause, Due::Retries { queue: self.number });
+                self.waiting.borrow_mut().pause(alarm, entries);
+                self.board.hear_of_drops.borrow_mut().insert(self.number);
+            }
+        }
+    }
+
+    /// Requests that pause and that nobody wants any more must not keep the run waiting, nor hold others where the order is to be kept.
+    pub(super) fn drop_paused(&self) {
+        let (gone, alarms) = self.waiting.borrow_mut().take_paused(&mut |entry| self.is_wanted(entry));
+        alarms.into_iter().for_each(|alarm| self.board.due.borrow_mut().unset(alarm));
+        drop(gone);
+        let waiting = self.waiting.borrow();
+        if !waiting.is_pausing() {
+            self.board.hear_of_drops.borrow_mut().remove(&self.number);
+        }
+        if !waiting.is_empty() {
+            self.list();
+        }
+    }
+}
+
+const _: () = assert!(NO_TICKET == 0, "numbers of requests begin behind it");
