@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+mod story;
+
+pub(crate) use story::Story;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
