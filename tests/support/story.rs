@@ -7,45 +7,53 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{Event, FutureRequest, Schedule};
+use corio::{Event, FutureRequest, Observer, Schedule};
 
 /// Tells what happened when: one line each, beginning with the time. A context for dispatchers and tasks that add lines of their own.
 #[derive(Clone, Default)]
 pub(crate) struct Story {
     pub(crate) clock: VirtualClock,
-    lines: Rc<RefCell<Vec<String>>>,
+    lines: Rc<RefCell<Vec<(Duration, String)>>>,
 }
 
 impl Story {
     /// A schedule by this clock, whose batches are told when they leave.
     pub(crate) fn schedule(&self) -> Schedule<&Story> {
-        self.told_by(|event| match event {
-            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => Some(format!("{dispatcher}{keys:?}")),
-            _ => None,
-        })
+        let mut schedule = Schedule::new(self);
+        schedule.clock(self.clock.clone()).observe(self.observer());
+        schedule
     }
 
     /// The same, and all that becomes of the batches is told as well.
     pub(crate) fn schedule_at_length(&self) -> Schedule<&Story> {
-        self.told_by(|event| match event {
-            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => Some(format!("{dispatcher}{keys:?}")),
-            Event::BatchAnswered { dispatcher, len, .. } if *dispatcher != PAUSE => Some(format!("{dispatcher}: {len} answered")),
-            Event::Retried { dispatcher, len, .. } => Some(format!("{dispatcher}: {len} to be retried")),
-            Event::TimedOut { dispatcher, len, .. } => Some(format!("{dispatcher}: timed out with {len}")),
-            Event::Kept { dispatcher, len } => Some(format!("{dispatcher}: {len} kept")),
-            _ => None,
-        })
-    }
-
-    fn told_by(&self, line: impl Fn(&Event<'_>) -> Option<String> + 'static) -> Schedule<&Story> {
         let mut schedule = Schedule::new(self);
-        let story = self.clone();
-        schedule.clock(self.clock.clone()).observe(move |event: &Event<'_>| line(event).into_iter().for_each(|line| story.note(line)));
+        schedule.clock(self.clock.clone()).observe(self.observer_at_length());
         schedule
     }
 
+    /// For schedules over a context of which this is a part.
+    pub(crate) fn observer(&self) -> impl Observer + use<> {
+        let story = self.clone();
+        move |event: &Event<'_>| match event {
+            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => story.note(format_args!("{dispatcher}{keys:?}")),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn observer_at_length(&self) -> impl Observer + use<> {
+        let story = self.clone();
+        move |event: &Event<'_>| match event {
+            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => story.note(format_args!("{dispatcher}{keys:?}")),
+            Event::BatchAnswered { dispatcher, len, .. } if *dispatcher != PAUSE => story.note(format_args!("{dispatcher}: {len} answered")),
+            Event::Retried { dispatcher, len, .. } => story.note(format_args!("{dispatcher}: {len} to be retried")),
+            Event::TimedOut { dispatcher, len, .. } => story.note(format_args!("{dispatcher}: timed out with {len}")),
+            Event::Kept { dispatcher, len } => story.note(format_args!("{dispatcher}: {len} kept")),
+            _ => {}
+        }
+    }
+
     pub(crate) fn note(&self, line: impl Display) {
-        self.lines.borrow_mut().push(format!("{:?}: {line}", self.clock.now()));
+        self.lines.borrow_mut().push((self.clock.now(), line.to_string()));
     }
 
     /// A note when it is dropped.
@@ -72,10 +80,15 @@ impl Story {
         corio::future(self.sleep(milliseconds))
     }
 
+    /// When the lines so far were noted.
+    pub(crate) fn times(&self) -> Vec<Duration> {
+        self.lines.borrow().iter().map(|(time, _)| *time).collect()
+    }
+
     /// The lines so far, which begin anew.
     pub(crate) fn take(&self) -> String {
-        self.lines.take().into_iter().fold(String::new(), |mut text, line| {
-            writeln!(text, "{line}").expect("writing to a String does not fail");
+        self.lines.take().into_iter().fold(String::new(), |mut text, (time, line)| {
+            writeln!(text, "{time:?}: {line}").expect("writing to a String does not fail");
             text
         })
     }
