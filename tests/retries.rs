@@ -519,7 +519,7 @@ mod pauses {
 
         #[corio::task(Story)]
         fn program() {
-            join!(odd_fail(1), evens());
+            let _ = join!(odd_fail(1), evens());
         }
 
         check(
@@ -632,7 +632,7 @@ mod company {
 
         #[corio::task(Story)]
         fn program() {
-            join!(evens(2), odd_fail(1), evens(4), odd_fail(3));
+            let _ = join!(evens(2), odd_fail(1), evens(4), odd_fail(3));
         }
 
         check(
@@ -648,7 +648,7 @@ mod company {
     fn those_whose_pause_ends_at_the_limit_leave_in_front_of_what_has_gathered() {
         #[corio::task(Story)]
         fn program() {
-            join!(paused(("fails", 1)), after(2, "long", 30), after(5, "waits", 1), after(20, "waits too", 1));
+            let _ = join!(paused(("fails", 1)), after(2, "long", 30), after(5, "waits", 1), after(20, "waits too", 1));
         }
 
         check(
@@ -677,7 +677,7 @@ mod company {
 
         #[corio::task(Story)]
         fn program() {
-            join!(evens(2), pairs(1), evens(4), pairs(3), pairs(5));
+            let _ = join!(evens(2), pairs(1), evens(4), pairs(3), pairs(5));
         }
 
         check(
@@ -708,7 +708,7 @@ mod company {
 
         #[corio::task(App)]
         fn program() {
-            join!(in_order(("fails", 2)), in_order(("does not", 0)), later());
+            let _ = join!(in_order(("fails", 2)), in_order(("does not", 0)), later());
         }
 
         check_app(
@@ -782,7 +782,7 @@ mod stopped {
 
         #[corio::task(Story)]
         fn program() {
-            join!(gives_up(), goes_on());
+            let _ = join!(gives_up(), goes_on());
         }
 
         check(
