@@ -89,9 +89,9 @@ mod groups {
             all_of([("a", 1), ("b", 2), ("a", 3), ("a", 4), ("b", 5), ("a", 6), ("a", 7)].to_vec()),
             expect![[r#"
                 0ns: pages[("a", 1), ("a", 3)]
+                0ns: pages[("b", 2), ("b", 5)]
                 0ns: pages[("a", 4), ("a", 6)]
                 0ns: pages[("a", 7)]
-                0ns: pages[("b", 2), ("b", 5)]
                 [10, 20, 30, 40, 50, 60, 70]"#]],
         );
     }
@@ -336,34 +336,31 @@ mod order {
 
     #[test]
     fn groups_do_not_overtake_each_other() {
-        #[corio::dispatcher(ordered, group_by = |key: &(char, u64)| key.0)]
-        async fn grouped(story: &Story, keys: &[(char, u64)]) -> Vec<()> {
-            assert!(keys.iter().all(|key| key.0 == keys[0].0), "one group: {keys:?}");
-            story.note(format_args!("begin {keys:?}"));
+        #[corio::dispatcher(show_keys, ordered, group_by = |key: &(char, u64)| key.0)]
+        async fn grouped(story: &Story, keys: &[(char, u64)]) -> Vec<u64> {
             story.sleep(10).await;
-            story.note("end");
-            vec![(); keys.len()]
+            story.note("done");
+            keys.iter().map(|key| key.1).collect()
         }
 
         #[corio::task(Story)]
-        fn program() {
-            io_all!([('a', 1), ('a', 2), ('b', 3), ('a', 4), ('c', 5), ('c', 6)].map(grouped));
+        fn program() -> Vec<u64> {
+            io_all!([('a', 1), ('a', 2), ('b', 3), ('a', 4), ('c', 5), ('c', 6)].map(grouped))
         }
 
-        let story = Story::default();
-        story.schedule().run(program()).unwrap();
-        let text = story.take();
-        let numbers: Vec<_> =
-            text.lines().filter(|line| line.contains("begin")).flat_map(|line| line.chars().filter(|c| "123456".contains(*c)).skip_while(|_| false)).collect();
-        let begun: Vec<_> = text.lines().filter(|line| !line.contains("grouped")).map(|line| line.contains("begin")).collect();
-        assert!(begun.chunks(2).all(|pair| pair == [true, false]), "one batch at a time: {text}");
-        drop(numbers);
-        expect![[r#"
-            begin [('a', 1), ('a', 2)]
-            begin [('b', 3)]
-            begin [('a', 4)]
-            begin [('c', 5), ('c', 6)]"#]]
-        .assert_eq(&text.lines().filter_map(|line| line.find("begin").map(|at| &line[at..])).collect::<Vec<_>>().join("\n"));
+        check(
+            program(),
+            expect![[r#"
+                0ns: grouped[('a', 1), ('a', 2)]
+                10ms: done
+                10ms: grouped[('b', 3)]
+                20ms: done
+                20ms: grouped[('a', 4)]
+                30ms: done
+                30ms: grouped[('c', 5), ('c', 6)]
+                40ms: done
+                [1, 2, 3, 4, 5, 6]"#]],
+        );
     }
 
     #[test]
@@ -450,9 +447,8 @@ mod order {
         }
 
         let story = Story::default();
-        let mut schedule = story.schedule();
-        schedule.observe(|_: &Event<'_>| {});
-        schedule.run(program()).unwrap();
+        // Nothing is told but what the dispatcher says.
+        story.schedule().observe(|_: &Event<'_>| {}).run(program()).unwrap();
         let numbers: Vec<u64> = story
             .take()
             .lines()
@@ -512,9 +508,9 @@ mod order_and_retries {
             expect![[r#"
                 0ns: until[("first", 5), ("second", 5)]
                 10ms: until[("first", 5), ("second", 5)]
-                10ms: until[("third", 5), ("fourth", 0)]
                 10ms: first is done
                 10ms: second is done
+                10ms: until[("third", 5), ("fourth", 0)]
                 10ms: third is done
                 10ms: fourth is done
                 ()"#]],
@@ -561,11 +557,37 @@ mod order_and_retries {
                 0ns: until[("first", 1000)]
                 10ms: until[("first", 1000)]
                 20ms: until[("first", 1000)]
-                20ms: until[("second", 0)]
                 20ms: first is done
+                20ms: until[("second", 0)]
                 20ms: second is done
                 ()"#]],
         );
+    }
+
+    #[test]
+    fn those_that_pause_for_different_times_keep_their_order() {
+        #[corio::dispatcher(show_keys, ordered)]
+        fn slots(story: &Story, batch: Batch<u64, u64>) {
+            let early = story.clock.now() == Duration::ZERO;
+            for slot in batch {
+                match *slot.key() {
+                    pause if early => slot.retry_after(Duration::from_millis(pause)),
+                    _ => slot.answer_with(|key| key),
+                }
+            }
+        }
+
+        #[corio::task(Story)]
+        fn program() -> Vec<u64> {
+            io_all!([10, 20, 1, 5].map(slots))
+        }
+
+        // Each waits for those before it, and all are as late as the latest.
+        let story = Story::default();
+        assert_eq!(story.schedule().run(program()).unwrap(), [10, 20, 1, 5]);
+        let sent = story.take();
+        let again: Vec<&str> = sent.lines().skip(1).flat_map(|line| line.split_once('[').unwrap().1.trim_end_matches(']').split(", ")).collect();
+        assert_eq!(again, ["10", "20", "1", "5"], "{sent}");
     }
 
     #[test]

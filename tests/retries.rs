@@ -797,6 +797,44 @@ mod stopped {
     }
 
     #[test]
+    fn also_when_others_ask_meanwhile() {
+        #[corio::task(Story)]
+        fn program() {
+            race!(task! { let _ = io!(fails(1)); }, task! { io!(context!().pause(5)); });
+            race!(task! { let _ = io!(fails(2)); }, task! { io!(context!().pause(15)); });
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: fails[1]
+                5ms: fails[2]
+                15ms: fails[2]
+                ()"#]],
+        );
+    }
+
+    #[test]
+    fn and_do_not_keep_the_run_waiting() {
+        #[corio::dispatcher(show_keys, retry(attempts = 10, backoff = "1h", when = |_| true))]
+        fn seldom(_: &[u64]) -> Result<Vec<u64>, &'static str> {
+            Err("fails")
+        }
+
+        #[corio::task(Story)]
+        fn program() {
+            race!(task! { let _ = io!(seldom(1)); }, task! { io!(context!().pause(5)); });
+            let mutex = corio::sync::Mutex::new(());
+            let _held = call!(mutex.lock());
+            let _never = call!(mutex.lock());
+        }
+
+        let story = Story::default();
+        assert!(matches!(story.schedule().run(program()), Err(Error::Deadlock { .. })));
+        assert_eq!(story.clock.now(), Duration::from_millis(5), "the deadlock is there from then on");
+    }
+
+    #[test]
     fn by_the_end_of_the_run() {
         #[corio::task(Story)]
         fn program() -> u64 {
