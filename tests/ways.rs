@@ -272,31 +272,32 @@ mod blocking {
 
     #[test]
     fn a_job_whose_run_is_over_finishes_and_its_answer_is_thrown_away() {
-        struct Signals(mpsc::Receiver<()>, mpsc::Sender<u64>);
-
+        /// The job begins, goes on and ends when others are at the same point.
         #[derive(Clone)]
-        struct Shared(Arc<std::sync::Mutex<Signals>>);
+        struct Steps(Arc<[Barrier; 3]>);
 
         #[corio::dispatcher(blocking)]
-        fn late(shared: &Shared, keys: &[u64]) -> Vec<u64> {
-            let signals = shared.0.lock().unwrap();
-            signals.0.recv().unwrap();
-            signals.1.send(keys[0]).unwrap();
+        fn late(steps: &Steps, keys: &[u64]) -> Vec<u64> {
+            steps.0.iter().for_each(|step| drop(step.wait()));
             keys.to_vec()
         }
 
-        #[corio::task(Shared)]
-        fn program() -> u64 {
-            race!(late(1), double(2))
+        #[corio::dispatcher]
+        fn once_it_has_begun(steps: &Steps, keys: &[u64]) -> Vec<u64> {
+            steps.0[0].wait();
+            keys.to_vec()
         }
 
-        let (go, wait) = mpsc::channel();
-        let (done, finished) = mpsc::channel();
-        let shared = Shared(Arc::new(std::sync::Mutex::new(Signals(wait, done))));
-        let mut schedule = Schedule::new(&shared);
-        assert_eq!(schedule.run(program()).unwrap(), 4);
-        go.send(()).unwrap();
-        assert_eq!(finished.recv().unwrap(), 1, "the job goes on");
+        #[corio::task(Steps)]
+        fn program() -> u64 {
+            race!(late(1), once_it_has_begun(2))
+        }
+
+        let steps = Steps(Arc::new([2, 2, 2].map(Barrier::new)));
+        let mut schedule = Schedule::new(&steps);
+        assert_eq!(schedule.run(program()).unwrap(), 2);
+        steps.0[1].wait();
+        steps.0[2].wait();
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
     }
 
@@ -676,7 +677,7 @@ mod futures {
 
     #[test]
     fn are_dropped_with_the_task_that_asked() {
-        async fn held(_noted: impl Drop) {
+        async fn held<T>(_held: T) {
             pending::<()>().await;
         }
 
@@ -684,15 +685,15 @@ mod futures {
         fn program() {
             let waits = corio::future(held(context!().note_of_drop("the future is dropped")));
             race!(waits, task! { io!(context!().pause(5)); });
-            context!().note("goes on");
             io!(context!().pause(5));
+            context!().note("over");
         }
 
         check(
             program(),
             expect![[r#"
                 5ms: the future is dropped
-                5ms: goes on
+                10ms: over
                 ()"#]],
         );
     }
