@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use corio::{Batch, Context, Event, Log, RequestError, Schedule, Task, cache};
 use expect_test::{Expect, expect};
-use support::Story;
+use support::story::Story;
 
 /// Runs a program, and shows what left and what was kept, and its result.
 #[track_caller]
@@ -757,7 +757,7 @@ mod changed {
         for change in [cache::prime(keeps_nothing(1), 1), cache::invalidate(keeps_nothing(1)), cache::clear(keeps_nothing)] {
             let mut schedule = Schedule::new(());
             let panic = catch_unwind(AssertUnwindSafe(|| schedule.run(change))).unwrap_err();
-            let message = panic.downcast_ref::<String>().map_or_else(|| *panic.downcast_ref::<&str>().unwrap(), |message| message);
+            let message = panic.downcast_ref::<String>().expect("a message");
             assert!(message.contains("keeps_nothing"), "names the dispatcher: {message}");
         }
     }

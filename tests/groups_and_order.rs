@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use corio::{Batch, Event, Schedule, Slot, Task};
 use expect_test::{Expect, expect};
-use support::Story;
+use support::story::Story;
 
 #[track_caller]
 fn check<T: Debug>(program: impl Task<Story, Output = T>, expect: Expect) {
@@ -57,8 +57,8 @@ mod groups {
 
     #[test]
     fn a_function_can_say_which() {
-        fn parity(key: &u64) -> bool {
-            key % 2 == 0
+        fn parity(key: &u64) -> u64 {
+            key % 2
         }
 
         #[corio::dispatcher(show_keys, group_by = parity)]
@@ -698,7 +698,7 @@ mod order_and_drops {
         smol::block_on(async {
             {
                 let mut run = pin!(schedule.run_async(two_writes()));
-                poll_fn(|context| Poll::Ready(assert!(run.as_mut().poll(context).is_pending()))).await;
+                assert!(poll_fn(|context| Poll::Ready(run.as_mut().poll(context).is_pending())).await);
             }
             let late = slots.take();
             assert_eq!(late.len(), 1, "the first write is on its way");

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use corio::{Batch, Event, Schedule, Task};
 use expect_test::{Expect, expect};
-use support::Story;
+use support::story::Story;
 
 #[track_caller]
 fn check(program: impl Task<Story>, expect: Expect) {

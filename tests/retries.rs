@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use corio::{Batch, Context, Elapsed, Error, Log, RequestError, Schedule, Task};
 use expect_test::{Expect, expect};
-use support::Story;
+use support::story::Story;
 
 /// Runs a program, and shows what left when, and its result.
 #[track_caller]

@@ -14,7 +14,8 @@ use std::time::Duration;
 use corio::testing::VirtualClock;
 use corio::{Batch, Clock, Context, Elapsed, Error, RequestError, Schedule, Task, sync};
 use expect_test::{Expect, expect};
-use support::{Counts, Story, healthy};
+use support::story::Story;
+use support::{Counts, healthy};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -358,7 +359,7 @@ mod of_batches {
             |schedule| {
                 schedule.options(limited, |options| options.timeout(ms(20))).options(unlimited, |options| options.timeout(ms(5)));
             },
-            || all_three(),
+            all_three,
             expect![[r#"
                 0ns: limited[15]
                 15ms: the future is dropped

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use corio::{Batch, Context, Error, Event, Log, RequestError, Schedule, Slot, Task};
 use expect_test::{Expect, expect};
-use support::{Story, double, healthy};
+use support::story::Story;
+use support::{double, healthy};
 
 #[track_caller]
 fn check<T: Debug>(program: impl Task<Story, Output = T>, expect: Expect) {
@@ -211,6 +212,11 @@ mod blocking {
     #[derive(Debug, PartialEq)]
     struct Payload(u64);
 
+    fn payload<T>(run: impl FnOnce() -> T) -> Payload {
+        let payload: Box<dyn Any + Send> = catch_unwind(AssertUnwindSafe(|| drop(run()))).unwrap_err();
+        *payload.downcast().expect("the payload of the dispatcher")
+    }
+
     #[test]
     fn a_panic_leaves_the_run_with_its_own_payload() {
         #[corio::dispatcher(blocking)]
@@ -218,8 +224,55 @@ mod blocking {
             std::panic::panic_any(Payload(keys[0]))
         }
 
+        let mut schedule = Schedule::new(());
+        assert_eq!(payload(|| schedule.run(panics(7))), Payload(7));
+        assert_eq!(payload(|| smol::block_on(schedule.run_async(panics(8)))), Payload(8));
+        assert_eq!(schedule.run(healthy()).unwrap(), 10);
+    }
+
+    /// For a panic that takes its time: its slots are dropped, and much may happen before the pool says that the job has panicked.
+    #[derive(Clone)]
+    struct Slow(Arc<[Barrier; 2]>);
+
+    impl Slow {
+        fn new() -> Self {
+            Slow(Arc::new([2, 2].map(Barrier::new)))
+        }
+
+        /// Dropped after the slots.
+        fn hold(&self) -> Held<'_> {
+            Held(self)
+        }
+    }
+
+    struct Held<'s>(&'s Slow);
+
+    impl Drop for Held<'_> {
+        fn drop(&mut self) {
+            for step in &*self.0.0 {
+                step.wait();
+            }
+        }
+    }
+
+    #[corio::dispatcher]
+    fn step(slow: &Slow, steps: &[usize]) -> Vec<bool> {
+        steps.iter().map(|step| slow.0[*step].wait().is_leader()).collect()
+    }
+
+    #[corio::task(Slow)]
+    fn steps() {
+        io!(step(0));
+        io!(double(1));
+        io!(double(2));
+        io!(step(1));
+    }
+
+    #[test]
+    fn a_panic_that_drops_slots_leaves_the_run_with_its_own_payload() {
         #[corio::dispatcher(blocking)]
-        fn panics_half_way(batch: Batch<u64, u64>) {
+        fn half_way(slow: &Slow, batch: Batch<u64, u64>) {
+            let _held = slow.hold();
             for slot in batch {
                 if *slot.key() == 2 {
                     std::panic::panic_any(Payload(2));
@@ -228,21 +281,36 @@ mod blocking {
             }
         }
 
-        #[corio::task]
-        fn half_way() {
-            io_all!((1..=3).map(panics_half_way));
+        #[corio::task(Slow)]
+        fn program() {
+            join!(task! { io_all!((1..=3).map(half_way)); }, steps());
         }
 
-        fn payload<T>(run: impl FnOnce() -> T) -> Payload {
-            let payload: Box<dyn Any + Send> = catch_unwind(AssertUnwindSafe(|| drop(run()))).unwrap_err();
-            *payload.downcast().expect("the payload of the dispatcher")
-        }
-
-        let mut schedule = Schedule::new(());
-        assert_eq!(payload(|| schedule.run(panics(7))), Payload(7));
-        assert_eq!(payload(|| smol::block_on(schedule.run_async(panics(8)))), Payload(8));
-        assert_eq!(payload(|| schedule.run(half_way())), Payload(2));
+        let slow = Slow::new();
+        let mut schedule = Schedule::new(&slow);
+        assert_eq!(payload(|| schedule.run(program()).unwrap()), Payload(2));
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
+    }
+
+    #[test]
+    fn a_panic_that_drops_slots_is_the_error_of_those_that_had_no_answer() {
+        #[corio::dispatcher(blocking, faults = "error")]
+        fn half_way(slow: &Slow, batch: Batch<u64, u64>) {
+            let _held = slow.hold();
+            for slot in batch {
+                assert!(*slot.key() != 2, "half-way");
+                slot.answer(0);
+            }
+        }
+
+        #[corio::task(Slow)]
+        fn program() -> Vec<Result<u64, RequestError>> {
+            join!(task! { io_all!((1..=3).map(half_way)) }, steps()).0
+        }
+
+        let slow = Slow::new();
+        let panicked = Err(RequestError::Panicked { dispatcher: "half_way", message: "half-way".into() });
+        assert_eq!(Schedule::new(&slow).run(program()).unwrap(), [Ok(0), panicked.clone(), panicked]);
     }
 
     #[test]
@@ -278,7 +346,9 @@ mod blocking {
 
         #[corio::dispatcher(blocking)]
         fn late(steps: &Steps, keys: &[u64]) -> Vec<u64> {
-            steps.0.iter().for_each(|step| drop(step.wait()));
+            for step in &*steps.0 {
+                step.wait();
+            }
             keys.to_vec()
         }
 
@@ -716,7 +786,7 @@ mod futures {
         let mut schedule = Schedule::new(());
         {
             let mut run = pin!(schedule.run_async(corio::future(held(Sets(dropped.clone())))));
-            smol::block_on(poll_fn(|context| Poll::Ready(assert!(run.as_mut().poll(context).is_pending()))));
+            assert!(smol::block_on(poll_fn(|context| Poll::Ready(run.as_mut().poll(context).is_pending()))));
             assert!(!dropped.get());
         }
         assert!(dropped.get());

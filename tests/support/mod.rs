@@ -2,9 +2,7 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-mod story;
-
-pub(crate) use story::Story;
+pub(crate) mod story;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
