@@ -59,7 +59,7 @@ fn news_for_nobody_does_not_keep_the_run_awake() {
         io!(wakes_itself(1));
         let never = WaitGroup::new();
         never.add(1);
-        timeout!(SECOND, task!{ call!(never.wait()) }).is_err()
+        timeout!(SECOND, task! { call!(never.wait()) }).is_err()
     }
     assert!(ends(|| {
         let mut schedule = Schedule::new(());
@@ -83,7 +83,7 @@ fn news_for_nobody_does_not_spin_with_the_systems_clock() {
         io!(wakes_itself(1));
         let never = WaitGroup::new();
         never.add(1);
-        let _ = timeout!(10 * SECOND, task!{ call!(never.wait()) });
+        let _ = timeout!(10 * SECOND, task! { call!(never.wait()) });
     }
     let counter = std::sync::Arc::new(Counter::default());
     let waker = Waker::from(counter.clone());
@@ -92,7 +92,11 @@ fn news_for_nobody_does_not_spin_with_the_systems_clock() {
     for _ in 0..100 {
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     }
-    assert!(counter.0.load(std::sync::atomic::Ordering::Relaxed) < 3, "woken at once by every poll: {counter}", counter = counter.0.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(
+        counter.0.load(std::sync::atomic::Ordering::Relaxed) < 3,
+        "woken at once by every poll: {counter}",
+        counter = counter.0.load(std::sync::atomic::Ordering::Relaxed)
+    );
 }
 
 // ── 2: the order of retries in an ordered dispatcher ──
@@ -165,7 +169,15 @@ fn ordered_retries_keep_their_order_whatever_their_pauses() {
 #[corio::dispatcher(cache, in_flight = 1)]
 async fn mapped(keys: &[u64]) -> HashMap<u64, u64> {
     SEEN.with_borrow_mut(|seen| seen.push(keys.to_vec()));
-    poll_fn(|context| if FLAG.get() { Poll::Ready(()) } else { SLEEPER.set(Some(context.waker().clone())); Poll::Pending }).await;
+    poll_fn(|context| {
+        if FLAG.get() {
+            Poll::Ready(())
+        } else {
+            SLEEPER.set(Some(context.waker().clone()));
+            Poll::Pending
+        }
+    })
+    .await;
     keys.iter().map(|key| (*key, key * 10)).collect()
 }
 
@@ -300,7 +312,7 @@ fn a_timeout_dropped_in_another_run_leaves_its_alarms_alone() {
     fn limited() -> bool {
         let never = WaitGroup::new();
         never.add(1);
-        timeout!(SECOND, task!{ call!(never.wait()) }).is_err()
+        timeout!(SECOND, task! { call!(never.wait()) }).is_err()
     }
     let clock = VirtualClock::new();
     let mut outer = Schedule::new(());
@@ -411,9 +423,9 @@ async fn ordered_async(keys: &[u64]) -> Vec<u64> {
 fn a_schedule_can_not_undo_the_order_by_accident() {
     #[corio::task]
     fn program() -> usize {
-        spawn!(task!{ io!(ordered_async(1)); });
+        spawn!(task! { io!(ordered_async(1)); });
         io!(double(0));
-        spawn!(task!{ io!(ordered_async(2)); });
+        spawn!(task! { io!(ordered_async(2)); });
         io!(double(0));
         let sent = SEEN.take().len();
         FLAG.set(true);
@@ -428,7 +440,15 @@ fn a_schedule_can_not_undo_the_order_by_accident() {
 
 #[corio::dispatcher(cache)]
 async fn slow_read(keys: &[u64]) -> Vec<u64> {
-    poll_fn(|context| if FLAG.get() { Poll::Ready(()) } else { SLEEPER.set(Some(context.waker().clone())); Poll::Pending }).await;
+    poll_fn(|context| {
+        if FLAG.get() {
+            Poll::Ready(())
+        } else {
+            SLEEPER.set(Some(context.waker().clone()));
+            Poll::Pending
+        }
+    })
+    .await;
     keys.to_vec()
 }
 
@@ -436,7 +456,7 @@ async fn slow_read(keys: &[u64]) -> Vec<u64> {
 fn what_is_primed_is_not_overwritten_by_what_was_asked_before() {
     #[corio::task]
     fn program() -> u64 {
-        let old = spawn!(task!{ io!(slow_read(1)); });
+        let old = spawn!(task! { io!(slow_read(1)); });
         io!(double(0));
         call!(cache::prime(slow_read(1), 100)); // after a write, say
         FLAG.set(true);
@@ -576,7 +596,7 @@ fn futures_that_wait_beside_drops_are_not_quadratic() {
     }
     #[corio::task]
     fn program(n: u64) {
-        race!(work(n), task!{ all!((0..n).map(|_| waits())); });
+        race!(work(n), task! { all!((0..n).map(|_| waits())); });
     }
     let growth = growth(|n| time(|| Schedule::new(()).run(program(n)).unwrap()));
     assert!(growth < 8.0, "four times as many take {growth:.1} times as long");

@@ -90,6 +90,13 @@ pub enum Event<'a> {
         /// How many requests.
         len: usize,
     },
+    /// A batch was given up: all who waited for it are gone.
+    Abandoned {
+        /// The dispatcher.
+        dispatcher: &'static str,
+        /// The batch that was sent.
+        batch: u64,
+    },
     /// A batch was given up: it was not answered within its time limit.
     TimedOut {
         /// The dispatcher.

@@ -70,7 +70,7 @@ pub(super) struct Board {
     pub(super) cancelled: RefCell<Vec<u32>>,
     /// Counts the times when tasks were dropped: requests that were queued before may be theirs.
     pub(super) drops: Cell<u64>,
-    /// Queues that hear of it at once: those whose requests are futures of their own, and those with requests that pause.
+    /// Queues that hear of it at once: those with batches on their way or requests that pause.
     pub(super) hear_of_drops: RefCell<BTreeSet<u32>>,
     /// With rounds: whether a batch of the last one is on its way.
     pub(super) barred: Cell<bool>,
@@ -144,7 +144,7 @@ impl Board {
     /// Code of a dispatcher's runs until the guard is dropped: should it panic, it is to blame.
     pub(super) fn dispatch(&self, dispatcher: &'static str) -> Dispatching<'_> {
         self.dispatching.set(Some(dispatcher));
-        Dispatching(self)
+        Dispatching { board: self, was_panicking: std::thread::panicking() }
     }
 
     pub(super) fn new_round(&self) {
@@ -192,12 +192,16 @@ impl Board {
 }
 
 /// See `Board::dispatch`.
-pub(super) struct Dispatching<'b>(&'b Board);
+pub(super) struct Dispatching<'b> {
+    board: &'b Board,
+    /// Before: a destructor may run a schedule.
+    was_panicking: bool,
+}
 
 impl Drop for Dispatching<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.0.dispatching.set(None);
+        if self.was_panicking || !std::thread::panicking() {
+            self.board.dispatching.set(None);
         }
     }
 }

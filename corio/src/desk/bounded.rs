@@ -2,6 +2,7 @@
 
 use quick_cache::Equivalent;
 use quick_cache::unsync::Cache as QuickCache;
+use std::collections::HashSet;
 use std::hash::Hash;
 
 use super::answers::HashKey;
@@ -43,5 +44,14 @@ impl<K: HashKey, V> Store<K, V> for Bounded<K, V> {
 
     fn clear(&mut self, scope: Scope) {
         self.0.retain(|key, _| key.0 != scope);
+    }
+
+    fn retain(&mut self, keep: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
+        self.0.retain(|_, value| keep(value));
+        self.0.iter().map(|(key, _)| key.0).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
     }
 }

@@ -139,30 +139,66 @@ pub(super) struct Kept<A> {
     good_until: Option<Duration>,
 }
 
+impl<A> Kept<A> {
+    fn is_good_at(&self, now: Duration) -> bool {
+        self.good_until.is_none_or(|until| now < until)
+    }
+}
+
 /// The answers that one dispatcher has kept.
 pub(super) struct Cache<K, A> {
     keep: Keep<K, A>,
     store: Box<dyn Store<K, Kept<A>>>,
     scopes: HashMap<Partition, Scope>,
+    last_scope: Scope,
     /// Of this run, once it has said which is its partition.
     scope: Option<Scope>,
+    /// How many more answers and partitions may come before what is of no use any more is let go.
+    until_swept: usize,
 }
+
+/// After this many at the earliest.
+const SWEEP_AFTER: usize = 64;
 
 /// Names no partition.
 const THIS_RUN: Scope = 0;
 
 impl<K, A> Cache<K, A> {
     pub(super) fn new(keep: Keep<K, A>) -> Self {
-        Cache { keep, store: (keep.store)(keep.capacity), scopes: HashMap::new(), scope: None }
+        Cache { keep, store: (keep.store)(keep.capacity), scopes: HashMap::new(), last_scope: THIS_RUN, scope: None, until_swept: SWEEP_AFTER }
     }
 
     /// Has this run see what was kept under its partition; the first time, and not again.
-    pub(super) fn enter(&mut self, partition: impl FnOnce() -> Option<Partition>) {
-        if self.scope.is_none() {
-            let partition = if self.keep.between_runs { partition() } else { None };
-            let next = self.scopes.len() as Scope + 1;
-            self.scope = Some(partition.map_or(THIS_RUN, |partition| *self.scopes.entry(partition).or_insert(next)));
+    pub(super) fn enter(&mut self, partition: impl FnOnce() -> Option<Partition>, now: &dyn Fn() -> Duration) {
+        if self.scope.is_some() {
+            return;
         }
+        let partition = if self.keep.between_runs { partition() } else { None };
+        let scope = partition.map_or(THIS_RUN, |partition| {
+            *self.scopes.entry(partition).or_insert_with(|| {
+                self.last_scope += 1;
+                self.until_swept = self.until_swept.saturating_sub(1);
+                self.last_scope
+            })
+        });
+        self.scope = Some(scope);
+        self.sweep_if_due(now);
+    }
+
+    /// Lets go of answers that are too old, and of partitions that have none: each time when as many have come as were left the last time, so that it costs nothing to speak of.
+    fn sweep_if_due(&mut self, now: &dyn Fn() -> Duration) {
+        if self.until_swept > 0 {
+            return;
+        }
+        let left = if self.keep.time.is_some() {
+            let now = now();
+            self.store.retain(&|kept| kept.is_good_at(now))
+        } else {
+            self.store.retain(&|_| true)
+        };
+        let current = self.scope;
+        self.scopes.retain(|_, scope| left.contains(scope) || Some(*scope) == current);
+        self.until_swept = (self.store.len() + self.scopes.len()).max(SWEEP_AFTER);
     }
 
     fn scope(&self) -> Scope {
@@ -179,7 +215,7 @@ impl<K, A> Cache<K, A> {
     /// `now` is asked only where answers are good for a time.
     pub(super) fn get(&self, key: &K, now: &dyn Fn() -> Duration) -> Option<&A> {
         let kept = self.store.get(self.scope(), key)?;
-        kept.good_until.is_none_or(|until| now() < until).then_some(&kept.answer)
+        (kept.good_until.is_none() || kept.is_good_at(now())).then_some(&kept.answer)
     }
 
     pub(super) fn is_worth_keeping(&self, answer: &A) -> bool {
@@ -189,6 +225,11 @@ impl<K, A> Cache<K, A> {
     pub(super) fn put(&mut self, key: K, answer: A, now: &dyn Fn() -> Duration) {
         let good_until = self.keep.time.map(|time| now().saturating_add(time));
         self.store.insert(self.scope(), key, Kept { answer, good_until });
+        // What is kept for the run, or without end, is of use until it is cleared.
+        if self.keep.time.is_some() {
+            self.until_swept = self.until_swept.saturating_sub(1);
+            self.sweep_if_due(now);
+        }
     }
 
     pub(super) fn remove(&mut self, key: &K) {

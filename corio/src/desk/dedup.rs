@@ -151,12 +151,17 @@ impl<K> Sharing<K> {
         self.shared.remove(key).map(|shared| shared.joined)
     }
 
-    /// Whether one of those who have joined is still there. If not, nobody waits for the key and the ticket is given back.
+    /// Whether one of those who have joined is still there.
+    pub(super) fn has_joined(&mut self, key: &K, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> bool {
+        let shared = self.shared.get_mut(key).filter(|shared| shared.ticket == ticket);
+        shared.is_some_and(|shared| shared.joined.iter().any(|(_, waiter)| is_alive(*waiter)))
+    }
+
+    /// The same. If not, nobody waits for the key and the ticket is given back.
     pub(super) fn is_wanted(&mut self, key: &K, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> bool {
-        let Some(shared) = self.shared.get_mut(key).filter(|shared| shared.ticket == ticket) else { return false };
-        let wanted = shared.joined.iter().any(|(_, waiter)| is_alive(*waiter));
+        let wanted = self.has_joined(key, ticket, is_alive);
         if !wanted {
-            self.shared.remove(key);
+            self.take(key, ticket);
         }
         wanted
     }

@@ -25,6 +25,8 @@ pub(super) struct Flight<K, A> {
     pub(super) waiters: Vec<Waiter>,
     /// How many have not been answered.
     pub(super) left: usize,
+    /// Everybody before this position was answered or is gone.
+    pub(super) wanted_from: usize,
     /// The batch that it was split from.
     pub(super) whole: Option<Whole>,
     /// By position.
@@ -63,7 +65,7 @@ impl<K, A> Default for Rare<K, A> {
 
 impl<K, A> Flight<K, A> {
     fn none() -> Self {
-        Flight { batch: 0, waiters: Vec::new(), left: 0, whole: None, marks: None, rare: None }
+        Flight { batch: 0, waiters: Vec::new(), left: 0, wanted_from: 0, whole: None, marks: None, rare: None }
     }
 
     pub(super) fn rare(&mut self) -> &mut Rare<K, A> {
@@ -95,6 +97,10 @@ impl<K, A> Default for Flights<K, A> {
 }
 
 impl<K, A> Flights<K, A> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.borrow().len() == self.places.borrow().len()
+    }
+
     /// The place for the next flight.
     pub(super) fn next_place(&self) -> u32 {
         self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -161,6 +167,12 @@ impl<K, A> Flights<K, A> {
     /// The flight that is at a place now.
     pub(super) fn at(&self, place: u32) -> Option<FlightId> {
         self.places.borrow().get(place as usize).filter(|flight| flight.batch != 0).map(|flight| FlightId { place, batch: flight.batch })
+    }
+
+    /// The flights that are on their way.
+    pub(super) fn all(&self) -> Vec<FlightId> {
+        let places = self.places.borrow();
+        places.iter().zip(0..).filter(|(flight, _)| flight.batch != 0).map(|(flight, place)| FlightId { place, batch: flight.batch }).collect()
     }
 
     /// All of them, when a run is over.

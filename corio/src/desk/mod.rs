@@ -38,6 +38,7 @@ mod slot;
 mod store;
 mod timers;
 mod waiting;
+mod withdrawing;
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -185,7 +186,7 @@ impl Desk {
         self.board.due.borrow().next()
     }
 
-    /// Tasks were dropped: their requests are withdrawn before they leave, and those that are futures of their own at once.
+    /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more are given up.
     pub(crate) fn tasks_were_dropped(&self, dropped: &[Waiter]) {
         self.board.drops.set(self.board.drops.get() + 1);
         let queues = self.board.hear_of_drops.borrow().clone();

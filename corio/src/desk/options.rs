@@ -233,7 +233,7 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Keeps at most so many answers for each partition, and lets go of those that are least in use (S3-FIFO, by the crate `quick_cache`). Needs the feature `cache`.
+    /// Keeps at most so many answers, of all partitions together, and lets go of those that are least in use (S3-FIFO, by the crate `quick_cache`). Needs the feature `cache`.
     ///
     /// # Panics
     /// If `answers` is 0, or the feature is not there; when compiled, where options are constants.

@@ -67,9 +67,6 @@ impl<R: Request> Queue<R> {
         if options.dedup.is_some() {
             board.sharing.set(board.sharing.get() + 1);
         }
-        if options.lone {
-            board.hear_of_drops.borrow_mut().insert(number);
-        }
         Queue {
             number,
             options,
@@ -155,7 +152,7 @@ pub(super) trait AnyQueue {
     /// Some requests have paused long enough.
     fn end_pause(&self, alarm: Alarm);
 
-    /// Gives up what is not wanted any more and would be in the way.
+    /// Gives up what nobody wants any more.
     fn tasks_were_dropped(&self, dropped: &[Waiter]);
 
     /// Forgets everything that waits and is in flight.
@@ -218,12 +215,7 @@ impl<R: Request> AnyQueue for Queue<R> {
 
     fn tasks_were_dropped(&self, dropped: &[Waiter]) {
         let _dispatching = self.board.dispatch(R::name());
-        if self.options.lone {
-            let flights: Vec<FlightId> = dropped.iter().filter_map(|waiter| self.lone.borrow().get(waiter).copied()).collect();
-            flights.into_iter().for_each(|flight| drop(self.land(flight)));
-        } else {
-            self.drop_paused();
-        }
+        self.withdraw(dropped);
     }
 
     fn clear(&self) {

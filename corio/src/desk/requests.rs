@@ -49,11 +49,13 @@ pub struct Requests<'q, 'r, R: Request> {
     /// Gone when a method has taken it.
     content: Option<Content<R>>,
     futures: &'q dyn Futures<'r>,
+    /// Whether the thread was panicking before: a destructor may run a schedule.
+    was_panicking: bool,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: FlightOf<R>, cargo: Cargo<R>, futures: &'q dyn Futures<'r>) -> Self {
-        Requests { queue, content: Some((flight, cargo)), futures }
+        Requests { queue, content: Some((flight, cargo)), futures, was_panicking: std::thread::panicking() }
     }
 
     /// The keys, in the order asked.
@@ -352,7 +354,7 @@ mod on_a_pool {
 impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
         // A panic ends the run, and is the better reason.
-        if let Some((flight, cargo)) = self.content.take().filter(|_| !std::thread::panicking()) {
+        if let Some((flight, cargo)) = self.content.take().filter(|_| self.was_panicking || !std::thread::panicking()) {
             self.queue.ignored(flight, &cargo.keys);
         }
     }

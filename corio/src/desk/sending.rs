@@ -1,11 +1,13 @@
 //! How requests leave: as far as limits allow, as one batch or in parts.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::Sending;
 use super::board::Due;
+use super::dedup::Sharing;
 use super::flights::{Flight, FlightId, Whole};
 use super::load::{Entry, Load, NO_TICKET};
 use super::options::Options;
@@ -82,10 +84,10 @@ impl<R: Request> Queue<R> {
     }
 
     /// Whether somebody waits for a request: who asked, or who has joined.
-    fn is_wanted(&self, entry: &Entry<R::Key>) -> bool {
+    pub(super) fn is_wanted(&self, entry: &Entry<R::Key>) -> bool {
         let is_alive = |waiter| self.board.is_alive(waiter);
         // Asked where the first is gone only: it gives the ticket back if nobody else is there.
-        let joined = |sharing: &std::cell::RefCell<super::dedup::Sharing<R::Key>>| sharing.borrow_mut().is_wanted(&entry.key, entry.ticket, &is_alive);
+        let joined = |sharing: &RefCell<Sharing<R::Key>>| sharing.borrow_mut().is_wanted(&entry.key, entry.ticket, &is_alive);
         is_alive(entry.waiter) || self.sharing.as_ref().is_some_and(joined)
     }
 
@@ -121,7 +123,7 @@ impl<R: Request> Queue<R> {
         let shown = ShownKeys { keys: &keys, show: self.options.show_key };
         self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
         let left = waiters.len();
-        let mut flight = Flight { batch, waiters, left, whole, marks, rare: None };
+        let mut flight = Flight { batch, waiters, left, wanted_from: 0, whole, marks, rare: None };
         if let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) {
             for (position, key) in keys.iter().enumerate() {
                 sharing.borrow_mut().set_on_its_way(key, flight.ticket(position), true);
@@ -150,6 +152,7 @@ impl<R: Request> Queue<R> {
         if let Some(limit) = self.options.timeout {
             flight.rare().alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
         }
+        board.hear_of_drops.borrow_mut().insert(self.number);
         if self.options.lone {
             self.lone.borrow_mut().extend(flight.waiters.first().map(|waiter| (*waiter, id)));
         }
@@ -175,20 +178,6 @@ impl<R: Request> Queue<R> {
                 self.waiting.borrow_mut().pause(alarm, entries);
                 self.board.hear_of_drops.borrow_mut().insert(self.number);
             }
-        }
-    }
-
-    /// Requests that pause and that nobody wants any more must not keep the run waiting, nor hold others where the order is to be kept.
-    pub(super) fn drop_paused(&self) {
-        let (gone, alarms) = self.waiting.borrow_mut().take_paused(&mut |entry| self.is_wanted(entry));
-        alarms.into_iter().for_each(|alarm| self.board.due.borrow_mut().unset(alarm));
-        drop(gone);
-        let waiting = self.waiting.borrow();
-        if !waiting.is_pausing() {
-            self.board.hear_of_drops.borrow_mut().remove(&self.number);
-        }
-        if !waiting.is_empty() {
-            self.list();
         }
     }
 }

@@ -44,7 +44,7 @@ impl<R: Request> Queue<R> {
     fn enter_partition(&self, context: ContextRef<'_>) {
         if let Some(cache) = &self.cache {
             // SAFETY: queues are opened with the functions of the run's context (or of one for every context), and this is that context.
-            cache.borrow_mut().enter(|| unsafe { (self.answering.partition)(context) });
+            cache.borrow_mut().enter(|| unsafe { (self.answering.partition)(context) }, &|| self.board.now());
         }
     }
 

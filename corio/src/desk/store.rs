@@ -1,6 +1,6 @@
 //! Where answers are kept: by partition and key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// The number of a partition; that of a run that names none is 0.
@@ -11,6 +11,9 @@ pub(super) trait Store<K, V> {
     fn insert(&mut self, scope: Scope, key: K, value: V);
     fn remove(&mut self, scope: Scope, key: &K);
     fn clear(&mut self, scope: Scope);
+    /// Keeps the values that `keep` says, and tells whose are left.
+    fn retain(&mut self, keep: &dyn Fn(&V) -> bool) -> HashSet<Scope>;
+    fn len(&self) -> usize;
 }
 
 /// Keeps everything.
@@ -32,5 +35,17 @@ impl<K: Hash + Eq, V> Store<K, V> for Unbounded<K, V> {
     fn clear(&mut self, scope: Scope) {
         // The memory stays for the next run.
         self.get_mut(&scope).map(HashMap::clear);
+    }
+
+    fn retain(&mut self, keep: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
+        HashMap::retain(self, |_, of_scope| {
+            of_scope.retain(|_, value| keep(value));
+            !of_scope.is_empty()
+        });
+        self.keys().copied().collect()
+    }
+
+    fn len(&self) -> usize {
+        self.values().map(HashMap::len).sum()
     }
 }

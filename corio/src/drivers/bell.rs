@@ -65,14 +65,16 @@ impl Bell {
 
     /// Has `sleeper` woken by the next news. False if there is news already.
     pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
-        let mut state = self.state();
-        if !state.news.is_empty() {
-            return false;
-        }
-        match &mut state.sleeper {
-            Some(before) => before.clone_from(sleeper),
-            none => *none = Some(sleeper.clone()),
-        }
+        // Cloned before, and the one before dropped after, the lock is held: both may run code of an executor.
+        let sleeper = sleeper.clone();
+        let before = {
+            let mut state = self.state();
+            if !state.news.is_empty() {
+                return false;
+            }
+            state.sleeper.replace(sleeper)
+        };
+        drop(before);
         true
     }
 

@@ -63,13 +63,13 @@ impl VirtualClock {
 
     /// Moves on by so much, and wakes whoever slept until then.
     pub fn advance(&self, by: Duration) {
-        let to = self.now().saturating_add(by);
-        self.move_to(to);
+        self.move_to(|now| now.saturating_add(by));
     }
 
-    fn move_to(&self, to: Duration) {
+    fn move_to(&self, to: impl FnOnce(Duration) -> Duration) {
         let mut woken = {
             let mut state = self.state();
+            let to = to(state.now);
             state.now = to;
             let due: Vec<u64> = state.sleepers.iter().filter(|(_, (until, _))| *until <= to).map(|(number, _)| *number).collect();
             due.iter().filter_map(|number| state.sleepers.remove(number)).collect::<Vec<_>>()
@@ -95,14 +95,19 @@ impl Future for Sleeping {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let waker = context.waker().clone();
         let Sleeping { clock, until, number } = &mut *self;
-        let mut state = clock.state();
-        if state.now >= *until {
-            return Poll::Ready(());
-        }
-        state.last += 1;
-        let next = state.last;
-        state.sleepers.insert(*number.get_or_insert(next), (*until, context.waker().clone()));
+        let before = {
+            let mut state = clock.state();
+            if state.now >= *until {
+                return Poll::Ready(());
+            }
+            state.last += 1;
+            let next = state.last;
+            state.sleepers.insert(*number.get_or_insert(next), (*until, waker))
+        };
+        // Not under the lock: a waker's destructor may run anything.
+        drop(before);
         Poll::Pending
     }
 }
@@ -111,7 +116,8 @@ impl Future for Sleeping {
 impl Drop for Sleeping {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.clock.state().sleepers.remove(&number);
+            let sleeper = self.clock.state().sleepers.remove(&number);
+            drop(sleeper);
         }
     }
 }
@@ -128,7 +134,7 @@ impl Clock for VirtualClock {
     fn idle(&self) {
         let next = self.state().sleepers.values().map(|(until, _)| *until).min();
         if let Some(next) = next {
-            self.move_to(next);
+            self.move_to(|_| next);
         }
     }
 }
