@@ -1,4 +1,4 @@
-//! Defects found in review, each as a program that fails.
+//! What was wrong once, each as a program that failed. Those that were slow are so large that they would not end.
 
 mod support;
 
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use corio::sync::WaitGroup;
 use corio::testing::VirtualClock;
@@ -39,7 +39,7 @@ fn stash(batch: Batch<u64, u64>) {
     SLOTS.with_borrow_mut(|slots| slots.extend(batch));
 }
 
-// ── 1: news that nobody takes ──
+// ── news that nobody takes ──
 
 /// A future that is woken as it ends.
 #[corio::dispatcher]
@@ -99,7 +99,7 @@ fn news_for_nobody_does_not_spin_with_the_systems_clock() {
     );
 }
 
-// ── 2: the order of retries in an ordered dispatcher ──
+// ── the order of retries in an ordered dispatcher ──
 
 #[corio::dispatcher(ordered, max_batch = 2, retry(attempts = 3))]
 fn in_order(batch: Batch<u64, u64>) {
@@ -164,7 +164,7 @@ fn ordered_retries_keep_their_order_whatever_their_pauses() {
     assert_eq!(SEEN.take().concat(), [1, 2, 1, 2]);
 }
 
-// ── 3: a key twice in a batch of a map ──
+// ── a key twice in a batch of a map ──
 
 #[corio::dispatcher(cache, in_flight = 1)]
 async fn mapped(keys: &[u64]) -> HashMap<u64, u64> {
@@ -206,7 +206,7 @@ fn invalidated_while_queued_every_request_still_gets_its_answer() {
     assert_eq!(Schedule::new(()).run(program()).unwrap(), [Some(10), Some(20), Some(20)], "{:?}", SEEN.take());
 }
 
-// ── 4: maps where nobody dedups ──
+// ── maps where nobody dedups ──
 
 struct ByHand(u64);
 
@@ -249,7 +249,7 @@ fn a_map_may_stand_in_for_a_vec() {
     assert_eq!(schedule.run(program()).unwrap(), [Some(1), Some(1)]);
 }
 
-// ── 5: kept answers starve everything else ──
+// ── kept answers starve everything else ──
 
 #[corio::dispatcher(cache)]
 fn kept(keys: &[u64]) -> Vec<u64> {
@@ -304,7 +304,7 @@ fn kept_answers_do_not_hide_the_deadline() {
     assert_eq!(schedule.run(program(clock.clone())), Err(Error::TimedOut { limit: 10 * SECOND }));
 }
 
-// ── 6: an alarm taken off another run's clock ──
+// ── an alarm taken off another run's clock ──
 
 #[test]
 fn a_timeout_dropped_in_another_run_leaves_its_alarms_alone() {
@@ -333,7 +333,7 @@ fn a_timeout_dropped_in_another_run_leaves_its_alarms_alone() {
     assert_eq!(result, Ok(Ok(true)));
 }
 
-// ── 7: requests of dropped tasks go out again ──
+// ── requests of dropped tasks go out again ──
 
 #[corio::dispatcher(retry(attempts = 9), in_flight = 9)]
 fn retried(batch: Batch<u64, u64>) {
@@ -385,7 +385,7 @@ fn a_pause_of_a_dropped_task_does_not_hold_an_ordered_dispatcher() {
     assert_eq!(schedule.run(program(clock)).unwrap(), SECOND);
 }
 
-// ── 8: trouble that concerns nobody ──
+// ── trouble that concerns nobody ──
 
 #[corio::dispatcher(timeout = "5s")]
 async fn never(_keys: &[u64]) -> Vec<u64> {
@@ -406,7 +406,7 @@ fn a_time_limit_of_requests_that_nobody_waits_for_does_not_end_the_run() {
     assert_eq!(schedule.run(program(clock)), Ok(true));
 }
 
-// ── 9: ordered, until the schedule says in_flight ──
+// ── ordered, until the schedule says in_flight ──
 
 #[corio::dispatcher(ordered)]
 async fn ordered_async(keys: &[u64]) -> Vec<u64> {
@@ -436,7 +436,7 @@ fn a_schedule_can_not_undo_the_order_by_accident() {
     assert_eq!(schedule.run(program()), Ok(1), "the second has to wait for the first");
 }
 
-// ── 10: primed while on its way ──
+// ── primed while on its way ──
 
 #[corio::dispatcher(cache)]
 async fn slow_read(keys: &[u64]) -> Vec<u64> {
@@ -467,7 +467,7 @@ fn what_is_primed_is_not_overwritten_by_what_was_asked_before() {
     assert_eq!(Schedule::new(()).run(program()).unwrap(), 100);
 }
 
-// ── 11: groups that are numbered as one would ──
+// ── groups that are numbered as one would ──
 
 struct Grouped(u64);
 
@@ -516,21 +516,7 @@ fn keys_without_a_group_do_not_slip_into_another() {
     assert!(!matches!(result, Ok(Ok(_))), "two groups for three keys were taken as they came: {result:?}");
 }
 
-// ── 12: quadratic ──
-
-/// How much longer four times as much takes: about 4, or about 16 if it is quadratic.
-fn growth(mut measure: impl FnMut(u64) -> Duration) -> f64 {
-    measure(500);
-    let small = (0..3).map(|_| measure(2_000)).min().unwrap();
-    let large = (0..2).map(|_| measure(8_000)).min().unwrap();
-    large.as_secs_f64() / small.as_secs_f64()
-}
-
-fn time<T>(run: impl FnOnce() -> T) -> Duration {
-    let start = Instant::now();
-    run();
-    start.elapsed()
-}
+// ── quadratic ──
 
 #[test]
 fn ordered_parts_are_not_quadratic() {
@@ -542,8 +528,7 @@ fn ordered_parts_are_not_quadratic() {
     fn program(n: u64) {
         io_all!((0..n).map(one_by_one));
     }
-    let growth = growth(|n| time(|| Schedule::new(()).run(program(n)).unwrap()));
-    assert!(growth < 8.0, "four times as many take {growth:.1} times as long");
+    Schedule::new(()).run(program(200_000)).unwrap();
 }
 
 #[test]
@@ -562,13 +547,10 @@ fn many_pauses_are_not_quadratic() {
     fn program(n: u64) {
         io_all!((0..n).map(each_its_pause));
     }
-    let growth = growth(|n| {
-        SEEN.take();
-        let mut schedule = Schedule::new(());
-        schedule.clock(VirtualClock::new());
-        time(|| schedule.run(program(n)).unwrap())
-    });
-    assert!(growth < 8.0, "four times as many take {growth:.1} times as long");
+    SEEN.take();
+    let mut schedule = Schedule::new(());
+    schedule.clock(VirtualClock::new());
+    schedule.run(program(50_000)).unwrap();
 }
 
 #[test]
@@ -598,14 +580,13 @@ fn futures_that_wait_beside_drops_are_not_quadratic() {
     fn program(n: u64) {
         race!(work(n), task! { all!((0..n).map(|_| waits())); });
     }
-    let growth = growth(|n| time(|| Schedule::new(()).run(program(n)).unwrap()));
-    assert!(growth < 8.0, "four times as many take {growth:.1} times as long");
+    Schedule::new(()).run(program(50_000)).unwrap();
 }
 
-// ── 13: what a large run leaves behind ──
+// ── what a large run leaves behind ──
 
 #[test]
-fn a_small_run_after_a_large_one_is_as_fast_as_before() {
+fn small_runs_after_a_large_one_do_not_carry_it_along() {
     #[corio::task]
     fn many(n: u64) {
         io_all!((0..n).map(|key| corio::future(async move { key })));
@@ -614,17 +595,15 @@ fn a_small_run_after_a_large_one_is_as_fast_as_before() {
     fn small() -> u64 {
         io!(double(1))
     }
-    let measure = |schedule: &mut Schedule<()>| (0..20).map(|_| time(|| schedule.run(small()).unwrap())).min().unwrap();
     let mut schedule = Schedule::new(());
-    schedule.run(small()).unwrap();
-    let before = measure(&mut schedule);
     schedule.run(many(300_000)).unwrap();
-    let after = measure(&mut schedule);
-    assert!(after < 10 * before, "{before:?} before, {after:?} after");
+    for _ in 0..50_000 {
+        schedule.run(small()).unwrap();
+    }
 }
 
 #[test]
-fn a_large_cache_costs_nothing_where_it_is_not_asked() {
+fn runs_do_not_carry_a_large_cache_along_that_they_do_not_ask() {
     #[corio::dispatcher(cache = "schedule", by = || (), capacity = 300_000)]
     fn remembered(keys: &[u64]) -> Vec<u64> {
         keys.to_vec()
@@ -637,19 +616,14 @@ fn a_large_cache_costs_nothing_where_it_is_not_asked() {
     fn small() -> u64 {
         io!(double(1))
     }
-    #[corio::task]
-    fn small_and_asked() -> u64 {
-        io!(remembered(299_999));
-        io!(double(1))
-    }
     let mut schedule = Schedule::new(());
     schedule.run(many()).unwrap();
-    let asked = (0..20).map(|_| time(|| schedule.run(small_and_asked()).unwrap())).min().unwrap();
-    let not_asked = (0..20).map(|_| time(|| schedule.run(small()).unwrap())).min().unwrap();
-    assert!(not_asked < 10 * asked, "{asked:?} where it is asked, {not_asked:?} where it is not");
+    for _ in 0..50_000 {
+        schedule.run(small()).unwrap();
+    }
 }
 
-// ── 14: a waker that is dropped under the bell's lock ──
+// ── a waker that is dropped under the bell's lock ──
 
 #[test]
 fn a_waker_that_is_replaced_may_do_anything_in_its_destructor() {
