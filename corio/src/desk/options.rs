@@ -139,7 +139,7 @@ impl<K, A> Options<K, A> {
 
     // ── when it leaves ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// At most so many batches on the way at once. At the limit requests gather, and leave together when a place is free; the parts that a batch was split into take one
+    /// At most so many batches on the way at once that somebody waits for. At the limit requests gather, and leave together when a place is free; the parts that a batch was split into take one
     /// place. One unless told otherwise (a dispatcher that is asked while its batch is on the way works as group commit does), `usize::MAX` for no limit.
     ///
     #[doc = include_str!("../../docs/limits.md")]
@@ -182,7 +182,8 @@ impl<K, A> Options<K, A> {
     /// The order is that of *asking*: tasks that waited for different things before ask in the order in which they went on, not in that in which they were spawned. Where it
     /// has to be the latter, look everything up first and write then, as `examples/sqlite_batch` does.
     ///
-    /// When a run is dropped (a panic, a deadline, a `run_async` that nobody awaits any more), or a task is, what has not left is withdrawn. A batch that is answered in place
+    /// When a task is dropped (it lost a race, say) what it has asked for is withdrawn, if it has not left; a write that has begun is seen to its end, and holds those behind it.
+    /// When a run is (a panic, a deadline, a `run_async` that nobody awaits any more), so is everything that has not left. A batch that is answered in place
     /// has no such moment: it returns before anything else runs. An `async fn` is dropped at the `.await` where it stands when its run is, so what it did before has happened;
     /// in a transaction it is all or nothing, but whether a commit that was on its way took place, only the database knows. A blocking function finishes its work, and its
     /// answer is thrown away.
