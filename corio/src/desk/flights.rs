@@ -32,7 +32,7 @@ pub(super) struct Flight<K, A> {
     /// By position.
     pub(super) marks: Option<Box<Marks>>,
     /// What most flights do without.
-    pub(super) rare: Option<Box<Rare<K, A>>>,
+    pub(super) extras: Option<Box<Extras<K, A>>>,
 }
 
 /// Names a batch that left in parts.
@@ -42,9 +42,9 @@ pub(super) struct Whole(u64);
 /// Who waited at a position that was answered.
 pub(super) const GONE: Waiter = Waiter(u64::MAX);
 
-pub(super) struct Rare<K, A> {
+pub(super) struct Extras<K, A> {
     /// With dedup, copies of the keys by position.
-    pub(super) names: Vec<K>,
+    pub(super) keys: Vec<K>,
     /// Goes off when it takes too long.
     pub(super) alarm: Option<Alarm>,
     /// The number of the future that answers it.
@@ -57,19 +57,19 @@ pub(super) struct Rare<K, A> {
     pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
 }
 
-impl<K, A> Default for Rare<K, A> {
+impl<K, A> Default for Extras<K, A> {
     fn default() -> Self {
-        Rare { names: Vec::new(), alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None }
+        Extras { keys: Vec::new(), alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None }
     }
 }
 
 impl<K, A> Flight<K, A> {
     fn none() -> Self {
-        Flight { batch: 0, waiters: Vec::new(), left: 0, wanted_from: 0, whole: None, marks: None, rare: None }
+        Flight { batch: 0, waiters: Vec::new(), left: 0, wanted_from: 0, whole: None, marks: None, extras: None }
     }
 
-    pub(super) fn rare(&mut self) -> &mut Rare<K, A> {
-        self.rare.get_or_insert_default()
+    pub(super) fn extras(&mut self) -> &mut Extras<K, A> {
+        self.extras.get_or_insert_default()
     }
 
     /// How often the request at a position was sent before.

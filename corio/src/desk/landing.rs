@@ -71,11 +71,11 @@ impl<R: Request> Queue<R> {
         let mut flight = self.flights.take(id)?;
         let board = &self.board;
         board.in_flight.set(board.in_flight.get() - 1);
-        if let Some(rare) = &mut flight.rare {
-            if let Some(alarm) = rare.alarm.take() {
+        if let Some(extras) = &mut flight.extras {
+            if let Some(alarm) = extras.alarm.take() {
                 board.due.borrow_mut().unset(alarm);
             }
-            if let Some(future) = rare.future.take() {
+            if let Some(future) = extras.future.take() {
                 board.cancelled.borrow_mut().push(future);
             }
         }
@@ -92,13 +92,13 @@ impl<R: Request> Queue<R> {
 
     /// The future that was to answer a flight has ended. Its slots may still be with others.
     pub(super) fn future_has_ended(&self, id: FlightId) {
-        self.flights.with(id, |flight| flight.rare().future = None);
+        self.flights.with(id, |flight| flight.extras().future = None);
         self.land_if_over(id);
     }
 
     /// Whoever has answered everything may still have something to do, and is in flight until then.
     fn land_if_over(&self, id: FlightId) {
-        let is_over = |flight: &mut Flight<_, _>| flight.left == 0 && flight.rare.as_ref().is_none_or(|rare| rare.future.is_none());
+        let is_over = |flight: &mut Flight<_, _>| flight.left == 0 && flight.extras.as_ref().is_none_or(|extras| extras.future.is_none());
         if self.flights.with(id, is_over) == Some(true) {
             drop(self.land(id));
         }
@@ -106,7 +106,7 @@ impl<R: Request> Queue<R> {
 
     /// Takes the answers that slots have put into the post.
     pub(super) fn take_posts(&self, id: FlightId) {
-        let Some(Some(posts)) = self.flights.with(id, |flight| flight.rare.as_ref()?.posts.clone()) else { return };
+        let Some(Some(posts)) = self.flights.with(id, |flight| flight.extras.as_ref()?.posts.clone()) else { return };
         let arrived = posts.take();
         let Some(flight) = self.flights.lift(id) else { return };
         let flight = Sorting::new(self, flight).take_all(arrived);
@@ -115,11 +115,12 @@ impl<R: Request> Queue<R> {
     }
 
     /// The function on a thread pool that had the slots of a flight has returned: whatever dropped some of them, it was not its panic.
+    #[cfg(feature = "blocking")]
     pub(super) fn job_has_ended(&self, id: FlightId) {
         self.take_posts(id);
         let Some(mut flight) = self.flights.lift(id) else { return };
-        let dropped = std::mem::take(&mut flight.rare().dropped);
-        flight.rare().is_with_a_job = false;
+        let dropped = std::mem::take(&mut flight.extras().dropped);
+        flight.extras().is_with_a_job = false;
         let arrived = dropped.into_iter().map(|(position, key)| Arrived::Unanswered { position, key, by_panic: false });
         let flight = Sorting::new(self, flight).take_all(arrived.collect());
         self.flights.put_back(id, flight);
@@ -147,7 +148,7 @@ impl<R: Request> Queue<R> {
 
     pub(super) fn panicked(&self, flight: FlightOf<R>, panic: &(dyn Any + Send)) {
         let message = panic_message(panic);
-        let arrived = flight.rare.as_ref().and_then(|rare| rare.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
+        let arrived = flight.extras.as_ref().and_then(|extras| extras.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
         // The slots that went unanswered are those that the panic dropped.
         let said = arrived.into_iter().filter(|arrived| !matches!(arrived, Arrived::Unanswered { .. })).collect();
         let flight = Sorting::new(self, flight).take_all(said);
@@ -180,14 +181,14 @@ impl<R: Request> Queue<R> {
 }
 
 /// An answer, for whom, and with dedup his number in the order of asking.
-type Given<A> = (u64, Waiter, A);
+type Addressed<A> = (u64, Waiter, A);
 
 /// Answers of one flight that came together, being sorted: to those who wait, or back into the queue.
 struct Sorting<'q, R: Request> {
     queue: &'q Queue<R>,
     /// Out of its place.
     flight: FlightOf<R>,
-    given: Vec<Given<R::Answer>>,
+    given: Vec<Addressed<R::Answer>>,
     again: Vec<(Duration, Entry<R::Key>)>,
     /// One for all: those who failed together pause together.
     random: Option<f64>,
@@ -200,13 +201,13 @@ impl<'q, R: Request> Sorting<'q, R> {
 
     /// What came by post.
     fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>) -> FlightOf<R> {
-        let is_with_a_job = self.flight.rare.as_ref().is_some_and(|rare| rare.is_with_a_job);
+        let is_with_a_job = self.flight.extras.as_ref().is_some_and(|extras| extras.is_with_a_job);
         for arrived in arrived {
             match arrived {
                 Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
                 Arrived::Retry { position, key, after } => self.retry(position, key, after),
                 // Whether it was the job's panic shows when that ends.
-                Arrived::Unanswered { position, key, by_panic: true } if is_with_a_job => self.flight.rare().dropped.push((position, key)),
+                Arrived::Unanswered { position, key, by_panic: true } if is_with_a_job => self.flight.extras().dropped.push((position, key)),
                 Arrived::Unanswered { position, key, .. } => {
                     let requests = self.flight.waiters.len();
                     self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });
@@ -256,7 +257,7 @@ impl<'q, R: Request> Sorting<'q, R> {
                 let waiter = self.settle(position);
                 // What concerns nobody any more is thrown away, as late answers are.
                 let is_alive = |waiter| self.queue.board.is_alive(waiter);
-                let name = self.flight.rare.as_ref().and_then(|rare| rare.names.get(position));
+                let name = self.flight.extras.as_ref().and_then(|extras| extras.keys.get(position));
                 let joined = self.queue.sharing.as_ref().zip(name).is_some_and(|(sharing, name)| sharing.borrow_mut().is_wanted(name, ticket, &is_alive));
                 if is_alive(waiter) || joined {
                     self.queue.board.fail(fault.clone());
@@ -270,7 +271,7 @@ impl<'q, R: Request> Sorting<'q, R> {
         let ticket = self.flight.ticket(position);
         let waiter = self.settle(position);
         let Queue { sharing, cache, options, board, .. } = self.queue;
-        let name = self.flight.rare.as_ref().and_then(|rare| rare.names.get(position));
+        let name = self.flight.extras.as_ref().and_then(|extras| extras.keys.get(position));
         let mut joined = Vec::new();
         if let Some(((sharing, dedup), name)) = sharing.as_ref().zip(options.dedup).zip(name) {
             // Without a valid ticket it was invalidated on its way, and is old news.

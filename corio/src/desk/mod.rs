@@ -22,6 +22,8 @@ mod future;
 mod incoming;
 mod landing;
 mod load;
+#[cfg(feature = "blocking")]
+mod on_a_pool;
 mod options;
 mod post;
 mod probe;

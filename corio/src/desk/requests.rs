@@ -45,7 +45,7 @@ type Content<R> = (FlightOf<R>, Cargo<R>);
 ///
 /// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there with the feature `blocking`.
 pub struct Requests<'q, 'r, R: Request> {
-    queue: &'q Rc<Queue<R>>,
+    pub(super) queue: &'q Rc<Queue<R>>,
     /// Gone when a method has taken it.
     content: Option<Content<R>>,
     futures: &'q dyn Futures<'r>,
@@ -63,7 +63,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.content.as_ref().map_or(&[], |(_, cargo)| &cargo.keys)
     }
 
-    fn take(&mut self) -> Content<R> {
+    pub(super) fn take(&mut self) -> Content<R> {
         match self.content.take() {
             Some(content) => content,
             None => unreachable!("every method that takes it takes `self`"),
@@ -132,7 +132,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// impl<S: Provide<Db>> Dispatch<S> for Name {
     ///     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>) {
     ///         let db: &Db = context.provide();
-    ///         requests.answer_async(async move |ids| db.names(ids).await);
+    ///         requests.answer_async(async move |ids| db.keys(ids).await);
     ///     }
     /// }
     /// # assert_eq!(corio::Schedule::new(&Db).run(Name(7)).unwrap(), "7");
@@ -163,7 +163,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     }
 
     /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
-    fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
+    pub(super) fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
         let queue = self.queue.clone();
         let catches = queue.options.fault.is_some();
         let number = self.futures.start(
@@ -178,7 +178,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
             }),
         );
         if number.is_some() {
-            self.queue.flights.with(id, |flight| flight.rare().future = number);
+            self.queue.flights.with(id, |flight| flight.extras().future = number);
         }
     }
 
@@ -214,12 +214,12 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.slots(identity).1
     }
 
-    fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (FlightId, Batch<R::Key, A>) {
+    pub(super) fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (FlightId, Batch<R::Key, A>) {
         let (flight, Cargo { keys, .. }) = self.take();
         let queue = self.queue;
         let id = queue.take_off(flight);
         let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id.place, queue.options.show_key));
-        queue.flights.with(id, |flight| flight.rare().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
+        queue.flights.with(id, |flight| flight.extras().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
         (id, Batch::new(keys.into_iter(), &post))
     }
 }
@@ -228,14 +228,14 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 type Panic = Box<dyn Any + Send>;
 
 /// Keys that a dispatcher takes. Copies stay with the cargo, where they are needed.
-struct Given<K> {
-    keys: Vec<K>,
-    len: usize,
-    shown: Vec<String>,
+pub(super) struct Given<K> {
+    pub(super) keys: Vec<K>,
+    pub(super) len: usize,
+    pub(super) shown: Vec<String>,
 }
 
 impl<K> Given<K> {
-    fn new<A: Answers<K>>(queue: &Queue<impl Request<Key = K>>, cargo: &mut Cargo<impl Request<Key = K>>) -> Self {
+    pub(super) fn new<A: Answers<K>>(queue: &Queue<impl Request<Key = K>>, cargo: &mut Cargo<impl Request<Key = K>>) -> Self {
         let keys = std::mem::take(&mut cargo.keys);
         cargo.keys = match queue.options.copy_key {
             Some(copy) => keys.iter().map(copy).collect(),
@@ -255,98 +255,6 @@ impl<T> Future for Caught<'_, T> {
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-#[cfg(feature = "blocking")]
-mod on_a_pool {
-    use super::{Answers, Batch, Cargo, Given, Request, Requests, identity};
-
-    /// Keys and answers of a blocking dispatcher.
-    #[diagnostic::on_unimplemented(
-        message = "a blocking dispatcher runs on another thread, and so do its keys and answers: `{Self}` has to be `Send`",
-        label = "can't be sent to another thread"
-    )]
-    #[doc(hidden)]
-    pub trait Travels: Send {}
-
-    #[diagnostic::do_not_recommend]
-    impl<T: Send> Travels for T {}
-
-    /// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run is over may finish its work, and its answers are thrown away.
-    impl<R: Request> Requests<'_, '_, R> {
-        /// Answers on a thread pool, from the keys by slice.
-        ///
-        /// ```
-        /// # use corio::{Dispatch, Options, Request, Requests};
-        /// # struct Size(String);
-        /// # impl Request for Size {
-        /// #     type Key = String;
-        /// #     type Answer = Option<u64>;
-        /// #     const OPTIONS: Options<String, Option<u64>> = Options::new().concurrent();
-        /// #     fn into_key(self) -> String { self.0 }
-        /// # }
-        /// impl<S> Dispatch<S> for Size {
-        ///     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
-        ///         requests.answer_blocking(|paths| {
-        ///             paths.iter().map(|path| Some(std::fs::metadata(path).ok()?.len())).collect::<Vec<_>>()
-        ///         });
-        ///     }
-        /// }
-        /// # assert!(corio::Schedule::new(()).run(Size("Cargo.toml".into())).unwrap().is_some());
-        /// ```
-        pub fn answer_blocking<A>(mut self, batch: impl FnOnce(&[R::Key]) -> A + Send + 'static)
-        where
-            R::Key: Travels,
-            A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
-        {
-            let (flight, Cargo { keys, answers: mut room }) = self.take();
-            let job = blocking::unblock(move || {
-                let answers = batch(&keys);
-                (keys, answers)
-            });
-            let answered = async move {
-                let (keys, answers) = job.await;
-                answers.put(&keys, keys.len(), &mut room);
-                Cargo { keys, answers: room }
-            };
-            self.start(self.queue.take_off(flight), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
-        }
-
-        /// Answers on a thread pool, from the keys by value.
-        pub fn answer_owned_blocking<A>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A + Send + 'static)
-        where
-            R::Key: Travels,
-            A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
-        {
-            let (flight, mut cargo) = self.take();
-            let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo);
-            let job = blocking::unblock(move || batch(keys));
-            let answered = async move {
-                job.await.put(&cargo.keys, len, &mut cargo.answers);
-                (cargo, shown)
-            };
-            self.start(self.queue.take_off(flight), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
-        }
-
-        /// Gives slots to a function on a thread pool.
-        pub fn batch_blocking(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) + Send + 'static)
-        where
-            R::Key: Travels,
-            R::Answer: Travels,
-        {
-            self.batch_blocking_with(identity, batch);
-        }
-
-        #[doc(hidden)]
-        pub fn batch_blocking_with<A: Travels + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static)
-        where
-            R::Key: Travels,
-        {
-            let (id, slots) = self.slots(wrap);
-            self.queue.flights.with(id, |flight| flight.rare().is_with_a_job = true);
-            self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| queue.job_has_ended(id));
         }
     }
 }

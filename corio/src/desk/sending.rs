@@ -123,12 +123,12 @@ impl<R: Request> Queue<R> {
         let shown = ShownKeys { keys: &keys, show: self.options.show_key };
         self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
         let left = waiters.len();
-        let mut flight = Flight { batch, waiters, left, wanted_from: 0, whole, marks, rare: None };
+        let mut flight = Flight { batch, waiters, left, wanted_from: 0, whole, marks, extras: None };
         if let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) {
             for (position, key) in keys.iter().enumerate() {
                 sharing.borrow_mut().set_on_its_way(key, flight.ticket(position), true);
             }
-            flight.rare().names = keys.iter().map(dedup.copy_key).collect();
+            flight.extras().keys = keys.iter().map(dedup.copy_key).collect();
         }
         let requests = Requests::new(self, flight, Cargo { keys, answers }, sending.futures);
         match &self.replacement {
@@ -150,7 +150,7 @@ impl<R: Request> Queue<R> {
         let place = self.flights.next_place();
         let id = FlightId { place, batch: flight.batch };
         if let Some(limit) = self.options.timeout {
-            flight.rare().alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
+            flight.extras().alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
         }
         board.hear_of_drops.borrow_mut().insert(self.number);
         if self.options.lone {

@@ -30,8 +30,8 @@ impl<R: Request> Queue<R> {
     fn abandon(&self, id: FlightId) {
         if let Some(flight) = self.land(id) {
             self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.batch });
-            if let Some((sharing, rare)) = self.sharing.as_ref().zip(flight.rare.as_ref()) {
-                for (position, name) in rare.names.iter().enumerate() {
+            if let Some((sharing, extras)) = self.sharing.as_ref().zip(flight.extras.as_ref()) {
+                for (position, name) in extras.keys.iter().enumerate() {
                     sharing.borrow_mut().take(name, flight.ticket(position));
                 }
             }
@@ -55,7 +55,7 @@ impl<R: Request> Queue<R> {
         // Off its place meanwhile, as comparing keys runs code of the user's.
         let Some(flight) = self.flights.lift(id) else { return true };
         let has_joined = |(position, name)| sharing.borrow_mut().has_joined(name, flight.ticket(position), &is_alive);
-        let somebody_has_joined = flight.rare.as_ref().is_some_and(|rare| rare.names.iter().enumerate().any(has_joined));
+        let somebody_has_joined = flight.extras.as_ref().is_some_and(|extras| extras.keys.iter().enumerate().any(has_joined));
         self.flights.put_back(id, flight);
         somebody_has_joined
     }

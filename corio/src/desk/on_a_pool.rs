@@ -1,0 +1,95 @@
+//! Answering on a thread pool.
+
+use std::convert::identity;
+
+use super::answers::Answers;
+use super::batch::Batch;
+use super::request::Request;
+use super::requests::{Cargo, Given, Requests};
+
+/// Keys and answers of a blocking dispatcher.
+#[diagnostic::on_unimplemented(
+    message = "a blocking dispatcher runs on another thread, and so do its keys and answers: `{Self}` has to be `Send`",
+    label = "can't be sent to another thread"
+)]
+#[doc(hidden)]
+pub trait Travels: Send {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send> Travels for T {}
+
+/// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run is over may finish its work, and its answers are thrown away.
+impl<R: Request> Requests<'_, '_, R> {
+    /// Answers on a thread pool, from the keys by slice.
+    ///
+    /// ```
+    /// # use corio::{Dispatch, Options, Request, Requests};
+    /// # struct Size(String);
+    /// # impl Request for Size {
+    /// #     type Key = String;
+    /// #     type Answer = Option<u64>;
+    /// #     const OPTIONS: Options<String, Option<u64>> = Options::new().concurrent();
+    /// #     fn into_key(self) -> String { self.0 }
+    /// # }
+    /// impl<S> Dispatch<S> for Size {
+    ///     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
+    ///         requests.answer_blocking(|paths| {
+    ///             paths.iter().map(|path| Some(std::fs::metadata(path).ok()?.len())).collect::<Vec<_>>()
+    ///         });
+    ///     }
+    /// }
+    /// # assert!(corio::Schedule::new(()).run(Size("Cargo.toml".into())).unwrap().is_some());
+    /// ```
+    pub fn answer_blocking<A>(mut self, batch: impl FnOnce(&[R::Key]) -> A + Send + 'static)
+    where
+        R::Key: Travels,
+        A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
+    {
+        let (flight, Cargo { keys, answers: mut room }) = self.take();
+        let job = blocking::unblock(move || {
+            let answers = batch(&keys);
+            (keys, answers)
+        });
+        let answered = async move {
+            let (keys, answers) = job.await;
+            answers.put(&keys, keys.len(), &mut room);
+            Cargo { keys, answers: room }
+        };
+        self.start(self.queue.take_off(flight), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+    }
+
+    /// Answers on a thread pool, from the keys by value.
+    pub fn answer_owned_blocking<A>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A + Send + 'static)
+    where
+        R::Key: Travels,
+        A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
+    {
+        let (flight, mut cargo) = self.take();
+        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo);
+        let job = blocking::unblock(move || batch(keys));
+        let answered = async move {
+            job.await.put(&cargo.keys, len, &mut cargo.answers);
+            (cargo, shown)
+        };
+        self.start(self.queue.take_off(flight), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+    }
+
+    /// Gives slots to a function on a thread pool.
+    pub fn batch_blocking(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) + Send + 'static)
+    where
+        R::Key: Travels,
+        R::Answer: Travels,
+    {
+        self.batch_blocking_with(identity, batch);
+    }
+
+    #[doc(hidden)]
+    pub fn batch_blocking_with<A: Travels + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static)
+    where
+        R::Key: Travels,
+    {
+        let (id, slots) = self.slots(wrap);
+        self.queue.flights.with(id, |flight| flight.extras().is_with_a_job = true);
+        self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| queue.job_has_ended(id));
+    }
+}
