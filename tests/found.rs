@@ -361,7 +361,7 @@ fn a_retry_of_a_dropped_task_is_withdrawn() {
 
 fn sleeps(clock: &VirtualClock, seconds: u32) -> corio::FutureRequest<impl Future<Output = ()> + 'static> {
     let sleep = clock.sleep(seconds * SECOND);
-    corio::future(async move { sleep.await })
+    corio::future(sleep)
 }
 
 #[corio::dispatcher(ordered, retry(attempts = 9))]
