@@ -858,3 +858,22 @@ mod futures {
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
     }
 }
+
+#[test]
+fn a_batch_can_be_looked_at() {
+    #[corio::dispatcher]
+    fn looked_at(mut batch: Batch<u64, String>) {
+        let mut last = batch.split_off(1);
+        let all_of_last = last.split_off(0);
+        let seen = format!("{batch:?} {all_of_last:?} {:?}", (batch.is_empty(), last.is_empty(), all_of_last.len()));
+        batch.into_iter().chain(all_of_last).for_each(|slot| slot.answer(seen.clone()));
+    }
+
+    #[corio::task]
+    fn program() -> Vec<String> {
+        io_all!([7, 8].map(looked_at))
+    }
+
+    let seen = Schedule::new(()).run(program()).unwrap();
+    assert_eq!(seen, vec!["[7] [8] (false, true, 1)"; 2]);
+}
