@@ -195,8 +195,8 @@ impl<'s, T> Run<'s, T> {
         for future in news.futures {
             self.futures.poll(future, &core.desk);
         }
-        for (queue, place) in news.posts {
-            core.desk.collect(queue, place);
+        for (queue, flight) in news.posts {
+            core.desk.collect(queue, flight);
         }
     }
 

@@ -102,12 +102,12 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Desugar from `timeout!(duration, t)` into `__corio.timeout(duration, __corio.child(t)).await`.
+    /// Desugar from `timeout!(duration, t)` into `__corio.timeout(duration, __corio.called_child(t)).await`.
     fn timeout(&mut self, timeout: Invocation) -> TokenStream {
         let arguments = self.arguments(&timeout);
         match arguments.as_slice() {
             [duration, task] => {
-                let task = asked(&frame(&timeout), &timeout, "child", task);
+                let task = asked(&frame(&timeout), &timeout, "called_child", task);
                 let both = quote_spanned!(timeout.span=> #duration, #task);
                 self.waited(&at_name(timeout), "timeout", &both)
             }

@@ -67,7 +67,7 @@ fn each_construct() {
     check("try_join!(a, b)?;", "@try_join((@child(a), @child(b),)).await?;");
     check("all!(iter); try_all!(iter)", "@all(iter).await; @try_all(iter).await");
     check("race!(a, b)", "@race((@child(a), @child(b),)).await");
-    check("timeout!(d, t)?", "@timeout(d, @child(t)).await?");
+    check("timeout!(d, t)?", "@timeout(d, @called_child(t)).await?");
     check("context!().db", "@context().db");
 }
 
@@ -93,7 +93,7 @@ fn in_the_arguments_of_other_macros() {
     check_guarded("vec![io!(a); 2]", "vec![@?io(a).await; 2]");
     check_guarded("matches!(io!(a), Some(x) if x > 1)", "matches!(@?io(a).await, Some(x) if x > 1)");
     check_guarded("hashmap! { k => io!(a), corio::io!(b) => vec![io!(c)] }", "hashmap! { k => @?io(a).await, @?io(b).await => vec![@?io(c).await] }");
-    check_guarded("dbg!(timeout!(d, a))", "dbg!(@?timeout(d, @child(a)).await)");
+    check_guarded("dbg!(timeout!(d, a))", "dbg!(@?timeout(d, @called_child(a)).await)");
     check_guarded("vec![join!(a, b)]; io!(c)", "vec![@?join((@child(a), @child(b),)).await]; @io(c).await");
     check("vec![spawn!(a), context!()]", "vec![@spawn(a), @context()]");
     check("stringify!(io!(a)); other!(io, x => !)", "stringify!(io!(a)); other!(io, x => !)");
@@ -125,7 +125,7 @@ fn a_task_that_calls_itself_is_boxed() {
 fn code_half_typed_is_passed_on() {
     let passed_on = |body: &str| rewritten(body).to_string();
     assert_eq!(passed_on("io!(store().)"), tokens(&spelled("@io(store().).await")).to_string());
-    assert_eq!(passed_on("timeout!(d, store().)"), tokens(&spelled("@timeout(d, @child(store().)).await")).to_string());
+    assert_eq!(passed_on("timeout!(d, store().)"), tokens(&spelled("@timeout(d, @called_child(store().)).await")).to_string());
     assert_eq!(passed_on("call!(f::<A, B>().)"), tokens(&spelled("@call(f::<A, B>().).await")).to_string());
     assert_eq!(passed_on("let x = io!(a.);"), tokens(&spelled("let x = @io(a.).await;")).to_string());
     // The block as a whole does not parse.

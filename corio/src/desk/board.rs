@@ -14,7 +14,7 @@ use crate::observe::{Event, Watch};
 
 /// Tells the run, from any thread, that there is post for a flight of a queue.
 pub(crate) trait Ring: Send + Sync {
-    fn ring(&self, queue: u32, place: u32);
+    fn ring(&self, queue: u32, flight: FlightId);
 }
 
 /// What a desk gets from outside.

@@ -10,16 +10,18 @@ use super::load::{Marks, NO_TICKET};
 use super::post::Posts;
 use super::timers::Alarm;
 
-/// Names a flight that is on its way. Its place is used again; the number of its batch is not, so that late answers find nobody.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct FlightId {
-    pub(super) place: u32,
-    pub(super) batch: u64,
+/// Names a flight that is on its way. Its place is used again; its number is not, in no later run either, so that late news find nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FlightId {
+    place: u32,
+    number: u64,
 }
 
 /// A batch that has left, with those who wait for it.
 pub(super) struct Flight<K, A> {
-    /// Its number, or 0 where there is no flight.
+    /// Its number while it is on its way; 0 otherwise.
+    pub(super) number: u64,
+    /// Which batch of the run it is.
     pub(super) batch: u64,
     /// By position. Those that have been answered are `GONE`.
     pub(super) waiters: Vec<Waiter>,
@@ -65,7 +67,7 @@ impl<K, A> Default for Extras<K, A> {
 
 impl<K, A> Flight<K, A> {
     fn none() -> Self {
-        Flight { batch: 0, waiters: Vec::new(), left: 0, wanted_from: 0, whole: None, marks: None, extras: None }
+        Flight { number: 0, batch: 0, waiters: Vec::new(), left: 0, wanted_from: 0, whole: None, marks: None, extras: None }
     }
 
     pub(super) fn extras(&mut self) -> &mut Extras<K, A> {
@@ -85,6 +87,8 @@ impl<K, A> Flight<K, A> {
 pub(super) struct Flights<K, A> {
     places: RefCell<Vec<Flight<K, A>>>,
     free: RefCell<Vec<u32>>,
+    /// The number of the newest.
+    last: Cell<u64>,
     /// How many parts of each batch that was split are on their way.
     wholes: RefCell<HashMap<Whole, usize>>,
     last_whole: Cell<u64>,
@@ -92,7 +96,7 @@ pub(super) struct Flights<K, A> {
 
 impl<K, A> Default for Flights<K, A> {
     fn default() -> Self {
-        Flights { places: RefCell::default(), free: RefCell::default(), wholes: RefCell::default(), last_whole: Cell::new(0) }
+        Flights { places: RefCell::default(), free: RefCell::default(), last: Cell::new(0), wholes: RefCell::default(), last_whole: Cell::new(0) }
     }
 }
 
@@ -101,23 +105,25 @@ impl<K, A> Flights<K, A> {
         self.free.borrow().len() == self.places.borrow().len()
     }
 
-    /// The place for the next flight.
-    pub(super) fn next_place(&self) -> u32 {
-        self.free.borrow_mut().pop().unwrap_or_else(|| {
+    /// The name for the next flight.
+    pub(super) fn next(&self) -> FlightId {
+        let place = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut places = self.places.borrow_mut();
             places.push(Flight::none());
             places.len() as u32 - 1
-        })
+        });
+        self.last.set(self.last.get() + 1);
+        FlightId { place, number: self.last.get() }
     }
 
     pub(super) fn put(&self, id: FlightId, flight: Flight<K, A>) {
-        self.places.borrow_mut()[id.place as usize] = flight;
+        self.places.borrow_mut()[id.place as usize] = Flight { number: id.number, ..flight };
     }
 
     /// Takes a flight out, if it is still there.
     pub(super) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
         let mut places = self.places.borrow_mut();
-        let flight = places.get_mut(id.place as usize).filter(|flight| flight.batch == id.batch)?;
+        let flight = places.get_mut(id.place as usize).filter(|flight| flight.number == id.number)?;
         let taken = std::mem::replace(flight, Flight::none());
         self.free.borrow_mut().push(id.place);
         Some(taken)
@@ -125,7 +131,7 @@ impl<K, A> Flights<K, A> {
 
     /// Takes a flight off its place, which stays its own.
     pub(super) fn lift(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let lifted = Flight { batch: id.batch, left: usize::MAX, ..Flight::none() };
+        let lifted = Flight { number: id.number, left: usize::MAX, ..Flight::none() };
         self.with(id, |flight| std::mem::replace(flight, lifted))
     }
 
@@ -135,7 +141,7 @@ impl<K, A> Flights<K, A> {
 
     /// Runs no code of the user's while it lends the flight.
     pub(super) fn with<T>(&self, id: FlightId, use_it: impl FnOnce(&mut Flight<K, A>) -> T) -> Option<T> {
-        self.places.borrow_mut().get_mut(id.place as usize).filter(|flight| flight.batch == id.batch).map(use_it)
+        self.places.borrow_mut().get_mut(id.place as usize).filter(|flight| flight.number == id.number).map(use_it)
     }
 
     /// A batch leaves in parts.
@@ -164,21 +170,16 @@ impl<K, A> Flights<K, A> {
         was_last
     }
 
-    /// The flight that is at a place now.
-    pub(super) fn at(&self, place: u32) -> Option<FlightId> {
-        self.places.borrow().get(place as usize).filter(|flight| flight.batch != 0).map(|flight| FlightId { place, batch: flight.batch })
-    }
-
     /// The flights that are on their way.
     pub(super) fn all(&self) -> Vec<FlightId> {
         let places = self.places.borrow();
-        places.iter().zip(0..).filter(|(flight, _)| flight.batch != 0).map(|(flight, place)| FlightId { place, batch: flight.batch }).collect()
+        places.iter().zip(0..).filter(|(flight, _)| flight.number != 0).map(|(flight, place)| FlightId { place, number: flight.number }).collect()
     }
 
     /// All of them, when a run is over.
     pub(super) fn take_all(&self) -> Vec<Flight<K, A>> {
         self.free.borrow_mut().clear();
         self.wholes.borrow_mut().clear();
-        self.places.borrow_mut().drain(..).filter(|flight| flight.batch != 0).collect()
+        self.places.borrow_mut().drain(..).filter(|flight| flight.number != 0).collect()
     }
 }

@@ -55,6 +55,7 @@ pub use cache::Partition;
 pub use fault::RequestError;
 pub(crate) use fault::plural;
 pub use faulty::{Faulty, FaultyEach, each_answer, plain_answer};
+pub(crate) use flights::FlightId;
 pub use future::{FutureRequest, future};
 pub use options::{Options, groups};
 pub use probe::{FailingAnswer, Probe, ProbeAny, ProbeResult, is_transient, is_transient_fault};
@@ -248,11 +249,11 @@ impl Desk {
         }
     }
 
-    /// Takes the post for a place of a queue.
-    pub(crate) fn collect(&self, queue: u32, place: u32) {
+    /// Takes the post for a flight of a queue.
+    pub(crate) fn collect(&self, queue: u32, flight: FlightId) {
         // A slot of an earlier run may ring for a queue that this desk does not have.
         if let Some(queue) = self.registry.number(queue) {
-            queue.collect(place);
+            queue.collect(flight);
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::board::Ring;
+use super::flights::FlightId;
 use super::options::ShowKey;
 use super::shown::shown;
 
@@ -39,13 +40,13 @@ pub(super) struct Post<K, R> {
     arrived: Mutex<Vec<Arrived<K, R>>>,
     ring: Arc<dyn Ring>,
     queue: u32,
-    place: u32,
+    flight: FlightId,
     show_key: Option<ShowKey<K>>,
 }
 
 impl<K, R> Post<K, R> {
-    pub(super) fn new(ring: Arc<dyn Ring>, queue: u32, place: u32, show_key: Option<ShowKey<K>>) -> Self {
-        Post { arrived: Mutex::new(Vec::new()), ring, queue, place, show_key }
+    pub(super) fn new(ring: Arc<dyn Ring>, queue: u32, flight: FlightId, show_key: Option<ShowKey<K>>) -> Self {
+        Post { arrived: Mutex::new(Vec::new()), ring, queue, flight, show_key }
     }
 
     pub(super) fn unanswered(&self, position: usize, key: Option<&K>) {
@@ -60,7 +61,7 @@ impl<K, R> Post<K, R> {
             post.len() == 1
         };
         if first {
-            self.ring.ring(self.queue, self.place);
+            self.ring.ring(self.queue, self.flight);
         }
     }
 }

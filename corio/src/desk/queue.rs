@@ -143,8 +143,8 @@ pub(super) trait AnyQueue {
     /// Gives answers that are there to those who wait for them, in the order in which they asked; until `resume` says that it is enough.
     fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool);
 
-    /// Takes the answers that came by post for what flies at a place.
-    fn collect(&self, place: u32);
+    /// Takes the answers that came by post for a flight.
+    fn collect(&self, flight: FlightId);
 
     /// A flight has taken too long.
     fn time_out(&self, flight: FlightId);
@@ -196,11 +196,9 @@ impl<R: Request> AnyQueue for Queue<R> {
         }
     }
 
-    fn collect(&self, place: u32) {
-        if let Some(flight) = self.flights.at(place) {
-            let _dispatching = self.board.dispatch(R::name());
-            self.take_posts(flight);
-        }
+    fn collect(&self, flight: FlightId) {
+        let _dispatching = self.board.dispatch(R::name());
+        self.take_posts(flight);
     }
 
     fn time_out(&self, flight: FlightId) {

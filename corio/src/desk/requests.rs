@@ -218,7 +218,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let (flight, Cargo { keys, .. }) = self.take();
         let queue = self.queue;
         let id = queue.take_off(flight);
-        let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id.place, queue.options.show_key));
+        let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
         queue.flights.with(id, |flight| flight.extras().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
         (id, Batch::new(keys.into_iter(), &post))
     }

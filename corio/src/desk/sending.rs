@@ -123,7 +123,7 @@ impl<R: Request> Queue<R> {
         let shown = ShownKeys { keys: &keys, show: self.options.show_key };
         self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
         let left = waiters.len();
-        let mut flight = Flight { batch, waiters, left, wanted_from: 0, whole, marks, extras: None };
+        let mut flight = Flight { number: 0, batch, waiters, left, wanted_from: 0, whole, marks, extras: None };
         if let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) {
             for (position, key) in keys.iter().enumerate() {
                 sharing.borrow_mut().set_on_its_way(key, flight.ticket(position), true);
@@ -147,8 +147,7 @@ impl<R: Request> Queue<R> {
             self.places.set(self.places.get() + 1);
             board.places.set(board.places.get() + 1);
         }
-        let place = self.flights.next_place();
-        let id = FlightId { place, batch: flight.batch };
+        let id = self.flights.next();
         if let Some(limit) = self.options.timeout {
             flight.extras().alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
         }

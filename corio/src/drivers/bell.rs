@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use crate::desk::Ring;
+use crate::desk::{FlightId, Ring};
 
 #[derive(Default)]
 pub(crate) struct Bell {
@@ -22,8 +22,8 @@ struct State {
 #[derive(Default)]
 pub(crate) struct News {
     pub(crate) futures: Vec<u32>,
-    /// Queues with post, and the place of the flight that it is for.
-    pub(crate) posts: Vec<(u32, u32)>,
+    /// Queues with post, and the flights that it is for.
+    pub(crate) posts: Vec<(u32, FlightId)>,
     /// A task can run again.
     nudged: bool,
 }
@@ -89,7 +89,7 @@ impl Bell {
 }
 
 impl Ring for Bell {
-    fn ring(&self, queue: u32, place: u32) {
-        self.tell(|news| news.posts.push((queue, place)));
+    fn ring(&self, queue: u32, flight: FlightId) {
+        self.tell(|news| news.posts.push((queue, flight)));
     }
 }

@@ -117,6 +117,11 @@ impl<S> Frame<S> {
         Child { future: task.into_future(Sealed), borrows: PhantomData }
     }
 
+    /// The one in `timeout!(limit, t)`: to its end, children included, as the limit is for all of it.
+    pub fn called_child<'a, T: Task<S, Called = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
+        Child { future: T::called(task.into_future(Sealed), Sealed), borrows: PhantomData }
+    }
+
     /// `join!(a, b)` and `io!(a, b)`
     pub fn join<T: Seeds<Every, Group = G>, G: Group>(&self, children: T) -> Set<G> {
         Set::mixed::<Every>(children)
