@@ -549,6 +549,8 @@ struct BatchState {
     open: Vec<u64>,
     /// It is answered by a future that has not ended.
     goes_on: bool,
+    /// Nobody waits for it any more: its answers come too late.
+    abandoned: bool,
 }
 
 impl BatchState {
@@ -580,6 +582,7 @@ enum Kind {
     DroppedWhileQueued,
     DroppedWhileOnTheWay,
     AnsweredTooLate,
+    Abandoned,
 }
 
 /// What there should be whatever programs do.
@@ -673,7 +676,7 @@ impl Record {
         let kinds = [(Kind::SeveralInABatch, keys.len() > 1), (Kind::SplitBatch, run.batches.iter().any(|batch| (batch.of, batch.round) == (of, round)))];
         run.kinds.extend(kinds.into_iter().filter(|(_, seen)| *seen).map(|(kind, _)| kind));
 
-        run.batches.push(BatchState { of, round, open: keys.iter().map(|key| key.number).collect(), goes_on: plan.is_later() });
+        run.batches.push(BatchState { of, round, open: keys.iter().map(|key| key.number).collect(), goes_on: plan.is_later(), abandoned: false });
         let limit = plan.in_flight().unwrap_or(usize::MAX);
         let on_the_way = run.on_the_way(|other| other == of);
         if on_the_way > 1 {
@@ -733,6 +736,12 @@ impl Record {
             Event::Retried { .. } => {
                 run.kinds.insert(Kind::Retried);
             }
+            Event::Abandoned { batch, .. } => {
+                let batch = &mut run.batches[*batch as usize - 1];
+                batch.open.clear();
+                (batch.goes_on, batch.abandoned) = (false, true);
+                run.kinds.insert(Kind::Abandoned);
+            }
             _ => {}
         }
     }
@@ -780,8 +789,8 @@ impl BatchRecord {
     fn outcome(&self, key: &Key, late: bool) -> Option<Reply> {
         let mut run = self.record.run.borrow_mut();
         let run = &mut *run;
-        let BatchState { of, open, .. } = &mut run.batches[self.number];
-        let of = *of;
+        let BatchState { of, open, abandoned, .. } = &mut run.batches[self.number];
+        let (of, late) = (*of, late || *abandoned);
         if let Some(at) = open.iter().position(|number| *number == key.number) {
             open.swap_remove(at);
             if !open.is_empty() {
@@ -1229,5 +1238,5 @@ fn programs_that_run_to_their_end() {
 
 #[test]
 fn programs_whose_tasks_are_dropped() {
-    check_many(true, &[&ALWAYS[..], &[Kind::DroppedWhileQueued, Kind::DroppedWhileOnTheWay]].concat());
+    check_many(true, &[&ALWAYS[..], &[Kind::DroppedWhileQueued, Kind::DroppedWhileOnTheWay, Kind::Abandoned]].concat());
 }

@@ -1,8 +1,10 @@
 //! Names of tasks, from the type names of their futures: `app::library::card::{{closure}}` is the task `card`. They cost nothing until somebody asks.
 
-/// Futures of ours around something of the user's: the closure of `task_fn<S, T, C>`, the request of `Requesting<R, A>`.
+/// Futures of ours around something of the user's: the closure of `task_fn<S, T, C>`, the request of `Requesting<R, A>`, the task of a `Call<F>`.
 const BY_HAND: &str = "corio::task::task_fn::task_fn<";
 const REQUEST: &str = "corio::task::answer::Requesting<";
+/// A call of a task.
+const CALL: &str = "corio::task::call::Call<";
 
 /// The readable end of a future's type name: the function that it is the body of, or is written in.
 pub(crate) fn short(full: &'static str) -> &'static str {
@@ -13,6 +15,9 @@ pub(crate) fn short(full: &'static str) -> &'static str {
     if let Some(inside) = full.strip_prefix(REQUEST) {
         let end = inside.rfind('>').unwrap_or(inside.len());
         return short(arguments(&inside[..end]).0);
+    }
+    if let Some(inside) = full.strip_prefix(CALL) {
+        return short(inside.strip_suffix('>').unwrap_or(inside));
     }
     // Generic arguments hold paths of their own; what is before them names the task. A path may begin with `<Shop as Priced>`.
     let path = match full.strip_prefix('<').and_then(|rest| rest.find(">::")) {
@@ -56,6 +61,11 @@ mod tests {
     #[test]
     fn a_task_by_hand_is_named_after_the_function_it_is_written_in() {
         assert_eq!(short("corio::task::task_fn::task_fn<(), (u8, u8), app::named<A, B>::{{closure}}>::{{closure}}"), "named");
+    }
+
+    #[test]
+    fn a_call_is_named_after_its_task() {
+        assert_eq!(short("corio::task::call::Call<app::library::card::{{closure}}>"), "card");
     }
 
     #[test]

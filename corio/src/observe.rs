@@ -74,7 +74,7 @@ pub enum Event<'a> {
         /// How many requests are answered; with the doubles, where the dispatcher dedups.
         len: usize,
     },
-    /// Requests are answered with what the dispatcher has given before, and was kept.
+    /// Requests are answered with what the dispatcher has given before, and was kept; the tasks that asked are resumed.
     Kept {
         /// The dispatcher.
         dispatcher: &'static str,

@@ -184,8 +184,9 @@ impl<R: Request> AnyQueue for Queue<R> {
     fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) {
         let Some(mut answered) = self.answered.borrow_mut().pop_front() else { return };
         let Answered { batch, load: Load { waiters, answers, .. } } = &mut answered;
-        if *batch != 0 && answers.len() == waiters.len() {
-            self.board.watch().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: *batch, len: waiters.len() });
+        if answers.len() == waiters.len() {
+            let (dispatcher, len) = (R::name(), waiters.len());
+            self.board.watch().emit(|| if *batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch: *batch, len } });
         }
         self.board.incoming.deliver(&waiters[waiters.len() - answers.len()..], answers, resume);
         if answers.is_empty() {

@@ -7,7 +7,6 @@ use super::load::Entry;
 use super::queue::Queue;
 use super::request::Request;
 use super::{CacheChange, ContextRef};
-use crate::observe::Event;
 
 impl<R: Request> Queue<R> {
     /// Goes through what has gathered since the last time: gives what was kept, has equal keys join, and puts the rest in front, to be sent.
@@ -35,7 +34,6 @@ impl<R: Request> Queue<R> {
         if kept.is_empty() {
             self.put_back(kept);
         } else {
-            self.board.watch().emit(|| Event::Kept { dispatcher: R::name(), len: kept.waiters.len() });
             self.come_back(Answered { batch: 0, load: kept });
         }
     }

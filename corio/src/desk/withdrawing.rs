@@ -28,6 +28,8 @@ impl<R: Request> Queue<R> {
 
     /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its place is free.
     fn abandon(&self, id: FlightId) {
+        // What is there counts: it may be kept.
+        self.take_posts(id);
         if let Some(flight) = self.land(id) {
             self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.batch });
             if let Some((sharing, extras)) = self.sharing.as_ref().zip(flight.extras.as_ref()) {
