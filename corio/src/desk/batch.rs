@@ -36,7 +36,8 @@ use super::slot::Slot;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// What is not answered yet when its run is over may still be answered, and is thrown away. A slot that is dropped without an answer ends the run with
+/// A batch is in flight until its last slot is answered, and where an `async fn` took it until that has ended. What is not answered yet when its run is over may still be
+/// answered, and is thrown away. A slot that is dropped without an answer ends the run with
 /// [`RequestError::Unanswered`](crate::RequestError::Unanswered); one that is forgotten (`std::mem::forget`) keeps its run waiting.
 #[must_use = "a batch that is dropped leaves its requests unanswered, which ends the run with an error"]
 pub struct Batch<K, R> {
