@@ -132,7 +132,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// impl<S: Provide<Db>> Dispatch<S> for Name {
     ///     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>) {
     ///         let db: &Db = context.provide();
-    ///         requests.answer_async(async move |ids| db.keys(ids).await);
+    ///         requests.answer_async(async move |ids| db.names(ids).await);
     ///     }
     /// }
     /// # assert_eq!(corio::Schedule::new(&Db).run(Name(7)).unwrap(), "7");
