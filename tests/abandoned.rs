@@ -333,3 +333,41 @@ fn what_a_run_that_ended_had_asked_for_is_asked_anew_by_the_next() {
     "#]]
     .assert_eq(&story.take());
 }
+
+#[test]
+fn those_who_joined_what_is_primed_get_that_at_once() {
+    #[corio::dispatcher(show_keys, cache)]
+    async fn kept(story: &Story, keys: &[u64]) -> Vec<u64> {
+        ten(story, keys).await
+    }
+
+    #[corio::task(Story)]
+    fn asks(after: u64) -> u64 {
+        io!(context!().pause(after));
+        let answer = io!(kept(1));
+        context!().note(format_args!("asked at {after}: {answer}"));
+        answer
+    }
+
+    #[corio::task(Story)]
+    fn program() {
+        join!(
+            asks(0),
+            asks(2),
+            task! {
+                io!(context!().pause(4));
+                call!(corio::cache::prime(kept(1), 100));
+            }
+        );
+    }
+
+    check(
+        program(),
+        expect![[r#"
+            0ns: kept[1]
+            4ms: asked at 2: 100
+            10ms: (over)
+            10ms: asked at 0: 1
+        "#]],
+    );
+}

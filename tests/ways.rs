@@ -866,6 +866,7 @@ fn a_batch_can_be_looked_at() {
         let mut last = batch.split_off(1);
         let all_of_last = last.split_off(0);
         let seen = format!("{batch:?} {all_of_last:?} {:?}", (batch.is_empty(), last.is_empty(), all_of_last.len()));
+        let all_of_last: Vec<_> = all_of_last.into_iter().inspect(|slot| assert_eq!((slot.position(), *slot.key()), (1, 8))).collect();
         batch.into_iter().chain(all_of_last).for_each(|slot| slot.answer(seen.clone()));
     }
 
