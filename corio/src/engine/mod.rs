@@ -12,6 +12,7 @@ mod coroutine;
 mod dropping;
 mod id;
 mod pool;
+mod standing;
 mod telling;
 mod tree;
 
@@ -23,6 +24,7 @@ pub(crate) use body::{Kind, Place, Policy, Step};
 pub(crate) use coroutine::Coroutine;
 pub(crate) use id::Id;
 pub(crate) use pool::Pool;
+pub(crate) use standing::{Standing, Waits, Waypoint};
 pub(crate) use tree::{NIL, flag};
 
 use crate::observe::{Event, Watch};
@@ -47,6 +49,10 @@ pub struct Engine {
     /// For what was cut and is to be dropped; empty between cuts.
     felled: Cell<Vec<Felled>>,
     pool: Pool,
+    /// The running task is resumed only to say where it stands.
+    is_asked: Cell<bool>,
+    /// What it has said so far.
+    standing: RefCell<Standing>,
     watch: Watch,
     /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
     numbers: RefCell<Numbers>,
@@ -65,6 +71,8 @@ impl Engine {
             joiners: RefCell::new(HashMap::new()),
             felled: Cell::default(),
             pool: Pool::new(),
+            is_asked: Cell::new(false),
+            standing: RefCell::default(),
             watch,
             numbers: RefCell::default(),
         }
@@ -97,23 +105,31 @@ impl Engine {
         if self.foreign.get() != Id::NONE {
             return;
         }
+        self.tell(body, || Event::Resumed { task: self.number(id.index()) });
+        if self.resume_body(id, body) {
+            if !self.parked.get() {
+                self.foreign.set(id);
+            }
+            self.tell(body, || Event::Suspended { task: self.number(id.index()) });
+        }
+    }
+
+    /// Whether it waits. `body` is that of `id`, which is in the tree and has not returned.
+    #[inline]
+    fn resume_body(&self, id: Id, body: Body) -> bool {
         self.current.set(id);
         self.scope.set(id.index());
         self.parked.set(false);
-        self.tell(body, || Event::Resumed { task: self.number(id.index()) });
         // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
-        match unsafe { (body.vtable.resume)(body.data, self) } {
-            Step::Suspended => {
-                if !self.parked.get() {
-                    self.foreign.set(id);
-                }
-                self.tell(body, || Event::Suspended { task: self.number(id.index()) });
-            }
+        let step = unsafe { (body.vtable.resume)(body.data, self) };
+        match step {
+            Step::Suspended => {}
             Step::Ended => self.body_ended(id, 0),
             Step::Decides => self.body_ended(id, flag::DECIDES),
         }
         // What runs between tasks, such as a dispatcher, is none.
         self.current.set(Id::NONE);
+        matches!(step, Step::Suspended)
     }
 
     #[inline]
