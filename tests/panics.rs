@@ -67,7 +67,7 @@ where
     let mut schedule = Schedule::new(());
     let tell = told.clone();
     schedule.observe(move |event: &Event<'_>| {
-        if let Event::Panicked { place } = event {
+        if let Event::Panicked { place, .. } = event {
             tell.borrow_mut().push(place.to_string());
         }
     });

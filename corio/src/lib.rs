@@ -2,6 +2,7 @@
 
 mod context;
 mod core;
+mod deadlock;
 mod desk;
 mod drivers;
 mod engine;
@@ -21,6 +22,7 @@ pub mod testing;
 
 pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
+pub use deadlock::{Deadlock, StuckTask};
 pub use desk::{
     Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Options, Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
 };
@@ -37,5 +39,5 @@ pub mod __private {
     pub use crate::context::{AnyContext, piece};
     pub use crate::desk::{FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient, is_transient_fault, plain_answer};
     pub use crate::outside::needs_blocking;
-    pub use crate::task::{Frame, any_task, returns, task};
+    pub use crate::task::{Frame, any_task, here, returns, task};
 }

@@ -30,6 +30,11 @@ pub(crate) fn short(full: &'static str) -> &'static str {
     &path[start..]
 }
 
+/// The name of the task that a waiting point awaits, if it is one that is called there.
+pub(crate) fn called(awaited: &'static str) -> Option<&'static str> {
+    awaited.starts_with(CALL).then(|| short(awaited))
+}
+
 /// The first and the last of some generic arguments.
 fn arguments(list: &'static str) -> (&'static str, &'static str) {
     let mut depth = 0;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 /// Names a task within a run: the first one that starts is 1, the next 2. The same program gives the same numbers, also in a schedule that was used before.
@@ -110,6 +111,8 @@ pub enum Event<'a> {
     Panicked {
         /// Where: the path of tasks, or the dispatcher.
         place: &'a str,
+        /// The tasks above it, the nearest first, each with the line that it waits on.
+        above: &'a [(&'static str, &'static Location<'static>)],
     },
 }
 

@@ -172,7 +172,7 @@ impl<'s, T> Run<'s, T> {
                     drop(core.bell.take());
                 }
                 if desk.in_flight() == 0 && next.is_none() {
-                    return Err(Error::Deadlock { tasks: engine.stuck() });
+                    return Err(Error::Deadlock(engine.deadlock()));
                 }
                 let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
                 return Ok(Phase::Waiting { until });
@@ -211,12 +211,16 @@ impl<'s, T> Run<'s, T> {
 
     /// Says once where a panic came from; what it said itself, the panic hook has told.
     fn report(&self, core: &Core) {
-        let place = match core.desk.dispatching() {
-            Some(dispatcher) => format!("dispatcher `{dispatcher}`"),
-            None => format!("task `{}`", core.engine.path(core.engine.current())),
+        let (place, above) = match core.desk.dispatching() {
+            Some(dispatcher) => (format!("dispatcher `{dispatcher}`"), Vec::new()),
+            None => {
+                let task = core.engine.current();
+                (format!("task `{}`", core.engine.path(task)), core.engine.lines_above(task))
+            }
         };
         eprintln!("corio: the panic ends the run; it came from {place}");
-        self.watch.emit(|| Event::Panicked { place: &place });
+        above.iter().for_each(|(task, line)| eprintln!("  `{task}` waits at {line}"));
+        self.watch.emit(|| Event::Panicked { place: &place, above: &above });
     }
 
     /// Drops everything that is left, tasks first.

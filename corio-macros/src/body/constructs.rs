@@ -1,6 +1,6 @@
 //! Desugars one invocation.
 //!
-//! `__corio.io(r)` below is short for `::corio::__private::Frame::io(&__corio, r)`, which is what is written: a call that begins and ends with tokens of the user's own
+//! `__corio.io(r)` below is short for `::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), r)`, which is what is written: a call that begins and ends with tokens of the user's own
 //! spans, the path at the macro's name and `.await` at its closing delimiter. So rustc shows an error about the whole on all of `io!(r)`, and one about an argument on the
 //! argument. The frame's name can't have such a span, or user code could see it.
 
@@ -126,10 +126,12 @@ impl Rewriter<'_> {
         }
     }
 
-    /// `__corio.method(argument).await`
+    /// `__corio.method(|| here(), argument).await`
     fn waited(&mut self, invocation: &Invocation, method: &str, argument: &TokenStream) -> TokenStream {
         let frame = self.guard(frame(invocation), invocation.span);
-        let asked = asked(&frame, invocation, method, argument);
+        // A closure, as its line is then in its type.
+        let line = quote_spanned!(invocation.span=> || ::corio::__private::here());
+        let asked = asked(&frame, invocation, method, &quote_spanned!(invocation.span=> #line, #argument));
         quote_spanned!(invocation.delimiters.close()=> #asked.await)
     }
 

@@ -34,6 +34,7 @@ impl Engine {
         *self.numbers.borrow_mut() = Numbers::default();
         self.current.set(Id::NONE);
         self.foreign.set(Id::NONE);
+        self.is_asked.set(false);
         self.dropped.borrow_mut().clear();
         sweep.finish();
     }

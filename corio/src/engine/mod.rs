@@ -13,6 +13,7 @@ mod dropping;
 mod id;
 mod pool;
 mod standing;
+mod stuck;
 mod telling;
 mod tree;
 
@@ -24,7 +25,7 @@ pub(crate) use body::{Kind, Place, Policy, Step};
 pub(crate) use coroutine::Coroutine;
 pub(crate) use id::Id;
 pub(crate) use pool::Pool;
-pub(crate) use standing::{Standing, Waits, Waypoint};
+pub(crate) use standing::{Relation, Standing, Waits, Waypoint};
 pub(crate) use tree::{NIL, flag};
 
 use crate::observe::{Event, Watch};
@@ -325,7 +326,7 @@ impl Engine {
         let over = !tree.has_tasks(scope);
         if !over {
             tree[scope].flags |= flag::AWAITED;
-            self.park();
+            self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
         }
         over
     }
@@ -355,7 +356,7 @@ impl Engine {
         let done = self.tree.borrow().get(id).is_none_or(|entry| entry.has(flag::DONE));
         if !done {
             self.joiners.borrow_mut().insert(id.index(), self.current.get());
-            self.park();
+            self.park_for(|| Waits::ends("the end of a task", vec![id]));
         }
         done
     }

@@ -199,6 +199,32 @@ impl Tree {
         child != NIL
     }
 
+    /// The children of an entry, without scopes.
+    pub(super) fn tasks_in(&self, index: u32) -> Vec<Id> {
+        let mut tasks = Vec::new();
+        let mut child = self[index].first_child;
+        while child != NIL {
+            if self[child].body.is_some() {
+                tasks.push(self.id(child));
+            }
+            child = self[child].next;
+        }
+        tasks
+    }
+
+    /// The children that a task waits for: those of itself and of its scopes.
+    pub(super) fn awaited_children(&self, task: u32) -> Vec<Id> {
+        let mut children = self.tasks_in(task);
+        let mut child = self[task].first_child;
+        while child != NIL {
+            if self[child].body.is_none() {
+                children.extend(self.tasks_in(child));
+            }
+            child = self[child].next;
+        }
+        children
+    }
+
     /// Takes out the scopes of a task that nobody will close: their sets were forgotten.
     pub(super) fn close_empty_scopes(&mut self, task: u32) {
         let mut child = self[task].first_child;

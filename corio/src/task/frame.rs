@@ -1,4 +1,4 @@
-//! What the macros expand to: `io!(r)` is `__corio.io(r).await`, where `__corio` is the `Frame` of the task.
+//! What the macros expand to: `io!(r)` is `__corio.io(|| here(), r).await`, where `__corio` is the `Frame` of the task. Whatever is awaited there gets its line first.
 //!
 //! A frame is a token without size: it says that the code stands in the body of a task over `S`, which only runs while a run over `S` is being turned. Only generated code
 //! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that is why nothing here has to be checked when the program runs.
@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::answer::{Answer, Asked};
+use super::at::At;
 use super::handle::Handle;
 use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
 use super::timeout::{Limited, LimitedGroup, timeout};
@@ -64,12 +65,12 @@ impl<S> Frame<S> {
 
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
     #[inline]
-    pub fn io<R: Dispatch<S, Answer = A>, A>(&self, request: R) -> Answer<A> {
+    pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
         let key = request.into_key();
         core::with(|core| {
             // SAFETY: as in `open`.
             unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
-            Answer::of_running(core)
+            Answer::of_running(core, line)
         })
     }
 
@@ -81,19 +82,19 @@ impl<S> Frame<S> {
     }
 
     /// `io_all!(requests)`
-    pub fn io_all<I, R>(&self, requests: I) -> Set<Row<Asked<R>, Every>>
+    pub fn io_all<I, R, L>(&self, line: L, requests: I) -> At<Set<Row<Asked<R>, Every>>, L>
     where
         I: IntoIterator<Item = R>,
         I::Item: Dispatch<S>,
     {
         Self::open::<I::Item>();
-        Set::row(requests)
+        At::new(line, Set::row(requests))
     }
 
     /// `call!(t)`
     #[inline]
-    pub fn call<T: Task<S, Called = F>, F>(&self, task: T) -> F {
-        T::called(task.into_future(Sealed), Sealed)
+    pub fn call<T: Task<S, Called = F>, F, L>(&self, line: L, task: T) -> At<F, L> {
+        At::new(line, T::called(task.into_future(Sealed), Sealed))
     }
 
     /// `spawn!(t)`
@@ -108,8 +109,8 @@ impl<S> Frame<S> {
     }
 
     /// `wait!()`
-    pub fn wait(&self) -> Wait {
-        Wait::new()
+    pub fn wait<L>(&self, line: L) -> At<Wait, L> {
+        At::new(line, Wait::new())
     }
 
     /// One of several in `join!(a, b)`.
@@ -123,46 +124,46 @@ impl<S> Frame<S> {
     }
 
     /// `join!(a, b)` and `io!(a, b)`
-    pub fn join<T: Seeds<Every, Group = G>, G: Group>(&self, children: T) -> Set<G> {
-        Set::mixed::<Every>(children)
+    pub fn join<T: Seeds<Every, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::mixed::<Every>(children))
     }
 
     /// `try_join!(a, b)`
-    pub fn try_join<T: Seeds<Try, Group = G>, G: Group>(&self, children: T) -> Set<G> {
-        Set::mixed::<Try>(children)
+    pub fn try_join<T: Seeds<Try, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::mixed::<Try>(children))
     }
 
     /// `race!(a, b)`
-    pub fn race<T: Seeds<First, Group = G>, G: Group>(&self, children: T) -> Set<G> {
-        Set::mixed::<First>(children)
+    pub fn race<T: Seeds<First, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::mixed::<First>(children))
     }
 
     /// `timeout!(limit, t)`
-    pub fn timeout<T: Seed>(&self, limit: Duration, child: T) -> Set<LimitedGroup<T>>
+    pub fn timeout<T: Seed, L>(&self, line: L, limit: Duration, child: T) -> At<Set<LimitedGroup<T>>, L>
     where
         Limited<T>: Seeds<First>,
     {
-        timeout(limit, child)
+        At::new(line, timeout(limit, child))
     }
 
     /// `all!(tasks)`
-    pub fn all<'a, I, F>(&self, tasks: I) -> Set<Row<Coroutine<'a, F>, Every>>
+    pub fn all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<Row<Coroutine<'a, F>, Every>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
         F: Future + 'a,
     {
-        Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
+        At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 
     /// `try_all!(tasks)`
-    pub fn try_all<'a, I, F>(&self, tasks: I) -> Set<Row<Coroutine<'a, F>, Try>>
+    pub fn try_all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<Row<Coroutine<'a, F>, Try>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
         F: Future<Output: Fallible> + 'a,
     {
-        Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
+        At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people write: tasks, and what a task can wait for. Above engine and desk, which know nothing of it.
 
 mod answer;
+mod at;
 mod boxed;
 pub mod cache;
 mod call;
@@ -12,6 +13,7 @@ mod timeout;
 mod traits;
 mod wait;
 
+pub use at::here;
 pub use boxed::{Boxed, boxed};
 pub use frame::{Frame, any_task, returns, task};
 pub use handle::Handle;
