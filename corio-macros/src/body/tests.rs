@@ -20,7 +20,10 @@ fn rewritten(body: &str) -> TokenStream {
     rewritten_in(&Context::Named(syn::parse_quote!(Library)), false, body)
 }
 
-/// `@io(x)` in `expected` stands for `::corio::__private::Frame::io(&__corio, x)`, and `@?io(x)` for the same with a guard.
+/// What is not awaited, and so has no line.
+const NOT_AWAITED: [&str; 5] = ["spawn", "child", "called_child", "request", "context"];
+
+/// `@io(x)` in `expected` stands for `::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), x)`, and `@?io(x)` for the same with a guard.
 fn spelled(expected: &str) -> String {
     let mut spelled = String::new();
     for (position, part) in expected.split('@').enumerate() {
@@ -30,7 +33,8 @@ fn spelled(expected: &str) -> String {
                     Some(name) => (name, "if false { break 'label ::corio::__private::returns() } else { &__corio }"),
                     None => (name, "&__corio"),
                 };
-                spelled.push_str(&format!("::corio::__private::Frame::{name}({frame}, {rest}"));
+                let line = if NOT_AWAITED.contains(&name) { "" } else { "|| ::corio::__private::here(), " };
+                spelled.push_str(&format!("::corio::__private::Frame::{name}({frame}, {line}{rest}"));
             }
             _ => spelled.push_str(part),
         }
