@@ -116,7 +116,7 @@ impl Engine {
     }
 
     /// Whether it waits. `body` is that of `id`, which is in the tree and has not returned.
-    #[inline]
+    #[inline(always)]
     fn resume_body(&self, id: Id, body: Body) -> bool {
         self.current.set(id);
         self.scope.set(id.index());

@@ -66,12 +66,18 @@ impl<S> Frame<S> {
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
     #[inline]
     pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
+        Self::ask(request);
+        Answer::of_running(line)
+    }
+
+    /// The same for every line.
+    fn ask<R: Dispatch<S>>(request: R) {
         let key = request.into_key();
         core::with(|core| {
             // SAFETY: as in `open`.
             unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
-            Answer::of_running(core, line)
-        })
+            core.engine.park();
+        });
     }
 
     /// One of several in `io!(a, b)`.
