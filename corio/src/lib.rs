@@ -11,6 +11,7 @@ mod observe;
 mod outside;
 mod run;
 mod schedule;
+mod shuffle;
 mod sweep;
 mod task;
 mod thread;
