@@ -13,6 +13,7 @@ use crate::desk::{Alarm, ContextRef, Desk, Dispatch, Outside, Request, Settings,
 use crate::drivers::Bell;
 use crate::engine::{Engine, Id};
 use crate::observe::Watch;
+use crate::shuffle::Shuffle;
 use crate::time::Time;
 
 /// Engine and desk, kept with the schedule from run to run.
@@ -23,6 +24,8 @@ pub(crate) struct Core {
     pub(crate) desk: Desk,
     pub(crate) bell: Arc<Bell>,
     pub(crate) time: Rc<Time>,
+    /// Absent, for the order in which tasks became ready.
+    pub(crate) shuffle: Option<Shuffle>,
     /// Tasks that wait for a time.
     alarms: RefCell<Timers<Id>>,
     /// The context of the run, while there is one.
@@ -32,7 +35,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, time: Rc<Time>) -> Rc<Self> {
+    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, time: Rc<Time>, shuffle: Option<u64>) -> Rc<Self> {
         let bell = Arc::new(Bell::default());
         let clock = time.clone();
         Rc::new_cyclic(|me: &Weak<Core>| {
@@ -45,6 +48,7 @@ impl Core {
                 desk: Desk::new(outside, settings),
                 bell,
                 time,
+                shuffle: shuffle.map(Shuffle::new),
                 alarms: RefCell::default(),
                 context: Cell::new(ptr::null()),
                 run: Cell::new(0),
@@ -56,6 +60,7 @@ impl Core {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         self.run.set(NEXT.fetch_add(1, Ordering::Relaxed));
         self.context.set(context);
+        self.shuffle.iter().for_each(Shuffle::begin_run);
     }
 
     /// The context of the run.

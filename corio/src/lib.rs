@@ -12,6 +12,7 @@ mod observe;
 mod outside;
 mod run;
 mod schedule;
+mod shuffle;
 mod sweep;
 mod task;
 mod thread;

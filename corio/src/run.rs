@@ -126,15 +126,19 @@ impl<'s, T> Run<'s, T> {
         let Core { engine, desk, .. } = core;
         let sending = Sending { context: self.context, futures: &self.futures };
         loop {
-            desk.deliver(&mut |waiter| {
-                engine.resume(Id::from_word(waiter.0));
-                budget -= 1;
-                budget > 0
-            });
-            while budget > 0 {
-                let Some(id) = engine.next_ready() else { break };
-                engine.resume(id);
-                budget -= 1;
+            if let Some(shuffle) = &core.shuffle {
+                shuffle.run_tasks(engine, desk, &mut budget);
+            } else {
+                desk.deliver(&mut |waiter| {
+                    engine.resume(Id::from_word(waiter.0));
+                    budget -= 1;
+                    budget > 0
+                });
+                while budget > 0 {
+                    let Some(id) = engine.next_ready() else { break };
+                    engine.resume(id);
+                    budget -= 1;
+                }
             }
             if let Some(task) = engine.foreign() {
                 return Err(Error::ForeignFuture { task });
@@ -191,7 +195,11 @@ impl<'s, T> Run<'s, T> {
         if core.desk.in_flight() == 0 {
             return;
         }
-        let news = core.bell.take();
+        let mut news = core.bell.take();
+        if let Some(shuffle) = &core.shuffle {
+            shuffle.mix(&mut news.futures);
+            shuffle.mix(&mut news.posts);
+        }
         for future in news.futures {
             self.futures.poll(future, &core.desk);
         }

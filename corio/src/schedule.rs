@@ -53,6 +53,8 @@ pub struct Schedule<C> {
     /// Absent for the system's.
     clock: Option<Rc<dyn Clock>>,
     deadline: Option<Duration>,
+    /// The seed, where the order of tasks is to be another.
+    shuffle: Option<u64>,
     /// For asynchronous runs.
     budget: usize,
 }
@@ -67,7 +69,7 @@ unsafe impl<C: LeavesItsThread> Send for Schedule<C> {}
 impl<C: AsContext> Schedule<C> {
     /// A schedule over a context. Allocates nothing until it runs.
     pub fn new(context: C) -> Self {
-        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), clock: None, deadline: None, budget: DEFAULT_BUDGET }
+        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), clock: None, deadline: None, shuffle: None, budget: DEFAULT_BUDGET }
     }
 
     /// The context.
@@ -118,8 +120,8 @@ impl<C: AsContext> Schedule<C> {
     /// # Safety
     /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
     unsafe fn begin<T: Task<C::Context>>(&mut self, task: T) -> Run<'_, <T as IsTask>::Output> {
-        let Schedule { context, core, watch, settings, clock, deadline, .. } = self;
-        let new = || Core::new(watch.clone(), settings.clone(), Time::new(clock.clone()));
+        let Schedule { context, core, watch, settings, clock, deadline, shuffle, .. } = self;
+        let new = || Core::new(watch.clone(), settings.clone(), Time::new(clock.clone()), *shuffle);
         // SAFETY: the caller's promise is the same.
         unsafe { Run::new(context.as_context(), core, new, watch.clone(), *deadline, task.into_future(Sealed)) }
     }
@@ -212,6 +214,46 @@ impl<C: AsContext> Schedule<C> {
     pub fn seed(&mut self, seed: u64) -> &mut Self {
         self.settings().limits.seed = Some(seed);
         self
+    }
+
+    /// Has tasks run in another order, which the seed decides: for tests of what must not depend on it.
+    ///
+    /// Of the tasks that can run any is next, be it that they were spawned or woken, or that their answers are there. What is random is as with this [`seed`](Schedule::seed). All
+    /// that is promised stays: a batch leaves when no task can run, with its keys in the order asked, locks are handed on in the order of asking, and what was dropped does not run.
+    ///
+    /// Each run begins with the seed anew: the same program does the same in the same order, whatever ran before.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// type Names = Rc<RefCell<String>>;
+    ///
+    /// #[corio::task]
+    /// fn say(name: char, names: Names) {
+    ///     names.borrow_mut().push(name);
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn program() -> String {
+    ///     let names = Names::default();
+    ///     for name in ['a', 'b', 'c'] {
+    ///         spawn!(say(name, names.clone()));
+    ///     }
+    ///     wait!();
+    ///     names.take()
+    /// }
+    ///
+    /// let mut schedule = corio::Schedule::new(());
+    /// assert_eq!(schedule.run(program())?, "abc");
+    ///
+    /// let another = schedule.shuffle(1).run(program())?;
+    /// assert_ne!(another, "abc");
+    /// assert_eq!(schedule.run(program())?, another);
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    pub fn shuffle(&mut self, seed: u64) -> &mut Self {
+        self.shuffle = Some(seed);
+        self.seed(seed)
     }
 
     /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as soon as its tasks wait: no code is interrupted.

@@ -2,7 +2,7 @@
 //! (see `crate::run`) resumes what is ready and does something else when nothing is.
 //!
 //! What must hold:
-//! - Tasks are resumed in the order in which they became ready, and only from the run loop, never from within another task.
+//! - Tasks are resumed in the order in which they became ready (unless whoever turns the run shuffles them), and only from the run loop, never from within another task.
 //! - A task ends after its children. What waits for children is woken when their list is empty. A child whose end decides its set (`race!`, `try_all!`) has its siblings cut.
 //! - No borrow of the tree is held while a body runs or a destructor does: both may come back here.
 //! - Cutting a branch takes all of it out of the tree before the first destructor runs, and drops children before their parents.
@@ -89,6 +89,16 @@ impl Engine {
     #[inline]
     pub(crate) fn next_ready(&self) -> Option<Id> {
         self.ready.borrow_mut().pop_front()
+    }
+
+    /// How many entries are ready. Some may be of tasks that are gone.
+    pub(crate) fn ready_len(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    /// One of those that are ready, out of its turn.
+    pub(crate) fn take_ready(&self, at: usize) -> Option<Id> {
+        self.ready.borrow_mut().swap_remove_front(at)
     }
 
     pub(crate) fn has_ready(&self) -> bool {
