@@ -73,10 +73,14 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Desugar from `spawn!(t)` into `__corio.spawn(t)`.
+    /// Desugar from `spawn!(t)` into `__corio.spawn(__corio.room().await, t).handle()`.
     fn spawn(&mut self, spawn: Invocation) -> TokenStream {
         match self.single_argument(&spawn) {
-            Some(task) => asked(&frame(&spawn), &spawn, "spawn", &task),
+            Some(task) => {
+                let room = self.waited(&spawn, "room", &TokenStream::new());
+                let spawned = asked(&frame(&spawn), &spawn, "spawn", &quote_spanned!(spawn.span=> #room, #task));
+                quote_spanned!(spawn.delimiters.close()=> #spawned.handle())
+            }
             None => wrong(&spawn, "`spawn!` starts one task: `spawn!(task(..))`"),
         }
     }

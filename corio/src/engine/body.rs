@@ -296,6 +296,11 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
 }
 
 impl Body {
+    #[inline]
+    pub(super) fn is_spawned(self) -> bool {
+        self.vtable.block.is_some()
+    }
+
     /// Drops what is there and gives the block back.
     ///
     /// # Safety

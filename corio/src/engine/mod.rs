@@ -12,6 +12,7 @@ mod coroutine;
 mod dropping;
 mod id;
 mod pool;
+mod room;
 mod standing;
 mod stuck;
 mod telling;
@@ -30,6 +31,7 @@ pub(crate) use tree::{NIL, flag};
 
 use crate::observe::{Event, Watch};
 use body::{Body, Spawned};
+use room::Room;
 use telling::Numbers;
 use tree::{Felled, Tree};
 
@@ -50,6 +52,7 @@ pub struct Engine {
     /// For what was cut and is to be dropped; empty between cuts.
     felled: Cell<Vec<Felled>>,
     pool: Pool,
+    room: Room,
     /// The running task is resumed only to say where it stands.
     is_asked: Cell<bool>,
     /// What it has said so far.
@@ -60,7 +63,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(watch: Watch) -> Self {
+    /// At most so many spawned tasks live at a time.
+    pub(crate) fn new(watch: Watch, most: usize) -> Self {
         Engine {
             tree: RefCell::new(Tree::new()),
             ready: RefCell::new(VecDeque::new()),
@@ -72,6 +76,7 @@ impl Engine {
             joiners: RefCell::new(HashMap::new()),
             felled: Cell::default(),
             pool: Pool::new(),
+            room: Room::new(most),
             is_asked: Cell::new(false),
             standing: RefCell::default(),
             watch,
@@ -199,6 +204,7 @@ impl Engine {
     /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: u32, future: F) -> Id {
         let body = Spawned::body(self, future);
+        self.room.take();
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
         self.tell_started(id, body);
         self.wake(id);
@@ -265,6 +271,9 @@ impl Engine {
             }
             drop(tree);
             if let Some(body) = body {
+                if body.is_spawned() {
+                    self.room.give_back();
+                }
                 if held {
                     if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
                         self.wake(joiner);

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::answer::{Answer, Asked};
 use super::at::At;
-use super::handle::Handle;
 use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
+use super::spawn::{Room, Spawned, WaitForRoom};
 use super::timeout::{Limited, LimitedGroup, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
@@ -103,14 +103,19 @@ impl<S> Frame<S> {
         At::new(line, T::called(task.into_future(Sealed), Sealed))
     }
 
+    /// The wait in `spawn!(t)`.
+    #[inline]
+    pub fn room<L>(&self, line: L) -> At<WaitForRoom, L> {
+        At::new(line, WaitForRoom::new())
+    }
+
     /// `spawn!(t)`
     #[inline]
-    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, task: T) -> Handle<O> {
+    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, _: Room, task: T) -> Spawned<O> {
         let future = task.into_future(Sealed);
         core::with(|core| {
             // SAFETY: the task is `'static`, and so are its future and its output.
-            let id = unsafe { core.engine.spawn(core.engine.scope(), future) };
-            Handle::new(id, core.run())
+            Spawned::new(core, unsafe { core.engine.spawn(core.engine.scope(), future) })
         })
     }
 

@@ -8,6 +8,7 @@ mod call;
 mod frame;
 mod handle;
 mod set;
+mod spawn;
 mod task_fn;
 mod timeout;
 mod traits;
