@@ -264,7 +264,7 @@ impl Engine {
                 if above.first_child == NIL && owner_has_returned {
                     // The task itself, or a scope whose set was forgotten: there is nobody to wake.
                     next = Some(parent);
-                } else if above.has(flag::AWAITED) && !tree.has_tasks(parent) {
+                } else if above.has(flag::AWAITED) && (above.has(flag::EACH) || !tree.has_tasks(parent)) {
                     tree[parent].flags &= !flag::AWAITED;
                     self.wake(tree.id(task));
                 }
@@ -300,6 +300,11 @@ impl Engine {
         let first = !tree[scope].has(flag::DECIDES);
         tree[scope].flags |= flag::DECIDES;
         first
+    }
+
+    /// Whether a child of this scope has decided its set.
+    pub(crate) fn is_decided(&self, scope: Id) -> bool {
+        self.tree.borrow()[scope.index()].has(flag::DECIDES)
     }
 
     /// The body that runs must not be touched again.
@@ -348,6 +353,13 @@ impl Engine {
             self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
         }
         over
+    }
+
+    /// Has the running task woken when the next child of a scope has ended, or one of them has decided.
+    pub(crate) fn await_next_child(&self, scope: u32) {
+        let mut tree = self.tree.borrow_mut();
+        tree[scope].flags |= flag::AWAITED | flag::EACH;
+        self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
     }
 
     /// Takes out a scope, dropping the children it still has.

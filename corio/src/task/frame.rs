@@ -17,6 +17,7 @@ use super::spawn::{Room, Spawned, WaitForRoom};
 use super::timeout::{Limited, LimitedGroup, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
+use super::window::Window;
 use crate::core;
 use crate::desk::{Dispatch, Request};
 use crate::engine::{Coroutine, Kind};
@@ -165,6 +166,38 @@ impl<S> Frame<S> {
         F: Future + 'a,
     {
         At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
+    }
+
+    /// `all!(limit = n, tasks)`
+    #[track_caller]
+    pub fn all_within<'a, I, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        tasks: I,
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Every>, L>
+    where
+        I: IntoIterator,
+        I::Item: Task<S, Future = F>,
+        F: Future + 'a,
+    {
+        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
+    }
+
+    /// `try_all!(limit = n, tasks)`
+    #[track_caller]
+    pub fn try_all_within<'a, I, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        tasks: I,
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Try>, L>
+    where
+        I: IntoIterator,
+        I::Item: Task<S, Future = F>,
+        F: Future<Output: Fallible> + 'a,
+    {
+        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 
     /// `try_all!(tasks)`

@@ -13,6 +13,7 @@ mod task_fn;
 mod timeout;
 mod traits;
 mod wait;
+mod window;
 
 pub use at::here;
 pub use boxed::{Boxed, boxed};
