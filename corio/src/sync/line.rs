@@ -59,10 +59,10 @@ impl<W> Line<W> {
     /// # Panics
     /// If the other run is not over, and its tasks wait or are served right now.
     #[inline]
-    pub(super) fn belong_to(&mut self, core: &Core, serves: bool, panic: &str) -> bool {
+    pub(super) fn belong_to(&mut self, core: &Core, serves: impl FnOnce() -> bool, panic: &str) -> bool {
         let is_another = !self.run.is(core);
         if is_another {
-            assert!(self.run.core().is_none() || !serves && self.waiters.is_empty(), "{panic}");
+            assert!(self.run.core().is_none() || self.waiters.is_empty() && !serves(), "{panic}");
             self.waiters.iter_mut().for_each(|waiter| waiter.task = Id::NONE);
             self.run = core.this_run();
         }
@@ -146,13 +146,13 @@ impl<W> Line<W> {
         }
     }
 
-    /// Calls the first one, and gives what it brought.
+    /// Calls the first one, and gives its ticket and what it brought.
     #[inline]
-    pub(super) fn call_next(&mut self) -> Option<W> {
-        let Waiter { task, brings, .. } = self.waiters.pop_front()?;
+    pub(super) fn call_next(&mut self) -> Option<(Ticket, W)> {
+        let Waiter { ticket, task, brings } = self.waiters.pop_front()?;
         self.close_up();
         self.wake(task);
-        brings
+        brings.map(|brings| (ticket, brings))
     }
 
     pub(super) fn call_all(&mut self) {

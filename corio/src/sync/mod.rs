@@ -25,15 +25,25 @@ macro_rules! leaf {
     };
 }
 
+mod channel;
+mod err_group;
 mod line;
 mod mutex;
+mod notify;
+mod once_cell;
 mod permits;
 mod rw_lock;
 mod semaphore;
+mod single_flight;
 mod slots;
 mod wait_group;
 
+pub use channel::{Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel};
+pub use err_group::{Ended, ErrGroup};
 pub use mutex::{Lock, Mutex, MutexGuard};
+pub use notify::{Notified, Notify};
+pub use once_cell::OnceCell;
 pub use rw_lock::{ReadLock, RwLock, RwLockReadGuard, RwLockWriteGuard, WriteLock};
 pub use semaphore::{Acquire, Permit, Semaphore};
+pub use single_flight::SingleFlight;
 pub use wait_group::{AllDone, WaitGroup};

@@ -50,8 +50,7 @@ impl Permits {
     /// If another run uses them.
     #[inline]
     fn belong_to(&mut self, core: &Core) {
-        let serves = self.promised > 0 || !self.holders.is_empty();
-        if self.line.belong_to(core, serves, self.words.in_another_run) {
+        if self.line.belong_to(core, || self.promised > 0 || !self.holders.is_empty(), self.words.in_another_run) {
             // Whoever was called in that run and did not come will not, nor will who waits. Guards may have outlived it, of tasks that nobody knows any more.
             self.free += std::mem::take(&mut self.promised);
             self.line.clear();

@@ -54,6 +54,13 @@ impl<T> Slots<T> {
         thing.as_ref().expect("a slot that was not taken")
     }
 
+    /// # Panics
+    /// If the slot is empty.
+    pub(super) fn get_mut(&mut self, slot: u32) -> &mut T {
+        let thing = if slot == 0 { &mut self.first } else { &mut self.more[slot as usize - 1] };
+        thing.as_mut().expect("a slot that was not taken")
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none() && self.more.len() == self.vacant.len()
     }

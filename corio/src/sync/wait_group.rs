@@ -105,7 +105,7 @@ impl Future for AllDone<'_> {
         let left = self.group.left.get();
         core::with(|core| {
             let mut line = self.group.line.borrow_mut();
-            if line.belong_to(core, false, IN_ANOTHER_RUN) {
+            if line.belong_to(core, || false, IN_ANOTHER_RUN) {
                 line.clear();
             }
             match line.standing(self.ticket) {
@@ -116,8 +116,10 @@ impl Future for AllDone<'_> {
                     return Poll::Ready(());
                 }
             }
-            let verb = if left == 1 { "is" } else { "are" };
-            core.engine.park_for(|| Waits::held(format!("a wait group: {left} thing{} {verb} not done", plural(left)), Vec::new()));
+            core.engine.park_for(|| {
+                let verb = if left == 1 { "is" } else { "are" };
+                Waits::held(format!("a wait group: {left} thing{} {verb} not done", plural(left)), Vec::new())
+            });
             Poll::Pending
         })
     }
