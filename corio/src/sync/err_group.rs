@@ -276,7 +276,7 @@ impl<E> Future for Ended<'_, E> {
                 let left = state.members.iter().count();
                 let verb = if left == 1 { "is" } else { "are" };
                 let running = state.members.iter().map(|member| member.task).filter(|task| *task != Id::NONE);
-                Waits::ends(format!("the end of an error group: {left} member{} {verb} left", plural(left)), running.collect())
+                Waits::ends(format!("the end of an error group, of which {left} member{} {verb} left", plural(left)), running.collect())
             });
             Poll::Pending
         })
