@@ -146,7 +146,7 @@ impl Core {
 }
 
 /// A run, held by what may outlive it.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(crate) struct RunRef {
     core: Weak<Core>,
     run: u64,

@@ -39,6 +39,7 @@ pub(super) struct VTable {
     pub(super) block: Option<Layout>,
     pub(super) name: fn() -> &'static str,
     pub(super) is_task: bool,
+    pub(super) runs_code: bool,
 }
 
 /// How something runs in place.
@@ -48,6 +49,8 @@ pub trait Kind {
     type Output;
     /// Whether it is a task, with a name, that observers hear of.
     const IS_TASK: bool;
+    /// Whether it runs code of the user's, and so can be asked where it stands.
+    const RUNS_CODE: bool = Self::IS_TASK;
 
     /// # Safety
     /// `this` is valid for writes, aligned, and stays where it is until `drop_in_place`.
@@ -127,6 +130,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
         block: Some(Layout::new::<Self>()),
         name: <Coroutine<'a, F> as Kind>::name,
         is_task: true,
+        runs_code: true,
     };
 
     /// Moves a future into a block of the engine's pool.
@@ -201,9 +205,16 @@ pub struct Place<K: Kind, P> {
 }
 
 impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
-    // The output belongs to the set.
-    const VTABLE: &'static VTable =
-        &VTable { resume: Self::resume, drop_body: Self::drop_body, drop_output: P::AT_END, block: None, name: K::name, is_task: K::IS_TASK };
+    const VTABLE: &'static VTable = &VTable {
+        resume: Self::resume,
+        drop_body: Self::drop_body,
+        // The output belongs to the set.
+        drop_output: P::AT_END,
+        block: None,
+        name: K::name,
+        is_task: K::IS_TASK,
+        runs_code: K::RUNS_CODE,
+    };
 
     /// Nothing yet, for `put`.
     pub(crate) fn empty() -> Self {

@@ -78,7 +78,7 @@ impl Engine {
     #[cold]
     pub(crate) fn ask_standing(&self, id: Id) -> Standing {
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.filter(|body| body.vtable.is_task),
+            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.filter(|body| body.vtable.runs_code),
             _ => None,
         };
         let Some(body) = body.filter(|_| !self.ready.borrow().contains(&id)) else { return Standing::default() };

@@ -55,6 +55,11 @@ impl Entry {
     pub(super) fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }
+
+    /// It is a task or a part of one.
+    fn runs_code(&self) -> bool {
+        self.body.is_some_and(|body| body.vtable.runs_code)
+    }
 }
 
 pub(super) struct Tree {
@@ -201,12 +206,12 @@ impl Tree {
         child != NIL
     }
 
-    /// The children of an entry, without scopes.
+    /// The children of an entry that run code: without scopes and requests.
     pub(super) fn tasks_in(&self, index: u32) -> Vec<Id> {
         let mut tasks = Vec::new();
         let mut child = self[index].first_child;
         while child != NIL {
-            if self[child].body.is_some() {
+            if self[child].runs_code() {
                 tasks.push(self.id(child));
             }
             child = self[child].next;
@@ -272,7 +277,7 @@ impl Tree {
 
     /// The tasks that live, oldest index first.
     pub(super) fn tasks(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.entries.len() as u32).filter(|index| self[*index].body.is_some() && !self[*index].has(flag::DONE))
+        (0..self.entries.len() as u32).filter(|index| self[*index].runs_code() && !self[*index].has(flag::DONE))
     }
 }
 

@@ -230,6 +230,12 @@ pub struct Child<'a, F> {
     pub(super) borrows: PhantomData<&'a ()>,
 }
 
+impl<'a, F: Future + 'a> Child<'a, F> {
+    pub(crate) fn new(future: F) -> Self {
+        Child { future, borrows: PhantomData }
+    }
+}
+
 impl<'a, F: Future + 'a> Seed for Child<'a, F> {
     type Kind = Coroutine<'a, F>;
     type Of = <Coroutine<'a, F> as Kind>::Seed;
