@@ -104,9 +104,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
             return Poll::Ready(Err(decided));
         }
         // After the first error none is started, although that child may still wait for its own.
-        while !engine.is_decided(scope)
-            && let Some(slot) = self.free_slot(engine.pool())
-        {
+        while let Some(slot) = self.free_slot(engine.pool()).filter(|_| !engine.is_decided(scope)) {
             // User code: the slot is still on the list of free ones if it panics.
             let Some(seed) = self.seeds.as_mut().and_then(Iterator::next) else {
                 self.seeds = None;
