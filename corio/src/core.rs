@@ -126,8 +126,15 @@ impl Core {
     }
 
     /// Does what is due. The clock is asked only if something will be.
+    #[inline]
     pub(crate) fn do_due(&self) {
         if self.desk.has_alarms() || !self.alarms.borrow().is_empty() {
+            self.do_all_due();
+        }
+    }
+
+    fn do_all_due(&self) {
+        {
             let now = self.time.now();
             self.desk.do_due(now);
             loop {

@@ -164,8 +164,8 @@ impl<'s, T> Run<'s, T> {
             self.patience = self.fairness;
             self.check_cancelled()?;
 
-            let dropped = engine.take_dropped();
-            if !dropped.is_empty() {
+            if engine.has_dropped() {
+                let dropped = engine.take_dropped();
                 desk.tasks_were_dropped(&dropped.into_iter().map(|id| Waiter(id.to_word())).collect::<Vec<_>>());
                 self.cancel_futures(core);
             }

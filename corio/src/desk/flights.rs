@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Waiter;
-use super::dedup::Ticket;
-use super::load::{Marks, NO_TICKET};
+use super::load::Load;
 use super::post::Posts;
 use super::timers::Alarm;
 
@@ -19,20 +18,14 @@ pub(crate) struct FlightId {
 
 /// A batch that has left, with those who wait for it.
 pub(super) struct Flight<K, A> {
-    /// Its number while it is on its way; 0 otherwise.
-    pub(super) number: u64,
-    /// Which batch of the run it is.
-    pub(super) batch: u64,
-    /// By position. Those that have been answered are `GONE`.
-    pub(super) waiters: Vec<Waiter>,
+    /// Waiters that have been answered are `GONE`. The keys are with the dispatcher.
+    pub(super) load: Box<Load<K, A>>,
     /// How many have not been answered.
     pub(super) left: usize,
     /// Everybody before this position was answered or is gone.
     pub(super) wanted_from: usize,
     /// The batch that it was split from.
     pub(super) whole: Option<Whole>,
-    /// By position.
-    pub(super) marks: Option<Box<Marks>>,
     /// What most flights do without.
     pub(super) extras: Option<Box<Extras<K, A>>>,
 }
@@ -45,8 +38,6 @@ pub(super) struct Whole(u64);
 pub(super) const GONE: Waiter = Waiter(u64::MAX);
 
 pub(super) struct Extras<K, A> {
-    /// With dedup, copies of the keys by position.
-    pub(super) keys: Vec<K>,
     /// Goes off when it takes too long.
     pub(super) alarm: Option<Alarm>,
     /// The number of the future that answers it.
@@ -61,31 +52,30 @@ pub(super) struct Extras<K, A> {
 
 impl<K, A> Default for Extras<K, A> {
     fn default() -> Self {
-        Extras { keys: Vec::new(), alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None }
+        Extras { alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None }
     }
 }
 
 impl<K, A> Flight<K, A> {
-    fn none() -> Self {
-        Flight { number: 0, batch: 0, waiters: Vec::new(), left: 0, wanted_from: 0, whole: None, marks: None, extras: None }
+    pub(super) fn new(load: Box<Load<K, A>>, whole: Option<Whole>) -> Self {
+        Flight { left: load.waiters.len(), wanted_from: 0, whole, extras: None, load }
     }
 
     pub(super) fn extras(&mut self) -> &mut Extras<K, A> {
         self.extras.get_or_insert_default()
     }
+}
 
-    /// How often the request at a position was sent before.
-    pub(super) fn attempts(&self, position: usize) -> u32 {
-        self.marks.as_ref().map_or(0, |marks| marks.attempts(position))
-    }
-
-    pub(super) fn ticket(&self, position: usize) -> Ticket {
-        self.marks.as_ref().map_or(NO_TICKET, |marks| marks.ticket(position))
-    }
+/// A place for a flight.
+struct Place<K, A> {
+    /// That of the flight whose place it is; 0 if it is free.
+    number: u64,
+    /// Absent while it is lifted off.
+    flight: Option<Flight<K, A>>,
 }
 
 pub(super) struct Flights<K, A> {
-    places: RefCell<Vec<Flight<K, A>>>,
+    places: RefCell<Vec<Place<K, A>>>,
     free: RefCell<Vec<u32>>,
     /// The number of the newest.
     last: Cell<u64>,
@@ -109,7 +99,7 @@ impl<K, A> Flights<K, A> {
     pub(super) fn next(&self) -> FlightId {
         let place = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut places = self.places.borrow_mut();
-            places.push(Flight::none());
+            places.push(Place { number: 0, flight: None });
             places.len() as u32 - 1
         });
         self.last.set(self.last.get() + 1);
@@ -117,31 +107,35 @@ impl<K, A> Flights<K, A> {
     }
 
     pub(super) fn put(&self, id: FlightId, flight: Flight<K, A>) {
-        self.places.borrow_mut()[id.place as usize] = Flight { number: id.number, ..flight };
+        self.places.borrow_mut()[id.place as usize] = Place { number: id.number, flight: Some(flight) };
     }
 
     /// Takes a flight out, if it is still there.
     pub(super) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let mut places = self.places.borrow_mut();
-        let flight = places.get_mut(id.place as usize).filter(|flight| flight.number == id.number)?;
-        let taken = std::mem::replace(flight, Flight::none());
+        let taken = self.at(id, |place| {
+            place.number = 0;
+            place.flight.take()
+        })?;
         self.free.borrow_mut().push(id.place);
-        Some(taken)
+        taken
     }
 
     /// Takes a flight off its place, which stays its own.
     pub(super) fn lift(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let lifted = Flight { number: id.number, left: usize::MAX, ..Flight::none() };
-        self.with(id, |flight| std::mem::replace(flight, lifted))
+        self.at(id, |place| place.flight.take())?
     }
 
     pub(super) fn put_back(&self, id: FlightId, lifted: Flight<K, A>) {
-        self.with(id, |flight| *flight = lifted);
+        self.at(id, |place| place.flight = Some(lifted));
     }
 
     /// Runs no code of the user's while it lends the flight.
     pub(super) fn with<T>(&self, id: FlightId, use_it: impl FnOnce(&mut Flight<K, A>) -> T) -> Option<T> {
-        self.places.borrow_mut().get_mut(id.place as usize).filter(|flight| flight.number == id.number).map(use_it)
+        self.at(id, |place| place.flight.as_mut().map(use_it))?
+    }
+
+    fn at<T>(&self, id: FlightId, use_it: impl FnOnce(&mut Place<K, A>) -> T) -> Option<T> {
+        self.places.borrow_mut().get_mut(id.place as usize).filter(|place| place.number == id.number).map(use_it)
     }
 
     /// A batch leaves in parts.
@@ -173,13 +167,13 @@ impl<K, A> Flights<K, A> {
     /// The flights that are on their way.
     pub(super) fn all(&self) -> Vec<FlightId> {
         let places = self.places.borrow();
-        places.iter().zip(0..).filter(|(flight, _)| flight.number != 0).map(|(flight, place)| FlightId { place, number: flight.number }).collect()
+        places.iter().zip(0..).filter(|(place, _)| place.number != 0).map(|(place, at)| FlightId { place: at, number: place.number }).collect()
     }
 
     /// All of them, when a run is over.
     pub(super) fn take_all(&self) -> Vec<Flight<K, A>> {
         self.free.borrow_mut().clear();
         self.wholes.borrow_mut().clear();
-        self.places.borrow_mut().drain(..).filter(|flight| flight.number != 0).collect()
+        self.places.borrow_mut().drain(..).filter_map(|place| place.flight).collect()
     }
 }

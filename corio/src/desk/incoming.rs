@@ -22,14 +22,15 @@ impl Drop for Shown<'_> {
 }
 
 impl Incoming {
-    /// Takes answers from the end and shows each while `resume` runs for its waiter, until `resume` says that it is enough.
-    pub(super) fn deliver<A: 'static, W: Copy>(&self, waiters: &[W], answers: &mut Vec<A>, resume: &mut dyn FnMut(W) -> bool) {
+    /// Takes answers from the end and shows each while `resume` runs for its waiter, until `resume` says that it is enough, which is told.
+    pub(super) fn deliver<A: 'static, W: Copy>(&self, waiters: &[W], answers: &mut Vec<A>, resume: &mut dyn FnMut(W) -> bool) -> bool {
         let place: Cell<Option<A>> = Cell::new(None);
         let shown = Shown(self);
         self.place.set(Some((TypeId::of::<A>(), NonNull::from(&place).cast())));
+        let mut go_on = true;
         for waiter in waiters {
             place.set(answers.pop());
-            let go_on = resume(*waiter);
+            go_on = resume(*waiter);
             // Not taken: its waiter is gone.
             drop(place.take());
             if !go_on {
@@ -37,6 +38,7 @@ impl Incoming {
             }
         }
         drop(shown);
+        go_on
     }
 
     #[inline]

@@ -4,65 +4,56 @@
 //! while code of the user's runs: clones and destructors of keys and answers, predicates.
 
 use std::any::Any;
+use std::mem;
 use std::time::Duration;
 
 use super::Waiter;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE};
-use super::load::{Entry, Load};
+use super::load::Entry;
 use super::post::Arrived;
-use super::queue::{FlightOf, Queue};
+use super::queue::{FlightOf, LoadOf, Queue};
 use super::request::Request;
 use super::requests::Cargo;
 use super::shown::shown;
 use crate::observe::Event;
 
-/// Answers on their way to those who wait for them: the last first, so that they can be taken one by one. When there are fewer than waiters, the first of these have got
-/// theirs.
-pub(super) struct Answered<K, A> {
-    /// The batch that they are of; 0 if they were kept.
-    pub(super) batch: u64,
-    pub(super) load: Load<K, A>,
-}
-
 impl<R: Request> Queue<R> {
     /// Takes the answers of a whole flight that comes back late, if it was not given up.
     pub(super) fn answered_later(&self, id: FlightId, cargo: Cargo<R>, shown: &[String]) {
-        if let Some(flight) = self.land(id) {
-            self.answered(flight, cargo, shown);
+        if let Some(Flight { mut load, .. }) = self.land(id) {
+            (load.keys, load.answers) = (cargo.keys, cargo.answers);
+            self.answered(load, shown);
         }
     }
 
-    /// Takes the answers of a whole flight. `shown` are its keys, as far as they may be shown and the dispatcher has taken them.
-    pub(super) fn answered(&self, flight: FlightOf<R>, cargo: Cargo<R>, shown: &[String]) {
-        let Cargo { keys, answers } = cargo;
-        let requests = flight.waiters.len();
-        if answers.len() != requests {
-            let key = keys.get(answers.len()).and_then(|key| self.show(key)).or_else(|| shown.get(answers.len()).cloned());
-            let answers = answers.len();
-            self.give_up_flight(flight, |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
+    /// Takes the answers of a whole batch. `shown` are its keys, as far as they may be shown and the dispatcher has taken them.
+    pub(super) fn answered(&self, mut load: LoadOf<R>, shown: &[String]) {
+        let (requests, answers) = (load.waiters.len(), load.answers.len());
+        if answers != requests {
+            let key = load.keys.get(answers).and_then(|key| self.show(key)).or_else(|| shown.get(answers).cloned());
+            self.give_up(Flight::new(load, None), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
         } else if self.options.handles_answers() {
-            let mut sorting = Sorting::new(self, flight);
-            let mut keys = keys;
-            let mut answers = answers;
+            let (mut keys, mut answers) = (mem::take(&mut load.keys), mem::take(&mut load.answers));
+            let mut sorting = Sorting::new(self, Flight::new(load, None));
             {
                 let mut keys = keys.drain(..);
                 for (position, answer) in answers.drain(..).enumerate() {
                     sorting.answer(position, answer, keys.next());
                 }
             }
-            let Flight { waiters, .. } = sorting.finish();
-            self.put_back(Load { waiters, keys, answers, marks: None });
+            let Flight { mut load, .. } = sorting.finish();
+            (load.keys, load.answers) = (keys, answers);
+            self.put_back(load);
         } else {
-            let Flight { batch, waiters, .. } = flight;
-            self.come_back(Answered { batch, load: Load { waiters, keys, answers, marks: None } });
+            self.come_back(load);
         }
     }
 
     /// Queues answers, which are in the order of their waiters, for delivery.
-    pub(super) fn come_back(&self, mut answered: Answered<R::Key, R::Answer>) {
-        answered.load.answers.reverse();
-        self.answered.borrow_mut().push_back(answered);
+    pub(super) fn come_back(&self, mut load: LoadOf<R>) {
+        load.answers.reverse();
+        self.answered.borrow_mut().push_back(load);
         self.board.answered.borrow_mut().push_back(self.number);
     }
 
@@ -80,7 +71,7 @@ impl<R: Request> Queue<R> {
             }
         }
         if self.options.lone {
-            flight.waiters.first().map(|waiter| self.lone.borrow_mut().remove(waiter));
+            flight.load.waiters.first().map(|waiter| self.lone.borrow_mut().remove(waiter));
         }
         let was_last = flight.whole.is_none_or(|whole| self.flights.part_is_back(whole));
         if was_last && !self.options.lone {
@@ -119,7 +110,7 @@ impl<R: Request> Queue<R> {
     pub(super) fn job_has_ended(&self, id: FlightId) {
         self.take_posts(id);
         let Some(mut flight) = self.flights.lift(id) else { return };
-        let dropped = std::mem::take(&mut flight.extras().dropped);
+        let dropped = mem::take(&mut flight.extras().dropped);
         flight.extras().is_with_a_job = false;
         let arrived = dropped.into_iter().map(|(position, key)| Arrived::Unanswered { position, key, by_panic: false });
         let flight = Sorting::new(self, flight).take_all(arrived.collect());
@@ -134,9 +125,9 @@ impl<R: Request> Queue<R> {
         let Some(flight) = self.land(id) else { return };
         let requests = flight.left;
         if requests > 0 {
-            self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.batch, len: requests });
+            self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.load.batch, len: requests });
         }
-        self.give_up_flight(flight, |_, _| Fault::TimedOut { dispatcher: R::name(), requests, limit });
+        self.give_up(flight, |_, _| Fault::TimedOut { dispatcher: R::name(), requests, limit });
     }
 
     /// The dispatcher of a flight that was on its way has panicked, and its requests are to hear of it.
@@ -152,23 +143,24 @@ impl<R: Request> Queue<R> {
         // The slots that went unanswered are those that the panic dropped.
         let said = arrived.into_iter().filter(|arrived| !matches!(arrived, Arrived::Unanswered { .. })).collect();
         let flight = Sorting::new(self, flight).take_all(said);
-        self.give_up_flight(flight, |_, _| Fault::Panicked { dispatcher: R::name(), message: message.clone() });
+        self.give_up(flight, |_, _| Fault::Panicked { dispatcher: R::name(), message: message.clone() });
     }
 
     /// The dispatcher did nothing with its requests.
-    pub(super) fn ignored(&self, flight: FlightOf<R>, keys: &[R::Key]) {
-        self.give_up_flight(flight, |position, requests| {
+    pub(super) fn ignored(&self, mut load: LoadOf<R>) {
+        let keys = mem::take(&mut load.keys);
+        self.give_up(Flight::new(load, None), |position, requests| {
             let key = keys.get(position).and_then(|key| self.show(key));
             Fault::Unanswered { dispatcher: R::name(), position, requests, key }
         });
     }
 
     /// Nobody will answer what is left of a flight that is over.
-    fn give_up_flight(&self, flight: FlightOf<R>, fault: impl Fn(usize, usize) -> Fault) {
-        let requests = flight.waiters.len();
+    fn give_up(&self, flight: FlightOf<R>, fault: impl Fn(usize, usize) -> Fault) {
+        let requests = flight.load.waiters.len();
         let mut sorting = Sorting::new(self, flight);
         for position in 0..requests {
-            if sorting.flight.waiters[position] != GONE {
+            if sorting.flight.load.waiters[position] != GONE {
                 sorting.fault(position, &fault(position, requests));
             }
         }
@@ -209,7 +201,7 @@ impl<'q, R: Request> Sorting<'q, R> {
                 // Whether it was the job's panic shows when that ends.
                 Arrived::Unanswered { position, key, by_panic: true } if is_with_a_job => self.flight.extras().dropped.push((position, key)),
                 Arrived::Unanswered { position, key, .. } => {
-                    let requests = self.flight.waiters.len();
+                    let requests = self.flight.load.waiters.len();
                     self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });
                 }
             }
@@ -220,20 +212,20 @@ impl<'q, R: Request> Sorting<'q, R> {
     /// The one who asked. From here on he has been dealt with.
     fn settle(&mut self, position: usize) -> Waiter {
         self.flight.left -= 1;
-        std::mem::replace(&mut self.flight.waiters[position], GONE)
+        mem::replace(&mut self.flight.load.waiters[position], GONE)
     }
 
     fn answer(&mut self, position: usize, answer: R::Answer, key: Option<R::Key>) {
         let retry = &self.queue.options.retry;
         match key {
-            Some(key) if retry.looks_at_answers() && retry.wants(&answer, self.flight.attempts(position)) => self.again(position, key, None),
+            Some(key) if retry.looks_at_answers() && retry.wants(&answer, self.flight.load.attempts(position)) => self.again(position, key, None),
             _ => self.give(position, answer, true),
         }
     }
 
     /// A slot asked for one more try.
     fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
-        let before = self.flight.attempts(position);
+        let before = self.flight.load.attempts(position);
         if self.queue.options.retry.is_last(before) {
             self.fault(position, &Fault::RetriesSpent { dispatcher: R::name(), attempts: before + 1, key: self.queue.show(&key) });
         } else {
@@ -242,10 +234,10 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     fn again(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
-        let before = self.flight.attempts(position);
+        let before = self.flight.load.attempts(position);
         let (board, random) = (&self.queue.board, &mut self.random);
         let pause = after.unwrap_or_else(|| self.queue.options.retry.pause(before, || *random.get_or_insert_with(|| board.random())));
-        let entry = Entry { ticket: self.flight.ticket(position), waiter: self.settle(position), key, attempts: before + 1 };
+        let entry = Entry { ticket: self.flight.load.ticket(position), waiter: self.settle(position), key, attempts: before + 1 };
         self.again.push((pause, entry));
     }
 
@@ -253,11 +245,11 @@ impl<'q, R: Request> Sorting<'q, R> {
         match self.queue.options.fault {
             Some(as_answer) => self.give(position, as_answer(fault), false),
             None => {
-                let ticket = self.flight.ticket(position);
+                let ticket = self.flight.load.ticket(position);
                 let waiter = self.settle(position);
                 // What concerns nobody any more is thrown away, as late answers are.
                 let is_alive = |waiter| self.queue.board.is_alive(waiter);
-                let name = self.flight.extras.as_ref().and_then(|extras| extras.keys.get(position));
+                let name = self.flight.load.names().get(position);
                 let joined = self.queue.sharing.as_ref().zip(name).is_some_and(|(sharing, name)| sharing.borrow_mut().is_wanted(name, ticket, &is_alive));
                 if is_alive(waiter) || joined {
                     self.queue.board.fail(fault.clone());
@@ -268,10 +260,10 @@ impl<'q, R: Request> Sorting<'q, R> {
 
     /// To the one who asked, and to those who joined.
     fn give(&mut self, position: usize, answer: R::Answer, may_be_kept: bool) {
-        let ticket = self.flight.ticket(position);
+        let ticket = self.flight.load.ticket(position);
         let waiter = self.settle(position);
         let Queue { sharing, cache, options, board, .. } = self.queue;
-        let name = self.flight.extras.as_ref().and_then(|extras| extras.keys.get(position));
+        let name = self.flight.load.names().get(position);
         let mut joined = Vec::new();
         if let Some(((sharing, dedup), name)) = sharing.as_ref().zip(options.dedup).zip(name) {
             // Without a valid ticket it was invalidated on its way, and is old news.
@@ -292,7 +284,7 @@ impl<'q, R: Request> Sorting<'q, R> {
     fn finish(self) -> FlightOf<R> {
         let Sorting { queue, flight, mut given, again, .. } = self;
         if !again.is_empty() {
-            queue.board.watch().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.batch, len: again.len() });
+            queue.board.watch().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.load.batch, len: again.len() });
             queue.try_again(again);
         }
         if !given.is_empty() {
@@ -303,7 +295,8 @@ impl<'q, R: Request> Sorting<'q, R> {
                 load.waiters.push(waiter);
                 load.answers.push(answer);
             }
-            queue.come_back(Answered { batch: flight.batch, load });
+            load.batch = flight.load.batch;
+            queue.come_back(load);
         }
         flight
     }

@@ -1,4 +1,5 @@
-//! Requests that are to go out: side by side, in the order asked. And the memory for them, which goes round: a load is filled, sent, answered, delivered and filled again.
+//! Requests that are to go out: side by side, in the order asked. And the memory for them, which goes round in a box: a load is filled, sent, answered, delivered and filled
+//! again.
 
 use std::collections::HashMap;
 
@@ -6,23 +7,32 @@ use super::Waiter;
 use super::dedup::Ticket;
 
 pub(super) struct Load<K, A> {
+    /// Which batch of the run it is; 0 before it is sent, and for answers that were kept.
+    pub(super) batch: u64,
     pub(super) waiters: Vec<Waiter>,
     pub(super) keys: Vec<K>,
-    /// Room for the answers; empty on the way out.
+    /// Empty on the way out. On the way to those who wait the last is the first to be taken; when there are fewer than waiters, the first of these have got theirs.
     pub(super) answers: Vec<A>,
     /// What most requests do without.
-    pub(super) marks: Option<Box<Marks>>,
+    pub(super) marks: Option<Box<Marks<K>>>,
 }
 
-#[derive(Default)]
-pub(super) struct Marks {
+pub(super) struct Marks<K> {
     /// How often each was sent before; empty if none was.
     pub(super) attempts: Vec<u32>,
     /// The ticket of each, or empty if they have none.
     pub(super) tickets: Vec<Ticket>,
+    /// With dedup, copies of the keys that were sent.
+    pub(super) names: Vec<K>,
 }
 
-impl Marks {
+impl<K> Default for Marks<K> {
+    fn default() -> Self {
+        Marks { attempts: Vec::new(), tickets: Vec::new(), names: Vec::new() }
+    }
+}
+
+impl<K> Marks<K> {
     pub(super) fn attempts(&self, at: usize) -> u32 {
         self.attempts.get(at).copied().unwrap_or(0)
     }
@@ -45,7 +55,7 @@ pub(super) const NO_TICKET: Ticket = 0;
 
 impl<K, A> Default for Load<K, A> {
     fn default() -> Self {
-        Load { waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), marks: None }
+        Load { batch: 0, waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), marks: None }
     }
 }
 
@@ -63,7 +73,7 @@ impl<K, A> Load<K, A> {
         self.waiters.push(entry.waiter);
         self.keys.push(entry.key);
         if self.marks.is_some() || entry.attempts > 0 || entry.ticket != NO_TICKET {
-            let Marks { attempts, tickets } = &mut **self.marks.get_or_insert_default();
+            let Marks { attempts, tickets, .. } = &mut **self.marks.get_or_insert_default();
             if entry.attempts > 0 || !attempts.is_empty() {
                 attempts.resize(at, 0);
                 attempts.push(entry.attempts);
@@ -93,8 +103,8 @@ impl<K, A> Load<K, A> {
     }
 
     /// Parts of at most `max` requests, of one group each where there are groups.
-    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Load<K, A>) -> Vec<Load<K, A>> {
-        let mut parts: Vec<Load<K, A>> = Vec::with_capacity(self.len().div_ceil(max));
+    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Box<Load<K, A>>) -> Vec<Box<Load<K, A>>> {
+        let mut parts: Vec<Box<Load<K, A>>> = Vec::with_capacity(self.len().div_ceil(max));
         // By group, the part that its next request goes into. Without groups it is the last.
         let mut open: HashMap<usize, usize> = HashMap::new();
         for (at, entry) in self.drain().enumerate() {
@@ -120,8 +130,7 @@ impl<K, A> Load<K, A> {
         while self.len() > len {
             let at = self.len() - 1;
             let (Some(waiter), Some(key)) = (self.waiters.pop(), self.keys.pop()) else { break };
-            let (attempts, ticket) = self.marks.as_ref().map_or((0, NO_TICKET), |marks| (marks.attempts(at), marks.ticket(at)));
-            behind.push(Entry { waiter, key, attempts, ticket });
+            behind.push(Entry { waiter, key, attempts: self.attempts(at), ticket: self.ticket(at) });
         }
         if let Some(marks) = &mut self.marks {
             marks.attempts.truncate(len);
@@ -130,7 +139,21 @@ impl<K, A> Load<K, A> {
         behind
     }
 
+    /// How often the request at a position was sent before.
+    pub(super) fn attempts(&self, position: usize) -> u32 {
+        self.marks.as_ref().map_or(0, |marks| marks.attempts(position))
+    }
+
+    pub(super) fn ticket(&self, position: usize) -> Ticket {
+        self.marks.as_ref().map_or(NO_TICKET, |marks| marks.ticket(position))
+    }
+
+    pub(super) fn names(&self) -> &[K] {
+        self.marks.as_ref().map_or(&[], |marks| &marks.names)
+    }
+
     pub(super) fn clear(&mut self) {
+        self.batch = 0;
         self.waiters.clear();
         self.keys.clear();
         self.answers.clear();
@@ -150,20 +173,20 @@ mod tests {
         load
     }
 
-    fn keys(loads: Vec<Load<u32, ()>>) -> Vec<Vec<u32>> {
+    fn keys(loads: Vec<Box<Load<u32, ()>>>) -> Vec<Vec<u32>> {
         loads.into_iter().map(|load| load.keys).collect()
     }
 
     #[test]
     fn parts_are_filled_in_order() {
-        assert_eq!(keys(load(&[1, 2, 3, 4, 5]).drain_into_parts(&[], 2, Load::default)), [vec![1, 2], vec![3, 4], vec![5]]);
-        assert_eq!(keys(load(&[1, 2]).drain_into_parts(&[], 2, Load::default)), [vec![1, 2]]);
+        assert_eq!(keys(load(&[1, 2, 3, 4, 5]).drain_into_parts(&[], 2, Box::default)), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(keys(load(&[1, 2]).drain_into_parts(&[], 2, Box::default)), [vec![1, 2]]);
     }
 
     #[test]
     fn a_part_has_one_group() {
         assert_eq!(
-            keys(load(&[1, 2, 3, 4, 5, 6, 7]).drain_into_parts(&[0, 1, 0, 1, 0, 1, 2], 2, Load::default)),
+            keys(load(&[1, 2, 3, 4, 5, 6, 7]).drain_into_parts(&[0, 1, 0, 1, 0, 1, 2], 2, Box::default)),
             [vec![1, 3], vec![2, 4], vec![5], vec![6], vec![7]]
         );
     }

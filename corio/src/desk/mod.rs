@@ -147,7 +147,7 @@ impl Desk {
     #[cold]
     fn open_new<S, R: Dispatch<S>>(&self) -> &Queue<R> {
         let (options, replacement) = (self.settings.options::<R>(), self.settings.replacement::<R>());
-        self.registry.add(|number| Queue::<R>::new(number, self.board.clone(), Answering::over::<S>(), options, replacement));
+        self.registry.add(|me, number| Queue::<R>::new(me, number, self.board.clone(), Answering::over::<S>(), options, replacement));
         self.registry.get::<R>().expect("just added")
     }
 
@@ -172,6 +172,7 @@ impl Desk {
 
     // ── turning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    #[inline]
     pub(crate) fn has_answers(&self) -> bool {
         !self.board.answered.borrow().is_empty()
     }
@@ -181,6 +182,7 @@ impl Desk {
         self.board.in_flight.get()
     }
 
+    #[inline]
     pub(crate) fn has_alarms(&self) -> bool {
         !self.board.due.borrow().is_empty()
     }
@@ -198,6 +200,7 @@ impl Desk {
     }
 
     /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
+    #[inline]
     pub(crate) fn settle(&self, sending: &Sending<'_, '_>) {
         if self.board.sharing.get() == 0 {
             return;
@@ -218,13 +221,21 @@ impl Desk {
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
             // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
             let numbers = asked.borrow().len();
+            if numbers == 0 {
+                continue;
+            }
             for at in 0..numbers {
                 let number = asked.borrow()[at];
                 if let Some(queue) = self.registry.number(number) {
                     queue.send(sending);
                 }
             }
-            asked.borrow_mut().drain(..numbers);
+            let mut asked = asked.borrow_mut();
+            if asked.len() == numbers {
+                asked.clear();
+            } else {
+                asked.drain(..numbers);
+            }
         }
     }
 
@@ -238,14 +249,10 @@ impl Desk {
 
     /// Gives the answers that are there to those who wait, each dispatcher's batches in the order of their answers; until `resume` says that it is enough.
     pub(crate) fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) {
-        let mut go_on = true;
-        while go_on {
+        loop {
             let Some(number) = self.board.answered.borrow_mut().pop_front() else { return };
-            if let Some(queue) = self.registry.number(number) {
-                queue.deliver(&mut |waiter| {
-                    go_on = resume(waiter);
-                    go_on
-                });
+            if self.registry.number(number).is_some_and(|queue| !queue.deliver(resume)) {
+                return;
             }
         }
     }
@@ -291,10 +298,12 @@ impl Desk {
     }
 
     /// The number of a future that nobody waits for any more.
+    #[inline]
     pub(crate) fn next_cancelled(&self) -> Option<u32> {
         self.board.cancelled.borrow_mut().pop()
     }
 
+    #[inline]
     pub(crate) fn take_fault(&self) -> Option<RequestError> {
         self.board.take_fault()
     }

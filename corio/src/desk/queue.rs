@@ -5,14 +5,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::answering::{Answering, Replacement};
 use super::board::Board;
 use super::cache::Cache;
 use super::dedup::Sharing;
 use super::flights::{Flight, FlightId, Flights};
-use super::landing::Answered;
 use super::load::Load;
 use super::options::Options;
 use super::request::Request;
@@ -22,11 +21,13 @@ use super::{Sending, Waiter};
 use crate::observe::Event;
 use crate::sweep::Sweep;
 
-pub(super) type LoadOf<R> = Load<<R as Request>::Key, <R as Request>::Answer>;
+pub(super) type LoadOf<R> = Box<Load<<R as Request>::Key, <R as Request>::Answer>>;
 
 pub(super) type FlightOf<R> = Flight<<R as Request>::Key, <R as Request>::Answer>;
 
 pub(super) struct Queue<R: Request> {
+    /// Itself, for futures that answer later.
+    pub(super) me: Weak<Queue<R>>,
     pub(super) number: u32,
     pub(super) board: Rc<Board>,
     pub(super) options: Options<R::Key, R::Answer>,
@@ -48,7 +49,8 @@ pub(super) struct Queue<R: Request> {
     pub(super) last_ticket: Cell<u64>,
     pub(super) sharing: Option<RefCell<Sharing<R::Key>>>,
     pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
-    pub(super) answered: RefCell<VecDeque<Answered<R::Key, R::Answer>>>,
+    /// With answers for those who wait.
+    pub(super) answered: RefCell<VecDeque<LoadOf<R>>>,
     /// Empty, to be filled again.
     spares: RefCell<Vec<LoadOf<R>>>,
 }
@@ -58,6 +60,7 @@ const MOST_SPARES: usize = 1024;
 
 impl<R: Request> Queue<R> {
     pub(super) fn new(
+        me: &Weak<Self>,
         number: u32,
         board: Rc<Board>,
         answering: Answering<R>,
@@ -68,11 +71,12 @@ impl<R: Request> Queue<R> {
             board.sharing.set(board.sharing.get() + 1);
         }
         Queue {
+            me: me.clone(),
             number,
             options,
             answering,
             replacement,
-            waiting: RefCell::default(),
+            waiting: RefCell::new(Waiting::gathering_in(Box::default())),
             listed: Cell::new(false),
             used: Cell::new(false),
             drops: Cell::new(board.drops.get()),
@@ -135,13 +139,13 @@ pub(super) trait AnyQueue {
     fn settle(&self, sending: &Sending<'_, '_>);
 
     /// Sends what waits, unless a limit holds it; what stays is on the board again.
-    fn send(self: Rc<Self>, sending: &Sending<'_, '_>);
+    fn send(&self, sending: &Sending<'_, '_>);
 
     /// Whether no limit holds what waits.
     fn can_send(&self) -> bool;
 
-    /// Gives answers that are there to those who wait for them, in the order in which they asked; until `resume` says that it is enough.
-    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool);
+    /// Gives answers that are there to those who wait for them, in the order in which they asked; until `resume` says that it is enough, which is told.
+    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) -> bool;
 
     /// How many answers are there.
     fn answers_there(&self) -> usize;
@@ -173,7 +177,7 @@ impl<R: Request> AnyQueue for Queue<R> {
         }
     }
 
-    fn send(self: Rc<Self>, sending: &Sending<'_, '_>) {
+    fn send(&self, sending: &Sending<'_, '_>) {
         self.listed.set(false);
         if self.is_held() {
             return self.list();
@@ -187,24 +191,25 @@ impl<R: Request> AnyQueue for Queue<R> {
         !self.is_held()
     }
 
-    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) {
-        let Some(mut answered) = self.answered.borrow_mut().pop_front() else { return };
-        let Answered { batch, load: Load { waiters, answers, .. } } = &mut answered;
+    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) -> bool {
+        let Some(mut load) = self.answered.borrow_mut().pop_front() else { return true };
+        let Load { batch, waiters, answers, .. } = &mut *load;
         if answers.len() == waiters.len() {
             let (dispatcher, len) = (R::name(), waiters.len());
             self.board.watch().emit(|| if *batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch: *batch, len } });
         }
-        self.board.incoming.deliver(&waiters[waiters.len() - answers.len()..], answers, resume);
+        let go_on = self.board.incoming.deliver(&waiters[waiters.len() - answers.len()..], answers, resume);
         if answers.is_empty() {
-            self.put_back(answered.load);
+            self.put_back(load);
         } else {
-            self.answered.borrow_mut().push_front(answered);
+            self.answered.borrow_mut().push_front(load);
             self.board.answered.borrow_mut().push_front(self.number);
         }
+        go_on
     }
 
     fn answers_there(&self) -> usize {
-        self.answered.borrow().iter().map(|answered| answered.load.answers.len()).sum()
+        self.answered.borrow().iter().map(|load| load.answers.len()).sum()
     }
 
     fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
@@ -214,7 +219,7 @@ impl<R: Request> AnyQueue for Queue<R> {
         }
         let batch = choose(answered.len());
         answered.swap(0, batch);
-        let Load { waiters, answers, .. } = &mut answered[0].load;
+        let Load { waiters, answers, .. } = &mut *answered[0];
         let Some(last) = answers.len().checked_sub(1) else { return };
         // The first waiter that has none gets the last answer.
         let first = waiters.len() - answers.len();
@@ -249,13 +254,13 @@ impl<R: Request> AnyQueue for Queue<R> {
         }
         // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
         let mut sweep = Sweep::default();
-        let mut waiting = self.waiting.take();
-        let gathered = waiting.take_gathered(Load::default());
+        let gathered = self.waiting.borrow_mut().take_gathered(self.spare());
+        let others = self.waiting.borrow_mut().take_others();
         sweep.run(|| self.put_back(gathered));
-        sweep.run(|| drop(waiting));
+        sweep.run(|| drop(others));
         loop {
             let Some(answered) = self.answered.borrow_mut().pop_front() else { break };
-            sweep.run(|| self.put_back(answered.load));
+            sweep.run(|| self.put_back(answered));
         }
         for flight in self.flights.take_all() {
             sweep.run(|| drop(flight));
@@ -270,7 +275,8 @@ impl<R: Request> AnyQueue for Queue<R> {
         self.listed.set(false);
         self.places.set(0);
         // The roomiest gathers first in the next run.
-        self.waiting.borrow_mut().take_gathered(self.spare());
+        let other = self.waiting.borrow_mut().gather_in_roomier(self.spare());
+        self.put_back(other);
         sweep.finish();
     }
 }

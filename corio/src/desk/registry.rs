@@ -7,7 +7,7 @@ use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ptr::NonNull;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::queue::{AnyQueue, Queue};
 use super::request::Request;
@@ -46,8 +46,11 @@ impl Registry {
         Some(unsafe { queue.as_ref() })
     }
 
-    pub(super) fn number(&self, number: u32) -> Option<Rc<dyn AnyQueue>> {
-        self.queues.borrow().get(number as usize).cloned()
+    #[inline]
+    pub(super) fn number(&self, number: u32) -> Option<&dyn AnyQueue> {
+        let queue = NonNull::from(&**self.queues.borrow().get(number as usize)?);
+        // SAFETY: the queue stays in `queues`, in its `Rc`, as long as `self` is borrowed.
+        Some(unsafe { queue.as_ref() })
     }
 
     pub(super) fn all(&self) -> Vec<Rc<dyn AnyQueue>> {
@@ -55,8 +58,8 @@ impl Registry {
     }
 
     /// Opens a queue; `make` gets its number.
-    pub(super) fn add<R: Request>(&self, make: impl FnOnce(u32) -> Queue<R>) {
-        let queue = Rc::new(make(self.queues.borrow().len() as u32));
+    pub(super) fn add<R: Request>(&self, make: impl FnOnce(&Weak<Queue<R>>, u32) -> Queue<R>) {
+        let queue = Rc::new_cyclic(|me| make(me, self.queues.borrow().len() as u32));
         let typed = Typed { requests: TypeId::of::<R>(), queue: NonNull::from(&*queue).cast() };
         self.queues.borrow_mut().push(queue);
         if let Some(id) = R::dispatcher_id() {

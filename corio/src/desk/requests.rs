@@ -4,6 +4,7 @@ use std::any::Any;
 use std::convert::identity;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,9 +13,10 @@ use std::task::{Context, Poll};
 
 use super::answers::Answers;
 use super::batch::Batch;
-use super::flights::FlightId;
+use super::flights::{Flight, FlightId, Whole};
+use super::load::Load;
 use super::post::{Post, Reader};
-use super::queue::{FlightOf, Queue};
+use super::queue::{LoadOf, Queue};
 use super::request::Request;
 use super::shown::all_shown;
 
@@ -24,15 +26,18 @@ pub(crate) trait Futures<'r> {
     fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) -> Option<u32>;
 }
 
-/// What goes out to a dispatcher, and comes back.
+/// What goes out to a dispatcher that answers later, and comes back; without those who wait.
 pub(super) struct Cargo<R: Request> {
     pub(super) keys: Vec<R::Key>,
     /// Empty on the way out.
     pub(super) answers: Vec<R::Answer>,
 }
 
-/// Those who wait, and what they ask for.
-type Content<R> = (FlightOf<R>, Cargo<R>);
+impl<R: Request> Cargo<R> {
+    pub(super) fn of(load: &mut LoadOf<R>) -> Self {
+        Cargo { keys: mem::take(&mut load.keys), answers: mem::take(&mut load.answers) }
+    }
+}
 
 /// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch): call the one method whose form fits.
 ///
@@ -45,27 +50,29 @@ type Content<R> = (FlightOf<R>, Cargo<R>);
 ///
 /// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there with the feature `blocking`.
 pub struct Requests<'q, 'r, R: Request> {
-    pub(super) queue: &'q Rc<Queue<R>>,
+    pub(super) queue: &'q Queue<R>,
     /// Gone when a method has taken it.
-    content: Option<Content<R>>,
+    load: Option<LoadOf<R>>,
+    /// The batch that it was split from.
+    pub(super) whole: Option<Whole>,
     futures: &'q dyn Futures<'r>,
     /// Whether the thread was panicking before: a destructor may run a schedule.
     was_panicking: bool,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
-    pub(super) fn new(queue: &'q Rc<Queue<R>>, flight: FlightOf<R>, cargo: Cargo<R>, futures: &'q dyn Futures<'r>) -> Self {
-        Requests { queue, content: Some((flight, cargo)), futures, was_panicking: std::thread::panicking() }
+    pub(super) fn new(queue: &'q Queue<R>, load: LoadOf<R>, whole: Option<Whole>, futures: &'q dyn Futures<'r>) -> Self {
+        Requests { queue, load: Some(load), whole, futures, was_panicking: std::thread::panicking() }
     }
 
     /// The keys, in the order asked.
     pub fn keys(&self) -> &[R::Key] {
-        self.content.as_ref().map_or(&[], |(_, cargo)| &cargo.keys)
+        self.load.as_ref().map_or(&[], |load| &load.keys)
     }
 
-    pub(super) fn take(&mut self) -> Content<R> {
-        match self.content.take() {
-            Some(content) => content,
+    pub(super) fn take(&mut self) -> LoadOf<R> {
+        match self.load.take() {
+            Some(load) => load,
             None => unreachable!("every method that takes it takes `self`"),
         }
     }
@@ -75,34 +82,28 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// Answers in place, from the keys by slice.
     #[inline]
     pub fn answer<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(&[R::Key]) -> A) {
-        let (flight, mut cargo) = self.take();
-        let Cargo { keys, answers } = &mut cargo;
-        match self.guarded(|| batch(keys).put(keys, keys.len(), answers)) {
-            Ok(()) => self.queue.answered(flight, cargo, &[]),
-            Err(panic) => self.queue.panicked(flight, &*panic),
-        }
+        let mut load = self.take();
+        let Load { keys, answers, .. } = &mut *load;
+        let result = self.guarded(|| batch(keys).put(keys, keys.len(), answers));
+        self.answered(load, result, &[]);
     }
 
     /// Answers in place, from the keys by value.
     pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
-        let (flight, mut cargo) = self.take();
-        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo);
-        let Cargo { keys: copies, answers } = &mut cargo;
-        match self.guarded(|| batch(keys).put(copies, len, answers)) {
-            Ok(()) => self.queue.answered(flight, cargo, &shown),
-            Err(panic) => self.queue.panicked(flight, &*panic),
-        }
+        let mut load = self.take();
+        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut load.keys);
+        let Load { keys: copies, answers, .. } = &mut *load;
+        let result = self.guarded(|| batch(keys).put(copies, len, answers));
+        self.answered(load, result, &shown);
     }
 
     /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even for a batch of one.
     #[inline]
     pub fn fill(mut self, batch: impl FnOnce(&[R::Key], &mut Vec<R::Answer>)) {
-        let (flight, mut cargo) = self.take();
-        let Cargo { keys, answers } = &mut cargo;
-        match self.guarded(|| batch(keys, answers)) {
-            Ok(()) => self.queue.answered(flight, cargo, &[]),
-            Err(panic) => self.queue.panicked(flight, &*panic),
-        }
+        let mut load = self.take();
+        let Load { keys, answers, .. } = &mut *load;
+        let result = self.guarded(|| batch(keys, answers));
+        self.answered(load, result, &[]);
     }
 
     /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic.
@@ -113,6 +114,15 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         }
         run();
         Ok(())
+    }
+
+    /// It has run.
+    #[inline]
+    fn answered(&self, load: LoadOf<R>, result: Result<(), Panic>, shown: &[String]) {
+        match result {
+            Ok(()) => self.queue.answered(load, shown),
+            Err(panic) => self.queue.panicked(Flight::new(load, None), &*panic),
+        }
     }
 
     // ── by a future ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,31 +150,33 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     ///
     /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts before what answers in place.
     pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r) {
-        let (flight, mut cargo) = self.take();
+        let mut load = self.take();
+        let mut cargo = Cargo::<R>::of(&mut load);
         let answered = async move {
             let answers = batch(&cargo.keys).await;
             let Cargo { keys, answers: room } = &mut cargo;
             answers.put(keys, keys.len(), room);
             cargo
         };
-        self.start(self.queue.take_off(flight), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+        self.start(self.queue.take_off(load, self.whole), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
     }
 
     /// Answers by a future, from the keys by value.
     pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r) {
-        let (flight, mut cargo) = self.take();
-        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo);
+        let mut load = self.take();
+        let mut cargo = Cargo::<R>::of(&mut load);
+        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo.keys);
         let answered = async move {
             let answers = batch(keys).await;
             answers.put(&cargo.keys, len, &mut cargo.answers);
             (cargo, shown)
         };
-        self.start(self.queue.take_off(flight), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+        self.start(self.queue.take_off(load, self.whole), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
     }
 
     /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
     pub(super) fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
-        let queue = self.queue.clone();
+        let Some(queue) = self.queue.me.upgrade() else { unreachable!("it is being sent") };
         let catches = queue.options.fault.is_some();
         let number = self.futures.start(
             R::name(),
@@ -215,9 +227,10 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     }
 
     pub(super) fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (FlightId, Batch<R::Key, A>) {
-        let (flight, Cargo { keys, .. }) = self.take();
+        let mut load = self.take();
+        let keys = mem::take(&mut load.keys);
         let queue = self.queue;
-        let id = queue.take_off(flight);
+        let id = queue.take_off(load, self.whole);
         let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
         queue.flights.with(id, |flight| flight.extras().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
         (id, Batch::new(keys.into_iter(), &post))
@@ -227,7 +240,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 /// What a panic carries.
 type Panic = Box<dyn Any + Send>;
 
-/// Keys that a dispatcher takes. Copies stay with the cargo, where they are needed.
+/// Keys that a dispatcher takes.
 pub(super) struct Given<K> {
     pub(super) keys: Vec<K>,
     pub(super) len: usize,
@@ -235,9 +248,10 @@ pub(super) struct Given<K> {
 }
 
 impl<K> Given<K> {
-    pub(super) fn new<A: Answers<K>>(queue: &Queue<impl Request<Key = K>>, cargo: &mut Cargo<impl Request<Key = K>>) -> Self {
-        let keys = std::mem::take(&mut cargo.keys);
-        cargo.keys = match queue.options.copy_key {
+    /// Takes the keys of a batch, and leaves copies if need be.
+    pub(super) fn new<A: Answers<K>>(queue: &Queue<impl Request<Key = K>>, of_batch: &mut Vec<K>) -> Self {
+        let keys = mem::take(of_batch);
+        *of_batch = match queue.options.copy_key {
             Some(copy) => keys.iter().map(copy).collect(),
             None => A::remember(&keys),
         };
@@ -262,8 +276,8 @@ impl<T> Future for Caught<'_, T> {
 impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
         // A panic ends the run, and is the better reason.
-        if let Some((flight, cargo)) = self.content.take().filter(|_| self.was_panicking || !std::thread::panicking()) {
-            self.queue.ignored(flight, &cargo.keys);
+        if let Some(load) = self.load.take().filter(|_| self.was_panicking || !std::thread::panicking()) {
+            self.queue.ignored(load);
         }
     }
 }

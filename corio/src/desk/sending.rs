@@ -2,18 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::Sending;
 use super::board::Due;
 use super::dedup::Sharing;
 use super::flights::{Flight, FlightId, Whole};
-use super::load::{Entry, Load, NO_TICKET};
+use super::load::{Entry, NO_TICKET};
 use super::options::Options;
-use super::queue::{FlightOf, LoadOf, Queue};
+use super::queue::{LoadOf, Queue};
 use super::request::Request;
-use super::requests::{Cargo, Requests};
+use super::requests::Requests;
 use super::shown::ShownKeys;
 use crate::observe::Event;
 
@@ -31,7 +30,7 @@ impl<R: Request> Queue<R> {
         self.places.get() >= limit || at_limit_of_all || board.barred.get() || ordered && self.waiting.borrow().is_pausing()
     }
 
-    pub(super) fn send_waiting(self: &Rc<Self>, sending: &Sending<'_, '_>) {
+    pub(super) fn send_waiting(&self, sending: &Sending<'_, '_>) {
         let load = self.take_load();
         if load.is_empty() {
             return self.put_back(load);
@@ -100,7 +99,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// In order, only those before the first of another group may leave.
-    fn send_first_group(self: &Rc<Self>, mut load: LoadOf<R>, groups: &[usize], sending: &Sending<'_, '_>) {
+    fn send_first_group(&self, mut load: LoadOf<R>, groups: &[usize], sending: &Sending<'_, '_>) {
         let first = groups.iter().take_while(|group| **group == groups[0]).count();
         for entry in load.take_behind(first) {
             self.waiting.borrow_mut().put_in_front(entry);
@@ -108,7 +107,7 @@ impl<R: Request> Queue<R> {
         self.send_one(load, None, sending);
     }
 
-    fn send_parts(self: &Rc<Self>, mut load: LoadOf<R>, groups: &[usize], sending: &Sending<'_, '_>) {
+    fn send_parts(&self, mut load: LoadOf<R>, groups: &[usize], sending: &Sending<'_, '_>) {
         let parts = load.drain_into_parts(groups, self.options.max_batch, || self.spare());
         self.put_back(load);
         let whole = self.flights.split();
@@ -117,20 +116,18 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    fn send_one<'r>(self: &Rc<Self>, load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
-        let batch = self.board.next_batch();
-        let Load { waiters, keys, answers, marks } = load;
-        let shown = ShownKeys { keys: &keys, show: self.options.show_key };
-        self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch, len: keys.len(), keys: &shown });
-        let left = waiters.len();
-        let mut flight = Flight { number: 0, batch, waiters, left, wanted_from: 0, whole, marks, extras: None };
+    fn send_one<'r>(&self, mut load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
+        load.batch = self.board.next_batch();
+        let shown = ShownKeys { keys: &load.keys, show: self.options.show_key };
+        self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch: load.batch, len: load.keys.len(), keys: &shown });
         if let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) {
-            for (position, key) in keys.iter().enumerate() {
-                sharing.borrow_mut().set_on_its_way(key, flight.ticket(position), true);
+            for (position, key) in load.keys.iter().enumerate() {
+                sharing.borrow_mut().set_on_its_way(key, load.ticket(position), true);
             }
-            flight.extras().keys = keys.iter().map(dedup.copy_key).collect();
+            let names = load.keys.iter().map(dedup.copy_key).collect();
+            load.marks.get_or_insert_default().names = names;
         }
-        let requests = Requests::new(self, flight, Cargo { keys, answers }, sending.futures);
+        let requests = Requests::new(self, load, whole, sending.futures);
         match &self.replacement {
             Some(replacement) => replacement(requests),
             // SAFETY: queues are opened with the functions of the run's context (or of one for every context), and `sending` carries that context.
@@ -139,8 +136,9 @@ impl<R: Request> Queue<R> {
     }
 
     /// A flight will be answered later.
-    pub(super) fn take_off(&self, mut flight: FlightOf<R>) -> FlightId {
+    pub(super) fn take_off(&self, load: LoadOf<R>, whole: Option<Whole>) -> FlightId {
         let board = &self.board;
+        let mut flight = Flight::new(load, whole);
         board.in_flight.set(board.in_flight.get() + 1);
         let is_first = flight.whole.is_none_or(|whole| self.flights.part_leaves(whole));
         if is_first && !self.options.lone {
@@ -153,7 +151,7 @@ impl<R: Request> Queue<R> {
         }
         board.hear_of_drops.borrow_mut().insert(self.number);
         if self.options.lone {
-            self.lone.borrow_mut().extend(flight.waiters.first().map(|waiter| (*waiter, id)));
+            self.lone.borrow_mut().extend(flight.load.waiters.first().map(|waiter| (*waiter, id)));
         }
         self.flights.put(id, flight);
         id

@@ -2,7 +2,6 @@
 
 use super::Waiter;
 use super::dedup::Joined;
-use super::landing::Answered;
 use super::load::Entry;
 use super::queue::Queue;
 use super::request::Request;
@@ -34,7 +33,7 @@ impl<R: Request> Queue<R> {
         if kept.is_empty() {
             self.put_back(kept);
         } else {
-            self.come_back(Answered { batch: 0, load: kept });
+            self.come_back(kept);
         }
     }
 
@@ -80,7 +79,7 @@ impl<R: Request> Queue<R> {
         if !answers.is_empty() {
             let mut load = self.spare();
             (load.waiters, load.answers) = answers.into_iter().unzip();
-            self.come_back(Answered { batch: 0, load });
+            self.come_back(load);
         }
     }
 }

@@ -12,18 +12,17 @@ use super::timers::Alarm;
 
 pub(super) struct Waiting<K, A> {
     front: VecDeque<Entry<K>>,
-    gathered: Load<K, A>,
+    gathered: Box<Load<K, A>>,
     /// By the alarm that ends their pause.
     paused: BTreeMap<Alarm, Vec<Entry<K>>>,
 }
 
-impl<K, A> Default for Waiting<K, A> {
-    fn default() -> Self {
-        Waiting { front: VecDeque::new(), gathered: Load::default(), paused: BTreeMap::new() }
-    }
-}
-
 impl<K, A> Waiting<K, A> {
+    /// Nothing waits; what comes gathers in `load`.
+    pub(super) fn gathering_in(load: Box<Load<K, A>>) -> Self {
+        Waiting { front: VecDeque::new(), gathered: load, paused: BTreeMap::new() }
+    }
+
     /// Whether nothing had gathered before.
     #[inline]
     pub(super) fn gather(&mut self, waiter: Waiter, key: K) -> bool {
@@ -34,8 +33,22 @@ impl<K, A> Waiting<K, A> {
     }
 
     /// Takes what has gathered, and gathers in `spare` from now on.
-    pub(super) fn take_gathered(&mut self, spare: Load<K, A>) -> Load<K, A> {
+    pub(super) fn take_gathered(&mut self, spare: Box<Load<K, A>>) -> Box<Load<K, A>> {
         std::mem::replace(&mut self.gathered, spare)
+    }
+
+    /// Gathers in the roomier of two loads; gives the other.
+    pub(super) fn gather_in_roomier(&mut self, mut spare: Box<Load<K, A>>) -> Box<Load<K, A>> {
+        debug_assert!(self.gathered.is_empty());
+        if spare.waiters.capacity() > self.gathered.waiters.capacity() {
+            std::mem::swap(&mut spare, &mut self.gathered);
+        }
+        spare
+    }
+
+    /// Takes what waits elsewhere.
+    pub(super) fn take_others(&mut self) -> impl Sized + use<K, A> {
+        (std::mem::take(&mut self.front), std::mem::take(&mut self.paused))
     }
 
     /// Puts a request to its place in front.
@@ -101,7 +114,7 @@ mod tests {
 
     #[test]
     fn in_front_everything_is_in_the_order_of_asking() {
-        let mut waiting: Waiting<u32, ()> = Waiting::default();
+        let mut waiting: Waiting<u32, ()> = Waiting::gathering_in(Box::default());
         for (key, ticket) in [(30, 3), (50, 5), (10, 1), (40, 4)] {
             waiting.put_in_front(entry(key, ticket));
         }
@@ -112,7 +125,7 @@ mod tests {
 
     #[test]
     fn without_tickets_it_is_the_order_of_coming() {
-        let mut waiting: Waiting<u32, ()> = Waiting::default();
+        let mut waiting: Waiting<u32, ()> = Waiting::gathering_in(Box::default());
         for key in [3, 1, 2] {
             waiting.put_in_front(entry(key, 0));
         }

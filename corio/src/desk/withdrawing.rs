@@ -31,10 +31,10 @@ impl<R: Request> Queue<R> {
         // What is there counts: it may be kept.
         self.take_posts(id);
         if let Some(flight) = self.land(id) {
-            self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.batch });
-            if let Some((sharing, extras)) = self.sharing.as_ref().zip(flight.extras.as_ref()) {
-                for (position, name) in extras.keys.iter().enumerate() {
-                    sharing.borrow_mut().take(name, flight.ticket(position));
+            self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
+            if let Some(sharing) = &self.sharing {
+                for (position, name) in flight.load.names().iter().enumerate() {
+                    sharing.borrow_mut().take(name, flight.load.ticket(position));
                 }
             }
         }
@@ -44,7 +44,7 @@ impl<R: Request> Queue<R> {
         let is_alive = |waiter| self.board.is_alive(waiter);
         let asker_is_there = self.flights.with(id, |flight| {
             // From where the last one was found: nobody comes back to life, and so all of this is linear.
-            let rest = &flight.waiters[flight.wanted_from..];
+            let rest = &flight.load.waiters[flight.wanted_from..];
             let found = rest.iter().position(|waiter| *waiter != GONE && is_alive(*waiter));
             flight.wanted_from += found.unwrap_or(rest.len());
             // Whoever has answered everything may still have something to do.
@@ -56,8 +56,8 @@ impl<R: Request> Queue<R> {
         let Some(sharing) = &self.sharing else { return false };
         // Off its place meanwhile, as comparing keys runs code of the user's.
         let Some(flight) = self.flights.lift(id) else { return true };
-        let has_joined = |(position, name)| sharing.borrow_mut().has_joined(name, flight.ticket(position), &is_alive);
-        let somebody_has_joined = flight.extras.as_ref().is_some_and(|extras| extras.keys.iter().enumerate().any(has_joined));
+        let has_joined = |(position, name)| sharing.borrow_mut().has_joined(name, flight.load.ticket(position), &is_alive);
+        let somebody_has_joined = flight.load.names().iter().enumerate().any(has_joined);
         self.flights.put_back(id, flight);
         somebody_has_joined
     }

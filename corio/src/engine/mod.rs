@@ -106,6 +106,7 @@ impl Engine {
         self.ready.borrow_mut().swap_remove_front(at)
     }
 
+    #[inline]
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.borrow().is_empty()
     }
@@ -186,9 +187,15 @@ impl Engine {
     }
 
     /// The task that was pending without waiting for anything that corio knows.
+    #[inline]
     pub(crate) fn foreign(&self) -> Option<String> {
         let id = self.foreign.get();
         (id != Id::NONE).then(|| self.path(id))
+    }
+
+    #[inline]
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped.borrow().is_empty()
     }
 
     /// The tasks, and requests in sets, that were dropped since the last call, and so may have asked for something that nobody wants any more.
@@ -393,6 +400,7 @@ impl Engine {
     }
 
     /// Whether a task and all below it have ended, and its output is there.
+    #[inline]
     pub(crate) fn is_done(&self, id: Id) -> bool {
         self.tree.borrow().get(id).is_some_and(|entry| entry.has(flag::DONE))
     }

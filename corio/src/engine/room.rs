@@ -58,7 +58,13 @@ impl Engine {
     }
 
     /// Wakes those that wait for room, as many as there is room for. Whether there was one.
+    #[inline]
     pub(crate) fn let_spawners_in(&self) -> bool {
+        !self.room.waiting.borrow().is_empty() && self.let_first_spawners_in()
+    }
+
+    #[cold]
+    fn let_first_spawners_in(&self) -> bool {
         let mut let_in = false;
         let mut room = self.room.most.saturating_add(1).saturating_sub(self.room.living.get());
         while room > 0 {
