@@ -279,37 +279,40 @@ mod any_order {
         assert_eq!(orders(program), ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
     }
 
-    #[test]
-    fn of_answers_of_one_batch() {
-        #[corio::task]
-        fn note_answer(notes: Notes, number: u64) {
-            let answer = io!(double(number));
-            notes.add((answer / 2).to_string());
-        }
+    #[corio::dispatcher]
+    fn together(keys: &[&'static str]) -> Vec<&'static str> {
+        keys.to_vec()
+    }
 
-        #[corio::task]
-        fn program(notes: Notes) {
-            for number in 1..=3 {
-                spawn!(note_answer(notes.clone(), number));
-            }
-        }
-        assert_eq!(orders(program), ["1 2 3", "1 3 2", "2 1 3", "2 3 1", "3 1 2", "3 2 1"].map(String::from).into());
+    #[corio::dispatcher(max_batch = 1)]
+    fn alone(keys: &[&'static str]) -> Vec<&'static str> {
+        keys.to_vec()
+    }
+
+    /// Notes the answers in the order in which they come. They are asked in this one: who asks first has spawned the others.
+    #[corio::task]
+    fn note_answers(notes: Notes, names: &'static [&'static str], in_one_batch: bool) {
+        let [name, others @ ..] = names else { return };
+        spawn!(note_answers(notes.clone(), others, in_one_batch));
+        notes.add(if in_one_batch { io!(together(name)) } else { io!(alone(name)) });
     }
 
     #[test]
-    fn of_answers_of_several_batches_and_of_tasks_that_they_wake() {
-        #[corio::dispatcher(max_batch = 1)]
-        fn same(keys: &[&'static str]) -> Vec<&'static str> {
-            keys.to_vec()
-        }
+    fn of_answers_of_one_batch() {
+        let orders = orders(|notes| note_answers(notes, &["a", "b", "c"], true));
+        assert_eq!(orders, ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
+    }
 
-        #[corio::task]
-        fn note_same(notes: Notes, name: &'static str) {
-            notes.add(io!(same(name)));
-        }
+    #[test]
+    fn of_answers_of_several_batches() {
+        let orders = orders(|notes| note_answers(notes, &["a", "b", "c"], false));
+        assert_eq!(orders, ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
+    }
 
+    #[test]
+    fn of_answers_and_of_tasks_that_those_before_have_woken() {
         #[corio::task]
-        fn note_double(notes: Notes) {
+        fn note_parent(notes: Notes) {
             io!(double(1));
             spawn!(note(notes.clone(), "child"));
             notes.add("parent");
@@ -317,9 +320,8 @@ mod any_order {
 
         #[corio::task]
         fn program(notes: Notes) {
-            spawn!(note_same(notes.clone(), "a"));
-            spawn!(note_same(notes.clone(), "b"));
-            spawn!(note_double(notes));
+            spawn!(note_answers(notes.clone(), &["a", "b"], true));
+            spawn!(note_parent(notes));
         }
 
         // Every order of the four in which a child comes after its parent, also before answers that were there before it.
