@@ -47,7 +47,7 @@ impl<__S> ::corio::Dispatch<__S> for store {
     }
 }
 
-// `#[corio::task]` makes a function return a task. The body becomes an async block; `__corio`, which has no size, is what `io!` and the others go through.
+// `#[corio::task]` makes a function return a task. The body becomes an async block; `__corio`, which has no size, is what `io!` and the others go through; the closure tells the line, should anybody ask.
 fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
     ::corio::__private::any_task(async move {
         let _ = &i;
@@ -55,10 +55,10 @@ fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> 
         if false {
             return ::corio::__private::returns::<()>();
         }
-        ::corio::__private::Frame::io(&__corio, store(format!("create {i}"))).await;
-        ::corio::__private::Frame::io(&__corio, store(format!("read {i}"))).await;
-        ::corio::__private::Frame::io(&__corio, store(format!("update {i}"))).await;
-        ::corio::__private::Frame::io(&__corio, store(format!("delete {i}"))).await;
+        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("create {i}"))).await;
+        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("read {i}"))).await;
+        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("update {i}"))).await;
+        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("delete {i}"))).await;
     })
 }
 
@@ -69,7 +69,7 @@ fn program() -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
             return ::corio::__private::returns::<()>();
         }
         for i in 0..10 {
-            ::corio::__private::Frame::spawn(&__corio, crud(i));
+            ::corio::__private::Frame::spawn(&__corio, ::corio::__private::Frame::room(&__corio, || ::corio::__private::here()).await, crud(i)).handle();
         }
     })
 }

@@ -213,7 +213,7 @@ mod the_future_of_a_cx {
             }
         });
         let result = schedule.run(task);
-        assert!(result == Ok(()) || matches!(result, Err(Error::Deadlock { .. })), "{result:?}");
+        assert!(result == Ok(()) || matches!(result, Err(Error::Deadlock(_))), "{result:?}");
         assert_eq!((ended.get(), Rc::strong_count(&ended)), (10, 1));
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
@@ -232,7 +232,7 @@ mod a_guard {
 
         let mutex = Mutex::new(1);
         let mut schedule = Schedule::new(());
-        assert!(matches!(schedule.run(program(&mutex)), Err(Error::Deadlock { .. })));
+        assert!(matches!(schedule.run(program(&mutex)), Err(Error::Deadlock(_))));
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 

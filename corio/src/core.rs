@@ -14,6 +14,7 @@ use crate::drivers::Bell;
 use crate::engine::{Engine, Id};
 use crate::observe::Watch;
 use crate::shuffle::Shuffle;
+use crate::terms::Terms;
 use crate::time::Time;
 
 /// Engine and desk, kept with the schedule from run to run.
@@ -35,8 +36,9 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, time: Rc<Time>, shuffle: Option<u64>) -> Rc<Self> {
+    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, terms: &Terms) -> Rc<Self> {
         let bell = Arc::new(Bell::default());
+        let time = Time::new(terms.clock.clone());
         let clock = time.clone();
         Rc::new_cyclic(|me: &Weak<Core>| {
             let of_this = me.clone();
@@ -44,11 +46,11 @@ impl Core {
             let outside = Outside { ring: bell.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), watch: watch.clone() };
             Core {
                 me: me.clone(),
-                engine: Engine::new(watch),
+                engine: Engine::new(watch, terms.max_tasks),
                 desk: Desk::new(outside, settings),
                 bell,
                 time,
-                shuffle: shuffle.map(Shuffle::new),
+                shuffle: terms.shuffle.map(Shuffle::new),
                 alarms: RefCell::default(),
                 context: Cell::new(ptr::null()),
                 run: Cell::new(0),
@@ -144,7 +146,7 @@ impl Core {
 }
 
 /// A run, held by what may outlive it.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(crate) struct RunRef {
     core: Weak<Core>,
     run: u64,

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::desk::{RequestError, plural};
+use crate::deadlock::Deadlock;
+use crate::desk::RequestError;
 
 /// Why a run ended without a result. Every task was dropped, destructors have run, and the schedule can be used again.
 ///
@@ -30,15 +31,14 @@ pub enum Error {
     /// Trouble with a batch: a wrong number of answers, a slot that was dropped, a time limit. With `faults = "error"` on the dispatcher, its requests get it instead.
     Batch(RequestError),
     /// Tasks wait for each other or for something that nobody will do: none can run, nothing is queued and nothing in flight.
-    Deadlock {
-        /// The tasks that wait, each with the path of tasks that led to it.
-        tasks: Vec<String>,
-    },
+    Deadlock(Deadlock),
     /// A task waits for something outside corio (a timer, a channel, another runtime's future), and so nobody would wake it.
     ForeignFuture {
         /// The task, with the path of tasks that led to it.
         task: String,
     },
+    /// The run was cancelled by its [token](crate::CancelToken).
+    Cancelled,
     /// The run was not over by its [deadline](crate::Schedule::deadline).
     TimedOut {
         /// The time that the run had.
@@ -56,26 +56,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Batch(fault) => fault.fmt(f),
-            Error::Deadlock { tasks } => {
-                write!(
-                    f,
-                    "deadlock: no task can run, nothing is queued and nothing in flight, but {} task{} wait{}",
-                    tasks.len(),
-                    plural(tasks.len()),
-                    if tasks.len() == 1 { "s" } else { "" }
-                )?;
-                for task in tasks.iter().take(20) {
-                    write!(f, "\n  {task}")?;
-                }
-                if tasks.len() > 20 {
-                    write!(f, "\n  … and {} more", tasks.len() - 20)?;
-                }
-                Ok(())
-            }
+            Error::Deadlock(deadlock) => deadlock.fmt(f),
             Error::ForeignFuture { task } => write!(
                 f,
                 "task `{task}` waits for a future that corio does not know, and so nobody would wake it: a task waits only through corio; do the waiting in an async dispatcher, or in a `corio::future`"
             ),
+            Error::Cancelled => f.write_str("the run was cancelled"),
             Error::TimedOut { limit } => write!(f, "the run was not over after {limit:?}, its deadline"),
         }
     }

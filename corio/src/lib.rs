@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod cancel;
 mod context;
 mod core;
+mod deadlock;
 mod desk;
 mod drivers;
 mod engine;
@@ -15,14 +17,17 @@ mod schedule;
 mod shuffle;
 mod sweep;
 mod task;
+mod terms;
 mod thread;
 mod time;
 
 pub mod sync;
 pub mod testing;
 
+pub use cancel::CancelToken;
 pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
+pub use deadlock::{Deadlock, StuckTask};
 pub use desk::{
     Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Options, Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
 };
@@ -40,6 +45,6 @@ pub mod __private {
     pub use crate::context::{AnyContext, piece};
     pub use crate::desk::{FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient, is_transient_fault, plain_answer};
     pub use crate::outside::needs_blocking;
-    pub use crate::task::{Frame, any_task, returns, task};
+    pub use crate::task::{Frame, any_task, here, returns, task};
     pub use crate::testing::batches::{Clause, assert_batches};
 }

@@ -1,14 +1,22 @@
 //! Names of tasks, from the type names of their futures: `app::library::card::{{closure}}` is the task `card`. They cost nothing until somebody asks.
 
-/// Futures of ours around something of the user's: the closure of `task_fn<S, T, C>`, the request of `Requesting<R, A>`, the task of a `Call<F>`.
-const BY_HAND: &str = "corio::task::task_fn::task_fn<";
+/// Ours around something of the user's, which is the last argument: the closure of `task_fn<S, T, C>`, the task of `ErrGroup<E>::run<S, T>`, the future of `Bound<S, F>`.
+const AROUND_LAST: [&str; 6] = [
+    "corio::task::task_fn::task_fn<",
+    "corio::task::traits::AnyTask<",
+    "corio::task::traits::Bound<",
+    "corio::sync::err_group::ErrGroup<",
+    "corio::sync::once_cell::OnceCell<",
+    "corio::sync::single_flight::SingleFlight<",
+];
+/// A request as a task.
 const REQUEST: &str = "corio::task::answer::Requesting<";
 /// A call of a task.
 const CALL: &str = "corio::task::call::Call<";
 
 /// The readable end of a future's type name: the function that it is the body of, or is written in.
 pub(crate) fn short(full: &'static str) -> &'static str {
-    if let Some(inside) = full.strip_prefix(BY_HAND) {
+    if let Some(inside) = AROUND_LAST.iter().find_map(|around| full.strip_prefix(around)) {
         let end = inside.rfind('>').unwrap_or(inside.len());
         return short(arguments(&inside[..end]).1);
     }
@@ -28,6 +36,11 @@ pub(crate) fn short(full: &'static str) -> &'static str {
     let path = path.find('<').map_or(path, |at| &path[..at]).trim_end_matches("::{{closure}}").trim_end_matches("::");
     let start = path.rfind("::").map_or(0, |at| at + 2);
     &path[start..]
+}
+
+/// The name of the task that a waiting point awaits, if it is one that is called there.
+pub(crate) fn called(awaited: &'static str) -> Option<&'static str> {
+    awaited.starts_with(CALL).then(|| short(awaited))
 }
 
 /// The first and the last of some generic arguments.
@@ -61,6 +74,16 @@ mod tests {
     #[test]
     fn a_task_by_hand_is_named_after_the_function_it_is_written_in() {
         assert_eq!(short("corio::task::task_fn::task_fn<(), (u8, u8), app::named<A, B>::{{closure}}>::{{closure}}"), "named");
+    }
+
+    #[test]
+    fn a_task_around_another_is_named_after_that() {
+        let card = "corio::task::traits::Bound<app::Library, app::library::card::{{closure}}>";
+        let run = |around: &str| -> &'static str { format!("{around}{card}>::{{{{closure}}}}").leak() };
+        assert_eq!(short(run("corio::sync::err_group::ErrGroup<alloc::boxed::Box<dyn core::error::Error>>::run<app::Library, ")), "card");
+        assert_eq!(short(run("corio::sync::single_flight::SingleFlight<(u8, u8), core::result::Result<u8, u8>>::run<app::Library, ")), "card");
+        assert_eq!(short(run("corio::sync::once_cell::OnceCell<u8>::get_or_try_init<app::Library, app::Error, ")), "card");
+        assert_eq!(short("corio::sync::err_group::ErrGroup<()>::run<(), app::fetch>::{{closure}}"), "fetch");
     }
 
     #[test]

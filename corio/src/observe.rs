@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 /// Names a task within a run: the first one that starts is 1, the next 2. The same program gives the same numbers, also in a schedule that was used before.
@@ -53,6 +54,11 @@ pub enum Event<'a> {
     Round {
         /// Counts from 1 in every run.
         round: u64,
+    },
+    /// Tasks have run for so long that what is queued leaves before they wait: see [`Schedule::fairness`](crate::Schedule::fairness).
+    Overlong {
+        /// How many tasks were resumed since requests could last leave.
+        resumes: usize,
     },
     /// A batch is handed to its dispatcher.
     BatchSent {
@@ -110,6 +116,8 @@ pub enum Event<'a> {
     Panicked {
         /// Where: the path of tasks, or the dispatcher.
         place: &'a str,
+        /// The tasks above it, the nearest first, each with the line that it waits on.
+        above: &'a [(&'static str, &'static Location<'static>)],
     },
 }
 

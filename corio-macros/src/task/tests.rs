@@ -27,7 +27,7 @@ fn without_a_context() {
                 let _ = &i;
                 let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
                 if false { return ::corio::__private::returns::<()>(); }
-                ::corio::__private::Frame::io(&__corio, store(i)).await;
+                ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(i)).await;
             })
         }",
     );

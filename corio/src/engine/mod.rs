@@ -12,7 +12,9 @@ mod coroutine;
 mod dropping;
 mod id;
 mod pool;
+mod room;
 mod standing;
+mod stuck;
 mod telling;
 mod tree;
 
@@ -24,11 +26,12 @@ pub(crate) use body::{Kind, Place, Policy, Step};
 pub(crate) use coroutine::Coroutine;
 pub(crate) use id::Id;
 pub(crate) use pool::Pool;
-pub(crate) use standing::{Standing, Waits, Waypoint};
+pub(crate) use standing::{Relation, Standing, Waits, Waypoint};
 pub(crate) use tree::{NIL, flag};
 
 use crate::observe::{Event, Watch};
 use body::{Body, Spawned};
+use room::Room;
 use telling::Numbers;
 use tree::{Felled, Tree};
 
@@ -49,6 +52,7 @@ pub struct Engine {
     /// For what was cut and is to be dropped; empty between cuts.
     felled: Cell<Vec<Felled>>,
     pool: Pool,
+    room: Room,
     /// The running task is resumed only to say where it stands.
     is_asked: Cell<bool>,
     /// What it has said so far.
@@ -59,7 +63,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(watch: Watch) -> Self {
+    /// At most so many spawned tasks live at a time.
+    pub(crate) fn new(watch: Watch, most: usize) -> Self {
         Engine {
             tree: RefCell::new(Tree::new()),
             ready: RefCell::new(VecDeque::new()),
@@ -71,6 +76,7 @@ impl Engine {
             joiners: RefCell::new(HashMap::new()),
             felled: Cell::default(),
             pool: Pool::new(),
+            room: Room::new(most),
             is_asked: Cell::new(false),
             standing: RefCell::default(),
             watch,
@@ -125,7 +131,7 @@ impl Engine {
     }
 
     /// Whether it waits. `body` is that of `id`, which is in the tree and has not returned.
-    #[inline]
+    #[inline(always)]
     fn resume_body(&self, id: Id, body: Body) -> bool {
         self.current.set(id);
         self.scope.set(id.index());
@@ -198,6 +204,7 @@ impl Engine {
     /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: u32, future: F) -> Id {
         let body = Spawned::body(self, future);
+        self.room.take();
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
         self.tell_started(id, body);
         self.wake(id);
@@ -257,13 +264,16 @@ impl Engine {
                 if above.first_child == NIL && owner_has_returned {
                     // The task itself, or a scope whose set was forgotten: there is nobody to wake.
                     next = Some(parent);
-                } else if above.has(flag::AWAITED) && !tree.has_tasks(parent) {
+                } else if above.has(flag::AWAITED) && (above.has(flag::EACH) || !tree.has_tasks(parent)) {
                     tree[parent].flags &= !flag::AWAITED;
                     self.wake(tree.id(task));
                 }
             }
             drop(tree);
             if let Some(body) = body {
+                if body.is_spawned() {
+                    self.room.give_back();
+                }
                 if held {
                     if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
                         self.wake(joiner);
@@ -290,6 +300,11 @@ impl Engine {
         let first = !tree[scope].has(flag::DECIDES);
         tree[scope].flags |= flag::DECIDES;
         first
+    }
+
+    /// Whether a child of this scope has decided its set.
+    pub(crate) fn is_decided(&self, scope: Id) -> bool {
+        self.tree.borrow()[scope.index()].has(flag::DECIDES)
     }
 
     /// The body that runs must not be touched again.
@@ -335,9 +350,16 @@ impl Engine {
         let over = !tree.has_tasks(scope);
         if !over {
             tree[scope].flags |= flag::AWAITED;
-            self.park();
+            self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
         }
         over
+    }
+
+    /// Has the running task woken when the next child of a scope has ended, or one of them has decided.
+    pub(crate) fn await_next_child(&self, scope: u32) {
+        let mut tree = self.tree.borrow_mut();
+        tree[scope].flags |= flag::AWAITED | flag::EACH;
+        self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
     }
 
     /// Takes out a scope, dropping the children it still has.
@@ -365,7 +387,7 @@ impl Engine {
         let done = self.tree.borrow().get(id).is_none_or(|entry| entry.has(flag::DONE));
         if !done {
             self.joiners.borrow_mut().insert(id.index(), self.current.get());
-            self.park();
+            self.park_for(|| Waits::ends("the end of a task", vec![id]));
         }
         done
     }

@@ -12,8 +12,30 @@ use super::{Engine, Id, flag};
 pub(crate) struct Waits {
     /// For a sentence: "waits for …".
     pub(crate) what: String,
-    /// The tasks that can end the wait: who holds the lock, whose end is awaited. Those that have ended meanwhile are passed over.
+    /// The tasks that can end the wait, as far as they are known. Those that have ended meanwhile are passed over.
     pub(crate) on: Vec<Id>,
+    pub(crate) relation: Relation,
+}
+
+/// What these tasks have to do with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Relation {
+    /// They hold what is waited for.
+    HeldBy,
+    /// Their ends are waited for.
+    Is,
+}
+
+impl Waits {
+    /// For something that tasks hold, or that they are to do.
+    pub(crate) fn held(what: impl Into<String>, by: Vec<Id>) -> Self {
+        Waits { what: what.into(), on: by, relation: Relation::HeldBy }
+    }
+
+    /// For the ends of tasks.
+    pub(crate) fn ends(what: impl Into<String>, tasks: Vec<Id>) -> Self {
+        Waits { what: what.into(), on: tasks, relation: Relation::Is }
+    }
 }
 
 /// One waiting point that a task is in.
@@ -53,9 +75,10 @@ impl Engine {
     }
 
     /// Asks a task where it stands. One that has returned, or can go on, does not.
+    #[cold]
     pub(crate) fn ask_standing(&self, id: Id) -> Standing {
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.filter(|body| body.vtable.is_task),
+            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.filter(|body| body.vtable.runs_code),
             _ => None,
         };
         let Some(body) = body.filter(|_| !self.ready.borrow().contains(&id)) else { return Standing::default() };

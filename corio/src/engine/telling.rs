@@ -1,10 +1,11 @@
 //! What the engine tells of its tasks: to observers, as numbers that count from 1 in every run; in errors, as the path of names that leads to a task.
 
 use std::collections::HashMap;
+use std::panic::Location;
 
 use super::body::Body;
 use super::tree::NIL;
-use super::{Engine, Id};
+use super::{Engine, Id, Standing};
 use crate::names;
 use crate::observe::{Event, TaskId};
 
@@ -50,6 +51,32 @@ impl Engine {
         self.numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
     }
 
+    /// The tasks above this one, the nearest first, each with the line that it waits on; of a long way, the end.
+    pub(crate) fn lines_above(&self, id: Id) -> Vec<(&'static str, &'static Location<'static>)> {
+        let above: Vec<(Id, &'static str)> = {
+            let tree = self.tree.borrow();
+            let Some(entry) = tree.get(id) else { return Vec::new() };
+            let mut above = Vec::new();
+            let mut index = entry.parent;
+            while index != NIL && above.len() < LONGEST_PATH {
+                above.extend(tree[index].body.map(|body| (tree.id(index), names::short((body.vtable.name)()))));
+                index = tree[index].parent;
+            }
+            above
+        };
+        above.into_iter().filter_map(|(id, name)| self.ask_standing(id).way.first().map(|waypoint| (name, waypoint.line))).collect()
+    }
+
+    /// Where the task above this one stands.
+    pub(super) fn standing_above(&self, id: Id) -> Option<Standing> {
+        let above = {
+            let tree = self.tree.borrow();
+            let parent = tree.get(id).map(|entry| entry.parent).filter(|parent| *parent != NIL)?;
+            tree.id(tree.task_of(parent))
+        };
+        Some(self.ask_standing(above))
+    }
+
     /// The names of the tasks that lead to this one, the root first; of a long way, the end.
     pub(crate) fn path(&self, id: Id) -> String {
         let tree = self.tree.borrow();
@@ -68,14 +95,5 @@ impl Engine {
         }
         names.reverse();
         names.join(" > ")
-    }
-
-    /// The paths of the tasks that wait, without those that only wait for their children.
-    pub(crate) fn stuck(&self) -> Vec<String> {
-        let tasks: Vec<Id> = {
-            let tree = self.tree.borrow();
-            tree.tasks().filter(|index| !tree.waits_for_children(*index)).map(|index| tree.id(index)).collect()
-        };
-        tasks.into_iter().map(|id| self.path(id)).collect()
     }
 }

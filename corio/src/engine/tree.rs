@@ -33,6 +33,8 @@ pub(crate) mod flag {
     pub(crate) const HELD: u32 = 1 << 2;
     /// The task has ended and only its result is left, for the handle.
     pub(crate) const DONE: u32 = 1 << 3;
+    /// On a scope: its owner is woken whenever a child has ended.
+    pub(crate) const EACH: u32 = 1 << 5;
     /// On a child: its end decides its set, and cuts its siblings. On a scope: such a child has returned.
     pub(crate) const DECIDES: u32 = 1 << 4;
 }
@@ -52,6 +54,11 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
+    }
+
+    /// It is a task or a part of one.
+    fn runs_code(&self) -> bool {
+        self.body.is_some_and(|body| body.vtable.runs_code)
     }
 }
 
@@ -199,6 +206,32 @@ impl Tree {
         child != NIL
     }
 
+    /// The children of an entry that run code: without scopes and requests.
+    pub(super) fn tasks_in(&self, index: u32) -> Vec<Id> {
+        let mut tasks = Vec::new();
+        let mut child = self[index].first_child;
+        while child != NIL {
+            if self[child].runs_code() {
+                tasks.push(self.id(child));
+            }
+            child = self[child].next;
+        }
+        tasks
+    }
+
+    /// The children that a task waits for: those of itself and of its scopes.
+    pub(super) fn awaited_children(&self, task: u32) -> Vec<Id> {
+        let mut children = self.tasks_in(task);
+        let mut child = self[task].first_child;
+        while child != NIL {
+            if self[child].body.is_none() {
+                children.extend(self.tasks_in(child));
+            }
+            child = self[child].next;
+        }
+        children
+    }
+
     /// Takes out the scopes of a task that nobody will close: their sets were forgotten.
     pub(super) fn close_empty_scopes(&mut self, task: u32) {
         let mut child = self[task].first_child;
@@ -244,7 +277,7 @@ impl Tree {
 
     /// The tasks that live, oldest index first.
     pub(super) fn tasks(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.entries.len() as u32).filter(|index| self[*index].body.is_some() && !self[*index].has(flag::DONE))
+        (0..self.entries.len() as u32).filter(|index| self[*index].runs_code() && !self[*index].has(flag::DONE))
     }
 }
 

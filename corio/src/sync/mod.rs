@@ -2,8 +2,48 @@
 //!
 //! They are shared by reference or in an [`Rc`](std::rc::Rc) and may be used run after run, but not by two runs at a time.
 
+/// Makes a future of ours something to `call!`, over any context. Only for those that spawn nothing and hold no children.
+macro_rules! leaf {
+    (<$($parameter:tt),*> $leaf:ty => $output:ty) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter),*> crate::task::IsTask for $leaf {
+            type Output = $output;
+            type Future = Self;
+            type Called = Self;
+
+            fn called(future: Self, _: crate::task::Sealed) -> Self {
+                future
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter,)* S> crate::task::Task<S> for $leaf {
+            fn into_future(self, _: crate::task::Sealed) -> Self {
+                self
+            }
+        }
+    };
+}
+
+mod channel;
+mod err_group;
+mod line;
 mod mutex;
+mod notify;
+mod once_cell;
+mod permits;
+mod rw_lock;
+mod semaphore;
+mod single_flight;
+mod slots;
 mod wait_group;
 
+pub use channel::{Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel};
+pub use err_group::{Ended, ErrGroup};
 pub use mutex::{Lock, Mutex, MutexGuard};
+pub use notify::{Notified, Notify};
+pub use once_cell::OnceCell;
+pub use rw_lock::{ReadLock, RwLock, RwLockReadGuard, RwLockWriteGuard, WriteLock};
+pub use semaphore::{Acquire, Permit, Semaphore};
+pub use single_flight::SingleFlight;
 pub use wait_group::{AllDone, WaitGroup};

@@ -6,9 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core::{self, Core, RunRef};
-use crate::engine::Id;
-use crate::task::{IsTask, Sealed, Task};
+use super::line::{Line, Standing, Ticket};
+use crate::core;
+use crate::desk::plural;
+use crate::engine::Waits;
 
 /// Waits until as many things are done as were added; then it can be used again.
 ///
@@ -40,12 +41,10 @@ use crate::task::{IsTask, Sealed, Task};
 #[derive(Default)]
 pub struct WaitGroup {
     left: Cell<usize>,
-    /// Counts how often nothing was left: a waiter goes on when that happens after it came, whatever is added meanwhile.
-    round: Cell<u64>,
-    waiting: RefCell<Vec<Id>>,
-    /// The run that the waiters are of.
-    run: RefCell<RunRef>,
+    line: RefCell<Line<()>>,
 }
+
+const IN_ANOTHER_RUN: &str = "corio: tasks of another run wait for this group; a group belongs to one run at a time";
 
 impl WaitGroup {
     /// A group in which nothing is left to do.
@@ -54,11 +53,15 @@ impl WaitGroup {
     }
 
     /// So many more things are to be done.
+    ///
+    /// # Panics
+    /// If there are more than fit in a `usize`.
+    #[track_caller]
     pub fn add(&self, things: usize) {
         self.left.set(self.left.get().checked_add(things).expect("corio: more things to wait for than fit in a usize"));
     }
 
-    /// One thing is done. The last one wakes all who wait.
+    /// One thing is done. The last one lets all go on that wait, whatever is added before they run.
     ///
     /// # Panics
     /// If there is nothing left to be done.
@@ -67,10 +70,7 @@ impl WaitGroup {
         let left = self.left.get().checked_sub(1).expect("corio: `done` was called more often than things were added");
         self.left.set(left);
         if left == 0 {
-            self.round.set(self.round.get() + 1);
-            // Waking only puts them in the ready queue.
-            let core = self.run.borrow().core();
-            self.waiting.borrow_mut().drain(..).for_each(|task| core.iter().for_each(|core| core.wake(task)));
+            self.line.borrow_mut().call_all();
         }
     }
 
@@ -79,25 +79,13 @@ impl WaitGroup {
     /// # Panics
     /// When called, if tasks of another run wait for the group, or by a dispatcher when there is something left.
     pub fn wait(&self) -> AllDone<'_> {
-        AllDone { group: self, round: None, task: Id::NONE }
-    }
-
-    /// From here on tasks of this run wait, as long as those of another do not.
-    fn belong_to(&self, core: &Core) {
-        let mut run = self.run.borrow_mut();
-        if !run.is(core) {
-            let mut waiting = self.waiting.borrow_mut();
-            assert!(run.core().is_none() || waiting.is_empty(), "corio: tasks of another run wait for this group; a group belongs to one run at a time");
-            // Waiters of a run that is over.
-            waiting.clear();
-            *run = core.this_run();
-        }
+        AllDone { group: self, ticket: 0 }
     }
 }
 
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitGroup").field("left", &self.left.get()).field("waiting", &self.waiting.borrow().len()).finish()
+        f.debug_struct("WaitGroup").field("left", &self.left.get()).field("waiting", &self.line.borrow().len()).finish()
     }
 }
 
@@ -106,48 +94,43 @@ impl fmt::Debug for WaitGroup {
 #[derive(Debug)]
 pub struct AllDone<'a> {
     group: &'a WaitGroup,
-    /// When it began to wait.
-    round: Option<u64>,
-    /// Who waits.
-    task: Id,
+    /// 0 before it waits, and when it goes on.
+    ticket: Ticket,
 }
 
 impl Future for AllDone<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        let group = self.group;
+        let left = self.group.left.get();
         core::with(|core| {
-            match self.round {
-                None if group.left.get() == 0 => return Poll::Ready(()),
-                Some(round) if round != group.round.get() => return Poll::Ready(()),
-                _ => {}
+            let mut line = self.group.line.borrow_mut();
+            if line.belong_to(core, || false, IN_ANOTHER_RUN) {
+                line.clear();
             }
-            group.belong_to(core);
-            let task = core.engine.waiting_task();
-            if self.round.is_none() || self.task != task {
-                (self.round, self.task) = (Some(group.round.get()), task);
-                group.waiting.borrow_mut().push(task);
+            match line.standing(self.ticket) {
+                Standing::Outside if left > 0 => self.ticket = line.join(core.engine.waiting_task(), ()),
+                Standing::Waits => line.stay(self.ticket, core.engine.waiting_task()),
+                Standing::Outside | Standing::Called => {
+                    self.ticket = 0;
+                    return Poll::Ready(());
+                }
             }
-            core.engine.park();
+            core.engine.park_for(|| {
+                let verb = if left == 1 { "is" } else { "are" };
+                Waits::held(format!("a wait group: {left} thing{} {verb} not done", plural(left)), Vec::new())
+            });
             Poll::Pending
         })
     }
 }
 
-impl IsTask for AllDone<'_> {
-    type Output = ();
-    type Future = Self;
-    type Called = Self;
-
-    fn called(future: Self, _: Sealed) -> Self {
-        future
+impl Drop for AllDone<'_> {
+    fn drop(&mut self) {
+        if self.ticket != 0 {
+            self.group.line.borrow_mut().leave(self.ticket);
+        }
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<S> Task<S> for AllDone<'_> {
-    fn into_future(self, _: Sealed) -> Self {
-        self
-    }
-}
+leaf!(<'a> AllDone<'a> => ());

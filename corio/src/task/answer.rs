@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::at::{Line, pass};
 use crate::core::{self, Core};
 use crate::desk::Request;
 use crate::engine::{Engine, Id, Kind};
@@ -25,26 +26,47 @@ fn poll_answer<A: 'static>(core: &Core) -> Poll<A> {
 /// The answer to the request that the running task has just asked.
 // Over the answer, not over the request: so it needs no bound that a mistaken `io!(5)` could miss for a second time.
 #[must_use]
-pub struct Answer<A>(PhantomData<fn() -> A>);
+pub struct Answer<A, L> {
+    line: L,
+    answer: PhantomData<fn() -> A>,
+}
 
-impl<A> Answer<A> {
+impl<A, L> Unpin for Answer<A, L> {}
+
+impl<A, L> Answer<A, L> {
     /// The running task has just asked, and waits from here on.
     #[inline]
-    pub(super) fn of_running(core: &Core) -> Self {
-        core.engine.park();
-        Answer(PhantomData)
+    pub(super) fn of_running(line: L) -> Self {
+        Answer { line, answer: PhantomData }
     }
 }
 
-impl<A: 'static> Future for Answer<A> {
+impl<A: 'static, L: Line> Future for Answer<A, L> {
     type Output = A;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
         core::with(|core| {
             // Polled right after asking, as every future that is awaited, there can be no answer yet.
-            if core.engine.is_parked() { Poll::Pending } else { poll_answer(core) }
+            if core.engine.is_parked() {
+                return Poll::Pending;
+            }
+            match core.desk.take_incoming() {
+                Some(answer) => Poll::Ready(answer),
+                None => self.not_yet(core),
+            }
         })
+    }
+}
+
+impl<A, L: Line> Answer<A, L> {
+    /// Polled without an answer: by hand, or to say where it stands.
+    #[cold]
+    #[inline(never)]
+    fn not_yet(&self, core: &Core) -> Poll<A> {
+        core.engine.park();
+        pass::<Self>(core, &self.line);
+        Poll::Pending
     }
 }
 

@@ -26,7 +26,7 @@ enum Stage<F: Future> {
 
 impl<F: Future> Call<F> {
     #[inline]
-    pub(super) fn new(future: F) -> Self {
+    pub(crate) fn new(future: F) -> Self {
         Call { stage: Stage::Running(future), scope: NIL }
     }
 }

@@ -1,4 +1,4 @@
-//! What the macros expand to: `io!(r)` is `__corio.io(r).await`, where `__corio` is the `Frame` of the task.
+//! What the macros expand to: `io!(r)` is `__corio.io(|| here(), r).await`, where `__corio` is the `Frame` of the task. Whatever is awaited there gets its line first.
 //!
 //! A frame is a token without size: it says that the code stands in the body of a task over `S`, which only runs while a run over `S` is being turned. Only generated code
 //! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that is why nothing here has to be checked when the program runs.
@@ -11,11 +11,13 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::answer::{Answer, Asked};
-use super::handle::Handle;
+use super::at::At;
 use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
+use super::spawn::{Room, Spawned, WaitForRoom};
 use super::timeout::{Limited, LimitedGroup, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
+use super::window::Window;
 use crate::core;
 use crate::desk::{Dispatch, Request};
 use crate::engine::{Coroutine, Kind};
@@ -64,13 +66,19 @@ impl<S> Frame<S> {
 
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
     #[inline]
-    pub fn io<R: Dispatch<S, Answer = A>, A>(&self, request: R) -> Answer<A> {
+    pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
+        Self::ask(request);
+        Answer::of_running(line)
+    }
+
+    /// The same for every line.
+    fn ask<R: Dispatch<S>>(request: R) {
         let key = request.into_key();
         core::with(|core| {
             // SAFETY: as in `open`.
             unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
-            Answer::of_running(core)
-        })
+            core.engine.park();
+        });
     }
 
     /// One of several in `io!(a, b)`.
@@ -81,35 +89,40 @@ impl<S> Frame<S> {
     }
 
     /// `io_all!(requests)`
-    pub fn io_all<I, R>(&self, requests: I) -> Set<Row<Asked<R>, Every>>
+    pub fn io_all<I, R, L>(&self, line: L, requests: I) -> At<Set<Row<Asked<R>, Every>>, L>
     where
         I: IntoIterator<Item = R>,
         I::Item: Dispatch<S>,
     {
         Self::open::<I::Item>();
-        Set::row(requests)
+        At::new(line, Set::row(requests))
     }
 
     /// `call!(t)`
     #[inline]
-    pub fn call<T: Task<S, Called = F>, F>(&self, task: T) -> F {
-        T::called(task.into_future(Sealed), Sealed)
+    pub fn call<T: Task<S, Called = F>, F, L>(&self, line: L, task: T) -> At<F, L> {
+        At::new(line, T::called(task.into_future(Sealed), Sealed))
+    }
+
+    /// The wait in `spawn!(t)`.
+    #[inline]
+    pub fn room<L>(&self, line: L) -> At<WaitForRoom, L> {
+        At::new(line, WaitForRoom::new())
     }
 
     /// `spawn!(t)`
     #[inline]
-    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, task: T) -> Handle<O> {
+    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, _: Room, task: T) -> Spawned<O> {
         let future = task.into_future(Sealed);
         core::with(|core| {
             // SAFETY: the task is `'static`, and so are its future and its output.
-            let id = unsafe { core.engine.spawn(core.engine.scope(), future) };
-            Handle::new(id, core.run())
+            Spawned::new(core, unsafe { core.engine.spawn(core.engine.scope(), future) })
         })
     }
 
     /// `wait!()`
-    pub fn wait(&self) -> Wait {
-        Wait::new()
+    pub fn wait<L>(&self, line: L) -> At<Wait, L> {
+        At::new(line, Wait::new())
     }
 
     /// One of several in `join!(a, b)`.
@@ -123,46 +136,78 @@ impl<S> Frame<S> {
     }
 
     /// `join!(a, b)` and `io!(a, b)`
-    pub fn join<T: Seeds<Every, Group = G>, G: Group>(&self, children: T) -> Set<G> {
-        Set::mixed::<Every>(children)
+    pub fn join<T: Seeds<Every, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::mixed::<Every>(children))
     }
 
     /// `try_join!(a, b)`
-    pub fn try_join<T: Seeds<Try, Group = G>, G: Group>(&self, children: T) -> Set<G> {
-        Set::mixed::<Try>(children)
+    pub fn try_join<T: Seeds<Try, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::mixed::<Try>(children))
     }
 
     /// `race!(a, b)`
-    pub fn race<T: Seeds<First, Group = G>, G: Group>(&self, children: T) -> Set<G> {
-        Set::mixed::<First>(children)
+    pub fn race<T: Seeds<First, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::mixed::<First>(children))
     }
 
     /// `timeout!(limit, t)`
-    pub fn timeout<T: Seed>(&self, limit: Duration, child: T) -> Set<LimitedGroup<T>>
+    pub fn timeout<T: Seed, L>(&self, line: L, limit: Duration, child: T) -> At<Set<LimitedGroup<T>>, L>
     where
         Limited<T>: Seeds<First>,
     {
-        timeout(limit, child)
+        At::new(line, timeout(limit, child))
     }
 
     /// `all!(tasks)`
-    pub fn all<'a, I, F>(&self, tasks: I) -> Set<Row<Coroutine<'a, F>, Every>>
+    pub fn all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<Row<Coroutine<'a, F>, Every>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
         F: Future + 'a,
     {
-        Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
+        At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 
-    /// `try_all!(tasks)`
-    pub fn try_all<'a, I, F>(&self, tasks: I) -> Set<Row<Coroutine<'a, F>, Try>>
+    /// `all!(limit = n, tasks)`
+    #[track_caller]
+    pub fn all_within<'a, I, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        tasks: I,
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Every>, L>
+    where
+        I: IntoIterator,
+        I::Item: Task<S, Future = F>,
+        F: Future + 'a,
+    {
+        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
+    }
+
+    /// `try_all!(limit = n, tasks)`
+    #[track_caller]
+    pub fn try_all_within<'a, I, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        tasks: I,
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Try>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
         F: Future<Output: Fallible> + 'a,
     {
-        Set::row(tasks.into_iter().map(|task| task.into_future(Sealed)))
+        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
+    }
+
+    /// `try_all!(tasks)`
+    pub fn try_all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<Row<Coroutine<'a, F>, Try>>, L>
+    where
+        I: IntoIterator,
+        I::Item: Task<S, Future = F>,
+        F: Future<Output: Fallible> + 'a,
+    {
+        At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 }
 
@@ -183,6 +228,12 @@ impl<R: Request> Seed for Asking<R> {
 pub struct Child<'a, F> {
     pub(super) future: F,
     pub(super) borrows: PhantomData<&'a ()>,
+}
+
+impl<'a, F: Future + 'a> Child<'a, F> {
+    pub(crate) fn new(future: F) -> Self {
+        Child { future, borrows: PhantomData }
+    }
 }
 
 impl<'a, F: Future + 'a> Seed for Child<'a, F> {

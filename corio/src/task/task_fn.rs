@@ -6,11 +6,13 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::Location;
 
+use super::at::{At, Line};
 use super::frame::{Frame, task};
 use super::handle::Handle;
 use super::set::{First, Set};
-use super::traits::Task;
+use super::traits::{Sealed, Task};
 use crate::core::{self, Core};
 use crate::desk::Dispatch;
 
@@ -78,41 +80,52 @@ impl<'r, S> Cx<'r, S> {
     }
 
     /// Asks, when first polled, and gives the answer: `io!(request)`.
+    #[track_caller]
     pub fn io<R: Dispatch<S, Answer = A>, A: 'static>(self, request: R) -> impl Future<Output = A> + use<'r, S, R, A> {
         let frame = self.frame();
-        self.bound(Set::mixed::<First>((frame.request(request),)))
+        self.bound(At::new(here(), Set::mixed::<First>((frame.request(request),))))
     }
 
     /// Asks for many things at once: `io_all!(requests)`.
+    #[track_caller]
     pub fn io_all<R: Dispatch<S>, I: IntoIterator<Item = R>>(self, requests: I) -> impl Future<Output = Vec<R::Answer>> + use<'r, S, R, I> {
-        self.bound(self.frame().io_all(requests))
+        self.bound(self.frame().io_all(here(), requests))
     }
 
     /// Runs a task to its end: `call!(task)`.
+    #[track_caller]
     pub fn call<T: Task<S> + 'static>(self, task: T) -> impl Future<Output = T::Output> + use<'r, S, T>
     where
         T::Future: 'static,
     {
         let frame = self.frame();
-        self.bound(Set::mixed::<First>((frame.child(task),)))
+        self.bound(At::new(here(), Set::mixed::<First>((frame.child(task),))))
     }
 
     /// Runs many tasks at once: `all!(tasks)`.
+    #[track_caller]
     pub fn all<T: Task<S> + 'static, I: IntoIterator<Item = T>>(self, tasks: I) -> impl Future<Output = Vec<T::Output>> + use<'r, S, T, I>
     where
         T::Future: 'static,
     {
-        self.bound(self.frame().all(tasks))
+        self.bound(self.frame().all(here(), tasks))
     }
 
-    /// Spawns a child task: `spawn!(task)`.
+    /// Spawns a child task: `spawn!(task)`. It cannot wait, and so is not held by [`max_tasks`](crate::Schedule::max_tasks).
     pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
-        self.frame().spawn(task)
+        self.frame();
+        let future = task.into_future(Sealed);
+        core::with(|core| {
+            // SAFETY: the task is `'static`, and so are its future and its output.
+            let id = unsafe { core.engine.spawn(core.engine.scope(), future) };
+            Handle::new(id, core.run())
+        })
     }
 
     /// Waits until every child that was spawned here has ended: `wait!()`.
+    #[track_caller]
     pub fn wait(self) -> impl Future<Output = ()> + use<'r, S> {
-        self.bound(self.frame().wait())
+        self.bound(self.frame().wait(here()))
     }
 
     /// The frame, where it may be used: it does not know its run, and would take another's context for its own.
@@ -129,4 +142,11 @@ impl<'r, S> Cx<'r, S> {
             future.await
         }
     }
+}
+
+/// The line of the caller, kept.
+#[track_caller]
+fn here() -> impl Line {
+    let line = Location::caller();
+    move || line
 }

@@ -1,0 +1,154 @@
+//! Notifications for tasks.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::line::{Line, Standing, Ticket, Tickets};
+use crate::core;
+use crate::engine::Waits;
+
+/// Tells one task, or all that wait, that something has happened. It carries no data: what has happened stands elsewhere.
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+/// use corio::sync::Notify;
+///
+/// #[corio::task]
+/// fn waits_until_full(level: Rc<Cell<u32>>, changed: Rc<Notify>) -> u32 {
+///     while level.get() < 3 {
+///         call!(changed.notified());
+///     }
+///     level.get()
+/// }
+///
+/// #[corio::task]
+/// fn fills(level: Rc<Cell<u32>>, changed: Rc<Notify>) {
+///     for _ in 0..3 {
+///         level.set(level.get() + 1);
+///         changed.notify_one();           // stored if nobody waits
+///     }
+/// }
+///
+/// #[corio::task]
+/// fn program() -> u32 {
+///     let (level, changed) = (Rc::new(Cell::new(0)), Rc::new(Notify::new()));
+///     let full = spawn!(waits_until_full(level.clone(), changed.clone()));
+///     spawn!(fills(level, changed));
+///     call!(full)
+/// }
+///
+/// assert_eq!(corio::Schedule::new(()).run(program())?, 3);
+/// # Ok::<(), corio::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Notify {
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The next that comes goes through.
+    stored: bool,
+    line: Line<()>,
+    /// Those that `notify_one` has called and that have not gone on yet.
+    notified: Tickets,
+}
+
+impl State {
+    fn notify_one(&mut self) {
+        if let Some(core) = self.line.core() {
+            self.line.pass_over_dead(&core);
+        }
+        match self.line.call_next() {
+            Some((ticket, ())) => self.notified.add(ticket),
+            None => self.stored = true,
+        }
+    }
+}
+
+impl Notify {
+    /// Nothing has happened yet.
+    pub fn new() -> Self {
+        Notify::default()
+    }
+
+    /// Wakes the task that has waited longest. If none waits, the next [`notified`](Notify::notified) goes through at once; only one notification is stored so.
+    ///
+    /// If the woken task is dropped before it runs, the notification goes to the next.
+    pub fn notify_one(&self) {
+        self.state.borrow_mut().notify_one();
+    }
+
+    /// Wakes all that wait now. Stores nothing.
+    pub fn notify_all(&self) {
+        self.state.borrow_mut().line.call_all();
+    }
+
+    /// Waits for a notification: `call!(notify.notified())`. One that is stored costs no suspension.
+    ///
+    /// # Panics
+    /// When called, if tasks of another run wait for it, or by a dispatcher when nothing is stored.
+    pub fn notified(&self) -> Notified<'_> {
+        Notified { notify: self, ticket: 0 }
+    }
+}
+
+impl fmt::Debug for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.borrow();
+        f.debug_struct("Notify").field("stored", &state.stored).field("waiting", &state.line.len()).finish()
+    }
+}
+
+/// What [`Notify::notified`] gives; `call!` it.
+#[must_use = "this does nothing until it is called: `call!(notify.notified())`"]
+#[derive(Debug)]
+pub struct Notified<'a> {
+    notify: &'a Notify,
+    /// 0 before it waits, and when it goes on.
+    ticket: Ticket,
+}
+
+impl Future for Notified<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        core::with(|core| {
+            let state = &mut *self.notify.state.borrow_mut();
+            if state.line.belong_to(core, || false, "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time") {
+                state.line.clear();
+            }
+            // Also in another run than the one in which it was notified.
+            let was_notified = state.notified.remove(self.ticket);
+            match state.line.standing(self.ticket) {
+                Standing::Outside if !was_notified && !std::mem::take(&mut state.stored) => self.ticket = state.line.join(core.engine.waiting_task(), ()),
+                Standing::Waits => state.line.stay(self.ticket, core.engine.waiting_task()),
+                Standing::Outside | Standing::Called => {
+                    self.ticket = 0;
+                    return Poll::Ready(());
+                }
+            }
+            core.engine.park_for(|| Waits::held("a notification", Vec::new()));
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Notified<'_> {
+    fn drop(&mut self) {
+        if self.ticket == 0 {
+            return;
+        }
+        let mut state = self.notify.state.borrow_mut();
+        state.line.leave(self.ticket);
+        if state.notified.remove(self.ticket) {
+            state.notify_one();
+        }
+    }
+}
+
+leaf!(<'a> Notified<'a> => ());

@@ -1,0 +1,209 @@
+//! Permits: what a mutex has one of, a semaphore some, and of which a read-write lock gives each reader one and a writer all.
+//!
+//! Who waits is served strictly in order: a large wish at the front is not overtaken by small ones. Who is called has its permits from then on; if it is dropped before
+//! it comes for them, it gives them back as if it had held them.
+
+use std::cell::RefCell;
+use std::task::Poll;
+
+use super::line::{Line, Standing, Ticket};
+use super::slots::Slots;
+use crate::core::{self, Core};
+use crate::engine::{Id, Waits};
+
+#[derive(Debug)]
+pub(super) struct Permits {
+    pub(super) free: usize,
+    /// Of those that were called and did not come yet.
+    promised: usize,
+    holders: Slots<Holder>,
+    /// Each brings the number of permits that it wants.
+    pub(super) line: Line<usize>,
+    words: &'static Words,
+}
+
+#[derive(Debug)]
+struct Holder {
+    /// Who took them, for deadlock reports.
+    task: Id,
+    permits: usize,
+}
+
+/// What these permits are, in the eyes of users.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// The panic when they are wanted while another run uses them.
+    pub(super) in_another_run: &'static str,
+    /// What somebody waits for who wants so many, of which so many are free.
+    pub(super) awaited: fn(usize, usize) -> String,
+}
+
+/// Of so many holders a deadlock report is told: it would be quadratic otherwise, if as many wait.
+const MOST_HOLDERS: usize = 100;
+
+impl Permits {
+    pub(super) fn new(free: usize, words: &'static Words) -> RefCell<Self> {
+        RefCell::new(Permits { free, promised: 0, holders: Slots::default(), line: Line::default(), words })
+    }
+
+    /// # Panics
+    /// If another run uses them.
+    #[inline]
+    fn belong_to(&mut self, core: &Core) {
+        if self.line.belong_to(core, || self.promised > 0 || !self.holders.is_empty(), self.words.in_another_run) {
+            // Whoever was called in that run and did not come will not, nor will who waits. Guards may have outlived it, of tasks that nobody knows any more.
+            self.free += std::mem::take(&mut self.promised);
+            self.line.clear();
+            self.holders.iter_mut().for_each(|holder| holder.task = Id::NONE);
+        }
+    }
+
+    /// Whether so many can be had without overtaking anybody.
+    #[inline]
+    fn has(&self, wants: usize) -> bool {
+        wants <= self.free && (self.line.is_empty() || self.line.core().is_none())
+    }
+
+    #[inline]
+    fn hold(&mut self, task: Id, permits: usize) -> u32 {
+        self.holders.put(Holder { task, permits })
+    }
+
+    #[inline]
+    pub(super) fn give(&mut self, permits: usize) {
+        self.free += permits;
+        self.serve();
+    }
+
+    /// Calls those whose wishes can be met now.
+    #[inline]
+    fn serve(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        let Some(core) = self.line.core() else { return };
+        loop {
+            self.line.pass_over_dead(&core);
+            match self.line.front() {
+                Some(&wants) if wants <= self.free => {
+                    self.free -= wants;
+                    self.promised += wants;
+                    self.line.call_next();
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn waits(&self, wants: usize) -> Waits {
+        let holders = self.holders.iter().map(|holder| holder.task).filter(|task| *task != Id::NONE).take(MOST_HOLDERS);
+        Waits::held((self.words.awaited)(wants, self.free), holders.collect())
+    }
+}
+
+/// Waits for permits.
+#[derive(Debug)]
+pub(super) struct Acquiring<'a> {
+    permits: &'a RefCell<Permits>,
+    wants: usize,
+    /// 0 before it waits, and after it has them.
+    ticket: Ticket,
+}
+
+impl<'a> Acquiring<'a> {
+    pub(super) fn new(permits: &'a RefCell<Permits>, wants: usize) -> Self {
+        Acquiring { permits, wants, ticket: 0 }
+    }
+
+    #[inline]
+    pub(super) fn poll(&mut self) -> Poll<Held<'a>> {
+        core::with(|core| {
+            let permits = &mut *self.permits.borrow_mut();
+            permits.belong_to(core);
+            match permits.line.standing(self.ticket) {
+                Standing::Outside if permits.has(self.wants) => permits.free -= self.wants,
+                Standing::Called => permits.promised -= self.wants,
+                standing => {
+                    let task = core.engine.waiting_task();
+                    if standing == Standing::Outside {
+                        self.ticket = permits.line.join(task, self.wants);
+                    } else {
+                        permits.line.stay(self.ticket, task);
+                    }
+                    core.engine.park_for(|| permits.waits(self.wants));
+                    return Poll::Pending;
+                }
+            }
+            self.ticket = 0;
+            Poll::Ready(Held { permits: self.permits, slot: permits.hold(core.engine.current(), self.wants) })
+        })
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        self.ticket != 0
+    }
+}
+
+impl Drop for Acquiring<'_> {
+    fn drop(&mut self) {
+        if self.ticket == 0 {
+            return;
+        }
+        let permits = &mut *self.permits.borrow_mut();
+        match permits.line.standing(self.ticket) {
+            Standing::Called => {
+                permits.promised -= self.wants;
+                permits.give(self.wants);
+            }
+            Standing::Waits => {
+                permits.line.leave(self.ticket);
+                // Those behind it may want less.
+                permits.serve();
+            }
+            Standing::Outside => {}
+        }
+    }
+}
+
+/// Permits, which are given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    permits: &'a RefCell<Permits>,
+    slot: u32,
+}
+
+impl<'a> Held<'a> {
+    /// If so many can be had now.
+    #[inline]
+    pub(super) fn take(from: &'a RefCell<Permits>, wants: usize) -> Option<Self> {
+        let permits = &mut *from.borrow_mut();
+        if !permits.has(wants) {
+            return None;
+        }
+        let task = core::current(|core| {
+            permits.belong_to(core);
+            core.engine.current()
+        });
+        permits.free -= wants;
+        Some(Held { permits: from, slot: permits.hold(task.unwrap_or(Id::NONE), wants) })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.permits.borrow().holders.get(self.slot).permits
+    }
+
+    /// Keeps them for good.
+    pub(super) fn forget(self) {
+        self.permits.borrow_mut().holders.take(self.slot);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let permits = &mut *self.permits.borrow_mut();
+        let Holder { permits: held, .. } = permits.holders.take(self.slot);
+        permits.give(held);
+    }
+}

@@ -1,0 +1,247 @@
+//! One task for all that want the same thing at the same time.
+//!
+//! A *flight* is on the way to the value of a key. Its leader runs its task; the others wait in the line of the flight. When the value is there, the flight is taken out of
+//! the set first, so that who comes later begins anew, and those in line find the value on the flight. A leader that is dropped calls the first in line to lead.
+
+use std::borrow::Borrow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
+use std::fmt;
+use std::future::poll_fn;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::line::{Line, Standing, Ticket};
+use crate::core::{self, Core, RunRef};
+use crate::engine::{Id, Waits};
+use crate::task::{Call, Sealed, Task, task};
+
+/// For each key one task at a time: who wants the same key meanwhile waits and gets a clone of the value.
+///
+/// It keeps nothing: who comes when the value is there runs its task anew. A value that is an `Err` is shared like any other. If the one that runs its task is dropped
+/// half-way, whoever has waited longest runs its own, and the others wait for that.
+///
+/// ```
+/// use corio::sync::SingleFlight;
+///
+/// #[corio::dispatcher]
+/// fn render(pages: &[u64]) -> Vec<String> {
+///     assert_eq!(pages.len(), 1, "asked once");
+///     pages.iter().map(|page| format!("page {page}")).collect()
+/// }
+///
+/// #[corio::task]
+/// fn shows(flights: &SingleFlight<u64, String>, page: u64) -> String {
+///     call!(flights.run(page, render(page)))
+/// }
+///
+/// #[corio::task]
+/// fn program() -> Vec<String> {
+///     let flights = SingleFlight::new();
+///     all!((0..3).map(|_| shows(&flights, 7)))
+/// }
+///
+/// assert_eq!(corio::Schedule::new(()).run(program())?, ["page 7", "page 7", "page 7"]);
+/// # Ok::<(), corio::Error>(())
+/// ```
+///
+/// A task that runs the key it is running already waits for itself, and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
+pub struct SingleFlight<K, V> {
+    flights: RefCell<HashSet<ByKey<K, V>>>,
+    /// Of flights that are over, for new ones.
+    lines: RefCell<Vec<Line<()>>>,
+    /// The run that the flights are of.
+    run: RefCell<RunRef>,
+}
+
+struct Flight<K, V> {
+    key: K,
+    /// There as soon as it has landed, if anybody waits.
+    value: OnceCell<V>,
+    line: RefCell<Line<()>>,
+    /// For deadlock reports.
+    leader: Cell<Id>,
+}
+
+/// Found by its key.
+struct ByKey<K, V>(Rc<Flight<K, V>>);
+
+impl<K, V> Borrow<K> for ByKey<K, V> {
+    fn borrow(&self) -> &K {
+        &self.0.key
+    }
+}
+
+impl<K: Hash, V> Hash for ByKey<K, V> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
+    }
+}
+
+impl<K: PartialEq, V> PartialEq for ByKey<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl<K: Eq, V> Eq for ByKey<K, V> {}
+
+impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
+    /// Nothing is on the way.
+    pub fn new() -> Self {
+        SingleFlight::default()
+    }
+
+    /// The value of the key: `let value = call!(flights.run(key, load(key)));`. Runs the task, or waits for the one that runs for this key already.
+    ///
+    /// # Panics
+    /// When called, if another run has flights on the way.
+    pub fn run<'a, S, T>(&'a self, key: K, maker: T) -> impl Task<S, Output = V> + use<'a, K, V, S, T>
+    where
+        T: Task<S, Output = V>,
+    {
+        task::<S, _>(async move {
+            let mut seat = core::with(|core| self.board(core, key));
+            if let Some(value) = poll_fn(|_| seat.poll()).await {
+                return value;
+            }
+            let value = Call::new(maker.into_future(Sealed)).await;
+            seat.land(value)
+        })
+    }
+
+    fn board(&self, core: &Core, key: K) -> Seat<'_, K, V> {
+        self.belong_to(core);
+        let mut flights = self.flights.borrow_mut();
+        if let Some(ByKey(flight)) = flights.get(&key) {
+            return Seat { flights: self, flight: flight.clone(), leads: false, ticket: 0 };
+        }
+        let line = RefCell::new(self.lines.borrow_mut().pop().unwrap_or_default());
+        let flight = Rc::new(Flight { key, value: OnceCell::new(), line, leader: Cell::new(core.engine.current()) });
+        flights.insert(ByKey(flight.clone()));
+        Seat { flights: self, flight, leads: true, ticket: 0 }
+    }
+
+    fn belong_to(&self, core: &Core) {
+        let mut run = self.run.borrow_mut();
+        if !run.is(core) {
+            let mut flights = self.flights.borrow_mut();
+            let serves = run.core().is_some() && !flights.is_empty();
+            assert!(!serves, "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time");
+            let of_runs_that_are_over = std::mem::take(&mut *flights);
+            *run = core.this_run();
+            drop((run, flights));
+            drop(of_runs_that_are_over);
+        }
+    }
+}
+
+impl<K, V> SingleFlight<K, V> {
+    /// How many flights are on the way.
+    pub fn len(&self) -> usize {
+        self.flights.borrow().len()
+    }
+
+    /// Whether none is on the way.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K, V> Default for SingleFlight<K, V> {
+    fn default() -> Self {
+        SingleFlight { flights: RefCell::default(), lines: RefCell::default(), run: RefCell::default() }
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for SingleFlight<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.flights.borrow().iter().map(|flight| &flight.0.key)).finish()
+    }
+}
+
+/// A place on a flight.
+struct Seat<'a, K: Hash + Eq, V> {
+    flights: &'a SingleFlight<K, V>,
+    flight: Rc<Flight<K, V>>,
+    leads: bool,
+    /// 0 before it waits, and when it goes on.
+    ticket: Ticket,
+}
+
+impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
+    /// The value, or nothing if it is up to this one to make it.
+    fn poll(&mut self) -> Poll<Option<V>> {
+        if self.leads {
+            return Poll::Ready(None);
+        }
+        if let Some(value) = self.flight.value.get() {
+            self.ticket = 0;
+            return Poll::Ready(Some(value.clone()));
+        }
+        core::with(|core| {
+            let mut line = self.flight.line.borrow_mut();
+            line.belong_to(core, || false, "corio: a flight of another run");
+            let task = core.engine.waiting_task();
+            match line.standing(self.ticket) {
+                Standing::Called => {
+                    (self.leads, self.ticket) = (true, 0);
+                    self.flight.leader.set(task);
+                    return Poll::Ready(None);
+                }
+                Standing::Waits => line.stay(self.ticket, task),
+                Standing::Outside => self.ticket = line.join(task, ()),
+            }
+            core.engine.park_for(|| {
+                let leader = self.flight.leader.get();
+                let whose = if leader == task { "which it leads itself" } else { "which is on the way" };
+                Waits::ends(format!("the single-flight of a key, {whose}"), vec![leader])
+            });
+            Poll::Pending
+        })
+    }
+
+    /// The leader has the value.
+    fn land(mut self, value: V) -> V {
+        let has_followers = !self.flight.line.borrow().is_empty();
+        if has_followers {
+            self.flight.value.get_or_init(|| value.clone());
+            let mut line = self.flight.line.take();
+            line.call_all();
+            self.flights.lines.borrow_mut().push(line);
+        }
+        self.leads = false;
+        self.leave_set();
+        value
+    }
+}
+
+impl<K: Hash + Eq, V> Seat<'_, K, V> {
+    /// Who comes from here on begins anew.
+    fn leave_set(&self) {
+        self.flights.flights.borrow_mut().remove(&self.flight.key);
+    }
+}
+
+impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
+    fn drop(&mut self) {
+        if !self.leads && (self.ticket == 0 || self.flight.value.get().is_some()) {
+            return;
+        }
+        let mut line = self.flight.line.borrow_mut();
+        if !self.leads && line.standing(self.ticket) != Standing::Called {
+            line.leave(self.ticket);
+            return;
+        }
+        // It leads, or was called to and has not begun.
+        if let Some(core) = line.core() {
+            line.pass_over_dead(&core);
+        }
+        let has_leader = line.call_next().is_some();
+        drop(line);
+        if !has_leader {
+            self.leave_set();
+        }
+    }
+}
