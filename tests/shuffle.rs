@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
-use corio::sync::{Mutex, WaitGroup};
+use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight, WaitGroup, channel};
 use corio::testing::VirtualClock;
 use corio::{Batch, Elapsed, Event, Log, Schedule, Task};
 use support::{Counts, double, healthy};
@@ -164,6 +164,109 @@ mod the_same {
             done.take()
         }
         check(program);
+    }
+
+    #[test]
+    fn readers_and_writers_and_places_for_a_few() {
+        #[corio::task]
+        fn add(sum: &RwLock<u64>, few: &Semaphore, number: u64) -> bool {
+            let _permit = call!(few.acquire());
+            let read = *call!(sum.read());
+            let mut sum = call!(sum.write());
+            let before = *sum;
+            *sum = before + io!(double(number));
+            *sum >= read
+        }
+
+        #[corio::task]
+        fn program() -> (Vec<bool>, u64) {
+            let (sum, few) = (RwLock::new(0), Semaphore::new(3));
+            (all!((0..20).map(|number| add(&sum, &few, number))), sum.into_inner())
+        }
+        check(program);
+    }
+
+    #[test]
+    fn what_is_sent_made_once_and_shared() {
+        #[corio::task]
+        fn produce(numbers: Sender<u64>, first: u64, changed: Rc<Notify>) {
+            for number in first..first + 5 {
+                call!(numbers.send(io!(double(number)))).unwrap();
+            }
+            changed.notify_one();
+        }
+
+        #[corio::task]
+        fn add_all(mut numbers: Receiver<u64>) -> u64 {
+            let mut sum = 0;
+            while let Some(number) = call!(numbers.recv()) {
+                sum += number;
+            }
+            sum
+        }
+
+        #[corio::task]
+        fn share(once: &OnceCell<u64>, flights: &SingleFlight<u64, u64>, number: u64) -> (u64, u64) {
+            (*call!(once.get_or_init(double(7))), call!(flights.run(number % 3, double(number % 3))))
+        }
+
+        #[corio::task]
+        fn program() -> (u64, Vec<(u64, u64)>) {
+            let (sender, receiver) = channel(2);
+            let changed = Rc::new(Notify::new());
+            spawn!(produce(sender.clone(), 10, changed.clone()));
+            spawn!(produce(sender, 20, changed.clone()));
+            let sum = spawn!(add_all(receiver));
+            call!(changed.notified());
+            let (once, flights) = (OnceCell::new(), SingleFlight::new());
+            let shared = all!((0..10).map(|number| share(&once, &flights, number)));
+            (call!(sum), shared)
+        }
+        check(program);
+    }
+
+    #[test]
+    fn a_group_of_which_one_fails() {
+        #[corio::task]
+        fn member(number: u64) -> Result<(), u64> {
+            call!(fails_at(number, 3)).map(|_| ())
+        }
+
+        #[corio::task]
+        fn program() -> Result<(), u64> {
+            let group = ErrGroup::with_limit(4);
+            for number in 0..10 {
+                spawn!(group.run(member(number)));
+            }
+            call!(group.wait())
+        }
+        check(program);
+    }
+
+    #[test]
+    fn children_by_and_by() {
+        #[corio::task]
+        fn program() -> Vec<u64> {
+            all!(limit = 3, (0..20).map(quadruple))
+        }
+        check(program);
+
+        #[corio::task]
+        fn many() -> u64 {
+            let sum = Rc::new(std::cell::Cell::new(0));
+            for number in 0..50 {
+                let sum = sum.clone();
+                spawn!(task!(move {
+                    let four = call!(quadruple(number));
+                    sum.set(sum.get() + four);
+                }));
+            }
+            wait!();
+            sum.get()
+        }
+        for seed in 1..=SEEDS {
+            assert_eq!(Schedule::new(()).shuffle(seed).max_tasks(5).fairness(3).run(many()).unwrap(), 50 * 49 / 2 * 4, "under seed {seed}");
+        }
     }
 
     #[test]
@@ -392,31 +495,57 @@ mod any_order {
 mod promised {
     use super::*;
 
+    /// Under every seed tasks get what they wait for in the order in which they ask.
+    fn check_in_the_order_of_asking<T: Task<(), Output = ()> + 'static>(hold: impl Fn(Notes, Notes, u64) -> T) {
+        let mut orders = BTreeSet::new();
+        for seed in 1..=SEEDS {
+            let (asked, got) = (Notes::default(), Notes::default());
+            let tasks: Vec<T> = (0..5).map(|number| hold(asked.clone(), got.clone(), number)).collect();
+            Schedule::new(()).shuffle(seed).run(all_of(tasks)).unwrap();
+            let asked = asked.take();
+            assert_eq!(got.take(), asked, "under seed {seed}");
+            orders.insert(asked);
+        }
+        assert!(orders.len() > 50, "{orders:?}");
+    }
+
+    #[corio::task(())]
+    fn all_of<T: Task<(), Output = ()>>(tasks: Vec<T>) {
+        all!(tasks);
+    }
+
     #[test]
     fn a_lock_is_handed_on_in_the_order_of_asking() {
         #[corio::task]
-        fn ask(notes: Notes, lock: Rc<Mutex<Vec<u64>>>, number: u64) {
-            notes.add(number.to_string());
-            let mut order = call!(lock.lock());
-            order.push(number);
+        fn mutex(asked: Notes, got: Notes, lock: Rc<Mutex<()>>, number: u64) {
+            asked.add(number.to_string());
+            let _guard = call!(lock.lock());
+            got.add(number.to_string());
             io!(double(number));
         }
 
         #[corio::task]
-        fn program(notes: Notes) -> String {
-            let lock = Rc::new(Mutex::new(Vec::new()));
-            for number in 0..5 {
-                spawn!(ask(notes.clone(), lock.clone(), number));
-            }
-            wait!();
-            let order: Vec<String> = call!(lock.lock()).iter().map(u64::to_string).collect();
-            order.join(" ")
+        fn writer(asked: Notes, got: Notes, lock: Rc<RwLock<()>>, number: u64) {
+            asked.add(number.to_string());
+            let _guard = call!(lock.write());
+            got.add(number.to_string());
+            io!(double(number));
         }
 
-        let notes = Notes::default();
-        let asking = notes.clone();
-        let orders: BTreeSet<String> = under_all(move || program(asking.clone())).inspect(|locked| assert_eq!(*locked, notes.take())).collect();
-        assert!(orders.len() > 50, "{orders:?}");
+        #[corio::task]
+        fn semaphore(asked: Notes, got: Notes, lock: Rc<Semaphore>, number: u64) {
+            asked.add(number.to_string());
+            let _permits = call!(lock.acquire_many(2));
+            got.add(number.to_string());
+            io!(double(number));
+        }
+
+        let lock = Rc::new(Mutex::new(()));
+        check_in_the_order_of_asking(|asked, got, number| mutex(asked, got, lock.clone(), number));
+        let lock = Rc::new(RwLock::new(()));
+        check_in_the_order_of_asking(|asked, got, number| writer(asked, got, lock.clone(), number));
+        let lock = Rc::new(Semaphore::new(3));
+        check_in_the_order_of_asking(|asked, got, number| semaphore(asked, got, lock.clone(), number));
     }
 
     #[test]
