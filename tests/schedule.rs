@@ -823,3 +823,19 @@ mod nested {
         assert_eq!(Schedule::new(()).run(program()).unwrap(), (6, true));
     }
 }
+
+#[test]
+fn spawners_get_room_also_where_a_cpu_phase_ends_at_its_limit() {
+    #[corio::task]
+    fn many() {
+        for number in 0..20 {
+            spawn!(task!(move { io!(double(number)); }));
+        }
+    }
+
+    for tasks in 1..6 {
+        for resumes in 1..12 {
+            assert_eq!(Schedule::new(()).max_tasks(tasks).fairness(resumes).run(many()), Ok(()), "max_tasks {tasks}, fairness {resumes}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
-use corio::sync::{Mutex, WaitGroup};
+use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight, WaitGroup, channel};
 use corio::testing::VirtualClock;
 use corio::{Batch, Elapsed, Event, Log, Schedule, Task};
 use support::{Counts, double, healthy};
@@ -167,6 +167,109 @@ mod the_same {
     }
 
     #[test]
+    fn readers_and_writers_and_places_for_a_few() {
+        #[corio::task]
+        fn add(sum: &RwLock<u64>, few: &Semaphore, number: u64) -> bool {
+            let _permit = call!(few.acquire());
+            let read = *call!(sum.read());
+            let mut sum = call!(sum.write());
+            let before = *sum;
+            *sum = before + io!(double(number));
+            *sum >= read
+        }
+
+        #[corio::task]
+        fn program() -> (Vec<bool>, u64) {
+            let (sum, few) = (RwLock::new(0), Semaphore::new(3));
+            (all!((0..20).map(|number| add(&sum, &few, number))), sum.into_inner())
+        }
+        check(program);
+    }
+
+    #[test]
+    fn what_is_sent_made_once_and_shared() {
+        #[corio::task]
+        fn produce(numbers: Sender<u64>, first: u64, changed: Rc<Notify>) {
+            for number in first..first + 5 {
+                call!(numbers.send(io!(double(number)))).unwrap();
+            }
+            changed.notify_one();
+        }
+
+        #[corio::task]
+        fn add_all(mut numbers: Receiver<u64>) -> u64 {
+            let mut sum = 0;
+            while let Some(number) = call!(numbers.recv()) {
+                sum += number;
+            }
+            sum
+        }
+
+        #[corio::task]
+        fn share(once: &OnceCell<u64>, flights: &SingleFlight<u64, u64>, number: u64) -> (u64, u64) {
+            (*call!(once.get_or_init(double(7))), call!(flights.run(number % 3, double(number % 3))))
+        }
+
+        #[corio::task]
+        fn program() -> (u64, Vec<(u64, u64)>) {
+            let (sender, receiver) = channel(2);
+            let changed = Rc::new(Notify::new());
+            spawn!(produce(sender.clone(), 10, changed.clone()));
+            spawn!(produce(sender, 20, changed.clone()));
+            let sum = spawn!(add_all(receiver));
+            call!(changed.notified());
+            let (once, flights) = (OnceCell::new(), SingleFlight::new());
+            let shared = all!((0..10).map(|number| share(&once, &flights, number)));
+            (call!(sum), shared)
+        }
+        check(program);
+    }
+
+    #[test]
+    fn a_group_of_which_one_fails() {
+        #[corio::task]
+        fn member(number: u64) -> Result<(), u64> {
+            call!(fails_at(number, 3)).map(|_| ())
+        }
+
+        #[corio::task]
+        fn program() -> Result<(), u64> {
+            let group = ErrGroup::with_limit(4);
+            for number in 0..10 {
+                spawn!(group.run(member(number)));
+            }
+            call!(group.wait())
+        }
+        check(program);
+    }
+
+    #[test]
+    fn children_by_and_by() {
+        #[corio::task]
+        fn program() -> Vec<u64> {
+            all!(limit = 3, (0..20).map(quadruple))
+        }
+        check(program);
+
+        #[corio::task]
+        fn many() -> u64 {
+            let sum = Rc::new(std::cell::Cell::new(0));
+            for number in 0..50 {
+                let sum = sum.clone();
+                spawn!(task!(move {
+                    let four = call!(quadruple(number));
+                    sum.set(sum.get() + four);
+                }));
+            }
+            wait!();
+            sum.get()
+        }
+        for seed in 1..=SEEDS {
+            assert_eq!(Schedule::new(()).shuffle(seed).max_tasks(5).fairness(3).run(many()).unwrap(), 50 * 49 / 2 * 4, "under seed {seed}");
+        }
+    }
+
+    #[test]
     fn answers_by_futures_slots_and_maps() {
         #[corio::dispatcher(max_batch = 3)]
         async fn later(keys: &[u64]) -> Vec<u64> {
@@ -279,37 +382,40 @@ mod any_order {
         assert_eq!(orders(program), ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
     }
 
-    #[test]
-    fn of_answers_of_one_batch() {
-        #[corio::task]
-        fn note_answer(notes: Notes, number: u64) {
-            let answer = io!(double(number));
-            notes.add((answer / 2).to_string());
-        }
+    #[corio::dispatcher]
+    fn together(keys: &[&'static str]) -> Vec<&'static str> {
+        keys.to_vec()
+    }
 
-        #[corio::task]
-        fn program(notes: Notes) {
-            for number in 1..=3 {
-                spawn!(note_answer(notes.clone(), number));
-            }
-        }
-        assert_eq!(orders(program), ["1 2 3", "1 3 2", "2 1 3", "2 3 1", "3 1 2", "3 2 1"].map(String::from).into());
+    #[corio::dispatcher(max_batch = 1)]
+    fn alone(keys: &[&'static str]) -> Vec<&'static str> {
+        keys.to_vec()
+    }
+
+    /// Notes the answers in the order in which they come. They are asked in this one: who asks first has spawned the others.
+    #[corio::task]
+    fn note_answers(notes: Notes, names: &'static [&'static str], in_one_batch: bool) {
+        let [name, others @ ..] = names else { return };
+        spawn!(note_answers(notes.clone(), others, in_one_batch));
+        notes.add(if in_one_batch { io!(together(name)) } else { io!(alone(name)) });
     }
 
     #[test]
-    fn of_answers_of_several_batches_and_of_tasks_that_they_wake() {
-        #[corio::dispatcher(max_batch = 1)]
-        fn same(keys: &[&'static str]) -> Vec<&'static str> {
-            keys.to_vec()
-        }
+    fn of_answers_of_one_batch() {
+        let orders = orders(|notes| note_answers(notes, &["a", "b", "c"], true));
+        assert_eq!(orders, ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
+    }
 
-        #[corio::task]
-        fn note_same(notes: Notes, name: &'static str) {
-            notes.add(io!(same(name)));
-        }
+    #[test]
+    fn of_answers_of_several_batches() {
+        let orders = orders(|notes| note_answers(notes, &["a", "b", "c"], false));
+        assert_eq!(orders, ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
+    }
 
+    #[test]
+    fn of_answers_and_of_tasks_that_those_before_have_woken() {
         #[corio::task]
-        fn note_double(notes: Notes) {
+        fn note_parent(notes: Notes) {
             io!(double(1));
             spawn!(note(notes.clone(), "child"));
             notes.add("parent");
@@ -317,9 +423,8 @@ mod any_order {
 
         #[corio::task]
         fn program(notes: Notes) {
-            spawn!(note_same(notes.clone(), "a"));
-            spawn!(note_same(notes.clone(), "b"));
-            spawn!(note_double(notes));
+            spawn!(note_answers(notes.clone(), &["a", "b"], true));
+            spawn!(note_parent(notes));
         }
 
         // Every order of the four in which a child comes after its parent, also before answers that were there before it.
@@ -390,31 +495,57 @@ mod any_order {
 mod promised {
     use super::*;
 
+    /// Under every seed tasks get what they wait for in the order in which they ask.
+    fn check_in_the_order_of_asking<T: Task<(), Output = ()> + 'static>(hold: impl Fn(Notes, Notes, u64) -> T) {
+        let mut orders = BTreeSet::new();
+        for seed in 1..=SEEDS {
+            let (asked, got) = (Notes::default(), Notes::default());
+            let tasks: Vec<T> = (0..5).map(|number| hold(asked.clone(), got.clone(), number)).collect();
+            Schedule::new(()).shuffle(seed).run(all_of(tasks)).unwrap();
+            let asked = asked.take();
+            assert_eq!(got.take(), asked, "under seed {seed}");
+            orders.insert(asked);
+        }
+        assert!(orders.len() > 50, "{orders:?}");
+    }
+
+    #[corio::task(())]
+    fn all_of<T: Task<(), Output = ()>>(tasks: Vec<T>) {
+        all!(tasks);
+    }
+
     #[test]
     fn a_lock_is_handed_on_in_the_order_of_asking() {
         #[corio::task]
-        fn ask(notes: Notes, lock: Rc<Mutex<Vec<u64>>>, number: u64) {
-            notes.add(number.to_string());
-            let mut order = call!(lock.lock());
-            order.push(number);
+        fn mutex(asked: Notes, got: Notes, lock: Rc<Mutex<()>>, number: u64) {
+            asked.add(number.to_string());
+            let _guard = call!(lock.lock());
+            got.add(number.to_string());
             io!(double(number));
         }
 
         #[corio::task]
-        fn program(notes: Notes) -> String {
-            let lock = Rc::new(Mutex::new(Vec::new()));
-            for number in 0..5 {
-                spawn!(ask(notes.clone(), lock.clone(), number));
-            }
-            wait!();
-            let order: Vec<String> = call!(lock.lock()).iter().map(u64::to_string).collect();
-            order.join(" ")
+        fn writer(asked: Notes, got: Notes, lock: Rc<RwLock<()>>, number: u64) {
+            asked.add(number.to_string());
+            let _guard = call!(lock.write());
+            got.add(number.to_string());
+            io!(double(number));
         }
 
-        let notes = Notes::default();
-        let asking = notes.clone();
-        let orders: BTreeSet<String> = under_all(move || program(asking.clone())).inspect(|locked| assert_eq!(*locked, notes.take())).collect();
-        assert!(orders.len() > 50, "{orders:?}");
+        #[corio::task]
+        fn semaphore(asked: Notes, got: Notes, lock: Rc<Semaphore>, number: u64) {
+            asked.add(number.to_string());
+            let _permits = call!(lock.acquire_many(2));
+            got.add(number.to_string());
+            io!(double(number));
+        }
+
+        let lock = Rc::new(Mutex::new(()));
+        check_in_the_order_of_asking(|asked, got, number| mutex(asked, got, lock.clone(), number));
+        let lock = Rc::new(RwLock::new(()));
+        check_in_the_order_of_asking(|asked, got, number| writer(asked, got, lock.clone(), number));
+        let lock = Rc::new(Semaphore::new(3));
+        check_in_the_order_of_asking(|asked, got, number| semaphore(asked, got, lock.clone(), number));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod desk;
 mod drivers;
 mod engine;
 mod error;
+mod log;
 mod names;
 mod observe;
 mod outside;
@@ -32,7 +33,8 @@ pub use desk::{
 };
 pub use drivers::RunAsync;
 pub use error::Error;
-pub use observe::{Event, Log, Observer, TaskId};
+pub use log::Log;
+pub use observe::{Event, Observer, TaskId};
 pub use schedule::Schedule;
 pub use task::{AnyTask, Boxed, Cx, Handle, IsTask, Task, boxed, cache, task_fn};
 pub use time::{Clock, Elapsed};
@@ -44,4 +46,5 @@ pub mod __private {
     pub use crate::desk::{FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient, is_transient_fault, plain_answer};
     pub use crate::outside::needs_blocking;
     pub use crate::task::{Frame, any_task, here, returns, task};
+    pub use crate::testing::batches::{Clause, assert_batches};
 }

@@ -1,6 +1,6 @@
 //! The one seam through which a run can be watched. Free when nobody does: a test of one `Option`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -176,78 +176,5 @@ impl Watch {
         if let Some(observer) = &self.observer {
             observer.borrow_mut().on(&event());
         }
-    }
-}
-
-/// A readable log of what a schedule did, one line a batch: what a test compares with text.
-///
-/// ```
-/// #[corio::dispatcher(show_keys)]
-/// fn double(numbers: &[u64]) -> Vec<u64> {
-///     numbers.iter().map(|n| n * 2).collect()
-/// }
-///
-/// #[corio::task]
-/// fn quadruple(n: u64) -> u64 {
-///     let twice = io!(double(n));
-///     io!(double(twice))
-/// }
-///
-/// #[corio::task]
-/// fn program() {
-///     for n in 1..=3 {
-///         spawn!(quadruple(n));
-///     }
-/// }
-///
-/// let log = corio::Log::new();
-/// let mut schedule = corio::Schedule::new(());
-/// schedule.observe(log.observer());
-/// schedule.run(program())?;
-/// assert_eq!(log.to_string(), "round 1: double[1, 2, 3]\nround 2: double[2, 4, 6]\n");
-/// # Ok::<(), corio::Error>(())
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Log {
-    text: Rc<RefCell<String>>,
-}
-
-impl Log {
-    /// An empty log. Clones share their text.
-    pub fn new() -> Self {
-        Log::default()
-    }
-
-    /// The observer that writes the batches into this log; for [`Schedule::observe`](crate::Schedule::observe).
-    pub fn observer(&self) -> impl Observer + use<> {
-        let log = self.clone();
-        let round = Cell::new(0);
-        move |event: &Event<'_>| match event {
-            Event::Round { round: number } => round.set(*number),
-            Event::BatchSent { dispatcher, keys, .. } => log.line(format_args!("round {}: {dispatcher}{keys:?}", round.get())),
-            _ => {}
-        }
-    }
-
-    /// The observer that writes every event into this log, also what tasks do.
-    pub fn observer_of_everything(&self) -> impl Observer + use<> {
-        let log = self.clone();
-        move |event: &Event<'_>| log.line(format_args!("{event:?}"))
-    }
-
-    /// Takes the text out; the log is empty afterwards.
-    pub fn take(&self) -> String {
-        self.text.take()
-    }
-
-    fn line(&self, line: fmt::Arguments<'_>) {
-        use fmt::Write;
-        writeln!(self.text.borrow_mut(), "{line}").expect("writing to a String does not fail");
-    }
-}
-
-impl fmt::Display for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text.borrow())
     }
 }

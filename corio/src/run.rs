@@ -150,14 +150,13 @@ impl<'s, T> Run<'s, T> {
             if engine.is_done(self.root) {
                 return Ok(Phase::Ended);
             }
-            if left > 0 {
-                if engine.let_spawners_in() {
-                    continue;
-                }
-            } else if self.patience > 0 {
+            if left == 0 && self.patience > 0 {
                 return Ok(Phase::Spent);
             }
             let is_overlong = engine.has_ready() || desk.has_answers();
+            if !is_overlong && engine.let_spawners_in() {
+                continue;
+            }
             if is_overlong && desk.can_send() {
                 self.watch.emit(|| Event::Overlong { resumes: self.fairness });
             }

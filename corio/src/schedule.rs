@@ -211,10 +211,12 @@ impl<C: AsContext> Schedule<C> {
 
     /// Has tasks run in another order, which the seed decides: for tests of what must not depend on it.
     ///
-    /// Of the tasks that can run any is next, be it that they were spawned or woken, or that their answers are there. What is random is as with this [`seed`](Schedule::seed). All
-    /// that is promised stays: a batch leaves when no task can run, with its keys in the order asked, locks are handed on in the order of asking, and what was dropped does not run.
+    /// Of the tasks that can run any is next, be it that they were spawned or woken, or that their answers are there. What is random is as with this
+    /// [`seed`](Schedule::seed). All that is promised stays: a batch leaves when no task can run, with its keys in the order asked, locks are handed on in the order of
+    /// asking, and what was dropped does not run.
     ///
-    /// Each run begins with the seed anew: the same program does the same in the same order, whatever ran before.
+    /// Each run begins with the seed anew: the same program does the same in the same order, whatever ran before. [`testing::explore`](crate::testing::explore()) goes
+    /// through many seeds, and says under which one a program fails.
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc};

@@ -1,7 +1,8 @@
 //! Another order of what may come in any, from a seed: for tests of programs that must not depend on it.
 //!
-//! Free is which task is next, of those that can run: they became ready, or their answers are there. Everything else follows from what tasks do, and stays as it is promised: batches
-//! hold their keys in the order asked, the dispatcher first asked goes first, locks are handed on in the order of asking, and what was cut does not run.
+//! Free is which task is next, of those that can run: they became ready, or their answers are there. Everything else follows from what tasks do, and stays as it is
+//! promised: batches hold their keys in the order asked, the dispatcher first asked goes first, locks are handed on in the order of asking, and what was cut does not
+//! run.
 
 use std::cell::RefCell;
 

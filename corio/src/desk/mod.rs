@@ -65,6 +65,7 @@ pub(crate) use requests::Futures;
 pub use requests::Requests;
 pub use retry::Retry;
 pub(crate) use settings::Settings;
+pub(crate) use shown::keys_of;
 pub use slot::Slot;
 pub(crate) use timers::{Alarm, Timers};
 

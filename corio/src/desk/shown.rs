@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fault::plural;
 use super::options::ShowKey;
 
 /// The keys of a batch for an event: their number alone unless they may be shown.
@@ -25,12 +26,16 @@ pub(super) fn all_shown<K>(keys: &[K], show: Option<ShowKey<K>>) -> Vec<String> 
     keys.iter().filter_map(|key| shown(key, show)).collect()
 }
 
+/// So many keys, which are not shown.
+pub(crate) fn keys_of(len: usize) -> String {
+    format!("{len} key{}", plural(len))
+}
+
 impl<K> fmt::Debug for ShownKeys<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.show {
             Some(show) => f.debug_list().entries(self.keys.iter().map(|key| ShownKey { key, show })).finish(),
-            None if self.keys.len() == 1 => f.write_str("[1 key]"),
-            None => write!(f, "[{} keys]", self.keys.len()),
+            None => write!(f, "[{}]", keys_of(self.keys.len())),
         }
     }
 }

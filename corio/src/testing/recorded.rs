@@ -1,0 +1,105 @@
+//! What stands in for a dispatcher and remembers what it was asked.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::core;
+
+/// Stands in for a dispatcher: answers, and remembers each batch of keys.
+///
+/// ```
+/// use corio::testing::Recorded;
+///
+/// #[corio::dispatcher]
+/// fn fetch_author(ids: &[u64]) -> Vec<String> {
+///     unreachable!("asks a database")
+/// }
+///
+/// #[corio::task]
+/// fn program() -> (String, Vec<String>) {
+///     let one = io!(fetch_author(1));
+///     (one, io_all!([2, 3].map(fetch_author)))
+/// }
+///
+/// let authors = Recorded::new(|ids: &[u64]| ids.iter().map(|id| format!("author {id}")).collect::<Vec<_>>());
+/// let mut schedule = corio::Schedule::new(());
+/// schedule.answer_with(fetch_author, authors.answer());
+/// let (one, _) = schedule.run(program())?;
+/// assert_eq!(one, "author 1");
+/// assert_eq!(authors.batches(), [vec![1], vec![2, 3]]);
+/// # Ok::<(), corio::Error>(())
+/// ```
+///
+/// It may answer by any shape that gives what `io!` gets from the dispatcher (see [`Answers`](crate::Answers)). Where a few answers are known beforehand,
+/// [`canned`](Recorded::canned) is shorter.
+pub struct Recorded<K, A> {
+    batches: Rc<RefCell<Vec<Vec<K>>>>,
+    answer: Answering<K, A>,
+}
+
+type Answering<K, A> = Rc<RefCell<dyn FnMut(&[K]) -> A>>;
+
+impl<K: Clone + 'static, A: 'static> Recorded<K, A> {
+    /// Answers by a function.
+    pub fn new(answer: impl FnMut(&[K]) -> A + 'static) -> Self {
+        Recorded { batches: Rc::default(), answer: Rc::new(RefCell::new(answer)) }
+    }
+
+    /// What stands in for the dispatcher: for [`Schedule::answer_with`](crate::Schedule::answer_with).
+    pub fn answer(&self) -> impl FnMut(&[K]) -> A + use<K, A> {
+        let (batches, answer) = (self.batches.clone(), self.answer.clone());
+        move |keys| {
+            batches.borrow_mut().push(keys.to_vec());
+            (answer.borrow_mut())(keys)
+        }
+    }
+
+    /// The keys of each batch so far.
+    pub fn batches(&self) -> Vec<Vec<K>> {
+        self.batches.borrow().clone()
+    }
+}
+
+impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K, Vec<R>> {
+    /// Answers by what is known beforehand: for each key, what `io!` gives.
+    ///
+    /// ```
+    /// # use std::collections::HashMap;
+    /// # use corio::testing::Recorded;
+    /// #[corio::dispatcher]
+    /// fn fetch_author(ids: &[u64]) -> Result<HashMap<u64, String>, String> {
+    ///     unreachable!("asks a database")
+    /// }
+    ///
+    /// let authors = Recorded::canned([(1, Ok(Some("Jane Austen".into()))), (2, Ok(None)), (3, Err("no database".into()))]);
+    /// let mut schedule = corio::Schedule::new(());
+    /// schedule.answer_with(fetch_author, authors.answer());
+    /// assert_eq!(schedule.run(fetch_author(1))?, Ok(Some("Jane Austen".into())));
+    /// assert_eq!(schedule.run(fetch_author(3))?, Err("no database".into()));
+    /// assert_eq!(authors.batches(), [[1], [3]]);
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    ///
+    /// Asked for any other key, it panics and names the key.
+    pub fn canned(answers: impl IntoIterator<Item = (K, R)>) -> Self {
+        let canned: Vec<(K, R)> = answers.into_iter().collect();
+        let answer = move |key: &K| match canned.iter().find(|(of, _)| of == key) {
+            Some((_, answer)) => answer.clone(),
+            None => {
+                let dispatcher = core::current(|core| core.desk.dispatching()).flatten();
+                let asked = dispatcher.map_or_else(String::new, |name| format!(", of `{name}`"));
+                panic!(
+                    "corio: no answer is canned for the key {key:?}{asked}: add `({key:?}, …)` to `Recorded::canned`, or answer by a function, with `Recorded::new`"
+                )
+            }
+        };
+        Recorded::new(move |keys| keys.iter().map(&answer).collect())
+    }
+}
+
+impl<K: fmt::Debug, A> fmt::Debug for Recorded<K, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorded").field("batches", &self.batches.borrow()).finish_non_exhaustive()
+    }
+}
