@@ -5,8 +5,8 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use corio::Schedule;
 use corio::sync::SingleFlight;
-use corio::{Cx, Schedule, task_fn};
 use expect_test::expect;
 use support::{Counted, Counts, Diary, FOR_EVER, double, message, rounds, run, without_lines};
 
@@ -173,7 +173,6 @@ fn single_flight_never_turns_a_panic_into_success() {
 
 #[test]
 fn a_value_whose_clone_panics_ends_the_run_and_leaves_nothing_behind() {
-    #[derive(Debug)]
     struct Fragile(#[expect(dead_code, reason = "counted")] Counted);
 
     impl Clone for Fragile {
@@ -223,7 +222,15 @@ fn the_same_key_from_within_its_own_task_is_a_deadlock_that_says_so() {
     }
 
     let error = Schedule::new(()).run(program(&SingleFlight::new())).unwrap_err();
-    expect![[r#""#]].assert_eq(&without_lines(&error.to_string()));
+    expect![[r#"
+        deadlock: no task can run, nothing is queued and nothing in flight, but 3 tasks wait
+          cycle: #1 → #2 → #1
+          cycle: #3 → #3
+          #1 `program > program` waits at LINE for its children: #2
+          #2 `program > program > program` waits at LINE for the single-flight of a key, which is on the way: #1
+          #3 `program > circular` waits at LINE for the single-flight of a key, which it leads itself: #3
+            in `circular`, called at LINE"#]]
+    .assert_eq(&without_lines(&error.to_string()));
 }
 
 #[test]
@@ -239,12 +246,8 @@ fn keys_need_not_be_cloned_and_tasks_may_be_spawned() {
     #[corio::task]
     fn program() -> u64 {
         let flights = Rc::default();
-        let handles = [1, 2, 1].map(|key| spawn!(wants(Rc::clone(&flights), key)));
-        let mut sum = 0;
-        for handle in handles {
-            sum += call!(handle);
-        }
-        sum
+        let handles = (spawn!(wants(Rc::clone(&flights), 1)), spawn!(wants(Rc::clone(&flights), 2)), spawn!(wants(flights, 1)));
+        call!(handles.0) + call!(handles.1) + call!(handles.2)
     }
 
     let log = corio::Log::new();
@@ -253,19 +256,19 @@ fn keys_need_not_be_cloned_and_tasks_may_be_spawned() {
 }
 
 #[test]
-fn works_over_a_context_and_by_hand() {
+fn works_over_a_context() {
     #[corio::dispatcher]
     fn scaled(factor: &u64, keys: &[u64]) -> Vec<u64> {
         keys.iter().map(|key| key * factor).collect()
     }
 
-    let flights = SingleFlight::new();
-    let program = task_fn(async |cx: Cx<'_, u64>| {
-        let flights: &'static SingleFlight<u64, u64> = Box::leak(Box::new(flights));
-        let all = cx.all([1, 1, 2].map(|key| flights.run(key, scaled(key)))).await;
-        (all, cx.call(flights.run(3, scaled(3))).await)
-    });
-    assert_eq!(Schedule::new(10).run(program), Ok((vec![10, 10, 20], 30)));
+    #[corio::task(u64)]
+    fn program() -> (Vec<u64>, u64) {
+        let flights = SingleFlight::new();
+        (all!([1, 1, 2].map(|key| flights.run(key, scaled(key)))), call!(flights.run(3, scaled(3))))
+    }
+
+    assert_eq!(Schedule::new(&10).run(program()), Ok((vec![10, 10, 20], 30)));
 }
 
 #[test]
