@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use corio::sync::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
@@ -282,8 +281,7 @@ fn serves_run_after_run_with_what_was_left() {
 #[test]
 fn waited_at_in_another_run_says_so() {
     #[corio::task]
-    fn receives_one(receiver: Rc<RefCell<Receiver<u64>>>) -> Option<u64> {
-        let mut receiver = receiver.borrow_mut();
+    fn receives_one(mut receiver: Receiver<u64>) -> Option<u64> {
         call!(receiver.recv())
     }
 
@@ -301,7 +299,7 @@ fn waited_at_in_another_run_says_so() {
             sender.try_send(1).unwrap();
             said
         });
-        join!(receives_one(Rc::new(RefCell::new(receiver))), inner)
+        join!(receives_one(receiver), inner)
     }
 
     assert_eq!(run(program()), (Some(1), String::from("corio: tasks of another run wait at this channel; a channel belongs to one run at a time")));
