@@ -694,7 +694,7 @@ mod in_a_destructor {
         fn program(counts: Counts) {
             spawn!(first(Key(BoomOnDrop(98, counts.one()))));
             spawn!(second(Key(BoomOnDrop(99, counts.one()))));
-            spawn!(task!({ boom(9) }));
+            spawn!(task!(-> () { boom(9) }));
         }
 
         assert_eq!(panic_of(|counts| program(counts.clone())).0, 9);

@@ -63,10 +63,11 @@ mod testing;
 /// | `io!(r)`, `io!(a, b, …)` | ask for a request; for up to eight at once, which gives a tuple |
 /// | `io_all!(iter)` | ask for as many as the iterator gives, at once; a `Vec`, in order |
 /// | `call!(t)` | run a task (or take a lock, or a handle's result) here, to its end |
-/// | `spawn!(t)` | start a child task, which owns what it uses; gives its handle |
+/// | `spawn!(t)` | start a child task, which owns what it uses; gives its handle. Waits only where `Schedule::max_tasks` says so. Warns if a child that can fail is not looked after |
 /// | `wait!()` | wait for every child spawned so far |
 /// | `join!(a, b, …)`, `all!(iter)` | run children that may borrow from here, all at once; a tuple, or a `Vec` in order |
 /// | `try_join!`, `try_all!` | the same, stopping at the first error |
+/// | `all!(limit = 32, iter)`, `try_all!(limit = 32, iter)` | the same with at most so many children at a time, which are made one by one |
 /// | `race!(a, b, …)` | the result of the first that ends; the others are dropped |
 /// | `timeout!(duration, t)` | run a child that may borrow from here, for at most so long: `Result<T, corio::Elapsed>`, and the child is dropped when its time is over |
 /// | `context!()` | the context, by reference |

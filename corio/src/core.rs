@@ -13,6 +13,8 @@ use crate::desk::{Alarm, ContextRef, Desk, Dispatch, Outside, Request, Settings,
 use crate::drivers::Bell;
 use crate::engine::{Engine, Id};
 use crate::observe::Watch;
+use crate::shuffle::Shuffle;
+use crate::terms::Terms;
 use crate::time::Time;
 
 /// Engine and desk, kept with the schedule from run to run.
@@ -23,6 +25,8 @@ pub(crate) struct Core {
     pub(crate) desk: Desk,
     pub(crate) bell: Arc<Bell>,
     pub(crate) time: Rc<Time>,
+    /// Absent, for the order in which tasks became ready.
+    pub(crate) shuffle: Option<Shuffle>,
     /// Tasks that wait for a time.
     alarms: RefCell<Timers<Id>>,
     /// The context of the run, while there is one.
@@ -32,8 +36,9 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, time: Rc<Time>) -> Rc<Self> {
+    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, terms: &Terms) -> Rc<Self> {
         let bell = Arc::new(Bell::default());
+        let time = Time::new(terms.clock.clone());
         let clock = time.clone();
         Rc::new_cyclic(|me: &Weak<Core>| {
             let of_this = me.clone();
@@ -41,10 +46,11 @@ impl Core {
             let outside = Outside { ring: bell.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), watch: watch.clone() };
             Core {
                 me: me.clone(),
-                engine: Engine::new(watch),
+                engine: Engine::new(watch, terms.max_tasks),
                 desk: Desk::new(outside, settings),
                 bell,
                 time,
+                shuffle: terms.shuffle.map(Shuffle::new),
                 alarms: RefCell::default(),
                 context: Cell::new(ptr::null()),
                 run: Cell::new(0),
@@ -56,6 +62,7 @@ impl Core {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         self.run.set(NEXT.fetch_add(1, Ordering::Relaxed));
         self.context.set(context);
+        self.shuffle.iter().for_each(Shuffle::begin_run);
     }
 
     /// The context of the run.

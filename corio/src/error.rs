@@ -37,6 +37,8 @@ pub enum Error {
         /// The task, with the path of tasks that led to it.
         task: String,
     },
+    /// The run was cancelled by its [token](crate::CancelToken).
+    Cancelled,
     /// The run was not over by its [deadline](crate::Schedule::deadline).
     TimedOut {
         /// The time that the run had.
@@ -59,6 +61,7 @@ impl fmt::Display for Error {
                 f,
                 "task `{task}` waits for a future that corio does not know, and so nobody would wake it: a task waits only through corio; do the waiting in an async dispatcher, or in a `corio::future`"
             ),
+            Error::Cancelled => f.write_str("the run was cancelled"),
             Error::TimedOut { limit } => write!(f, "the run was not over after {limit:?}, its deadline"),
         }
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cancel;
 mod context;
 mod core;
 mod deadlock;
@@ -12,14 +13,17 @@ mod observe;
 mod outside;
 mod run;
 mod schedule;
+mod shuffle;
 mod sweep;
 mod task;
+mod terms;
 mod thread;
 mod time;
 
 pub mod sync;
 pub mod testing;
 
+pub use cancel::CancelToken;
 pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
 pub use deadlock::{Deadlock, StuckTask};

@@ -55,6 +55,11 @@ pub enum Event<'a> {
         /// Counts from 1 in every run.
         round: u64,
     },
+    /// Tasks have run for so long that what is queued leaves before they wait: see [`Schedule::fairness`](crate::Schedule::fairness).
+    Overlong {
+        /// How many tasks were resumed since requests could last leave.
+        resumes: usize,
+    },
     /// A batch is handed to its dispatcher.
     BatchSent {
         /// The dispatcher.

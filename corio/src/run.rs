@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::cancel::CancelToken;
 use crate::core::{self, Core};
 use crate::desk::{ContextRef, Sending, Waiter};
 use crate::drivers::FutureSet;
@@ -21,6 +22,7 @@ use crate::engine::{Id, NIL};
 use crate::error::Error;
 use crate::observe::{Event, Watch};
 use crate::sweep::Sweep;
+use crate::terms::Terms;
 use crate::time::Time;
 
 pub(crate) struct Run<'s, T> {
@@ -34,6 +36,10 @@ pub(crate) struct Run<'s, T> {
     time: Rc<Time>,
     /// The time that the run has, and when it is over.
     deadline: Option<(Duration, Duration)>,
+    cancel: Option<CancelToken>,
+    /// The longest CPU phase, in resumes, and what is left of it.
+    fairness: usize,
+    patience: usize,
     output: PhantomData<T>,
 }
 
@@ -58,19 +64,22 @@ impl<'s, T> Run<'s, T> {
     /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never is.
     pub(crate) unsafe fn new<S, F: Future<Output = T>>(
         context: &'s S,
+        core: Rc<Core>,
         home: &'s mut Option<Rc<Core>>,
-        new: impl FnOnce() -> Rc<Core>,
         watch: Watch,
-        limit: Option<Duration>,
+        terms: &Terms,
         future: F,
     ) -> Self {
-        let core = home.take().unwrap_or_else(new);
         core.begin_run((&raw const *context).cast());
         let futures = FutureSet::new(core.bell.clone());
         let time = core.time.clone();
-        let deadline = limit.map(|limit| (limit, time.now().saturating_add(limit)));
+        let deadline = terms.deadline.map(|limit| (limit, time.now().saturating_add(limit)));
+        let cancel = terms.cancel.clone();
+        cancel.iter().for_each(|token| token.ring(&core.bell));
+        let fairness = terms.fairness;
         let context = ContextRef::new(context);
-        let mut run = Run { core: Some(core), home, context, futures, watch, root: Id::NONE, time, deadline, output: PhantomData };
+        let mut run =
+            Run { core: Some(core), home, context, futures, watch, root: Id::NONE, time, deadline, cancel, fairness, patience: fairness, output: PhantomData };
         // In the run already: should an observer panic, it drops the task.
         if let Some(core) = &run.core {
             // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
@@ -126,25 +135,34 @@ impl<'s, T> Run<'s, T> {
         let Core { engine, desk, .. } = core;
         let sending = Sending { context: self.context, futures: &self.futures };
         loop {
-            desk.deliver(&mut |waiter| {
-                engine.resume(Id::from_word(waiter.0));
-                budget -= 1;
-                budget > 0
-            });
-            while budget > 0 {
-                let Some(id) = engine.next_ready() else { break };
-                engine.resume(id);
-                budget -= 1;
+            self.check_cancelled()?;
+            if budget == 0 {
+                return Ok(Phase::Spent);
             }
+            let most = budget.min(self.patience);
+            let mut left = most;
+            run_tasks(core, &mut left);
+            budget -= most - left;
+            self.patience -= most - left;
             if let Some(task) = engine.foreign() {
                 return Err(Error::ForeignFuture { task });
             }
             if engine.is_done(self.root) {
                 return Ok(Phase::Ended);
             }
-            if budget == 0 {
+            if left > 0 {
+                if engine.let_spawners_in() {
+                    continue;
+                }
+            } else if self.patience > 0 {
                 return Ok(Phase::Spent);
             }
+            let is_overlong = engine.has_ready() || desk.has_answers();
+            if is_overlong && desk.can_send() {
+                self.watch.emit(|| Event::Overlong { resumes: self.fairness });
+            }
+            self.patience = self.fairness;
+            self.check_cancelled()?;
 
             let dropped = engine.take_dropped();
             if !dropped.is_empty() {
@@ -153,7 +171,7 @@ impl<'s, T> Run<'s, T> {
             }
             desk.settle(&sending);
             // What was kept goes out first: whoever gets it may ask for something that leaves together with what waits.
-            if !desk.has_answers() {
+            if !desk.has_answers() || is_overlong {
                 desk.send(&sending);
             }
             self.take_news(core);
@@ -174,9 +192,18 @@ impl<'s, T> Run<'s, T> {
                 if desk.in_flight() == 0 && next.is_none() {
                     return Err(Error::Deadlock(engine.deadlock()));
                 }
+                // It may have been cancelled since, and the bell's news of it taken with the rest.
+                self.check_cancelled()?;
                 let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
                 return Ok(Phase::Waiting { until });
             }
+        }
+    }
+
+    fn check_cancelled(&self) -> Result<(), Error> {
+        match &self.cancel {
+            Some(token) if token.is_cancelled() => Err(Error::Cancelled),
+            _ => Ok(()),
         }
     }
 
@@ -191,7 +218,11 @@ impl<'s, T> Run<'s, T> {
         if core.desk.in_flight() == 0 {
             return;
         }
-        let news = core.bell.take();
+        let mut news = core.bell.take();
+        if let Some(shuffle) = &core.shuffle {
+            shuffle.mix(&mut news.futures);
+            shuffle.mix(&mut news.posts);
+        }
         for future in news.futures {
             self.futures.poll(future, &core.desk);
         }
@@ -232,6 +263,24 @@ impl<'s, T> Run<'s, T> {
         core.bell.clear();
         core.end_run();
         sweep
+    }
+}
+
+/// The CPU phase: every task that can run runs, until none can or so many were resumed.
+fn run_tasks(core: &Core, left: &mut usize) {
+    let Core { engine, desk, .. } = core;
+    if let Some(shuffle) = &core.shuffle {
+        return shuffle.run_tasks(engine, desk, left);
+    }
+    desk.deliver(&mut |waiter| {
+        engine.resume(Id::from_word(waiter.0));
+        *left -= 1;
+        *left > 0
+    });
+    while *left > 0 {
+        let Some(id) = engine.next_ready() else { break };
+        engine.resume(id);
+        *left -= 1;
     }
 }
 

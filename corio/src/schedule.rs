@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::cancel::CancelToken;
 use crate::context::AsContext;
 use crate::core::Core;
 use crate::desk::{Answers, Options, Replacement, Request, Requests, Settings};
@@ -13,8 +14,9 @@ use crate::error::Error;
 use crate::observe::{Observer, Watch};
 use crate::run::Run;
 use crate::task::{IsTask, Sealed, Task};
+use crate::terms::Terms;
 use crate::thread::LeavesItsThread;
-use crate::time::{Clock, Time};
+use crate::time::Clock;
 
 /// Runs tasks over a context.
 ///
@@ -50,15 +52,8 @@ pub struct Schedule<C> {
     core: Option<Rc<Core>>,
     watch: Watch,
     settings: Rc<Settings>,
-    /// Absent for the system's.
-    clock: Option<Rc<dyn Clock>>,
-    deadline: Option<Duration>,
-    /// For asynchronous runs.
-    budget: usize,
+    terms: Terms,
 }
-
-/// How many tasks an asynchronous run resumes before it lets others in, unless told otherwise: a fraction of a millisecond.
-const DEFAULT_BUDGET: usize = 1024;
 
 #[doc(hidden)]
 // SAFETY: it never is: see `LeavesItsThread`.
@@ -67,7 +62,7 @@ unsafe impl<C: LeavesItsThread> Send for Schedule<C> {}
 impl<C: AsContext> Schedule<C> {
     /// A schedule over a context. Allocates nothing until it runs.
     pub fn new(context: C) -> Self {
-        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), clock: None, deadline: None, budget: DEFAULT_BUDGET }
+        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), terms: Terms::default() }
     }
 
     /// The context.
@@ -109,7 +104,7 @@ impl<C: AsContext> Schedule<C> {
     /// # Panics
     /// As [`run`](Schedule::run), when polled.
     pub fn run_async<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T> {
-        let budget = self.budget;
+        let budget = self.terms.budget;
         // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows outlives it. If it is forgotten, the run is never turned again.
         let run = unsafe { self.begin(task) };
         RunAsync::new(run, budget)
@@ -118,10 +113,10 @@ impl<C: AsContext> Schedule<C> {
     /// # Safety
     /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
     unsafe fn begin<T: Task<C::Context>>(&mut self, task: T) -> Run<'_, <T as IsTask>::Output> {
-        let Schedule { context, core, watch, settings, clock, deadline, .. } = self;
-        let new = || Core::new(watch.clone(), settings.clone(), Time::new(clock.clone()));
+        let Schedule { context, core, watch, settings, terms } = self;
+        let core_of_run = core.take().unwrap_or_else(|| Core::new(watch.clone(), settings.clone(), terms));
         // SAFETY: the caller's promise is the same.
-        unsafe { Run::new(context.as_context(), core, new, watch.clone(), *deadline, task.into_future(Sealed)) }
+        unsafe { Run::new(context.as_context(), core_of_run, core, watch.clone(), terms, task.into_future(Sealed)) }
     }
 
     /// Has another function answer the requests of one dispatcher, in this schedule only: for tests, and for tenants that are different.
@@ -214,6 +209,46 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
+    /// Has tasks run in another order, which the seed decides: for tests of what must not depend on it.
+    ///
+    /// Of the tasks that can run any is next, be it that they were spawned or woken, or that their answers are there. What is random is as with this [`seed`](Schedule::seed). All
+    /// that is promised stays: a batch leaves when no task can run, with its keys in the order asked, locks are handed on in the order of asking, and what was dropped does not run.
+    ///
+    /// Each run begins with the seed anew: the same program does the same in the same order, whatever ran before.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// type Names = Rc<RefCell<String>>;
+    ///
+    /// #[corio::task]
+    /// fn say(name: char, names: Names) {
+    ///     names.borrow_mut().push(name);
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn program() -> String {
+    ///     let names = Names::default();
+    ///     for name in ['a', 'b', 'c'] {
+    ///         spawn!(say(name, names.clone()));
+    ///     }
+    ///     wait!();
+    ///     names.take()
+    /// }
+    ///
+    /// let mut schedule = corio::Schedule::new(());
+    /// assert_eq!(schedule.run(program())?, "abc");
+    ///
+    /// let another = schedule.shuffle(1).run(program())?;
+    /// assert_ne!(another, "abc");
+    /// assert_eq!(schedule.run(program())?, another);
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    pub fn shuffle(&mut self, seed: u64) -> &mut Self {
+        self.terms.shuffle = Some(seed);
+        self.seed(seed)
+    }
+
     /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as soon as its tasks wait: no code is interrupted.
     ///
     /// ```
@@ -228,14 +263,68 @@ impl<C: AsContext> Schedule<C> {
     /// assert_eq!(schedule.run(never(1)).unwrap_err().to_string(), "the run was not over after 5s, its deadline");
     /// ```
     pub fn deadline(&mut self, limit: Duration) -> &mut Self {
-        self.deadline = Some(limit);
+        self.terms.deadline = Some(limit);
+        self
+    }
+
+    /// Has `token` cancel the runs of this schedule, from any thread: a cancelled run ends with [`Error::Cancelled`], as soon as its tasks wait. See [`CancelToken`].
+    pub fn cancel_on(&mut self, token: &CancelToken) -> &mut Self {
+        self.terms.cancel = Some(token.clone());
+        self
+    }
+
+    /// At most so many spawned tasks live at a time, whatever they wait for: `spawn!` of the next one waits until another has ended. So ten million short tasks run in the memory
+    /// of a few. Children of `all!`, `join!` and their like are not counted; they have [`all!(limit = n, ..)`](macro@crate::task#in-the-body).
+    ///
+    /// Tasks that spawn in their turn count as well: if as many as that wait to spawn, the run ends with [`Error::Deadlock`], which says so.
+    ///
+    /// ```
+    /// #[corio::dispatcher]
+    /// fn double(numbers: &[u64]) -> Vec<u64> {
+    ///     assert!(numbers.len() <= 100);
+    ///     numbers.iter().map(|n| n * 2).collect()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn short(n: u64) {
+    ///     io!(double(n));
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn program() {
+    ///     for n in 0..10_000 {
+    ///         spawn!(short(n));
+    ///     }
+    /// }
+    ///
+    /// corio::Schedule::new(()).max_tasks(100).run(program())?;
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `tasks` is 0.
+    pub fn max_tasks(&mut self, tasks: usize) -> &mut Self {
+        assert!(tasks > 0, "max_tasks must be at least 1");
+        self.core = None;
+        self.terms.max_tasks = tasks;
+        self
+    }
+
+    /// After so many resumes in one CPU phase, what is queued leaves although there are still tasks that can run: tasks that keep waking each other cannot hold up the others for
+    /// ever. About 17 million unless told otherwise. An observer hears of it, as [`Event::Overlong`](crate::Event::Overlong).
+    ///
+    /// # Panics
+    /// If `resumes` is 0.
+    pub fn fairness(&mut self, resumes: usize) -> &mut Self {
+        assert!(resumes > 0, "fairness must be at least 1");
+        self.terms.fairness = resumes;
         self
     }
 
     /// Has time limits, pauses and caches look at another clock than the system's.
     pub fn clock(&mut self, clock: impl Clock + 'static) -> &mut Self {
         self.core = None;
-        self.clock = Some(Rc::new(clock));
+        self.terms.clock = Some(Rc::new(clock));
         self
     }
 
@@ -246,7 +335,7 @@ impl<C: AsContext> Schedule<C> {
     /// If `resumes` is 0.
     pub fn budget(&mut self, resumes: usize) -> &mut Self {
         assert!(resumes > 0, "a budget of at least 1");
-        self.budget = resumes;
+        self.terms.budget = resumes;
         self
     }
 

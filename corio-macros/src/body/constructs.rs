@@ -13,8 +13,9 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprCall, ExprMethodCall, Token};
+use syn::{Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Token};
 
 /// The most that can be asked for, or run, side by side: each number is a tuple of its own in the runtime.
 const MOST: usize = 8;
@@ -48,7 +49,8 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Desugar from `io_all!(iter)` into `__corio.io_all(iter).await`; `all!` and `try_all!` likewise.
+    /// Desugar from `io_all!(iter)` into `__corio.io_all(iter).await`; `all!` and `try_all!` likewise; and from `all!(limit = n, iter)` into
+    /// `__corio.all_within(n, iter).await`.
     fn iterator(&mut self, all: Invocation) -> TokenStream {
         let name = all.construct.name();
         let side_by_side = match all.construct {
@@ -56,9 +58,38 @@ impl Rewriter<'_> {
             Construct::All => "join",
             _ => "try_join",
         };
+        match self.limited(&all) {
+            Ok(None) => {}
+            Ok(Some((limit, iterator))) => {
+                let both = quote_spanned!(all.span=> #limit, #iterator);
+                return self.waited(&at_name(all), &format!("{name}_within"), &both);
+            }
+            Err(wrong) => return wrong,
+        }
         match self.single_argument(&all) {
             Some(iterator) => self.waited(&at_name(all), name, &iterator),
             None => wrong(&all, format!("`{name}!` takes one iterator: `{name}!(items.iter().map(…))`; for several side by side use `{side_by_side}!(a, b)`")),
+        }
+    }
+
+    /// The limit and the iterator of `all!(limit = n, iter)`, if there is one.
+    fn limited(&mut self, all: &Invocation) -> Result<Option<(TokenStream, TokenStream)>, TokenStream> {
+        let Ok(arguments) = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(all.arguments.clone()) else { return Ok(None) };
+        let mut arguments = arguments.into_iter();
+        let Some(Expr::Assign(option)) = arguments.next() else { return Ok(None) };
+        let name = all.construct.name();
+        if all.construct == Construct::IoAll {
+            return Err(wrong(all, "`io_all!` has no options: how many requests go out at once is the dispatcher's `max_batch`"));
+        }
+        if !matches!(&*option.left, Expr::Path(path) if path.path.is_ident("limit")) {
+            return Err(error_expression(option.left.span(), format!("`{name}!` has one option, `limit`: `{name}!(limit = 32, iter)`")));
+        }
+        if matches!(&*option.right, Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.base10_digits() == "0") {
+            return Err(error_expression(option.right.span(), "a limit of at least 1, or no child would ever run"));
+        }
+        match (arguments.next(), arguments.next()) {
+            (Some(iterator), None) => Ok(Some((self.expression(*option.right), self.expression(iterator)))),
+            _ => Err(wrong(all, format!("`{name}!` takes a limit and one iterator: `{name}!(limit = 32, items.iter().map(…))`"))),
         }
     }
 
@@ -73,10 +104,14 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Desugar from `spawn!(t)` into `__corio.spawn(t)`.
+    /// Desugar from `spawn!(t)` into `__corio.spawn(__corio.room().await, t).handle()`.
     fn spawn(&mut self, spawn: Invocation) -> TokenStream {
         match self.single_argument(&spawn) {
-            Some(task) => asked(&frame(&spawn), &spawn, "spawn", &task),
+            Some(task) => {
+                let room = self.waited(&spawn, "room", &TokenStream::new());
+                let spawned = asked(&frame(&spawn), &spawn, "spawn", &quote_spanned!(spawn.span=> #room, #task));
+                quote_spanned!(spawn.delimiters.close()=> #spawned.handle())
+            }
             None => wrong(&spawn, "`spawn!` starts one task: `spawn!(task(..))`"),
         }
     }

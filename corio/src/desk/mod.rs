@@ -42,6 +42,7 @@ mod timers;
 mod waiting;
 mod withdrawing;
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -246,6 +247,27 @@ impl Desk {
                     go_on
                 });
             }
+        }
+    }
+
+    /// How many answers are there.
+    pub(crate) fn answers_there(&self) -> usize {
+        let answered = self.board.answered.borrow();
+        // A queue is there once for each of its batches.
+        let queues: BTreeSet<u32> = answered.iter().copied().collect();
+        queues.into_iter().filter_map(|number| self.registry.number(number)).map(|queue| queue.answers_there()).sum()
+    }
+
+    /// Has any of the answers that are there be delivered next: `choose` gives a number below another.
+    pub(crate) fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
+        let number = {
+            let mut answered = self.board.answered.borrow_mut();
+            let at = choose(answered.len());
+            answered.swap(0, at);
+            answered[0]
+        };
+        if let Some(queue) = self.registry.number(number) {
+            queue.put_any_forward(choose);
         }
     }
 

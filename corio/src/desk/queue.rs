@@ -143,6 +143,12 @@ pub(super) trait AnyQueue {
     /// Gives answers that are there to those who wait for them, in the order in which they asked; until `resume` says that it is enough.
     fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool);
 
+    /// How many answers are there.
+    fn answers_there(&self) -> usize;
+
+    /// Has any of them be delivered next.
+    fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize);
+
     /// Takes the answers that came by post for a flight.
     fn collect(&self, flight: FlightId);
 
@@ -195,6 +201,26 @@ impl<R: Request> AnyQueue for Queue<R> {
             self.answered.borrow_mut().push_front(answered);
             self.board.answered.borrow_mut().push_front(self.number);
         }
+    }
+
+    fn answers_there(&self) -> usize {
+        self.answered.borrow().iter().map(|answered| answered.load.answers.len()).sum()
+    }
+
+    fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
+        let mut answered = self.answered.borrow_mut();
+        if answered.is_empty() {
+            return;
+        }
+        let batch = choose(answered.len());
+        answered.swap(0, batch);
+        let Load { waiters, answers, .. } = &mut answered[0].load;
+        let Some(last) = answers.len().checked_sub(1) else { return };
+        // The first waiter that has none gets the last answer.
+        let first = waiters.len() - answers.len();
+        let request = choose(answers.len());
+        waiters.swap(first, first + request);
+        answers.swap(last, last - request);
     }
 
     fn collect(&self, flight: FlightId) {

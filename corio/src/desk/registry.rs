@@ -38,7 +38,7 @@ impl Typed {
 
 impl Registry {
     /// The queue of `R`, if it is open.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get<R: Request>(&self) -> Option<&Queue<R>> {
         let by_id = R::dispatcher_id().and_then(|id| self.by_id.borrow().get(id.index()).copied().flatten()?.get::<R>());
         let queue = by_id.or_else(|| self.by_type.borrow().get(&TypeId::of::<R>())?.get::<R>())?;

@@ -169,8 +169,12 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
     }
 }
 
-/// Whether the output of a child decides its set before its siblings have ended.
+/// What the end of a child means for its set.
 pub trait Policy<T> {
+    /// Called with the child's place when it and all below it have ended, or it was cut after it had returned.
+    const AT_END: unsafe fn(NonNull<()>) = |_| {};
+
+    /// Whether its output decides the set before its siblings have ended.
     fn decides(output: &T) -> bool;
 }
 
@@ -186,6 +190,7 @@ enum Stage {
 }
 
 union Content<K: Kind> {
+    nothing: (),
     seed: ManuallyDrop<K::Seed>,
     running: ManuallyDrop<K>,
     output: ManuallyDrop<K::Output>,
@@ -203,12 +208,18 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     const VTABLE: &'static VTable = &VTable {
         resume: Self::resume,
         drop_body: Self::drop_body,
-        drop_output: Self::leave_output,
+        // The output belongs to the set.
+        drop_output: P::AT_END,
         block: None,
         name: K::name,
         is_task: K::IS_TASK,
         runs_code: K::RUNS_CODE,
     };
+
+    /// Nothing yet, for `put`.
+    pub(crate) fn empty() -> Self {
+        Place { stage: Stage::Empty, content: Content { nothing: () }, policy: std::marker::PhantomData }
+    }
 
     /// # Safety
     /// `this` is valid for writes and aligned; what is there is overwritten.
@@ -301,12 +312,14 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
         // SAFETY: by the order of calls nobody else uses the place.
         unsafe { Self::clear(data.cast().as_ptr()) }
     }
-
-    /// The output belongs to the set.
-    unsafe fn leave_output(_: NonNull<()>) {}
 }
 
 impl Body {
+    #[inline]
+    pub(super) fn is_spawned(self) -> bool {
+        self.vtable.block.is_some()
+    }
+
     /// Drops what is there and gives the block back.
     ///
     /// # Safety

@@ -3,7 +3,7 @@
 
 use super::telling::Numbers;
 use super::tree::Felled;
-use super::{Engine, Id};
+use super::{Engine, Id, flag};
 use crate::sweep::Sweep;
 
 impl Engine {
@@ -31,6 +31,7 @@ impl Engine {
         self.felled.set(felled);
         self.ready.borrow_mut().clear();
         self.joiners.borrow_mut().clear();
+        self.room.clear();
         *self.numbers.borrow_mut() = Numbers::default();
         self.current.set(Id::NONE);
         self.foreign.set(Id::NONE);
@@ -46,6 +47,9 @@ impl Engine {
         }
         self.dropped.borrow_mut().extend(felled.iter().map(|felled| felled.id));
         for felled in &felled {
+            if felled.body.is_spawned() && felled.flags & flag::DONE == 0 {
+                self.room.give_back();
+            }
             let joiner = self.joiners.borrow_mut().remove(&felled.id.index());
             if let Some(joiner) = joiner {
                 self.wake(joiner);

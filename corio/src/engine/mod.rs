@@ -2,7 +2,7 @@
 //! (see `crate::run`) resumes what is ready and does something else when nothing is.
 //!
 //! What must hold:
-//! - Tasks are resumed in the order in which they became ready, and only from the run loop, never from within another task.
+//! - Tasks are resumed in the order in which they became ready (unless whoever turns the run shuffles them), and only from the run loop, never from within another task.
 //! - A task ends after its children. What waits for children is woken when their list is empty. A child whose end decides its set (`race!`, `try_all!`) has its siblings cut.
 //! - No borrow of the tree is held while a body runs or a destructor does: both may come back here.
 //! - Cutting a branch takes all of it out of the tree before the first destructor runs, and drops children before their parents.
@@ -12,6 +12,7 @@ mod coroutine;
 mod dropping;
 mod id;
 mod pool;
+mod room;
 mod standing;
 mod stuck;
 mod telling;
@@ -30,6 +31,7 @@ pub(crate) use tree::{NIL, flag};
 
 use crate::observe::{Event, Watch};
 use body::{Body, Spawned};
+use room::Room;
 use telling::Numbers;
 use tree::{Felled, Tree};
 
@@ -50,6 +52,7 @@ pub struct Engine {
     /// For what was cut and is to be dropped; empty between cuts.
     felled: Cell<Vec<Felled>>,
     pool: Pool,
+    room: Room,
     /// The running task is resumed only to say where it stands.
     is_asked: Cell<bool>,
     /// What it has said so far.
@@ -60,7 +63,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(watch: Watch) -> Self {
+    /// At most so many spawned tasks live at a time.
+    pub(crate) fn new(watch: Watch, most: usize) -> Self {
         Engine {
             tree: RefCell::new(Tree::new()),
             ready: RefCell::new(VecDeque::new()),
@@ -72,6 +76,7 @@ impl Engine {
             joiners: RefCell::new(HashMap::new()),
             felled: Cell::default(),
             pool: Pool::new(),
+            room: Room::new(most),
             is_asked: Cell::new(false),
             standing: RefCell::default(),
             watch,
@@ -89,6 +94,16 @@ impl Engine {
     #[inline]
     pub(crate) fn next_ready(&self) -> Option<Id> {
         self.ready.borrow_mut().pop_front()
+    }
+
+    /// How many entries are ready. Some may be of tasks that are gone.
+    pub(crate) fn ready_len(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    /// One of those that are ready, out of its turn.
+    pub(crate) fn take_ready(&self, at: usize) -> Option<Id> {
+        self.ready.borrow_mut().swap_remove_front(at)
     }
 
     pub(crate) fn has_ready(&self) -> bool {
@@ -116,7 +131,7 @@ impl Engine {
     }
 
     /// Whether it waits. `body` is that of `id`, which is in the tree and has not returned.
-    #[inline]
+    #[inline(always)]
     fn resume_body(&self, id: Id, body: Body) -> bool {
         self.current.set(id);
         self.scope.set(id.index());
@@ -189,6 +204,7 @@ impl Engine {
     /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: u32, future: F) -> Id {
         let body = Spawned::body(self, future);
+        self.room.take();
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
         self.tell_started(id, body);
         self.wake(id);
@@ -248,13 +264,16 @@ impl Engine {
                 if above.first_child == NIL && owner_has_returned {
                     // The task itself, or a scope whose set was forgotten: there is nobody to wake.
                     next = Some(parent);
-                } else if above.has(flag::AWAITED) && !tree.has_tasks(parent) {
+                } else if above.has(flag::AWAITED) && (above.has(flag::EACH) || !tree.has_tasks(parent)) {
                     tree[parent].flags &= !flag::AWAITED;
                     self.wake(tree.id(task));
                 }
             }
             drop(tree);
             if let Some(body) = body {
+                if body.is_spawned() {
+                    self.room.give_back();
+                }
                 if held {
                     if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
                         self.wake(joiner);
@@ -281,6 +300,11 @@ impl Engine {
         let first = !tree[scope].has(flag::DECIDES);
         tree[scope].flags |= flag::DECIDES;
         first
+    }
+
+    /// Whether a child of this scope has decided its set.
+    pub(crate) fn is_decided(&self, scope: Id) -> bool {
+        self.tree.borrow()[scope.index()].has(flag::DECIDES)
     }
 
     /// The body that runs must not be touched again.
@@ -329,6 +353,13 @@ impl Engine {
             self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
         }
         over
+    }
+
+    /// Has the running task woken when the next child of a scope has ended, or one of them has decided.
+    pub(crate) fn await_next_child(&self, scope: u32) {
+        let mut tree = self.tree.borrow_mut();
+        tree[scope].flags |= flag::AWAITED | flag::EACH;
+        self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
     }
 
     /// Takes out a scope, dropping the children it still has.

@@ -75,6 +75,7 @@ impl Engine {
     }
 
     /// Asks a task where it stands. One that has returned, or can go on, does not.
+    #[cold]
     pub(crate) fn ask_standing(&self, id: Id) -> Standing {
         let body = match self.tree.borrow().get(id) {
             Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.filter(|body| body.vtable.runs_code),

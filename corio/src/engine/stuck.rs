@@ -57,7 +57,11 @@ impl Engine {
     }
 
     fn stuck_task(&self, node: &mut Node, in_cycles: &HashMap<Id, usize>) -> StuckTask {
-        let Standing { way, waits } = node.standing.take().unwrap_or_else(|| self.ask_standing(node.id));
+        let Standing { mut way, waits } = node.standing.take().unwrap_or_else(|| self.ask_standing(node.id));
+        if way.is_empty() && waits.is_some() {
+            // A lock or the like as a child of a set has no line of its own but that of the set.
+            way = self.standing_above(node.id).map(|standing| standing.way).unwrap_or_default();
+        }
         let waits = waits.unwrap_or_else(|| {
             let tree = self.tree.borrow();
             let (has_returned, on) = match tree.get(node.id) {

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::body::Body;
 use super::tree::NIL;
-use super::{Engine, Id};
+use super::{Engine, Id, Standing};
 use crate::names;
 use crate::observe::{Event, TaskId};
 
@@ -65,6 +65,16 @@ impl Engine {
             above
         };
         above.into_iter().filter_map(|(id, name)| self.ask_standing(id).way.first().map(|waypoint| (name, waypoint.line))).collect()
+    }
+
+    /// Where the task above this one stands.
+    pub(super) fn standing_above(&self, id: Id) -> Option<Standing> {
+        let above = {
+            let tree = self.tree.borrow();
+            let parent = tree.get(id).map(|entry| entry.parent).filter(|parent| *parent != NIL)?;
+            tree.id(tree.task_of(parent))
+        };
+        Some(self.ask_standing(above))
     }
 
     /// The names of the tasks that lead to this one, the root first; of a long way, the end.

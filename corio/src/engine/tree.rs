@@ -33,6 +33,8 @@ pub(crate) mod flag {
     pub(crate) const HELD: u32 = 1 << 2;
     /// The task has ended and only its result is left, for the handle.
     pub(crate) const DONE: u32 = 1 << 3;
+    /// On a scope: its owner is woken whenever a child has ended.
+    pub(crate) const EACH: u32 = 1 << 5;
     /// On a child: its end decides its set, and cuts its siblings. On a scope: such a child has returned.
     pub(crate) const DECIDES: u32 = 1 << 4;
 }

@@ -36,8 +36,7 @@ impl<A, L> Unpin for Answer<A, L> {}
 impl<A, L> Answer<A, L> {
     /// The running task has just asked, and waits from here on.
     #[inline]
-    pub(super) fn of_running(core: &Core, line: L) -> Self {
-        core.engine.park();
+    pub(super) fn of_running(line: L) -> Self {
         Answer { line, answer: PhantomData }
     }
 }
@@ -52,12 +51,22 @@ impl<A: 'static, L: Line> Future for Answer<A, L> {
             if core.engine.is_parked() {
                 return Poll::Pending;
             }
-            let poll = poll_answer(core);
-            if poll.is_pending() {
-                pass::<Self>(core, &self.line);
+            match core.desk.take_incoming() {
+                Some(answer) => Poll::Ready(answer),
+                None => self.not_yet(core),
             }
-            poll
         })
+    }
+}
+
+impl<A, L: Line> Answer<A, L> {
+    /// Polled without an answer: by hand, or to say where it stands.
+    #[cold]
+    #[inline(never)]
+    fn not_yet(&self, core: &Core) -> Poll<A> {
+        core.engine.park();
+        pass::<Self>(core, &self.line);
+        Poll::Pending
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use super::answer::{Answer, Asked};
 use super::at::At;
-use super::handle::Handle;
 use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
+use super::spawn::{Room, Spawned, WaitForRoom};
 use super::timeout::{Limited, LimitedGroup, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
+use super::window::Window;
 use crate::core;
 use crate::desk::{Dispatch, Request};
 use crate::engine::{Coroutine, Kind};
@@ -66,12 +67,18 @@ impl<S> Frame<S> {
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
     #[inline]
     pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
+        Self::ask(request);
+        Answer::of_running(line)
+    }
+
+    /// The same for every line.
+    fn ask<R: Dispatch<S>>(request: R) {
         let key = request.into_key();
         core::with(|core| {
             // SAFETY: as in `open`.
             unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
-            Answer::of_running(core, line)
-        })
+            core.engine.park();
+        });
     }
 
     /// One of several in `io!(a, b)`.
@@ -97,14 +104,19 @@ impl<S> Frame<S> {
         At::new(line, T::called(task.into_future(Sealed), Sealed))
     }
 
+    /// The wait in `spawn!(t)`.
+    #[inline]
+    pub fn room<L>(&self, line: L) -> At<WaitForRoom, L> {
+        At::new(line, WaitForRoom::new())
+    }
+
     /// `spawn!(t)`
     #[inline]
-    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, task: T) -> Handle<O> {
+    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, _: Room, task: T) -> Spawned<O> {
         let future = task.into_future(Sealed);
         core::with(|core| {
             // SAFETY: the task is `'static`, and so are its future and its output.
-            let id = unsafe { core.engine.spawn(core.engine.scope(), future) };
-            Handle::new(id, core.run())
+            Spawned::new(core, unsafe { core.engine.spawn(core.engine.scope(), future) })
         })
     }
 
@@ -154,6 +166,38 @@ impl<S> Frame<S> {
         F: Future + 'a,
     {
         At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
+    }
+
+    /// `all!(limit = n, tasks)`
+    #[track_caller]
+    pub fn all_within<'a, I, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        tasks: I,
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Every>, L>
+    where
+        I: IntoIterator,
+        I::Item: Task<S, Future = F>,
+        F: Future + 'a,
+    {
+        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
+    }
+
+    /// `try_all!(limit = n, tasks)`
+    #[track_caller]
+    pub fn try_all_within<'a, I, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        tasks: I,
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Try>, L>
+    where
+        I: IntoIterator,
+        I::Item: Task<S, Future = F>,
+        F: Future<Output: Fallible> + 'a,
+    {
+        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 
     /// `try_all!(tasks)`

@@ -9,10 +9,12 @@ mod frame;
 mod handle;
 mod interrupt;
 mod set;
+mod spawn;
 mod task_fn;
 mod timeout;
 mod traits;
 mod wait;
+mod window;
 
 pub use at::here;
 pub use boxed::{Boxed, boxed};

@@ -12,7 +12,7 @@ use super::at::{At, Line};
 use super::frame::{Frame, task};
 use super::handle::Handle;
 use super::set::{First, Set};
-use super::traits::Task;
+use super::traits::{Sealed, Task};
 use crate::core::{self, Core};
 use crate::desk::Dispatch;
 
@@ -111,9 +111,15 @@ impl<'r, S> Cx<'r, S> {
         self.bound(self.frame().all(here(), tasks))
     }
 
-    /// Spawns a child task: `spawn!(task)`.
+    /// Spawns a child task: `spawn!(task)`. It cannot wait, and so is not held by [`max_tasks`](crate::Schedule::max_tasks).
     pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
-        self.frame().spawn(task)
+        self.frame();
+        let future = task.into_future(Sealed);
+        core::with(|core| {
+            // SAFETY: the task is `'static`, and so are its future and its output.
+            let id = unsafe { core.engine.spawn(core.engine.scope(), future) };
+            Handle::new(id, core.run())
+        })
     }
 
     /// Waits until every child that was spawned here has ended: `wait!()`.

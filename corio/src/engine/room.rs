@@ -1,0 +1,74 @@
+//! A bound on the number of spawned tasks that live at a time. Whoever spawns one too many waits.
+//!
+//! Room that has become free is given out when nothing else can run: so the one that spawns fills all of it at once, and what its children ask leaves together.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::{Engine, Id, Waits};
+
+pub(super) struct Room {
+    most: usize,
+    /// With the first task of the run, which was not spawned.
+    living: Cell<usize>,
+    waiting: RefCell<VecDeque<Id>>,
+}
+
+impl Room {
+    pub(super) fn new(most: usize) -> Self {
+        Room { most, living: Cell::new(0), waiting: RefCell::default() }
+    }
+
+    #[inline]
+    pub(super) fn take(&self) {
+        self.living.set(self.living.get() + 1);
+    }
+
+    #[inline]
+    pub(super) fn give_back(&self) {
+        self.living.set(self.living.get() - 1);
+    }
+
+    pub(super) fn clear(&self) {
+        self.living.set(0);
+        self.waiting.borrow_mut().clear();
+    }
+}
+
+impl Engine {
+    /// Whether one more task can be spawned. If not, the running task is woken when that may have changed.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        let has_room = self.room.living.get() <= self.room.most;
+        if !has_room {
+            self.wait_for_room();
+        }
+        has_room
+    }
+
+    #[cold]
+    fn wait_for_room(&self) {
+        let current = self.current.get();
+        let mut waiting = self.room.waiting.borrow_mut();
+        // Asked again without having been woken, it is in the line already.
+        if !waiting.contains(&current) {
+            waiting.push_back(current);
+        }
+        self.park_for(|| Waits::ends(format!("room for one more task: the schedule is limited to {}", self.room.most), Vec::new()));
+    }
+
+    /// Wakes those that wait for room, as many as there is room for. Whether there was one.
+    pub(crate) fn let_spawners_in(&self) -> bool {
+        let mut let_in = false;
+        let mut room = self.room.most.saturating_add(1).saturating_sub(self.room.living.get());
+        while room > 0 {
+            let Some(id) = self.room.waiting.borrow_mut().pop_front() else { break };
+            if self.is_alive(id) {
+                self.wake(id);
+                let_in = true;
+                room -= 1;
+            }
+        }
+        let_in
+    }
+}

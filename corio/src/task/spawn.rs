@@ -1,0 +1,81 @@
+//! `spawn!`: a child task, as soon as the schedule has room for one more.
+//!
+//! The room is waited for before there is a task: a frame that held one while it waits could not spawn its own kind.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::handle::Handle;
+use crate::core::{self, Core};
+use crate::engine::Id;
+
+/// The future of the wait in a `spawn!`.
+#[must_use]
+#[derive(Debug)]
+pub struct WaitForRoom(());
+
+/// There was room for one more task.
+#[derive(Debug)]
+pub struct Room(());
+
+impl WaitForRoom {
+    #[inline]
+    pub(super) fn new() -> Self {
+        WaitForRoom(())
+    }
+}
+
+impl Future for WaitForRoom {
+    type Output = Room;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Room> {
+        core::with(|core| if core.engine.has_room() { Poll::Ready(Room(())) } else { Poll::Pending })
+    }
+}
+
+/// A spawned task. `handle()` gives its handle, and says that it is not to be dropped unseen if the task can fail: of two methods of that name, here and behind `Deref`, rustc
+/// takes the first that fits.
+pub struct Spawned<O>(Started<O>);
+
+pub struct Started<O> {
+    id: Id,
+    run: u64,
+    output: PhantomData<O>,
+}
+
+impl<O> Spawned<O> {
+    /// `id` was spawned in the run of `core` with a future of output `O`.
+    #[inline]
+    pub(super) fn new(core: &Core, id: Id) -> Self {
+        Spawned(Started { id, run: core.run(), output: PhantomData })
+    }
+}
+
+impl<T, E> Spawned<Result<T, E>> {
+    #[inline]
+    #[must_use = "this child can fail, and nobody would know: `call!` its handle, or drop it by `let _ = spawn!(..)`"]
+    pub fn handle(self) -> Handle<Result<T, E>> {
+        self.0.handle()
+    }
+}
+
+impl<O> Deref for Spawned<O> {
+    type Target = Started<O>;
+
+    #[inline]
+    fn deref(&self) -> &Started<O> {
+        &self.0
+    }
+}
+
+impl<O> Started<O> {
+    /// Called once: the expansion of `spawn!` does.
+    #[inline]
+    pub fn handle(&self) -> Handle<O> {
+        Handle::new(self.id, self.run)
+    }
+}

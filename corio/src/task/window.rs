@@ -1,0 +1,212 @@
+//! `all!(limit = n, tasks)`: a set of children of which only so many are there at a time.
+//!
+//! Each child has a slot, which the next one takes over. When a child has ended, its slot puts itself on a list, and the owner is woken, who takes the outputs out and starts the
+//! next children. So nobody looks for who has ended, and the tasks are made one by one: any number of them runs in the memory of a few, results aside.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll};
+
+use super::set::{Every, Fallible, Try};
+use crate::core::{self, Core};
+use crate::engine::{Engine, Id, Kind, Place, Policy, Pool};
+use crate::sweep::Sweep;
+
+/// As `P`, in a slot.
+#[derive(Debug)]
+pub(super) struct InSlot<K, P>(PhantomData<(K, P)>);
+
+impl<K: Kind, P: Policy<K::Output>> Policy<K::Output> for InSlot<K, P> {
+    const AT_END: unsafe fn(NonNull<()>) = Slot::<K, P>::at_end;
+
+    fn decides(output: &K::Output) -> bool {
+        P::decides(output)
+    }
+}
+
+// The place first: the engine knows the slot by its address.
+#[repr(C)]
+struct Slot<K: Kind, P> {
+    place: Place<K, InSlot<K, P>>,
+    /// Which child of the set is there.
+    number: usize,
+    list: NonNull<Ended<K, P>>,
+    /// On the list of those that have ended, or of the free ones.
+    next: Cell<*mut Slot<K, P>>,
+    /// On the list of all.
+    next_of_all: *mut Slot<K, P>,
+}
+
+/// The slots whose children have ended, the last one first.
+struct Ended<K: Kind, P> {
+    first: Cell<*mut Slot<K, P>>,
+}
+
+impl<K: Kind, P> Slot<K, P> {
+    /// # Safety
+    /// `place` is that of a slot whose window is still there.
+    unsafe fn at_end(place: NonNull<()>) {
+        let slot = place.cast::<Self>();
+        // SAFETY: the place is the first field of its slot, and pointers to it come from one to the slot; slot and list are freed with the window only.
+        unsafe {
+            let ended = &slot.as_ref().list.as_ref().first;
+            slot.as_ref().next.set(ended.replace(slot.as_ptr()));
+        }
+    }
+}
+
+/// The future of `all!(limit = n, tasks)`.
+#[must_use]
+pub struct Window<I, K: Kind, P: Policy<K::Output>> {
+    /// Gone when they are used up.
+    seeds: Option<I>,
+    /// How many more may be there at a time.
+    room: usize,
+    running: usize,
+    started: usize,
+    outputs: Vec<Option<K::Output>>,
+    list: NonNull<Ended<K, P>>,
+    free: *mut Slot<K, P>,
+    all: *mut Slot<K, P>,
+    scope: Option<Id>,
+    core: NonNull<Core>,
+    policy: PhantomData<P>,
+}
+
+// Slots and list have blocks of their own; the iterator is used as it is.
+impl<I, K: Kind, P: Policy<K::Output>> Unpin for Window<I, K, P> {}
+
+impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P> {
+    #[track_caller]
+    pub(super) fn new(limit: usize, seeds: I) -> Self {
+        assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
+        core::with(|core| {
+            let list = core.engine.pool().take(Layout::new::<Ended<K, P>>()).cast::<Ended<K, P>>();
+            // SAFETY: the block has this layout, and is ours.
+            unsafe { list.write(Ended { first: Cell::new(ptr::null_mut()) }) };
+            let outputs = Vec::with_capacity(seeds.size_hint().0);
+            let core = NonNull::from(core);
+            let (free, all) = (ptr::null_mut(), ptr::null_mut());
+            Window { seeds: Some(seeds), room: limit, running: 0, started: 0, outputs, list, free, all, scope: None, core, policy: PhantomData }
+        })
+    }
+
+    /// Goes on as far as can be: the outputs of all children, or the one that decides.
+    fn advance(&mut self, core: &Core) -> Poll<Result<Vec<K::Output>, K::Output>> {
+        assert!(self.core == NonNull::from(core), "corio: a set of children can only be awaited in the run that it was made in");
+        let engine = &core.engine;
+        let scope = *self.scope.get_or_insert_with(|| engine.open_scope());
+        if let Some(decided) = self.harvest() {
+            return Poll::Ready(Err(decided));
+        }
+        // After the first error none is started, although that child may still wait for its own.
+        while let Some(slot) = self.free_slot(engine.pool()).filter(|_| !engine.is_decided(scope)) {
+            // User code: the slot is still on the list of free ones if it panics.
+            let Some(seed) = self.seeds.as_mut().and_then(Iterator::next) else {
+                self.seeds = None;
+                break;
+            };
+            self.outputs.push(None);
+            // SAFETY: the slot is on no list and its place is empty; it stays where it is until the window is dropped, which closes the scope before.
+            unsafe {
+                self.free = (*slot.as_ptr()).next.replace(ptr::null_mut());
+                (*slot.as_ptr()).number = self.started;
+                let place = &raw mut (*slot.as_ptr()).place;
+                Place::put(place, seed);
+                Place::start(place, engine, scope);
+            }
+            self.started += 1;
+            self.running += 1;
+        }
+        if self.running > 0 {
+            engine.await_next_child(scope.index());
+            return Poll::Pending;
+        }
+        let outputs = std::mem::take(&mut self.outputs);
+        Poll::Ready(Ok(outputs.into_iter().map(|output| output.expect("every child has ended")).collect()))
+    }
+
+    /// Takes the outputs of those that have ended; the one that decides is given.
+    fn harvest(&mut self) -> Option<K::Output> {
+        // SAFETY: the list is there as long as the window.
+        let ended = unsafe { &self.list.as_ref().first };
+        while let Some(slot) = NonNull::new(ended.get()) {
+            // SAFETY: slots are there as long as the window; the child of this one has ended, and nobody else uses its place.
+            unsafe {
+                ended.set((*slot.as_ptr()).next.replace(self.free));
+                self.free = slot.as_ptr();
+                let place = &raw mut (*slot.as_ptr()).place;
+                let decided = Place::decided(place);
+                let output = Place::take(place);
+                if decided {
+                    return output;
+                }
+                self.outputs[(*slot.as_ptr()).number] = output;
+            }
+            self.running -= 1;
+        }
+        None
+    }
+
+    /// The first of the free slots; a new one while there may be more.
+    fn free_slot(&mut self, pool: &Pool) -> Option<NonNull<Slot<K, P>>> {
+        if let Some(slot) = NonNull::new(self.free) {
+            return Some(slot);
+        }
+        self.room = self.room.checked_sub(1)?;
+        let slot = pool.take(Layout::new::<Slot<K, P>>()).cast::<Slot<K, P>>();
+        // SAFETY: the block has this layout, and is ours.
+        unsafe { slot.write(Slot { place: Place::empty(), number: 0, list: self.list, next: Cell::new(ptr::null_mut()), next_of_all: self.all }) };
+        (self.free, self.all) = (slot.as_ptr(), slot.as_ptr());
+        Some(slot)
+    }
+}
+
+impl<I: Iterator<Item = K::Seed>, K: Kind> Future for Window<I, K, Every> {
+    type Output = Vec<K::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Vec<K::Output>> {
+        core::with(|core| self.advance(core)).map(|outputs| match outputs {
+            Ok(outputs) => outputs,
+            Err(_) => unreachable!("no child decides"),
+        })
+    }
+}
+
+impl<I: Iterator<Item = K::Seed>, K: Kind<Output: Fallible<Ok = T, Error = E>>, T, E> Future for Window<I, K, Try> {
+    type Output = Result<Vec<T>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<T>, E>> {
+        core::with(|core| self.advance(core)).map(|outputs| match outputs {
+            Ok(outputs) => outputs.into_iter().map(Fallible::into_result).collect(),
+            Err(decided) => decided.into_result().map(|_| unreachable!("only an error decides")),
+        })
+    }
+}
+
+impl<I, K: Kind, P: Policy<K::Output>> Drop for Window<I, K, P> {
+    fn drop(&mut self) {
+        // SAFETY: a window lives in the frame of a task. Frames are dropped before the run lets go of its core, or never.
+        let engine: &Engine = unsafe { &self.core.as_ref().engine };
+        let mut sweep = Sweep::default();
+        if let Some(scope) = self.scope {
+            sweep.run(|| engine.close_scope_if_open(scope));
+        }
+        let mut next = self.all;
+        while let Some(slot) = NonNull::new(next) {
+            // SAFETY: the scope is closed, so nobody else uses the place; the slot came from this pool with this layout, and is not used any more.
+            unsafe {
+                next = (*slot.as_ptr()).next_of_all;
+                sweep.run(|| Place::clear(&raw mut (*slot.as_ptr()).place));
+                engine.pool().give(slot.cast(), Layout::new::<Slot<K, P>>());
+            }
+        }
+        // SAFETY: no slot is left; the list came from this pool with this layout.
+        unsafe { engine.pool().give(self.list.cast(), Layout::new::<Ended<K, P>>()) };
+        sweep.finish();
+    }
+}
