@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::rc::Rc;
 
-use corio::sync::{Mutex, WaitGroup};
+use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, RwLock, Semaphore, SingleFlight, WaitGroup, channel};
 use corio::{Cx, Schedule, Task, task_fn};
 
 /// Counts what is allocated, thread by thread: each test has its own.
@@ -256,6 +256,195 @@ fn none_per_wait_for_a_group() {
 
     let group = Rc::new(WaitGroup::new());
     check_none("wait for a group", 1000, || program(group.clone()));
+}
+
+#[test]
+fn none_per_lock_of_a_fresh_mutex_that_nobody_waits_for() {
+    #[corio::task]
+    fn program() {
+        for key in 0..1000 {
+            let (mutex, semaphore) = (Mutex::new(key), Semaphore::new(1));
+            let (locked, _permit) = (call!(mutex.lock()), call!(semaphore.acquire()));
+            io!(double(*locked));
+        }
+    }
+
+    check_none("fresh mutex and semaphore", 1000, program);
+}
+
+#[test]
+fn none_per_read_or_write() {
+    #[corio::task]
+    fn reads_and_writes(lock: Rc<RwLock<u64>>) {
+        for _ in 0..5 {
+            let read = call!(lock.read());
+            io!(double(*read));
+            drop(read);
+            let mut write = call!(lock.write());
+            *write = io!(double(*write));
+        }
+    }
+
+    #[corio::task]
+    fn program(lock: Rc<RwLock<u64>>) {
+        for _ in 0..200 {
+            spawn!(reads_and_writes(lock.clone()));
+        }
+    }
+
+    let lock = Rc::new(RwLock::new(0));
+    check_none("read and write", 1000, || program(lock.clone()));
+}
+
+#[test]
+fn none_per_permit() {
+    #[corio::task]
+    fn acquires(semaphore: Rc<Semaphore>, permits: usize) {
+        for key in 0..5 {
+            let _permits = call!(semaphore.acquire_many(permits));
+            io!(double(key));
+        }
+    }
+
+    #[corio::task]
+    fn program(semaphore: Rc<Semaphore>) {
+        for at in 0..200 {
+            spawn!(acquires(semaphore.clone(), at % 5));
+        }
+    }
+
+    let semaphore = Rc::new(Semaphore::new(20));
+    check_none("permits", 1000, || program(semaphore.clone()));
+}
+
+#[test]
+fn none_per_notification() {
+    #[corio::task]
+    fn waits(notify: Rc<Notify>) {
+        for _ in 0..5 {
+            call!(notify.notified());
+        }
+    }
+
+    #[corio::task]
+    fn program(notify: Rc<Notify>) {
+        for _ in 0..200 {
+            spawn!(waits(notify.clone()));
+        }
+        for key in 0..4 {
+            io!(double(key));
+            notify.notify_all();
+        }
+        for key in 0..200 {
+            io!(double(key));
+            notify.notify_one();
+        }
+    }
+
+    let notify = Rc::new(Notify::new());
+    check_none("notification", 1000, || program(notify.clone()));
+}
+
+#[test]
+fn none_per_value_of_a_once_cell() {
+    #[corio::task]
+    fn needs(cells: Rc<[OnceCell<u64>]>) {
+        for cell in &*cells {
+            call!(cell.get_or_init(double(2)));
+        }
+    }
+
+    #[corio::task]
+    fn program(cells: Rc<[OnceCell<u64>]>) {
+        for _ in 0..200 {
+            spawn!(needs(cells.clone()));
+        }
+    }
+
+    // In the second run the values are there.
+    let there: Rc<[OnceCell<u64>]> = (0..5).map(|_| OnceCell::new()).collect();
+    check_none("value of a once-cell", 1000, || program(there.clone()));
+    // In both runs they are made. A line of 200 is a few allocations for each of five cells.
+    check_at_most(10, "cell with 200 who wait", 5, || program((0..5).map(|_| OnceCell::new()).collect()));
+}
+
+#[test]
+fn none_per_message() {
+    #[corio::task]
+    fn program(capacity: usize) {
+        let (sender, mut receiver) = channel(capacity);
+        let sends = task!({
+            for key in 0..1000 {
+                call!(sender.send(key)).unwrap();
+                if key % 10 == 0 {
+                    io!(double(key));
+                }
+            }
+        });
+        let receives = task!({
+            for key in 0..1000 {
+                assert_eq!(call!(receiver.recv()), Some(key));
+            }
+        });
+        join!(sends, receives);
+    }
+
+    // The channel is new in each run, and grows to its capacity.
+    for capacity in [1, 4, 16] {
+        check_none("message", 1000, || program(capacity));
+    }
+}
+
+#[test]
+fn one_per_flight_and_none_per_follower() {
+    #[corio::task]
+    fn wants(flights: Rc<SingleFlight<u64, u64>>) {
+        for round in 0..10 {
+            call!(flights.run(round, double(round)));
+        }
+    }
+
+    #[corio::task]
+    fn program(flights: Rc<SingleFlight<u64, u64>>) {
+        for _ in 0..100 {
+            spawn!(wants(flights.clone()));
+        }
+    }
+
+    let flights = Rc::new(SingleFlight::new());
+    check_at_most(1, "flight with 100 who want it", 10, || program(flights.clone()));
+}
+
+#[test]
+fn none_per_member_of_a_group() {
+    #[corio::task]
+    fn member(key: u64) -> Result<(), u64> {
+        io!(double(key));
+        Ok(())
+    }
+
+    #[corio::task]
+    fn program(group: ErrGroup<u64>) {
+        for key in 0..1000 {
+            spawn!(group.run(member(key)));
+        }
+        assert_eq!(call!(group.wait()), Ok(()));
+    }
+
+    #[corio::task]
+    fn fails(group: ErrGroup<u64>) {
+        for key in 0..1000 {
+            spawn!(group.run(member(key)));
+        }
+        call!(group.run(task!({ Err(1) })));
+        assert_eq!(call!(group.wait()), Err(1));
+    }
+
+    let (all, few, failing) = (ErrGroup::new(), ErrGroup::with_limit(10), ErrGroup::new());
+    check_none("member of a group", 1000, || program(all.clone()));
+    check_none("member of a group with a limit", 1000, || program(few.clone()));
+    // What was cancelled is listed, as its requests are to be withdrawn.
+    check_at_most(1, "list of a thousand", 10, || fails(failing.clone()));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use corio::sync::Mutex;
+use corio::sync::{Lock, Mutex};
 use corio::{Batch, Cx, Error, Schedule, Slot, task_fn};
 use support::{double, healthy};
 
@@ -255,6 +255,62 @@ mod a_guard {
         });
         assert_eq!(Schedule::new(()).run(task), Ok(()));
         assert_eq!(*mutex.try_lock().unwrap(), 1);
+    }
+}
+
+mod a_wait_for_a_lock {
+    use super::*;
+
+    /// A wait for a mutex that is locked, begun in a run that is over.
+    fn begun_in_a_run(mutex: &'static Mutex<u64>, forgets_its_guard: bool) -> Pin<Box<Lock<'static, u64>>> {
+        let program = task_fn(async move |_: Cx<'_, ()>| {
+            let locked = mutex.try_lock();
+            let mut waits = Box::pin(mutex.lock());
+            assert!(once(&mut waits).await.is_none());
+            if forgets_its_guard {
+                forget(locked);
+            }
+            Some(waits)
+        });
+        Schedule::new(()).run(program).unwrap().unwrap()
+    }
+
+    #[test]
+    fn that_outlives_its_run_begins_anew_in_the_next() {
+        let mutex: &'static Mutex<u64> = Box::leak(Box::default());
+        let waits = begun_in_a_run(mutex, false);
+        let program = task_fn(async move |_: Cx<'_, ()>| {
+            *waits.await += 1;
+            *mutex.lock().await
+        });
+        assert_eq!(Schedule::new(()).run(program), Ok(1));
+    }
+
+    #[test]
+    fn that_outlives_its_run_does_not_unlock_what_is_locked() {
+        let mutex: &'static Mutex<u64> = Box::leak(Box::default());
+        drop(begun_in_a_run(mutex, true));
+        assert!(mutex.try_lock().is_none());
+        let mut waits = begun_in_a_run(mutex, false);
+        let program = task_fn(async move |_: Cx<'_, ()>| once(&mut waits).await.is_none());
+        assert_eq!(Schedule::new(()).run(program), Ok(true));
+        assert!(mutex.try_lock().is_none());
+    }
+
+    #[test]
+    fn that_outlives_its_run_and_was_handed_the_lock_passes_it_on() {
+        let mutex: &'static Mutex<u64> = Box::leak(Box::default());
+        // The guard is dropped at the end of the run, while the task of the waiter lives.
+        let waits = begun_in_a_run(mutex, false);
+        assert!(mutex.try_lock().is_none(), "it was handed over");
+        drop(waits);
+        assert!(mutex.try_lock().is_some());
+        let waits = begun_in_a_run(mutex, false);
+        // Not if it stays away from the next run that locks.
+        let program = task_fn(async move |_: Cx<'_, ()>| drop(mutex.lock().await));
+        assert_eq!(Schedule::new(()).run(program), Ok(()));
+        drop(waits);
+        assert!(mutex.try_lock().is_some());
     }
 }
 

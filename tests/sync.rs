@@ -12,32 +12,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use corio::sync::{Mutex, MutexGuard, WaitGroup};
-use corio::{Cx, Error, Schedule, Task, task_fn};
-use support::{double, gated, set_open};
-
-fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn run<T>(task: impl Task<(), Output = T>) -> T {
-    Schedule::new(()).run(task).unwrap()
-}
-
-/// The message of a panic that must come.
-#[track_caller]
-fn message<T>(panics: impl FnOnce() -> T) -> String {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(panics)) else { panic!("this must panic") };
-    match payload.downcast::<String>() {
-        Ok(message) => *message,
-        Err(payload) => payload.downcast::<&str>().expect("a panic with a message").to_string(),
-    }
-}
+use corio::{Cx, Error, Schedule, task_fn};
+use support::{Counts, FOR_EVER, double, gated, message, poll, rounds, run, set_open};
 
 mod a_mutex {
     use super::*;
 
+    /// Adds its name when it has the lock.
+    #[corio::task]
+    fn enters(order: &Mutex<Vec<u64>>, name: u64) {
+        call!(order.lock()).push(name);
+    }
+
+    /// Holds the lock for so many rounds.
+    #[corio::task]
+    fn holds_for(mutex: &Mutex<Vec<u64>>, count: u64) {
+        let _locked = call!(mutex.lock());
+        call!(rounds(count));
+    }
+
+    /// Waits for the lock for so many rounds, and then gives up.
+    #[corio::task]
+    fn impatient(order: &Mutex<Vec<u64>>, name: u64, count: u64) {
+        race!(enters(order, name), rounds(count));
+    }
+
     #[test]
-    fn excludes_across_requests() {
+    fn a_thousand_tasks_times_five_rounds_of_lock_read_io_write_unlock_count_to_five_thousand() {
         #[corio::task]
         fn five_rounds(counter: &Mutex<u64>, inside: &Cell<u32>) {
             for _ in 0..5 {
@@ -86,6 +87,149 @@ mod a_mutex {
         let order = Mutex::new(Vec::new());
         run(program(&order));
         assert_eq!(order.into_inner(), (0..200).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn is_not_waited_for_by_those_who_gave_up_wherever_they_stood() {
+        #[corio::task]
+        fn program(order: &Mutex<Vec<u64>>) {
+            join!(
+                holds_for(order, 4),
+                impatient(order, 1, 1), // at the front
+                impatient(order, 2, FOR_EVER),
+                impatient(order, 3, 2), // in the middle
+                impatient(order, 4, FOR_EVER),
+                task!({ timeout!(std::time::Duration::ZERO, enters(order, 5)).ok() }),
+                impatient(order, 6, FOR_EVER),
+                impatient(order, 7, 3), // at the back
+            );
+        }
+
+        let order = Mutex::new(Vec::new());
+        run(program(&order));
+        assert_eq!(order.into_inner(), [2, 4, 6]);
+    }
+
+    #[test]
+    fn handed_to_one_who_gives_up_before_it_runs_goes_to_the_next() {
+        // Unlocked in the same round in which those who wait give up, before or after.
+        #[corio::task]
+        fn program(order: &Mutex<Vec<u64>>) {
+            join!(holds_for(order, 1), impatient(order, 1, 1), impatient(order, 2, FOR_EVER));
+            join!(impatient(order, 3, 1), holds_for(order, 1), impatient(order, 4, 1), impatient(order, 5, FOR_EVER));
+        }
+
+        let order = Mutex::new(Vec::new());
+        run(program(&order));
+        assert_eq!(order.into_inner(), [2, 5]);
+    }
+
+    #[test]
+    fn a_parent_resumed_by_its_own_unlock_is_not_lost() {
+        #[corio::task]
+        fn child(mutex: Rc<Mutex<u64>>) {
+            *call!(mutex.lock()) += 1;
+        }
+
+        // The unlock wakes a child that the parent waits for next, and the parent waits for the lock that the child has then.
+        #[corio::task]
+        fn parent(mutex: Rc<Mutex<u64>>) -> u64 {
+            let locked = call!(mutex.lock());
+            let handle = spawn!(child(mutex.clone()));
+            io!(double(1));
+            drop(locked);
+            *call!(mutex.lock()) += 1;
+            call!(handle);
+            *call!(mutex.lock()) += 1;
+            wait!();
+            *call!(mutex.lock())
+        }
+
+        assert_eq!(run(parent(Rc::default())), 3);
+    }
+
+    #[test]
+    fn goes_through_a_hundred_thousand_hands() {
+        #[corio::task]
+        fn adds(mutex: Rc<Mutex<u64>>) {
+            *call!(mutex.lock()) += 1;
+        }
+
+        #[corio::task]
+        fn program(mutex: Rc<Mutex<u64>>) -> u64 {
+            let locked = call!(mutex.lock());
+            for _ in 0..100_000 {
+                spawn!(adds(mutex.clone()));
+            }
+            io!(double(1));
+            drop(locked);
+            wait!();
+            *call!(mutex.lock())
+        }
+
+        assert_eq!(run(program(Rc::default())), 100_000);
+    }
+
+    #[test]
+    fn is_left_by_a_hundred_thousand_at_once_from_any_end() {
+        #[corio::task]
+        fn counted(order: &Mutex<Vec<u64>>, counts: &Counts) {
+            let _one = counts.one();
+            call!(enters(order, 1));
+        }
+
+        #[corio::task]
+        fn program(order: &Mutex<Vec<u64>>, counts: &Counts, first: u64, second: u64) {
+            join!(
+                holds_for(order, 3),
+                task!({
+                    race!(
+                        rounds(first),
+                        task!({
+                            all!((0..50_000).map(|_| counted(order, counts)));
+                        })
+                    )
+                }),
+                enters(order, 2),
+                task!({
+                    race!(
+                        rounds(second),
+                        task!({
+                            all!((0..50_000).map(|_| counted(order, counts)));
+                        })
+                    )
+                }),
+                enters(order, 3),
+            );
+        }
+
+        for (first, second) in [(1, 2), (2, 1), (3, 3)] {
+            let (order, counts) = (Mutex::new(Vec::new()), Counts::default());
+            run(program(&order, &counts, first, second));
+            assert_eq!(order.into_inner(), [2, 3]);
+            counts.check_built(100_000);
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_polled_again_and_again_stands_in_line_once() {
+        let mutex = Mutex::new(0);
+        let program = task_fn(async |cx: Cx<'_, ()>| {
+            let locked = mutex.lock().await;
+            let mut asks = Box::pin(cx.call(rounds(5)));
+            let mut waits = Box::pin(mutex.lock());
+            // Each answer polls both.
+            poll_fn(|context| {
+                assert!(waits.as_mut().poll(context).is_pending());
+                asks.as_mut().poll(context)
+            })
+            .await;
+            drop(locked);
+            *waits.await += 1;
+            assert!(mutex.try_lock().is_some());
+        });
+        assert_eq!(Schedule::new(()).run(program), Ok(()));
+        assert_eq!(mutex.into_inner(), 1);
     }
 
     #[test]
@@ -473,7 +617,7 @@ mod a_wait_group {
     }
 
     #[test]
-    fn can_be_used_again_and_again() {
+    fn a_wait_group_used_twice_holds_the_waiter_both_times() {
         #[corio::task]
         fn program(group: &WaitGroup, woken: &Cell<u32>) {
             for round in 1..=4 {

@@ -5,9 +5,32 @@
 pub(crate) mod story;
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
+
+use corio::{Schedule, Task};
+
+pub(crate) fn run<T>(task: impl Task<(), Output = T>) -> T {
+    Schedule::new(()).run(task).unwrap()
+}
+
+/// Polls a run once.
+pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The message of a panic that must come.
+#[track_caller]
+pub(crate) fn message<T>(panics: impl FnOnce() -> T) -> String {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(panics)) else { panic!("this must panic") };
+    match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => payload.downcast::<&str>().expect("a panic with a message").to_string(),
+    }
+}
 
 #[corio::dispatcher(show_keys)]
 pub(crate) fn double(keys: &[u64]) -> Vec<u64> {
@@ -51,6 +74,39 @@ pub(crate) fn set_open(open: bool) {
 /// The wakers of those that wait, for a test that wakes them late.
 pub(crate) fn take_wakers() -> Vec<Waker> {
     WAKERS.take()
+}
+
+/// Words in the order in which tasks say them.
+#[derive(Default)]
+pub(crate) struct Diary(RefCell<Vec<String>>);
+
+impl Diary {
+    pub(crate) fn say(&self, word: impl Into<String>) {
+        self.0.borrow_mut().push(word.into());
+    }
+
+    /// What was said so far; it begins anew.
+    pub(crate) fn take(&self) -> String {
+        self.0.take().join(", ")
+    }
+}
+
+/// Goes on after so many rounds.
+#[corio::task]
+pub(crate) fn rounds(count: u64) {
+    for round in 0..count {
+        io!(double(round));
+    }
+}
+
+/// So many rounds that they are never over. Who races against them begins when those do that race against a few.
+pub(crate) const FOR_EVER: u64 = 1000;
+
+/// Where a deadlock text names lines of this file, `LINE`.
+pub(crate) fn without_lines(text: &str) -> String {
+    let mut words = text.split(' ').map(|word| if word.contains(".rs:") { "LINE" } else { word });
+    let first = words.next().unwrap_or_default().to_string();
+    words.fold(first, |text, word| text + " " + word)
 }
 
 /// How often something was built and dropped.

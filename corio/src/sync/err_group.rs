@@ -116,8 +116,8 @@ impl<E> ErrGroup<E> {
 
     /// The task as a member of the group: `spawn!(group.run(fetch(url)))`. It is one from now on until it ends or is dropped.
     ///
-    /// If it fails and is the first, its error is kept and all other members are cancelled: they are dropped before anything more is sent or answered, and those that have not
-    /// begun never do. What this gives ends then, with nothing to say.
+    /// If it fails and is the first, its error is kept and all other members are cancelled: they are dropped before anything more is sent, so that what they have
+    /// asked in this phase is withdrawn, and those that have not begun never do. What this gives ends then, with nothing to say.
     ///
     /// # Panics
     /// When run, if the group has members in another run.

@@ -1,6 +1,18 @@
 //! Locks and the like for the tasks of one run: first come first served, without atomics, waiting only by suspending the task.
 //!
-//! They are shared by reference or in an [`Rc`](std::rc::Rc) and may be used run after run, but not by two runs at a time.
+//! | | |
+//! |---|---|
+//! | [`Mutex`], [`RwLock`] | a value that one uses at a time, or many read |
+//! | [`Semaphore`] | so many at a time |
+//! | [`WaitGroup`] | until so many things are done |
+//! | [`Notify`] | something has happened |
+//! | [`OnceCell`] | a value that is made when it is first needed |
+//! | [`channel`] | values from many to one |
+//! | [`SingleFlight`] | one task for all that want the same thing meanwhile |
+//! | [`ErrGroup`] | tasks that stand or fall together, added while others run |
+//!
+//! They are shared by reference or in an [`Rc`](std::rc::Rc) and may be used run after run, but not by two runs at a time. Waiting is always `call!(…)`, and costs no
+//! suspension where nothing has to be waited for. Whoever is dropped while it waits leaves the line; what it was given and has not taken yet goes to the next.
 
 /// Makes a future of ours something to `call!`, over any context. Only for those that spawn nothing and hold no children.
 macro_rules! leaf {

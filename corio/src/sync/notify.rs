@@ -122,15 +122,18 @@ impl Future for Notified<'_> {
             if state.line.belong_to(core, || false, "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time") {
                 state.line.clear();
             }
-            // Also in another run than the one in which it was notified.
+            let standing = state.line.standing(self.ticket);
+            // By itself, also in a run that is over by now; with all; or before it came.
             let was_notified = state.notified.remove(self.ticket);
-            match state.line.standing(self.ticket) {
-                Standing::Outside if !was_notified && !std::mem::take(&mut state.stored) => self.ticket = state.line.join(core.engine.waiting_task(), ()),
-                Standing::Waits => state.line.stay(self.ticket, core.engine.waiting_task()),
-                Standing::Outside | Standing::Called => {
-                    self.ticket = 0;
-                    return Poll::Ready(());
-                }
+            if was_notified || standing == Standing::Called || standing == Standing::Outside && std::mem::take(&mut state.stored) {
+                self.ticket = 0;
+                return Poll::Ready(());
+            }
+            let task = core.engine.waiting_task();
+            if standing == Standing::Waits {
+                state.line.stay(self.ticket, task);
+            } else {
+                self.ticket = state.line.join(task, ());
             }
             core.engine.park_for(|| Waits::held("a notification", Vec::new()));
             Poll::Pending

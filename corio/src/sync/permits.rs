@@ -71,7 +71,8 @@ impl Permits {
 
     #[inline]
     pub(super) fn give(&mut self, permits: usize) {
-        self.free += permits;
+        // Saturating, as destructors give back: more are there than anybody can count.
+        self.free = self.free.saturating_add(permits);
         self.serve();
     }
 

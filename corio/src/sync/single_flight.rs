@@ -123,17 +123,18 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         Seat { flights: self, flight, leads: true, ticket: 0 }
     }
 
+    #[inline]
     fn belong_to(&self, core: &Core) {
-        let mut run = self.run.borrow_mut();
-        if !run.is(core) {
-            let mut flights = self.flights.borrow_mut();
-            let serves = run.core().is_some() && !flights.is_empty();
-            assert!(!serves, "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time");
-            let of_runs_that_are_over = std::mem::take(&mut *flights);
-            *run = core.this_run();
-            drop((run, flights));
-            drop(of_runs_that_are_over);
+        if self.run.borrow().is(core) {
+            return;
         }
+        let is_over = self.run.borrow().core().is_none();
+        assert!(is_over || self.is_empty(), "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time");
+        if !self.is_empty() {
+            // Taken out first: keys are the user's, and their destructors may come back here.
+            drop(self.flights.take());
+        }
+        self.run.replace(core.this_run());
     }
 }
 
