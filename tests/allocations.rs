@@ -1,47 +1,14 @@
 //! Once a schedule is warm, nothing is allocated per request, per spawned task, per call and per lock, and at most twice per set of children: the children, the results.
 //! Each program runs twice; the second time counts. A run as such may take a few, however much it does.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/heap.rs"]
+mod heap;
+
 use std::rc::Rc;
 
 use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, RwLock, Semaphore, SingleFlight, WaitGroup, channel};
 use corio::{Cx, Schedule, Task, task_fn};
-
-/// Counts what is allocated, thread by thread: each test has its own.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    // May be too late in the life of the thread to count.
-    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-}
-
-// SAFETY: all calls go to the system's allocator, unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+use heap::{allocations_of, peak_of};
 
 /// Fills the vector that it is given: no allocation of its own.
 #[corio::dispatcher]
@@ -62,9 +29,7 @@ fn of_second_run<T: Task<()>>(task: impl Fn() -> T) -> usize {
     let mut schedule = Schedule::new(());
     schedule.run(task()).unwrap();
     let second = task();
-    ALLOCATIONS.set(0);
-    let result = schedule.run(second);
-    let allocations = ALLOCATIONS.get();
+    let (result, allocations) = allocations_of(|| schedule.run(second));
     result.unwrap();
     allocations
 }
@@ -605,17 +570,14 @@ fn none_per_request_after_a_run_that_failed() {
     let group = WaitGroup::new();
     group.add(1);
     assert!(schedule.run(stuck(&group)).is_err());
-    ALLOCATIONS.set(0);
-    schedule.run(program()).unwrap();
-    let allocations = ALLOCATIONS.get();
+    let (result, allocations) = allocations_of(|| schedule.run(program()));
+    result.unwrap();
     assert!(allocations <= A_FEW, "{allocations} allocations in a warm run after one that failed: {A_FEW} are allowed");
 }
 
 #[test]
 fn none_to_make_a_schedule() {
-    ALLOCATIONS.set(0);
-    let schedule = Schedule::new(());
-    let allocations = ALLOCATIONS.get();
+    let (schedule, allocations) = allocations_of(|| Schedule::new(()));
     drop(schedule);
     assert!(allocations <= 1, "{allocations} allocations to make a schedule that runs nothing: at most one is allowed");
 }
@@ -633,4 +595,56 @@ fn none_per_request_without_macros() {
     }
 
     check_none("Cx::io, Cx::call and Cx::spawn", 1000, program);
+}
+
+mod windows {
+    use super::*;
+
+    /// Gives nothing, so that a million results take no room.
+    #[corio::task]
+    fn asks(key: u64) {
+        io!(double(key));
+    }
+
+    #[corio::task]
+    fn fallible(key: u64) -> Result<(), u64> {
+        io!(double(key));
+        Ok(())
+    }
+
+    #[corio::task]
+    fn window(children: u64, limit: usize) {
+        assert_eq!(all!(limit = limit, (0..children).map(asks)).len() as u64, children);
+    }
+
+    #[corio::task]
+    fn try_window(children: u64, limit: usize) {
+        assert_eq!(try_all!(limit = limit, (0..children).map(fallible)).unwrap().len() as u64, children);
+    }
+
+    #[corio::task]
+    fn windows(children: u64, limit: usize) {
+        for _ in 0..100 {
+            call!(window(children, limit));
+            call!(try_window(children, limit));
+        }
+    }
+
+    #[test]
+    fn none_per_child() {
+        for (children, limit) in [(1, 1), (10, 3), (100, 10), (100, 1000)] {
+            check_at_most(2, &format!("all! of {children} within {limit}"), 200, || windows(children, limit));
+        }
+        check_at_most(2, "all! of a million within 10", 1, || window(1_000_000, 10));
+        check_at_most(2, "try_all! of a million within 10", 1, || try_window(1_000_000, 10));
+    }
+
+    #[test]
+    fn of_a_million_children_take_the_memory_of_a_few() {
+        let (result, bytes) = peak_of(|| Schedule::new(()).run(window(1_000_000, 10)));
+        result.unwrap();
+        // A byte for each that tells that it has ended.
+        let results = 1_000_000;
+        assert!(bytes < results + 20_000, "{bytes} bytes");
+    }
 }

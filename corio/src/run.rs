@@ -150,17 +150,11 @@ impl<'s, T> Run<'s, T> {
             if engine.is_done(self.root) {
                 return Ok(Phase::Ended);
             }
-            if left == 0 && self.patience > 0 {
-                return Ok(Phase::Spent);
-            }
-            let is_overlong = engine.has_ready() || desk.has_answers();
-            if !is_overlong && engine.let_spawners_in() {
+            // Nobody else can run: those who wait for room get what there is.
+            let can_go_on = engine.has_ready() || desk.has_answers() || engine.let_spawners_in();
+            if can_go_on && self.patience > 0 {
                 continue;
             }
-            if is_overlong && desk.can_send() {
-                self.watch.emit(|| Event::Overlong { resumes: self.fairness });
-            }
-            self.patience = self.fairness;
             self.check_cancelled()?;
 
             if engine.has_dropped() {
@@ -170,7 +164,12 @@ impl<'s, T> Run<'s, T> {
             }
             desk.settle(&sending);
             // What was kept goes out first: whoever gets it may ask for something that leaves together with what waits.
-            if !desk.has_answers() || is_overlong {
+            let can_go_on = desk.has_answers() || engine.has_ready();
+            if self.patience == 0 || !can_go_on {
+                if can_go_on && desk.can_send() {
+                    self.watch.emit(|| Event::Overlong { resumes: self.fairness });
+                }
+                self.patience = self.fairness;
                 desk.send(&sending);
             }
             self.take_news(core);

@@ -141,7 +141,7 @@ pub(super) trait AnyQueue {
     /// Sends what waits, unless a limit holds it; what stays is on the board again.
     fn send(&self, sending: &Sending<'_, '_>);
 
-    /// Whether no limit holds what waits.
+    /// Whether something waits that no limit holds.
     fn can_send(&self) -> bool;
 
     /// Gives answers that are there to those who wait for them, in the order in which they asked; until `resume` says that it is enough, which is told.
@@ -188,7 +188,7 @@ impl<R: Request> AnyQueue for Queue<R> {
     }
 
     fn can_send(&self) -> bool {
-        !self.is_held()
+        !self.is_held() && !self.waiting.borrow().is_empty()
     }
 
     fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) -> bool {

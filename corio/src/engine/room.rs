@@ -39,7 +39,8 @@ impl Engine {
     /// Whether one more task can be spawned. If not, the running task is woken when that may have changed.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        let has_room = self.room.living.get() <= self.room.most;
+        // One that is asked where it stands must not go on, though there may be room by now.
+        let has_room = self.room.living.get() <= self.room.most && !self.is_asked();
         if !has_room {
             self.wait_for_room();
         }
@@ -48,11 +49,9 @@ impl Engine {
 
     #[cold]
     fn wait_for_room(&self) {
-        let current = self.current.get();
-        let mut waiting = self.room.waiting.borrow_mut();
-        // Asked again without having been woken, it is in the line already.
-        if !waiting.contains(&current) {
-            waiting.push_back(current);
+        // One that is asked stands in the line already.
+        if !self.is_asked() {
+            self.room.waiting.borrow_mut().push_back(self.current.get());
         }
         self.park_for(|| Waits::ends(format!("room for one more task: the schedule is limited to {}", self.room.most), Vec::new()));
     }

@@ -80,15 +80,19 @@ pub struct Window<I, K: Kind, P: Policy<K::Output>> {
 // Slots and list have blocks of their own; the iterator is used as it is.
 impl<I, K: Kind, P: Policy<K::Output>> Unpin for Window<I, K, P> {}
 
+/// Memory for so many results is taken at once, if so many children are announced. An iterator may go on for ever, until the first error.
+const MOST_AHEAD: usize = 1 << 20;
+
 impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P> {
     #[track_caller]
     pub(super) fn new(limit: usize, seeds: I) -> Self {
         assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
+        // Before anything is taken from the pool, as the iterator is user code.
+        let outputs = Vec::with_capacity(seeds.size_hint().0.min(MOST_AHEAD));
         core::with(|core| {
             let list = core.engine.pool().take(Layout::new::<Ended<K, P>>()).cast::<Ended<K, P>>();
             // SAFETY: the block has this layout, and is ours.
             unsafe { list.write(Ended { first: Cell::new(ptr::null_mut()) }) };
-            let outputs = Vec::with_capacity(seeds.size_hint().0);
             let core = NonNull::from(core);
             let (free, all) = (ptr::null_mut(), ptr::null_mut());
             Window { seeds: Some(seeds), room: limit, running: 0, started: 0, outputs, list, free, all, scope: None, core, policy: PhantomData }
