@@ -325,7 +325,7 @@ fn with_any_number_of_resumes_a_program_ends_as_without() {
     // The phase may be over exactly when the number is reached: that is no deadlock, and nobody is told.
     #[corio::task]
     fn short(n: u64) -> u64 {
-        if n % 3 == 0 { io!(double(n)) } else { n }
+        if n.is_multiple_of(3) { io!(double(n)) } else { n }
     }
 
     #[corio::task]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Waiter;
-use super::load::Load;
+use super::load::Boxed;
 use super::post::Posts;
 use super::timers::Alarm;
 
@@ -19,7 +19,7 @@ pub(crate) struct FlightId {
 /// A batch that has left, with those who wait for it.
 pub(super) struct Flight<K, A> {
     /// Waiters that have been answered are `GONE`. The keys are with the dispatcher.
-    pub(super) load: Box<Load<K, A>>,
+    pub(super) load: Boxed<K, A>,
     /// How many have not been answered.
     pub(super) left: usize,
     /// Everybody before this position was answered or is gone.
@@ -57,7 +57,7 @@ impl<K, A> Default for Extras<K, A> {
 }
 
 impl<K, A> Flight<K, A> {
-    pub(super) fn new(load: Box<Load<K, A>>, whole: Option<Whole>) -> Self {
+    pub(super) fn new(load: Boxed<K, A>, whole: Option<Whole>) -> Self {
         Flight { left: load.waiters.len(), wanted_from: 0, whole, extras: None, load }
     }
 

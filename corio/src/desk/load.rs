@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use super::Waiter;
 use super::dedup::Ticket;
 
+/// As it goes round.
+pub(super) type Boxed<K, A> = Box<Load<K, A>>;
+
 pub(super) struct Load<K, A> {
     /// Which batch of the run it is; 0 before it is sent, and for answers that were kept.
     pub(super) batch: u64,
@@ -103,8 +106,8 @@ impl<K, A> Load<K, A> {
     }
 
     /// Parts of at most `max` requests, of one group each where there are groups.
-    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Box<Load<K, A>>) -> Vec<Box<Load<K, A>>> {
-        let mut parts: Vec<Box<Load<K, A>>> = Vec::with_capacity(self.len().div_ceil(max));
+    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Boxed<K, A>) -> Vec<Boxed<K, A>> {
+        let mut parts: Vec<Boxed<K, A>> = Vec::with_capacity(self.len().div_ceil(max));
         // By group, the part that its next request goes into. Without groups it is the last.
         let mut open: HashMap<usize, usize> = HashMap::new();
         for (at, entry) in self.drain().enumerate() {
@@ -173,7 +176,7 @@ mod tests {
         load
     }
 
-    fn keys(loads: Vec<Box<Load<u32, ()>>>) -> Vec<Vec<u32>> {
+    fn keys(loads: Vec<Boxed<u32, ()>>) -> Vec<Vec<u32>> {
         loads.into_iter().map(|load| load.keys).collect()
     }
 

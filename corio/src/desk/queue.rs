@@ -12,7 +12,7 @@ use super::board::Board;
 use super::cache::Cache;
 use super::dedup::Sharing;
 use super::flights::{Flight, FlightId, Flights};
-use super::load::Load;
+use super::load::{Boxed, Load};
 use super::options::Options;
 use super::request::Request;
 use super::timers::Alarm;
@@ -21,7 +21,7 @@ use super::{Sending, Waiter};
 use crate::observe::Event;
 use crate::sweep::Sweep;
 
-pub(super) type LoadOf<R> = Box<Load<<R as Request>::Key, <R as Request>::Answer>>;
+pub(super) type LoadOf<R> = Boxed<<R as Request>::Key, <R as Request>::Answer>;
 
 pub(super) type FlightOf<R> = Flight<<R as Request>::Key, <R as Request>::Answer>;
 

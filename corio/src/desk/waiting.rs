@@ -7,19 +7,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Waiter;
-use super::load::{Entry, Load};
+use super::load::{Boxed, Entry};
 use super::timers::Alarm;
 
 pub(super) struct Waiting<K, A> {
     front: VecDeque<Entry<K>>,
-    gathered: Box<Load<K, A>>,
+    gathered: Boxed<K, A>,
     /// By the alarm that ends their pause.
     paused: BTreeMap<Alarm, Vec<Entry<K>>>,
 }
 
 impl<K, A> Waiting<K, A> {
     /// Nothing waits; what comes gathers in `load`.
-    pub(super) fn gathering_in(load: Box<Load<K, A>>) -> Self {
+    pub(super) fn gathering_in(load: Boxed<K, A>) -> Self {
         Waiting { front: VecDeque::new(), gathered: load, paused: BTreeMap::new() }
     }
 
@@ -33,12 +33,12 @@ impl<K, A> Waiting<K, A> {
     }
 
     /// Takes what has gathered, and gathers in `spare` from now on.
-    pub(super) fn take_gathered(&mut self, spare: Box<Load<K, A>>) -> Box<Load<K, A>> {
+    pub(super) fn take_gathered(&mut self, spare: Boxed<K, A>) -> Boxed<K, A> {
         std::mem::replace(&mut self.gathered, spare)
     }
 
     /// Gathers in the roomier of two loads; gives the other.
-    pub(super) fn gather_in_roomier(&mut self, mut spare: Box<Load<K, A>>) -> Box<Load<K, A>> {
+    pub(super) fn gather_in_roomier(&mut self, mut spare: Boxed<K, A>) -> Boxed<K, A> {
         debug_assert!(self.gathered.is_empty());
         if spare.waiters.capacity() > self.gathered.waiters.capacity() {
             std::mem::swap(&mut spare, &mut self.gathered);
