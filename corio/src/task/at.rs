@@ -23,7 +23,7 @@ impl<F: Fn() -> &'static Location<'static>> Line for F {
     }
 }
 
-/// The line that it is written on: `|| here()` is what generated code gives as its [`Line`].
+/// The line that it is written on: `|| here()` is what generated code gives as its `Line`.
 #[track_caller]
 pub fn here() -> &'static Location<'static> {
     Location::caller()
