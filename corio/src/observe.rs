@@ -160,6 +160,13 @@ impl<F: FnMut(&Event<'_>)> Observer for F {
     }
 }
 
+/// Out of the way of those who are not observed.
+#[cold]
+#[inline(never)]
+fn tell<'a>(observer: &RefCell<dyn Observer>, event: impl FnOnce() -> Event<'a>) {
+    observer.borrow_mut().on(&event());
+}
+
 /// Where events go; shared by engine and desk.
 #[derive(Clone, Default)]
 pub(crate) struct Watch {
@@ -171,10 +178,15 @@ impl Watch {
         Watch { observer: Some(Rc::new(RefCell::new(observer))) }
     }
 
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn has_observer(&self) -> bool {
+        self.observer.is_some()
+    }
+
+    #[inline(always)]
     pub(crate) fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if let Some(observer) = &self.observer {
-            observer.borrow_mut().on(&event());
+            tell(observer, event);
         }
     }
 }

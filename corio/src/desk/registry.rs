@@ -41,9 +41,17 @@ impl Registry {
     #[inline(always)]
     pub(super) fn get<R: Request>(&self) -> Option<&Queue<R>> {
         let by_id = R::dispatcher_id().and_then(|id| self.by_id.borrow().get(id.index()).copied().flatten()?.get::<R>());
-        let queue = by_id.or_else(|| self.by_type.borrow().get(&TypeId::of::<R>())?.get::<R>())?;
+        let queue = match by_id {
+            Some(queue) => queue,
+            None => self.get_by_type::<R>()?,
+        };
         // SAFETY: the type was compared; the queue stays in `queues`, in its `Rc`, as long as `self` is borrowed.
         Some(unsafe { queue.as_ref() })
+    }
+
+    #[inline(never)]
+    fn get_by_type<R: Request>(&self) -> Option<NonNull<Queue<R>>> {
+        self.by_type.borrow().get(&TypeId::of::<R>())?.get::<R>()
     }
 
     #[inline]

@@ -36,7 +36,7 @@ impl Engine {
     /// Tells observers, if it is a task that something happened to.
     #[inline]
     pub(super) fn tell<'a>(&self, body: Body, event: impl FnOnce() -> Event<'a>) {
-        if body.vtable.is_task {
+        if self.watch.has_observer() && body.vtable.is_task {
             self.watch.emit(event);
         }
     }
