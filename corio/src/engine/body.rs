@@ -40,6 +40,7 @@ pub(super) struct VTable {
     pub(super) name: fn() -> &'static str,
     pub(super) is_task: bool,
     pub(super) runs_code: bool,
+    pub(super) asks: bool,
 }
 
 /// How something runs in place.
@@ -51,6 +52,8 @@ pub trait Kind {
     const IS_TASK: bool;
     /// Whether it runs code of the user's, and so can be asked where it stands.
     const RUNS_CODE: bool = Self::IS_TASK;
+    /// Whether it can have asked for something, which is to be withdrawn when it is dropped.
+    const ASKS: bool = true;
 
     /// # Safety
     /// `this` is valid for writes, aligned, and stays where it is until `drop_in_place`.
@@ -131,6 +134,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
         name: <Coroutine<'a, F> as Kind>::name,
         is_task: true,
         runs_code: true,
+        asks: true,
     };
 
     /// Moves a future into a block of the engine's pool.
@@ -214,6 +218,7 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
         name: K::name,
         is_task: K::IS_TASK,
         runs_code: K::RUNS_CODE,
+        asks: K::ASKS,
     };
 
     /// Nothing yet, for `put`.

@@ -45,7 +45,7 @@ impl Engine {
         if felled.is_empty() {
             return self.felled.set(felled);
         }
-        self.dropped.borrow_mut().extend(felled.iter().map(|felled| felled.id));
+        self.dropped.borrow_mut().extend(felled.iter().filter(|felled| felled.body.vtable.asks).map(|felled| felled.id));
         for felled in &felled {
             if felled.body.is_spawned() && felled.flags & flag::DONE == 0 {
                 self.room.give_back();

@@ -34,6 +34,7 @@ impl<I: Interrupt, T> Kind for Interruption<I, T> {
     type Seed = I;
     type Output = Result<T, I::Reason>;
     const IS_TASK: bool = false;
+    const ASKS: bool = false;
 
     unsafe fn init(this: *mut Self, interrupt: I) {
         // SAFETY: by the caller it can be written.
