@@ -527,8 +527,8 @@ mod the_first_error {
         assert_eq!(schedule.run(program(&made)), Ok(Err(0)));
         assert_eq!(made.get(), 2);
         expect![[r#"
-            round 1: double[1, 100]
-            round 2: double[200, 101]
+            round 1: double[100]
+            round 2: double[200]
         "#]]
         .assert_eq(&log.take());
     }

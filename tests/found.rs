@@ -812,3 +812,61 @@ fn ignored_requests_are_told_also_while_the_thread_panics() {
         });
     });
 }
+
+// ── the end of a race ──
+
+#[test]
+fn a_race_is_won_by_the_first_that_ends_and_a_task_ends_after_its_children() {
+    #[corio::task]
+    fn pause(clock: VirtualClock, seconds: u32) {
+        io!(corio::future(async move { clock.sleep(SECOND * seconds).await }));
+    }
+    #[corio::task]
+    fn returns_first(clock: VirtualClock) -> &'static str {
+        spawn!(pause(clock, 10));
+        "returned first"
+    }
+    #[corio::task]
+    fn ends_first(clock: VirtualClock) -> &'static str {
+        call!(pause(clock, 1));
+        "ended first"
+    }
+    #[corio::task]
+    fn program(clock: VirtualClock) -> &'static str {
+        race!(returns_first(clock.clone()), ends_first(clock))
+    }
+    let clock = VirtualClock::new();
+    let mut schedule = Schedule::new(());
+    let winner = schedule.clock(clock.clone()).run(program(clock.clone())).unwrap();
+    assert_eq!((winner, clock.now()), ("ended first", SECOND));
+}
+
+// ── what observers hear of members of an error group ──
+
+#[test]
+fn a_member_of_an_error_group_is_told_to_be_resumed_whenever_it_runs() {
+    type Running = Rc<Cell<bool>>;
+    #[corio::task]
+    fn member(running: Running, told: Rc<RefCell<Vec<bool>>>) -> Result<(), ()> {
+        told.borrow_mut().push(running.get());
+        io!(double(1));
+        told.borrow_mut().push(running.get());
+        Ok(())
+    }
+    #[corio::task]
+    fn program(running: Running, told: Rc<RefCell<Vec<bool>>>) {
+        let group = corio::sync::ErrGroup::new();
+        spawn!(group.run(member(running, told)));
+        call!(group.wait()).unwrap();
+    }
+    let (running, told) = (Running::default(), Rc::default());
+    let mut schedule = Schedule::new(());
+    let hears = running.clone();
+    schedule.observe(move |event: &corio::Event<'_>| match event {
+        corio::Event::Resumed { .. } => hears.set(true),
+        corio::Event::Suspended { .. } | corio::Event::Ended { .. } => hears.set(false),
+        _ => {}
+    });
+    schedule.run(program(running, Rc::clone(&told))).unwrap();
+    assert_eq!(*told.borrow(), [true, true]);
+}

@@ -3,8 +3,6 @@
 //! Each case uses only some of the constructs, so that those meet often. Programs must not deadlock, apart from some that may: whatever is held is of a rank, and
 //! while it is held only what is of a higher one is waited for.
 
-use std::rc::Rc;
-
 use crate::program::{Body, CELLS, DISPATCHERS, How, KEYS, MUTEXES, NUMBERS, Op, PERMITS, RWLOCKS, Step, Want, Wish};
 use crate::random::{Random, mix};
 
@@ -286,12 +284,5 @@ impl Op {
 
     fn with(self, bodies: Vec<Body>) -> Step {
         Step { op: self, bodies }
-    }
-}
-
-/// For cases that are written by hand.
-impl From<Step> for Body {
-    fn from(step: Step) -> Body {
-        Rc::from([step])
     }
 }

@@ -8,6 +8,7 @@
 
 mod dispatchers;
 mod generate;
+#[path = "../support/heap.rs"]
 mod heap;
 mod lab;
 mod model;

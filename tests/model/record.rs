@@ -164,8 +164,7 @@ impl Fate {
 struct ScopeState {
     owner: Option<usize>,
     until: Until,
-    /// The first child that has returned what decides. It does so when it ends: after its own children.
-    winner: Option<usize>,
+    /// The child that has decided it: the first that has ended, its own children included; or the first that has returned an error, which a group hears of at its end.
     decided: Option<usize>,
     /// Children may have to wait before they begin.
     may_wait: bool,
@@ -307,8 +306,13 @@ impl State {
         let mut at = Some(life);
         while let Some(life) = at.filter(|at| self.lives[*at].fate.is_over() && self.lives[*at].below == 0) {
             let scope = &mut self.scopes[self.lives[life].scope];
-            if scope.winner == Some(life) {
-                scope.decided = Some(life);
+            let decides = match (scope.until, self.lives[life].fate) {
+                (Until::End, Fate::Ended(_)) => true,
+                (Until::ErrorSoon, Fate::Ended(outcome)) => outcome.is_err(),
+                _ => false,
+            };
+            if decides {
+                scope.decided.get_or_insert(life);
             }
             at = scope.owner;
         }
@@ -339,7 +343,7 @@ impl Record {
 
     fn scope(self: &Rc<Self>, owner: Option<usize>, until: Until) -> Scope {
         let scopes = &mut self.state.borrow_mut().scopes;
-        scopes.push(ScopeState { owner, until, winner: None, decided: None, may_wait: false, alive: 0, children: 0, limit: None });
+        scopes.push(ScopeState { owner, until, decided: None, may_wait: false, alive: 0, children: 0, limit: None });
         Scope { record: self.clone(), id: scopes.len() - 1, children: RefCell::default() }
     }
 
@@ -572,8 +576,8 @@ impl Life {
         state.lives[self.id].fate = Fate::Ended(outcome);
         state.count(self.id, false);
         let scope = &mut state.scopes[state.lives[self.id].scope];
-        if scope.until == Until::End || matches!(scope.until, Until::Error | Until::ErrorSoon) && outcome.is_err() {
-            scope.winner.get_or_insert(self.id);
+        if scope.until == Until::Error && outcome.is_err() {
+            scope.decided.get_or_insert(self.id);
         }
         state.ended(self.id);
         outcome

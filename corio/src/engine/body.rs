@@ -18,8 +18,10 @@ pub(crate) enum Step {
     Suspended,
     /// The output is there.
     Ended,
-    /// The output is there, and decides the set that this is a child of.
+    /// The output is there, and decides the set that this is a child of: when it ends, …
     Decides,
+    /// … or at once.
+    DecidesAtOnce,
 }
 
 #[derive(Clone, Copy)]
@@ -29,11 +31,13 @@ pub(crate) struct Body {
 }
 
 /// # Safety
-/// Each function may be called with the `data` of a body that has this table, in this order: `resume` until it gives something else than `Suspended`, then `drop_output`
-/// at most once; or `drop_body` at most once instead of a further `resume`.
+/// Each function may be called with the `data` of a body that has this table, in this order: `resume` until it gives something else than `Suspended`, then `at_end` or
+/// `drop_output` at most once; or `drop_body` at most once instead of a further `resume`.
 pub(super) struct VTable {
     pub(super) resume: unsafe fn(NonNull<()>, &Engine) -> Step,
     pub(super) drop_body: unsafe fn(NonNull<()>),
+    /// It and all below it have ended, and nobody has a handle.
+    pub(super) at_end: unsafe fn(NonNull<()>),
     pub(super) drop_output: unsafe fn(NonNull<()>),
     /// The layout of the block if it is the body's own.
     pub(super) block: Option<Layout>,
@@ -129,6 +133,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
     const VTABLE: &'static VTable = &VTable {
         resume: Self::resume,
         drop_body: Self::drop_body,
+        at_end: Self::drop_output,
         drop_output: Self::drop_output,
         block: Some(Layout::new::<Self>()),
         name: <Coroutine<'a, F> as Kind>::name,
@@ -175,8 +180,11 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
 
 /// What the end of a child means for its set.
 pub trait Policy<T> {
-    /// Called with the child's place when it and all below it have ended, or it was cut after it had returned.
+    /// Called with the child's place when it and all below it have ended.
     const AT_END: unsafe fn(NonNull<()>) = |_| {};
+
+    /// Whether it is the output that decides, and not the end of the child.
+    const AT_ONCE: bool = false;
 
     /// Whether its output decides the set before its siblings have ended.
     fn decides(output: &T) -> bool;
@@ -188,9 +196,8 @@ enum Stage {
     Empty,
     Seed,
     Running,
-    Ended,
-    /// Ended, as the first that decides the set.
-    Decided,
+    /// The output is there.
+    Returned,
 }
 
 union Content<K: Kind> {
@@ -212,8 +219,9 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     const VTABLE: &'static VTable = &VTable {
         resume: Self::resume,
         drop_body: Self::drop_body,
-        // The output belongs to the set.
-        drop_output: P::AT_END,
+        // The output belongs to the set; that of a child which is cut before its end, to nobody.
+        at_end: P::AT_END,
+        drop_output: Self::drop_body,
         block: None,
         name: K::name,
         is_task: K::IS_TASK,
@@ -261,7 +269,7 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     pub(crate) unsafe fn take(this: *mut Self) -> Option<K::Output> {
         // SAFETY: by the caller; the stage says what is there.
         unsafe {
-            if !matches!((*this).stage, Stage::Ended | Stage::Decided) {
+            if (*this).stage != Stage::Returned {
                 return None;
             }
             (*this).stage = Stage::Empty;
@@ -269,13 +277,13 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
         }
     }
 
-    /// Whether this child was the first that decides the set.
+    /// Whether this child has decided the set. When it did, all siblings that had not ended were cut, and so it is the only one.
     ///
     /// # Safety
-    /// `this` was made by `put`.
+    /// `this` was made by `put`, nobody else uses it meanwhile, and the child is not in the tree any more.
     pub(crate) unsafe fn decided(this: *mut Self) -> bool {
-        // SAFETY: by the caller.
-        unsafe { (*this).stage == Stage::Decided }
+        // SAFETY: by the caller; the stage says what is there.
+        unsafe { (*this).stage == Stage::Returned && P::decides(&(*this).content.output) }
     }
 
     /// Drops what is there. The child must not be in the tree any more.
@@ -290,12 +298,12 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
                 Stage::Empty => {}
                 Stage::Seed => ManuallyDrop::drop(&mut (*this).content.seed),
                 Stage::Running => K::drop_in_place((&raw mut (*this).content.running).cast()),
-                Stage::Ended | Stage::Decided => ManuallyDrop::drop(&mut (*this).content.output),
+                Stage::Returned => ManuallyDrop::drop(&mut (*this).content.output),
             }
         }
     }
 
-    unsafe fn resume(data: NonNull<()>, engine: &Engine) -> Step {
+    unsafe fn resume(data: NonNull<()>, _: &Engine) -> Step {
         let this = data.cast::<Self>().as_ptr();
         // SAFETY: a child in the tree is at stage `Running` until it gives `Ready`; then it is dropped once and the output takes its memory.
         unsafe {
@@ -304,12 +312,15 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
                 return Step::Suspended;
             };
             let decides = P::decides(&output);
-            let first = decides && engine.decide_current();
             (*this).stage = Stage::Empty;
             K::drop_in_place(running);
             (&raw mut (*this).content.output).write(ManuallyDrop::new(output));
-            (*this).stage = if first { Stage::Decided } else { Stage::Ended };
-            if first { Step::Decides } else { Step::Ended }
+            (*this).stage = Stage::Returned;
+            match decides {
+                true if P::AT_ONCE => Step::DecidesAtOnce,
+                true => Step::Decides,
+                false => Step::Ended,
+            }
         }
     }
 
@@ -323,6 +334,18 @@ impl Body {
     #[inline]
     pub(super) fn is_spawned(self) -> bool {
         self.vtable.block.is_some()
+    }
+
+    /// Says that it has ended, and gives the block back.
+    ///
+    /// # Safety
+    /// Its entry is not in the tree any more, and it has returned; the block came from the engine's pool.
+    pub(super) unsafe fn end(self, engine: &Engine) {
+        // SAFETY: by the caller, this is the last call.
+        unsafe {
+            (self.vtable.at_end)(self.data);
+            self.give_back(engine);
+        }
     }
 
     /// Drops what is there and gives the block back.

@@ -14,6 +14,14 @@ impl Engine {
         self.drop_felled(felled);
     }
 
+    /// Drops all but one of the children of a scope: it has decided their set.
+    #[cold]
+    pub(super) fn cut_siblings(&self, decider: Id) {
+        let mut felled = self.felled.take();
+        self.tree.borrow_mut().cut_siblings(decider.index(), &mut felled);
+        self.drop_felled(felled);
+    }
+
     /// Drops everything that is left of a run.
     pub(crate) fn clear(&self, root: Id) {
         let mut felled = self.felled.take();

@@ -122,12 +122,12 @@ impl Engine {
         if self.foreign.get() != Id::NONE {
             return;
         }
-        self.tell(body, || Event::Resumed { task: self.number(id.index()) });
+        self.tell_run(body, || Event::Resumed { task: self.number_around(id) });
         if self.resume_body(id, body) {
             if !self.parked.get() {
                 self.foreign.set(id);
             }
-            self.tell(body, || Event::Suspended { task: self.number(id.index()) });
+            self.tell_run(body, || Event::Suspended { task: self.number_around(id) });
         }
     }
 
@@ -143,6 +143,10 @@ impl Engine {
             Step::Suspended => {}
             Step::Ended => self.body_ended(id, 0),
             Step::Decides => self.body_ended(id, flag::DECIDES),
+            Step::DecidesAtOnce => {
+                self.cut_siblings(id);
+                self.body_ended(id, 0);
+            }
         }
         // What runs between tasks, such as a dispatcher, is none.
         self.current.set(Id::NONE);
@@ -287,7 +291,7 @@ impl Engine {
                     }
                 } else {
                     // SAFETY: the entry is free, and it has returned (`ENDING`).
-                    unsafe { body.release(flags, self) };
+                    unsafe { body.end(self) };
                 }
             }
             if let Some(losers) = losers {
@@ -300,16 +304,7 @@ impl Engine {
         }
     }
 
-    /// The child that runs has an output that decides its set. True for the first one.
-    pub(crate) fn decide_current(&self) -> bool {
-        let mut tree = self.tree.borrow_mut();
-        let scope = tree[self.current.get().index()].parent;
-        let first = !tree[scope].has(flag::DECIDES);
-        tree[scope].flags |= flag::DECIDES;
-        first
-    }
-
-    /// Whether a child of this scope has decided its set.
+    /// Whether a child of this scope has decided its set, and may still wait for its own children.
     pub(crate) fn is_decided(&self, scope: Id) -> bool {
         self.tree.borrow()[scope.index()].has(flag::DECIDES)
     }

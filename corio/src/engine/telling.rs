@@ -25,7 +25,7 @@ impl Engine {
         self.tell(body, || {
             let tree = self.tree.borrow();
             let parent = tree[id.index()].parent;
-            let parent = (parent != NIL).then(|| self.number(tree.task_of(parent)));
+            let parent = (parent != NIL).then(|| self.number(tree.named_task_of(parent)));
             let Numbers { last, by_index } = &mut *self.numbers.borrow_mut();
             *last += 1;
             by_index.insert(id.index(), TaskId(*last));
@@ -41,10 +41,24 @@ impl Engine {
         }
     }
 
+    /// Tells observers, if code of a task runs, or has run: its own, or a part of it that is a child.
+    #[inline]
+    pub(super) fn tell_run<'a>(&self, body: Body, event: impl FnOnce() -> Event<'a>) {
+        if self.watch.has_observer() && body.vtable.runs_code {
+            self.watch.emit(event);
+        }
+    }
+
     /// A task has asked, itself or through a child of a set that is no task.
     #[inline]
     pub(crate) fn asked(&self, id: Id, dispatcher: fn() -> &'static str) {
-        self.watch.emit(|| Event::Asked { task: self.number(self.tree.borrow().named_task_of(id.index())), dispatcher: dispatcher() });
+        self.watch.emit(|| Event::Asked { task: self.number_around(id), dispatcher: dispatcher() });
+    }
+
+    /// The number of the task that this is, or is a part of.
+    pub(super) fn number_around(&self, id: Id) -> TaskId {
+        let task = self.tree.borrow().named_task_of(id.index());
+        self.number(task)
     }
 
     pub(super) fn number(&self, index: u32) -> TaskId {

@@ -35,7 +35,7 @@ pub(crate) mod flag {
     pub(crate) const DONE: u32 = 1 << 3;
     /// On a scope: its owner is woken whenever a child has ended.
     pub(crate) const EACH: u32 = 1 << 5;
-    /// On a child: its end decides its set, and cuts its siblings. On a scope: such a child has returned.
+    /// On a child: its end decides its set, and cuts its siblings. On a scope: a child has decided, and may still wait for its own.
     pub(crate) const DECIDES: u32 = 1 << 4;
 }
 
@@ -179,6 +179,16 @@ impl Tree {
             self.unlink(child);
         }
         self.fell_all(doomed, felled);
+    }
+
+    /// The same for all children of its scope but one, by which the set is decided.
+    pub(super) fn cut_siblings(&mut self, decider: u32, felled: &mut Vec<Felled>) {
+        let scope = self[decider].parent;
+        self.unlink(decider);
+        self.cut_children(scope, felled);
+        self[scope].first_child = decider;
+        self[scope].flags |= flag::DECIDES;
+        self[decider].parent = scope;
     }
 
     /// Frees these and all below them, from the last to the first.

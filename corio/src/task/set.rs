@@ -22,7 +22,7 @@ use crate::sweep::Sweep;
 #[derive(Debug)]
 pub struct Every;
 
-/// Until the first error.
+/// Until the first error; whoever made it still ends after its children.
 #[derive(Debug)]
 pub struct Try;
 
@@ -37,6 +37,8 @@ impl<T> Policy<T> for Every {
 }
 
 impl<T: Fallible> Policy<T> for Try {
+    const AT_ONCE: bool = true;
+
     fn decides(output: &T) -> bool {
         output.is_err()
     }

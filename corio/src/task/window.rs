@@ -22,6 +22,7 @@ pub(super) struct InSlot<K, P>(PhantomData<(K, P)>);
 
 impl<K: Kind, P: Policy<K::Output>> Policy<K::Output> for InSlot<K, P> {
     const AT_END: unsafe fn(NonNull<()>) = Slot::<K, P>::at_end;
+    const AT_ONCE: bool = P::AT_ONCE;
 
     fn decides(output: &K::Output) -> bool {
         P::decides(output)
