@@ -576,12 +576,7 @@ mod dropped_half_way {
 
     #[corio::task(Story)]
     fn limited(limit: u64, counts: &Counts) -> Result<Vec<u64>, Elapsed> {
-        timeout!(
-            Duration::from_millis(limit),
-            task!({
-                all!(limit = 2, (0..6).map(|n| child(n, counts)))
-            })
-        )
+        timeout!(Duration::from_millis(limit), task!({ all!(limit = 2, (0..6).map(|n| child(n, counts))) }))
     }
 
     #[corio::task(Story)]
