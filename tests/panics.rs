@@ -867,3 +867,107 @@ mod on_a_thread_of_the_pool {
         assert_eq!(answer, Err(RequestError::Panicked { dispatcher: "panics", message: "boom".into() }));
     }
 }
+
+mod far_down_tells_the_lines_above {
+    use super::*;
+    use std::panic::Location;
+
+    const SOURCE: &str = include_str!("panics.rs");
+
+    /// The payload, where it came from, and the tasks above with the text of the line that each waits on.
+    #[track_caller]
+    fn told<T>(task: impl Task<(), Output = T>) -> (u32, String) {
+        let told = Rc::new(RefCell::new(String::new()));
+        let tell = told.clone();
+        let mut schedule = Schedule::new(());
+        schedule.observe(move |event: &Event<'_>| {
+            if let Event::Panicked { place, above } = event {
+                let line = |at: &Location<'_>| SOURCE.lines().nth(at.line() as usize - 1).unwrap().trim().to_owned();
+                let above: String = above.iter().map(|(name, at)| format!("{name}: {}\n", line(at))).collect();
+                tell.borrow_mut().push_str(&format!("{place}\n{above}"));
+            }
+        });
+        let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else { panic!("the run must panic") };
+        assert_eq!(schedule.run(healthy()), Ok(10));
+        (number_of(payload), told.take())
+    }
+
+    #[corio::task]
+    fn panics() {
+        io!(double(1));
+        boom(7);
+    }
+
+    #[corio::task]
+    fn below_a_call() {
+        call!(panics());
+    }
+
+    #[corio::task]
+    fn below_all() {
+        all!((0..2).map(|_| below_a_call()));
+    }
+
+    #[corio::task]
+    fn below_a_window() {
+        all!(limit = 1, (0..2).map(|_| below_all()));
+    }
+
+    #[corio::task]
+    fn below_a_handle() {
+        let handle = spawn!(below_a_window());
+        call!(handle);
+    }
+
+    #[corio::task]
+    fn below_wait() {
+        spawn!(below_a_handle());
+        wait!();
+    }
+
+    #[corio::task]
+    fn below_a_called_join() {
+        call!(joins());
+    }
+
+    #[corio::task]
+    fn joins() {
+        join!(below_wait(), double(1));
+    }
+
+    #[test]
+    fn of_every_kind_of_level() {
+        let (number, told) = told(below_a_called_join());
+        assert_eq!(number, 7);
+        expect_test::expect![[r#"
+            task `below_a_called_join > below_wait > below_a_handle > below_a_window > below_all > below_a_call`
+            below_all: all!((0..2).map(|_| below_a_call()));
+            below_a_window: all!(limit = 1, (0..2).map(|_| below_all()));
+            below_a_handle: call!(handle);
+            below_wait: wait!();
+            below_a_called_join: join!(below_wait(), double(1));
+        "#]]
+        .assert_eq(&told);
+    }
+
+    #[test]
+    fn but_not_of_those_that_have_returned_or_can_go_on() {
+        #[corio::task]
+        fn returns() {
+            spawn!(panics());
+        }
+
+        #[corio::task]
+        fn waits() {
+            call!(spawn!(returns()));
+        }
+
+        let (number, told) = told(waits());
+        assert_eq!(number, 7);
+        expect_test::expect![[r#"
+            task `waits > returns > panics`
+            waits: call!(spawn!(returns()));
+        "#]]
+        .assert_eq(&told);
+    }
+}

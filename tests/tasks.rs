@@ -1761,3 +1761,37 @@ mod recursion {
         assert_eq!(run(ping(9)), 9);
     }
 }
+
+#[test]
+fn a_hundred_grandchildren_of_a_task_that_returns_at_once_all_finish_and_their_requests_are_made() {
+    #[corio::dispatcher]
+    fn record(made: &RefCell<Vec<u64>>, keys: &[u64]) -> Vec<()> {
+        made.borrow_mut().extend(keys);
+        keys.iter().map(|_| ()).collect()
+    }
+
+    #[corio::task(RefCell<Vec<u64>>)]
+    fn grandchild(key: u64) {
+        io!(record(key));
+        io!(record(key + 1000));
+    }
+
+    #[corio::task(RefCell<Vec<u64>>)]
+    fn returns_at_once() {
+        for tens in 0..10 {
+            spawn!(ten_children(tens));
+        }
+    }
+
+    #[corio::task(RefCell<Vec<u64>>)]
+    fn ten_children(tens: u64) {
+        for ones in 0..10 {
+            spawn!(grandchild(tens * 10 + ones));
+        }
+    }
+
+    let made = RefCell::default();
+    assert_eq!(Schedule::new(&made).run(returns_at_once()), Ok(()));
+    let expected: Vec<u64> = (0..100).chain(1000..1100).collect();
+    assert_eq!(made.into_inner(), expected);
+}

@@ -133,7 +133,9 @@ impl<'s, T> Run<'s, T> {
 
     fn cycle(&mut self, core: &Core, mut budget: usize) -> Result<Phase, Error> {
         let Core { engine, desk, .. } = core;
-        let sending = Sending { context: self.context, futures: &self.futures };
+        let cancel = self.cancel.clone();
+        let goes_on = || cancel.as_ref().is_none_or(|token| !token.is_cancelled());
+        let sending = Sending { context: self.context, futures: &self.futures, goes_on: &goes_on };
         loop {
             self.check_cancelled()?;
             if budget == 0 {

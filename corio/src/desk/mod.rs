@@ -104,6 +104,8 @@ impl<'r> ContextRef<'r> {
 pub(crate) struct Sending<'q, 'r> {
     pub(crate) context: ContextRef<'r>,
     pub(crate) futures: &'q dyn Futures<'r>,
+    /// Asked before each batch: a dispatcher may cancel the run, and then nothing more leaves.
+    pub(crate) goes_on: &'q dyn Fn() -> bool,
 }
 
 pub(crate) struct Desk {
@@ -227,7 +229,7 @@ impl Desk {
             }
             for at in 0..numbers {
                 let number = asked.borrow()[at];
-                if let Some(queue) = self.registry.number(number) {
+                if let Some(queue) = self.registry.number(number).filter(|_| (sending.goes_on)()) {
                     queue.send(sending);
                 }
             }

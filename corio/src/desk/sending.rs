@@ -111,7 +111,7 @@ impl<R: Request> Queue<R> {
         let parts = load.drain_into_parts(groups, self.options.max_batch, || self.spare());
         self.put_back(load);
         let whole = self.flights.split();
-        for part in parts {
+        for part in parts.into_iter().take_while(|_| (sending.goes_on)()) {
             self.send_one(part, Some(whole), sending);
         }
     }
