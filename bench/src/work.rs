@@ -104,12 +104,13 @@ impl Size {
     pub fn expected(self) -> Tally {
         let n = self.n;
         let up_to = |n: u64| n * (n + 1) / 2;
+        let chains = |requests: u64| (0..n).map(|task| start(task) + requests).sum();
         let sum = match self.workload {
-            Workload::W1 => up_to(n) + 3 * n,
+            Workload::W1 => chains(4),
             Workload::W2 => n,
-            Workload::W3 => up_to(n),
+            Workload::W3 => chains(1),
             Workload::W4 => up_to(self.tasks()),
-            Workload::W5 => up_to(n) + (ROUNDS - 1) * n,
+            Workload::W5 => chains(ROUNDS),
             Workload::W6 => (KEY + 1) * n,
             Workload::W7 => up_to(n),
         };
@@ -133,6 +134,11 @@ impl fmt::Display for Size {
             Workload::W7 => write!(f, "W7: {n} tasks and one mutex, a task"),
         }
     }
+}
+
+/// The first key of a task, for all those that ask one thing after another: none of their keys is that of another task.
+pub fn start(task: u64) -> u64 {
+    task * 16
 }
 
 /// The key of a child in the tree of W4, as in a heap: every node has its own, and the last is one less than there are nodes.

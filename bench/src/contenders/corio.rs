@@ -6,7 +6,7 @@ use corio::Schedule;
 use corio::sync::{Mutex, SingleFlight};
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip};
+use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip, start};
 
 #[derive(corio::Context)]
 struct Distance(Size);
@@ -84,24 +84,24 @@ fn root(depth: u64) {
 fn program(size: Size) {
     match size.workload {
         Workload::W1 => {
-            for key in 0..size.n {
-                spawn!(four(key));
+            for task in 0..size.n {
+                spawn!(four(start(task)));
             }
         }
         Workload::W2 => {
             spawn!(many(size.n));
         }
         Workload::W3 => {
-            for key in 0..size.n {
-                spawn!(one(key));
+            for task in 0..size.n {
+                spawn!(one(start(task)));
             }
         }
         Workload::W4 => {
             spawn!(root(size.n));
         }
         Workload::W5 => {
-            for key in 0..size.n {
-                spawn!(from_afar(key));
+            for task in 0..size.n {
+                spawn!(from_afar(start(task)));
             }
         }
         Workload::W6 => {

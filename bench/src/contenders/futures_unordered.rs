@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip};
+use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip, start};
 
 #[derive(Default)]
 struct Batcher {
@@ -188,11 +188,11 @@ pub fn job(size: Size) -> Option<Job> {
     Some(Box::new(move || {
         let b = &batcher;
         match size.workload {
-            Workload::W1 => run(size, b, (0..size.n).map(|key| four(b.clone(), key))),
+            Workload::W1 => run(size, b, (0..size.n).map(|task| four(b.clone(), start(task)))),
             Workload::W2 => run(size, b, [many(b.clone(), 0, size.n)]),
-            Workload::W3 => run(size, b, (0..size.n).map(|key| one(b.clone(), key))),
+            Workload::W3 => run(size, b, (0..size.n).map(|task| one(b.clone(), start(task)))),
             Workload::W4 => run(size, b, [async { finish(node(b, 0, size.n).await) }]),
-            Workload::W5 => run(size, b, (0..size.n).map(|key| many(b.clone(), key, ROUNDS))),
+            Workload::W5 => run(size, b, (0..size.n).map(|task| many(b.clone(), start(task), ROUNDS))),
             Workload::W6 => {
                 let flights = Rc::new(Flights::default());
                 run(size, b, (0..size.n).map(|_| shared(b.clone(), flights.clone())));

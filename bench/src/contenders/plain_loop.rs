@@ -1,7 +1,7 @@
 //! No tasks at all: batches made level by level, as one writes them where the program allows it. What the work itself costs.
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, finish, round_trip};
+use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, finish, round_trip, start};
 
 pub const NAME: &str = "plain batch loop";
 
@@ -21,7 +21,7 @@ fn chains(size: Size, requests: u64) -> Job {
     let (mut keys, mut answers) = (Vec::new(), Vec::new());
     Box::new(move || {
         keys.clear();
-        keys.extend(0..size.n);
+        keys.extend((0..size.n).map(start));
         for _ in 0..requests {
             answers.clear();
             round_trip(size);

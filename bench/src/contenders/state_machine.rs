@@ -1,12 +1,13 @@
 //! A state machine for each task, in a box, with a list of what is ready and a queue of what is asked: what one writes by hand where no runtime is wanted. The measure of
 //! all others.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip};
+use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip, start};
 
 pub const NAME: &str = "state machine by hand";
 
@@ -17,13 +18,15 @@ trait Machine {
 
 enum Step {
     Ask(u64),
-    /// Ask for a key, or wait for the one who has.
-    Share(u64),
+    /// Wait for what another one asks for.
+    Follow(Flight),
     Lock,
     Done,
 }
 
 type Task = Box<dyn Machine>;
+/// Those who wait for a key that another one asks for.
+type Flight = Rc<RefCell<Vec<Task>>>;
 
 #[derive(Default)]
 struct World {
@@ -31,8 +34,7 @@ struct World {
     ready: Vec<(Task, Option<u64>)>,
     keys: Vec<u64>,
     askers: Vec<Task>,
-    /// Those who wait for a key that another one asks for.
-    flights: HashMap<u64, Vec<Task>>,
+    flights: HashMap<u64, Flight>,
     /// The mutex of W7, and who waits for it.
     counter: u64,
     locked: bool,
@@ -45,8 +47,8 @@ impl World {
     }
 
     fn land(&mut self, key: u64, value: u64) {
-        let followers = self.flights.remove(&key).unwrap_or_default();
-        self.ready.extend(followers.into_iter().map(|task| (task, Some(value))));
+        let flight = self.flights.remove(&key).unwrap_or_default();
+        self.ready.extend(flight.take().into_iter().map(|task| (task, Some(value))));
     }
 
     fn unlock(&mut self) {
@@ -62,15 +64,7 @@ impl World {
                 self.keys.push(key);
                 self.askers.push(task);
             }
-            Step::Share(key) => {
-                if let Some(followers) = self.flights.get_mut(&key) {
-                    followers.push(task);
-                } else {
-                    self.flights.insert(key, Vec::new());
-                    self.keys.push(key);
-                    self.askers.push(task);
-                }
-            }
+            Step::Follow(flight) => flight.borrow_mut().push(task),
             Step::Lock if self.locked => self.line.push_back(task),
             Step::Lock => {
                 self.locked = true;
@@ -176,8 +170,14 @@ struct Caller {
 impl Machine for Caller {
     fn resume(&mut self, answer: Option<u64>, world: &mut World) -> Step {
         let Some(value) = answer else {
-            self.leads = !world.flights.contains_key(&KEY);
-            return Step::Share(KEY);
+            return match world.flights.entry(KEY) {
+                Entry::Occupied(flight) => Step::Follow(flight.get().clone()),
+                Entry::Vacant(place) => {
+                    place.insert(Flight::default());
+                    self.leads = true;
+                    Step::Ask(KEY)
+                }
+            };
         };
         finish(value);
         if self.leads {
@@ -218,11 +218,11 @@ pub fn job(size: Size) -> Option<Job> {
     let (mut world, mut spare, mut answers) = (World::default(), World::default(), Vec::new());
     Some(Box::new(move || {
         match size.workload {
-            Workload::W1 => (0..size.n).for_each(|key| world.spawn(Chain { key, left: 4 })),
+            Workload::W1 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 4 })),
             Workload::W2 => world.spawn(Chain { key: 0, left: size.n }),
-            Workload::W3 => (0..size.n).for_each(|key| world.spawn(Chain { key, left: 1 })),
+            Workload::W3 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 1 })),
             Workload::W4 => world.spawn(Node { key: 0, depth: size.n, parent: None }),
-            Workload::W5 => (0..size.n).for_each(|key| world.spawn(Chain { key, left: ROUNDS })),
+            Workload::W5 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: ROUNDS })),
             Workload::W6 => (0..size.n).for_each(|_| world.spawn(Caller { leads: false })),
             Workload::W7 => {
                 world.counter = 0;
