@@ -4,6 +4,7 @@
 //! leaving something out.
 
 use std::cell::Cell;
+#[cfg(feature = "peers")]
 use std::collections::HashMap;
 use std::fmt;
 use std::thread;
@@ -172,6 +173,7 @@ pub fn answer(keys: &[u64], answers: &mut Vec<u64>) {
 }
 
 /// The same for loaders, which want their answers by key.
+#[cfg(feature = "peers")]
 #[inline(never)]
 pub fn answer_by_key(keys: &[u64]) -> HashMap<u64, u64> {
     count(keys);
