@@ -2,15 +2,14 @@
 
 use corio::{Cx, Dispatch, Request, Requests, Schedule, task_fn};
 
+use crate::contenders::Job;
 use crate::contenders::corio::{four, node, one};
 use crate::work::answer;
-
-type Job = (Box<dyn FnMut()>, u64);
 
 /// Operations of a job, at least.
 const ENOUGH: u64 = 100_000;
 
-fn job(times: u64, operations: u64, mut run: impl FnMut(&mut Schedule<()>, u64) -> Result<(), corio::Error> + 'static) -> Job {
+fn job(times: u64, operations: u64, mut run: impl FnMut(&mut Schedule<()>, u64) -> Result<(), corio::Error> + 'static) -> (Job, u64) {
     let mut schedule = Schedule::new(());
     (Box::new(move || run(&mut schedule, times).expect("no run of these ends badly")), times * operations)
 }
@@ -29,7 +28,7 @@ fn spawns_four(times: u64, tasks: u64) {
     }
 }
 
-pub fn tasks_of_four(tasks: u64) -> Job {
+pub fn tasks_of_four(tasks: u64) -> (Job, u64) {
     job(times(tasks * 4), tasks * 4, move |schedule, times| schedule.run(spawns_four(times, tasks)))
 }
 
@@ -43,7 +42,7 @@ fn spawns_one(times: u64, tasks: u64) {
     }
 }
 
-pub fn tasks_of_one(tasks: u64) -> Job {
+pub fn tasks_of_one(tasks: u64) -> (Job, u64) {
     job(times(tasks), tasks, move |schedule, times| schedule.run(spawns_one(times, tasks)))
 }
 
@@ -54,7 +53,7 @@ fn trees(times: u64, depth: u64) {
     }
 }
 
-pub fn nodes(nodes: u64) -> Job {
+pub fn nodes(nodes: u64) -> (Job, u64) {
     let depth = u64::from(nodes.ilog10());
     job(times(nodes), nodes, move |schedule, times| schedule.run(trees(times, depth)))
 }
@@ -66,7 +65,7 @@ fn all_at_once(times: u64, children: u64) {
     }
 }
 
-pub fn children(children: u64) -> Job {
+pub fn children(children: u64) -> (Job, u64) {
     job(times(children), children, move |schedule, times| schedule.run(all_at_once(times, children)))
 }
 
@@ -107,7 +106,7 @@ const SPAWN: [Spawn; 64] = {
            40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63)
 };
 
-pub fn dispatchers(dispatchers: u64) -> Job {
+pub fn dispatchers(dispatchers: u64) -> (Job, u64) {
     const TASKS: u64 = 64_000;
     job(1, TASKS * 4, move |schedule, _| {
         schedule.run(task_fn(async move |cx: Cx<'_, ()>| {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Args;
 
+use crate::contenders::Job;
 use crate::print;
 
 #[derive(Debug, Args)]
@@ -27,7 +28,7 @@ pub struct Series {
     pub name: &'static str,
     points: &'static [u64],
     /// The job for a point, and how many operations it does.
-    job: fn(u64) -> (Box<dyn FnMut()>, u64),
+    job: fn(u64) -> (Job, u64),
 }
 
 /// How many of it there are, and nanoseconds an operation.
