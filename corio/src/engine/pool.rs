@@ -9,11 +9,11 @@ use std::ptr::{self, NonNull};
 
 /// Blocks come in steps of this many bytes, and are aligned to it.
 const STEP: usize = 16;
-/// Up to this size each step has its own free list; above it, each power of two.
+/// Up to this size each step has its own free list; above it, each quarter of the way to the next power of two.
 const STEPPED: usize = 1024;
 /// Larger blocks (sets of very many children) are not kept.
 const LARGEST: usize = 1 << 20;
-const CLASSES: usize = STEPPED / STEP + 1 + (LARGEST.ilog2() - STEPPED.ilog2()) as usize;
+const CLASSES: usize = STEPPED / STEP + 1 + 4 * (LARGEST.ilog2() - STEPPED.ilog2()) as usize;
 
 /// Chunks double from the first to the last of these sizes: a schedule made for one request stays small.
 const FIRST_CHUNK: usize = 4 << 10;
@@ -41,8 +41,11 @@ fn class(layout: Layout) -> Option<(usize, usize)> {
         let steps = size.div_ceil(STEP);
         Some((steps, steps * STEP))
     } else {
-        let size = size.next_power_of_two();
-        Some((STEPPED / STEP + (size.ilog2() - STEPPED.ilog2()) as usize, size))
+        let power = (size - 1).ilog2();
+        let quarter = 1 << (power - 2);
+        // From 5 to 8, of which 4 would be the power itself.
+        let quarters = size.div_ceil(quarter);
+        Some((STEPPED / STEP + 4 * (power - STEPPED.ilog2()) as usize + quarters - 4, quarters * quarter))
     }
 }
 
@@ -135,5 +138,23 @@ impl Drop for Pool {
             // SAFETY: the chunk came from `alloc` with this layout, and by the rule at the top no block in it is in use.
             unsafe { dealloc(chunk.as_ptr(), layout) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_what_is_of_it_and_wastes_at_most_a_quarter() {
+        let mut last = (0, 0);
+        for size in (1..=8 * STEPPED).chain([LARGEST / 2 + 1, LARGEST - 1, LARGEST]) {
+            let (class, room) = class(Layout::from_size_align(size, STEP).unwrap()).unwrap();
+            assert!(class < CLASSES && room >= size && room % STEP == 0, "{size}: class {class} of {room} bytes");
+            assert!(room - size < STEP || room <= size + size / 4, "{size} takes {room} bytes");
+            assert!((class == last.0) == (room == last.1) && class >= last.0, "{size}: a class has one size");
+            last = (class, room);
+        }
+        assert_eq!(class(Layout::from_size_align(LARGEST + 1, STEP).unwrap()), None);
     }
 }
