@@ -3,8 +3,11 @@
 use corio::sync::Mutex;
 use corio::{Error, Schedule};
 
-/// A name, and the program at a size, in a schedule of its own.
-pub(crate) const SHAPES: [(&str, fn(u64) -> Result<(), Error>); 5] = [
+/// The program at a size, in a schedule of its own.
+type Run = fn(u64) -> Result<(), Error>;
+
+/// By name.
+pub(crate) const SHAPES: [(&str, Run); 5] = [
     ("suspended tasks", |size| Schedule::new(()).run(spawned(size))),
     ("nested levels of spawn!", |size| Schedule::new(()).run(nested(size))),
     ("waiters on one mutex", |size| Schedule::new(()).run(waiters(size))),
