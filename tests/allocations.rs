@@ -61,7 +61,7 @@ fn the_counter_counts() {
     #[corio::task]
     fn program() {
         for at in 0..1000 {
-            drop(Box::new(io!(double(at))));
+            drop(std::hint::black_box(Box::new(io!(double(at)))));
         }
     }
 
