@@ -451,3 +451,28 @@ mod after_a_panic {
 fn of_none_is_refused() {
     Schedule::new(()).max_tasks(0);
 }
+
+#[test]
+fn those_who_wait_for_room_take_turns() {
+    #[corio::task]
+    fn child(name: char, ran: Rc<RefCell<String>>) {
+        ran.borrow_mut().push(name);
+        io!(double(1));
+    }
+
+    #[corio::task]
+    fn spawner(name: char, ran: &Rc<RefCell<String>>) {
+        for _ in 0..6 {
+            spawn!(child(name, ran.clone()));
+        }
+    }
+
+    #[corio::task]
+    fn program(ran: &Rc<RefCell<String>>) {
+        join!(spawner('a', ran), spawner('b', ran));
+    }
+
+    let ran = Rc::default();
+    Schedule::new(()).max_tasks(2).run(program(&ran)).unwrap();
+    expect!["aaaabbaabbbb"].assert_eq(&ran.borrow());
+}

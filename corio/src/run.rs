@@ -138,6 +138,7 @@ impl<'s, T> Run<'s, T> {
         let sending = Sending { context: self.context, futures: &self.futures, goes_on: &goes_on };
         loop {
             self.check_cancelled()?;
+            self.check_time()?;
             if budget == 0 {
                 return Ok(Phase::Spent);
             }
@@ -152,8 +153,8 @@ impl<'s, T> Run<'s, T> {
             if engine.is_done(self.root) {
                 return Ok(Phase::Ended);
             }
-            // Nobody else can run: those who wait for room get what there is.
-            let can_go_on = engine.has_ready() || desk.has_answers() || engine.let_spawners_in();
+            // Nobody else can run: whoever waits for room gets what there is.
+            let can_go_on = engine.has_ready() || desk.has_answers() || engine.let_spawner_in();
             if can_go_on && self.patience > 0 {
                 continue;
             }
@@ -180,9 +181,6 @@ impl<'s, T> Run<'s, T> {
             if let Some(fault) = desk.take_fault() {
                 return Err(fault.into());
             }
-            if let Some((limit, _)) = self.deadline.filter(|(_, over)| self.time.now() >= *over) {
-                return Err(Error::TimedOut { limit });
-            }
             if !desk.has_answers() && !engine.has_ready() && !desk.can_send() {
                 let next = core.next_due();
                 if desk.in_flight() == 0 {
@@ -197,6 +195,14 @@ impl<'s, T> Run<'s, T> {
                 let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
                 return Ok(Phase::Waiting { until });
             }
+        }
+    }
+
+    /// Whether the run may go on.
+    fn check_time(&self) -> Result<(), Error> {
+        match self.deadline {
+            Some((limit, over)) if self.time.now() >= over => Err(Error::TimedOut { limit }),
+            _ => Ok(()),
         }
     }
 

@@ -56,24 +56,21 @@ impl Engine {
         self.park_for(|| Waits::ends(format!("room for one more task: the schedule is limited to {}", self.room.most), Vec::new()));
     }
 
-    /// Wakes those that wait for room, as many as there is room for. Whether there was one.
+    /// Wakes the first that waits for room, if there is some. Whoever fills it waits behind the others then, and so they take turns.
     #[inline]
-    pub(crate) fn let_spawners_in(&self) -> bool {
-        !self.room.waiting.borrow().is_empty() && self.let_first_spawners_in()
+    pub(crate) fn let_spawner_in(&self) -> bool {
+        !self.room.waiting.borrow().is_empty() && self.let_first_spawner_in()
     }
 
     #[cold]
-    fn let_first_spawners_in(&self) -> bool {
-        let mut let_in = false;
-        let mut room = self.room.most.saturating_add(1).saturating_sub(self.room.living.get());
-        while room > 0 {
+    fn let_first_spawner_in(&self) -> bool {
+        while self.room.living.get() <= self.room.most {
             let Some(id) = self.room.waiting.borrow_mut().pop_front() else { break };
             if self.is_alive(id) {
                 self.wake(id);
-                let_in = true;
-                room -= 1;
+                return true;
             }
         }
-        let_in
+        false
     }
 }
