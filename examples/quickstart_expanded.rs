@@ -69,7 +69,8 @@ fn program() -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
             return ::corio::__private::returns::<()>();
         }
         for i in 0..10 {
-            ::corio::__private::Frame::spawn(&__corio, ::corio::__private::Frame::room(&__corio, || ::corio::__private::here()).await, crud(i)).handle();
+            ::corio::__private::Frame::spawn(&__corio, ::corio::__private::Frame::room(&__corio, || ::corio::__private::here()).await, crud(i))
+                .__corio_handle();
         }
     })
 }

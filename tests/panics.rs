@@ -3,7 +3,7 @@
 mod support;
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -970,4 +970,22 @@ mod far_down_tells_the_lines_above {
         "#]]
         .assert_eq(&told);
     }
+}
+
+#[test]
+fn after_which_no_code_of_a_task_by_hand_runs_that_waits_for_the_one_that_panicked() {
+    let went_on = Rc::new(Cell::new(false));
+    let (flag, tells) = (Rc::new(Cell::new(false)), went_on.clone());
+    let program = task_fn(async move |cx: Cx<'_, ()>| {
+        let sets = flag.clone();
+        let mut child = std::pin::pin!(cx.call(task_fn(async move |_: Cx<'_, ()>| {
+            sets.set(true);
+            boom(1)
+        })));
+        // As soon as the flag is set it would go on, if it were asked.
+        std::future::poll_fn(|context| if flag.get() { std::task::Poll::Ready(()) } else { child.as_mut().poll(context) }).await;
+        tells.set(true);
+    });
+    assert!(catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(program))).is_err());
+    assert!(!went_on.get());
 }

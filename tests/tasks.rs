@@ -1795,3 +1795,27 @@ fn a_hundred_grandchildren_of_a_task_that_returns_at_once_all_finish_and_their_r
     let expected: Vec<u64> = (0..100).chain(1000..1100).collect();
     assert_eq!(made.into_inner(), expected);
 }
+
+#[test]
+fn a_method_of_the_users_named_as_one_of_ours_changes_nothing() {
+    trait Named {
+        fn handle(&self) -> u32 {
+            7
+        }
+    }
+    impl<T> Named for T {}
+
+    #[corio::task]
+    fn one() -> u64 {
+        1
+    }
+
+    #[corio::task]
+    fn program() -> u64 {
+        let handle = spawn!(one());
+        call!(handle)
+    }
+
+    assert_eq!(().handle(), 7);
+    assert_eq!(Schedule::new(()).run(program()), Ok(1));
+}

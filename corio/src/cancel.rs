@@ -58,11 +58,14 @@ impl CancelToken {
         self.state.is_cancelled.load(Ordering::Acquire)
     }
 
-    /// Has the bell rung when it is cancelled, or at once if it is.
+    /// Has the bell rung when it is cancelled. Called once for each bell.
     pub(crate) fn ring(&self, bell: &Arc<Bell>) {
         let mut bells = self.state.bells.lock().unwrap_or_else(PoisonError::into_inner);
         let bell = Arc::downgrade(bell);
-        bells.retain(|other| other.strong_count() > 0 && !other.ptr_eq(&bell));
+        // Those of schedules that are gone are in the way; to look for them each time would be quadratic.
+        if bells.len() == bells.capacity() {
+            bells.retain(|other| other.strong_count() > 0);
+        }
         bells.push(bell);
         // One that has just been cancelled is seen when the run looks, before it sleeps.
     }

@@ -38,6 +38,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(watch: Watch, settings: Rc<Settings>, terms: &Terms) -> Rc<Self> {
         let bell = Arc::new(Bell::default());
+        terms.cancel.iter().for_each(|token| token.ring(&bell));
         let time = Time::new(terms.clock.clone());
         let clock = time.clone();
         Rc::new_cyclic(|me: &Weak<Core>| {

@@ -96,8 +96,8 @@ impl StuckTask {
         &self.waits_for
     }
 
-    /// The paths of the tasks that hold what it waits for, or whose end it waits for, as far as they are known.
-    pub fn held_by(&self) -> impl Iterator<Item = &str> {
+    /// The paths of the tasks that hold what it waits for, or whose end it waits for, as far as they are known; of many, the first.
+    pub fn waits_on(&self) -> impl Iterator<Item = &str> {
         self.on.iter().map(|awaited| awaited.path.as_str())
     }
 }

@@ -75,7 +75,6 @@ impl<'s, T> Run<'s, T> {
         let time = core.time.clone();
         let deadline = terms.deadline.map(|limit| (limit, time.now().saturating_add(limit)));
         let cancel = terms.cancel.clone();
-        cancel.iter().for_each(|token| token.ring(&core.bell));
         let fairness = terms.fairness;
         let context = ContextRef::new(context);
         let mut run =
@@ -188,7 +187,10 @@ impl<'s, T> Run<'s, T> {
                     drop(core.bell.take());
                 }
                 if desk.in_flight() == 0 && next.is_none() {
-                    return Err(Error::Deadlock(engine.deadlock()));
+                    match engine.deadlock() {
+                        Some(deadlock) => return Err(Error::Deadlock(deadlock)),
+                        None => continue,
+                    }
                 }
                 // It may have been cancelled since, and the bell's news of it taken with the rest.
                 self.check_cancelled()?;

@@ -271,12 +271,15 @@ impl<C: AsContext> Schedule<C> {
 
     /// Has `token` cancel the runs of this schedule, from any thread: a cancelled run ends with [`Error::Cancelled`], as soon as its tasks wait. See [`CancelToken`].
     pub fn cancel_on(&mut self, token: &CancelToken) -> &mut Self {
+        self.core = None;
         self.terms.cancel = Some(token.clone());
         self
     }
 
     /// At most so many spawned tasks live at a time, whatever they wait for: `spawn!` of the next one waits until another has ended. So ten million short tasks run in the memory
     /// of a few. Children of `all!`, `join!` and their like are not counted; they have [`all!(limit = n, ..)`](macro@crate::task#in-the-body).
+    ///
+    /// Whoever runs when there is room takes it; those who wait for room take turns.
     ///
     /// Tasks that spawn in their turn count as well: if as many as that wait to spawn, the run ends with [`Error::Deadlock`], which says so.
     ///

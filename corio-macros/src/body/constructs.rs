@@ -104,13 +104,13 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Desugar from `spawn!(t)` into `__corio.spawn(__corio.room().await, t).handle()`.
+    /// Desugar from `spawn!(t)` into `__corio.spawn(__corio.room().await, t).__corio_handle()`.
     fn spawn(&mut self, spawn: Invocation) -> TokenStream {
         match self.single_argument(&spawn) {
             Some(task) => {
                 let room = self.waited(&spawn, "room", &TokenStream::new());
                 let spawned = asked(&frame(&spawn), &spawn, "spawn", &quote_spanned!(spawn.span=> #room, #task));
-                quote_spanned!(spawn.delimiters.close()=> #spawned.handle())
+                quote_spanned!(spawn.delimiters.close()=> #spawned.__corio_handle())
             }
             None => wrong(&spawn, "`spawn!` starts one task: `spawn!(task(..))`"),
         }

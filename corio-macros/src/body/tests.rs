@@ -65,7 +65,7 @@ fn each_construct() {
     check("io!(a, b,)", "@join((@request(a), @request(b),)).await");
     check("io_all!(iter)", "@io_all(iter).await");
     check("call!(t)", "@call(t).await");
-    check("spawn!(t);", "@spawn(@room().await, t).handle();");
+    check("spawn!(t);", "@spawn(@room().await, t).__corio_handle();");
     check("wait!();", "@wait().await;");
     check("join!(a, b); join![a]", "@join((@child(a), @child(b),)).await; @join((@child(a),)).await");
     check("try_join!(a, b)?;", "@try_join((@child(a), @child(b),)).await?;");
@@ -99,7 +99,7 @@ fn in_the_arguments_of_other_macros() {
     check_guarded("hashmap! { k => io!(a), corio::io!(b) => vec![io!(c)] }", "hashmap! { k => @?io(a).await, @?io(b).await => vec![@?io(c).await] }");
     check_guarded("dbg!(timeout!(d, a))", "dbg!(@?timeout(d, @called_child(a)).await)");
     check_guarded("vec![join!(a, b)]; io!(c)", "vec![@?join((@child(a), @child(b),)).await]; @io(c).await");
-    check_guarded("vec![spawn!(a), context!()]", "vec![@spawn(@?room().await, a).handle(), @context()]");
+    check_guarded("vec![spawn!(a), context!()]", "vec![@spawn(@?room().await, a).__corio_handle(), @context()]");
     check("stringify!(io!(a)); other!(io, x => !)", "stringify!(io!(a)); other!(io, x => !)");
 }
 
@@ -120,7 +120,7 @@ fn a_task_from_a_block() {
 #[test]
 fn a_task_that_calls_itself_is_boxed() {
     check("call!(walk(1)); call!(Self::walk(1))", "@call(::corio::boxed(walk(1))).await; @call(::corio::boxed(Self::walk(1))).await");
-    check("call!(run(1)); spawn!(walk(1))", "@call(run(1)).await; @spawn(@room().await, walk(1)).handle()");
+    check("call!(run(1)); spawn!(walk(1))", "@call(run(1)).await; @spawn(@room().await, walk(1)).__corio_handle()");
     let method = rewritten_in(&Context::Named(syn::parse_quote!(Library)), true, "call!(self.walk(1)); call!(walk(1)); call!(other.walk(1))");
     assert_items(method, &spelled("@call(::corio::boxed(self.walk(1))).await; @call(walk(1)).await; @call(::corio::boxed(other.walk(1))).await"));
 }

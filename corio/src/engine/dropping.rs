@@ -43,7 +43,8 @@ impl Engine {
         *self.numbers.borrow_mut() = Numbers::default();
         self.current.set(Id::NONE);
         self.foreign.set(Id::NONE);
-        self.is_asked.set(false);
+        self.has_moved.set(false);
+        self.standing.take();
         self.dropped.borrow_mut().clear();
         sweep.finish();
     }

@@ -26,7 +26,7 @@ pub(crate) use body::{Kind, Place, Policy, Step};
 pub(crate) use coroutine::Coroutine;
 pub(crate) use id::Id;
 pub(crate) use pool::Pool;
-pub(crate) use standing::{Relation, Standing, Waits, Waypoint};
+pub(crate) use standing::{Asked, Relation, Standing, Waits, Waypoint};
 pub(crate) use tree::{NIL, flag};
 
 use crate::observe::{Event, Watch};
@@ -53,8 +53,10 @@ pub struct Engine {
     felled: Cell<Vec<Felled>>,
     pool: Pool,
     room: Room,
-    /// The running task is resumed only to say where it stands.
-    is_asked: Cell<bool>,
+    /// Why the running task was resumed.
+    asked: Cell<Asked>,
+    /// A task that was only to say where it stands has gone on instead.
+    has_moved: Cell<bool>,
     /// What it has said so far.
     standing: RefCell<Standing>,
     watch: Watch,
@@ -77,7 +79,8 @@ impl Engine {
             felled: Cell::default(),
             pool: Pool::new(),
             room: Room::new(most),
-            is_asked: Cell::new(false),
+            asked: Cell::new(Asked::No),
+            has_moved: Cell::new(false),
             standing: RefCell::default(),
             watch,
             numbers: RefCell::default(),

@@ -2,6 +2,9 @@
 //!
 //! Nothing of it is kept while all goes well. A task that is to say where it stands is resumed once more. It cannot go on, as whatever can go on is in the ready queue, so the
 //! poll goes down to the future that it waits in and comes back pending; on the way that future says what it waits for, and every waiting point says its line.
+//!
+//! Tasks written by hand may look at something that nobody wakes them for, and do go on then. After a panic, where no code of the user's is to run, their futures are not polled; where
+//! a deadlock is looked for, there is none if one of them has moved.
 
 use std::panic::Location;
 
@@ -46,6 +49,26 @@ pub(crate) struct Waypoint {
     pub(crate) awaited: &'static str,
 }
 
+/// Why a task is resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To go on.
+    No,
+    /// To say where it stands, when nothing can go on.
+    Stuck,
+    /// To say where it stands, when a panic ends the run.
+    AfterAPanic,
+}
+
+/// Whatever comes, the next task is resumed to go on.
+struct Asking<'e>(&'e Engine);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asked.set(Asked::No);
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     /// The innermost first.
@@ -58,7 +81,7 @@ impl Engine {
     #[inline]
     pub(crate) fn park_for(&self, what: impl FnOnce() -> Waits) {
         self.park();
-        if self.is_asked.get() {
+        if self.is_asked() {
             self.standing.borrow_mut().waits = Some(what());
         }
     }
@@ -66,7 +89,12 @@ impl Engine {
     /// Whether the running task is resumed only to say where it stands.
     #[inline]
     pub(crate) fn is_asked(&self) -> bool {
-        self.is_asked.get()
+        self.asked.get() != Asked::No
+    }
+
+    /// Whether no code of the user's is to run although a task is resumed.
+    pub(crate) fn is_asked_after_a_panic(&self) -> bool {
+        self.asked.get() == Asked::AfterAPanic
     }
 
     #[cold]
@@ -76,15 +104,19 @@ impl Engine {
 
     /// Asks a task where it stands. One that has returned, or can go on, does not.
     #[cold]
-    pub(crate) fn ask_standing(&self, id: Id) -> Standing {
+    pub(super) fn ask_standing(&self, id: Id, asked: Asked) -> Standing {
         let body = match self.tree.borrow().get(id) {
             Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.filter(|body| body.vtable.runs_code),
             _ => None,
         };
         let Some(body) = body.filter(|_| !self.ready.borrow().contains(&id)) else { return Standing::default() };
-        self.is_asked.set(true);
-        self.resume_body(id, body);
-        self.is_asked.set(false);
+        self.standing.take();
+        self.asked.set(asked);
+        let asking = Asking(self);
+        if !self.resume_body(id, body) {
+            self.has_moved.set(true);
+        }
+        drop(asking);
         self.standing.take()
     }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{Engine, Id, Relation, Standing, Waits, flag};
+use super::{Asked, Engine, Id, Relation, Standing, Waits, Waypoint, flag};
 use crate::deadlock::{Awaited, Deadlock, StuckTask, Waiting};
 use crate::names;
+
+/// So many of the tasks that one waits for are told, and so many circles.
+const MOST_TOLD: usize = 8;
+const MOST_CYCLES: usize = 16;
 
 /// A task and the tasks that it waits for, by their places among all.
 struct Node {
@@ -15,8 +19,9 @@ struct Node {
 }
 
 impl Engine {
-    /// What waits for what.
-    pub(crate) fn deadlock(&self) -> Deadlock {
+    /// What waits for what; or nothing, if a task has gone on when it was asked.
+    pub(crate) fn deadlock(&self) -> Option<Deadlock> {
+        self.has_moved.set(false);
         let mut nodes = self.nodes();
         let cycles = cycles(&nodes);
         // Those of cycles first, each once; then the others that wait for more than their children.
@@ -31,9 +36,11 @@ impl Engine {
         }
         let in_cycles = cycles.iter().flatten().map(|node| place[node] + 1).max().unwrap_or(0);
         let by_id: HashMap<Id, usize> = order.iter().take(in_cycles).enumerate().map(|(place, node)| (nodes[*node].id, place)).collect();
-        let tasks = order.iter().map(|node| self.stuck_task(&mut nodes[*node], &by_id)).collect();
+        let mut ways = HashMap::new();
+        let tasks = order.iter().map(|node| self.stuck_task(&mut nodes[*node], &by_id, &mut ways)).collect();
         let cycles = cycles.into_iter().map(|cycle| cycle.into_iter().map(|node| place[&node]).collect()).collect();
-        Deadlock { tasks, cycles }
+        let nothing_moves = !self.has_moved.get() && !self.has_ready();
+        nothing_moves.then_some(Deadlock { tasks, cycles })
     }
 
     fn nodes(&self) -> Vec<Node> {
@@ -48,7 +55,7 @@ impl Engine {
             .map(|(id, children)| match children {
                 Some(children) => Node { id, standing: None, on: places(&children) },
                 None => {
-                    let standing = self.ask_standing(id);
+                    let standing = self.ask_standing(id, Asked::Stuck);
                     let on = standing.waits.as_ref().map(|waits| places(&waits.on)).unwrap_or_default();
                     Node { id, standing: Some(standing), on }
                 }
@@ -56,11 +63,15 @@ impl Engine {
             .collect()
     }
 
-    fn stuck_task(&self, node: &mut Node, in_cycles: &HashMap<Id, usize>) -> StuckTask {
-        let Standing { mut way, waits } = node.standing.take().unwrap_or_else(|| self.ask_standing(node.id));
+    /// `ways` are those of tasks with children that have no line of their own.
+    fn stuck_task(&self, node: &mut Node, in_cycles: &HashMap<Id, usize>, ways: &mut HashMap<Id, Vec<Waiting>>) -> StuckTask {
+        let Standing { way, waits } = node.standing.take().unwrap_or_else(|| self.ask_standing(node.id, Asked::Stuck));
+        let mut way = lines(way);
         if way.is_empty() && waits.is_some() {
             // A lock or the like as a child of a set has no line of its own but that of the set.
-            way = self.standing_above(node.id).map(|standing| standing.way).unwrap_or_default();
+            let above = self.task_above(node.id);
+            let of_above = above.map(|above| ways.entry(above).or_insert_with(|| lines(self.ask_standing(above, Asked::Stuck).way)).clone());
+            way = of_above.unwrap_or_default();
         }
         let waits = waits.unwrap_or_else(|| {
             let tree = self.tree.borrow();
@@ -71,11 +82,10 @@ impl Engine {
             let what = if has_returned { "its children, having returned" } else { "something that it does not name" };
             Waits::ends(what, on)
         });
-        let on = waits.on.iter().filter(|id| self.is_alive(**id)).map(|id| Awaited { index: in_cycles.get(id).copied(), path: self.path(*id) });
+        let on = waits.on.iter().filter(|id| self.is_alive(**id)).take(MOST_TOLD).map(|id| Awaited { index: in_cycles.get(id).copied(), path: self.path(*id) });
         StuckTask {
             path: self.path(node.id),
-            // The innermost one calls no task of the user's, but a lock or the like.
-            way: way.iter().map(|waypoint| Waiting { line: waypoint.line, called: names::called(waypoint.awaited) }).collect(),
+            way,
             on: on.collect(),
             waits_for: waits.what,
             relation: match waits.relation {
@@ -86,7 +96,12 @@ impl Engine {
     }
 }
 
-/// At least one circle of each knot of nodes that wait for each other.
+/// The innermost one calls no task of the user's, but a lock or the like.
+fn lines(way: Vec<Waypoint>) -> Vec<Waiting> {
+    way.into_iter().map(|waypoint| Waiting { line: waypoint.line, called: names::called(waypoint.awaited) }).collect()
+}
+
+/// Circles among nodes that wait for each other: one at least, if there are any.
 fn cycles(nodes: &[Node]) -> Vec<Vec<usize>> {
     const NEW: usize = usize::MAX;
     const DONE: usize = usize::MAX - 1;
@@ -112,6 +127,8 @@ fn cycles(nodes: &[Node]) -> Vec<Vec<usize>> {
                     way.push((on, 0));
                 }
                 DONE => {}
+                // Each is as long as its way: all of them could be quadratic.
+                _ if cycles.len() == MOST_CYCLES => {}
                 place => cycles.push(way[place..].iter().map(|(node, _)| *node).collect()),
             }
         }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::body::Body;
 use super::tree::NIL;
-use super::{Engine, Id, Standing};
+use super::{Asked, Engine, Id};
 use crate::names;
 use crate::observe::{Event, TaskId};
 
@@ -78,17 +78,14 @@ impl Engine {
             }
             above
         };
-        above.into_iter().filter_map(|(id, name)| self.ask_standing(id).way.first().map(|waypoint| (name, waypoint.line))).collect()
+        above.into_iter().filter_map(|(id, name)| self.ask_standing(id, Asked::AfterAPanic).way.first().map(|waypoint| (name, waypoint.line))).collect()
     }
 
-    /// Where the task above this one stands.
-    pub(super) fn standing_above(&self, id: Id) -> Option<Standing> {
-        let above = {
-            let tree = self.tree.borrow();
-            let parent = tree.get(id).map(|entry| entry.parent).filter(|parent| *parent != NIL)?;
-            tree.id(tree.task_of(parent))
-        };
-        Some(self.ask_standing(above))
+    /// The task above this one.
+    pub(super) fn task_above(&self, id: Id) -> Option<Id> {
+        let tree = self.tree.borrow();
+        let parent = tree.get(id).map(|entry| entry.parent).filter(|parent| *parent != NIL)?;
+        Some(tree.id(tree.task_of(parent)))
     }
 
     /// The names of the tasks that lead to this one, the root first; of a long way, the end.

@@ -75,6 +75,9 @@ struct Member {
     task: Id,
 }
 
+/// So many members are told of in a deadlock report, for each that waits.
+const MOST_TOLD: usize = 100;
+
 static WORDS: Words = Words { in_another_run: IN_ANOTHER_RUN, awaited: |_, _| String::from("a place among the members of an error group that run") };
 
 const IN_ANOTHER_RUN: &str = "corio: this error group is in use in another run; a group belongs to one run at a time";
@@ -156,8 +159,8 @@ impl<E> ErrGroup<E> {
     ///
     /// # Panics
     /// When called, if the group is in use in another run, or by a dispatcher when there are members.
-    pub fn wait(&self) -> Ended<'_, E> {
-        Ended { group: self, ticket: 0 }
+    pub fn wait(&self) -> GroupEnded<'_, E> {
+        GroupEnded { group: self, ticket: 0 }
     }
 }
 
@@ -247,13 +250,13 @@ impl<E> Interrupt for Stop<'_, E> {
 
 /// What [`ErrGroup::wait`] gives; `call!` it.
 #[must_use = "this does nothing until it is called: `call!(group.wait())`"]
-pub struct Ended<'a, E> {
+pub struct GroupEnded<'a, E> {
     group: &'a ErrGroup<E>,
     /// 0 before it waits, and when it goes on.
     ticket: Ticket,
 }
 
-impl<E> Future for Ended<'_, E> {
+impl<E> Future for GroupEnded<'_, E> {
     type Output = Result<(), E>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), E>> {
@@ -275,7 +278,7 @@ impl<E> Future for Ended<'_, E> {
             core.engine.park_for(|| {
                 let left = state.members.iter().count();
                 let verb = if left == 1 { "is" } else { "are" };
-                let running = state.members.iter().map(|member| member.task).filter(|task| *task != Id::NONE);
+                let running = state.members.iter().map(|member| member.task).filter(|task| *task != Id::NONE).take(MOST_TOLD);
                 Waits::ends(format!("the end of an error group, of which {left} member{} {verb} left", plural(left)), running.collect())
             });
             Poll::Pending
@@ -283,7 +286,7 @@ impl<E> Future for Ended<'_, E> {
     }
 }
 
-impl<E> Drop for Ended<'_, E> {
+impl<E> Drop for GroupEnded<'_, E> {
     fn drop(&mut self) {
         if self.ticket != 0 {
             self.group.group.state.borrow_mut().line.leave(self.ticket);
@@ -291,10 +294,10 @@ impl<E> Drop for Ended<'_, E> {
     }
 }
 
-impl<E> fmt::Debug for Ended<'_, E> {
+impl<E> fmt::Debug for GroupEnded<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ended").field("waits", &(self.ticket != 0)).finish()
+        f.debug_struct("GroupEnded").field("waits", &(self.ticket != 0)).finish()
     }
 }
 
-leaf!(<'a, E> Ended<'a, E> => Result<(), E>);
+leaf!(<'a, E> GroupEnded<'a, E> => Result<(), E>);

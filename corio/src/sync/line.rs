@@ -117,6 +117,9 @@ impl<W> Line<W> {
 
     /// Gives up waiting, and takes along what it brought.
     pub(super) fn leave(&mut self, ticket: Ticket) -> Option<W> {
+        if self.passed_over.remove(ticket) {
+            return None;
+        }
         let waiter = self.find(ticket)?;
         let brought = waiter.brings.take();
         self.left += 1;

@@ -51,7 +51,7 @@ mod slots;
 mod wait_group;
 
 pub use channel::{Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel};
-pub use err_group::{Ended, ErrGroup};
+pub use err_group::{ErrGroup, GroupEnded};
 pub use mutex::{Lock, Mutex, MutexGuard};
 pub use notify::{Notified, Notify};
 pub use once_cell::OnceCell;

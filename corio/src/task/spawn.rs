@@ -37,7 +37,7 @@ impl Future for WaitForRoom {
     }
 }
 
-/// A spawned task. `handle()` gives its handle, and says that it is not to be dropped unseen if the task can fail: of two methods of that name, here and behind `Deref`, rustc
+/// A spawned task. `__corio_handle()` gives its handle, and says that it is not to be dropped unseen if the task can fail: of two methods of that name, here and behind `Deref`, rustc
 /// takes the first that fits.
 pub struct Spawned<O>(Started<O>);
 
@@ -58,8 +58,8 @@ impl<O> Spawned<O> {
 impl<T, E> Spawned<Result<T, E>> {
     #[inline]
     #[must_use = "this child can fail, and nobody would know: `call!` its handle, or drop it by `let _ = spawn!(..)`"]
-    pub fn handle(self) -> Handle<Result<T, E>> {
-        self.0.handle()
+    pub fn __corio_handle(self) -> Handle<Result<T, E>> {
+        self.0.__corio_handle()
     }
 }
 
@@ -75,7 +75,7 @@ impl<O> Deref for Spawned<O> {
 impl<O> Started<O> {
     /// Called once: the expansion of `spawn!` does.
     #[inline]
-    pub fn handle(&self) -> Handle<O> {
+    pub fn __corio_handle(&self) -> Handle<O> {
         Handle::new(self.id, self.run)
     }
 }

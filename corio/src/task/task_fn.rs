@@ -4,9 +4,11 @@
 //! forgotten stays where it is, and answers find their places by id, not by who happens to run.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::pin::pin;
+use std::task::Poll;
 
 use super::at::{At, Line};
 use super::frame::{Frame, task};
@@ -41,7 +43,15 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
     task::<S, _>(async move {
         let frame = Frame::<S>::new();
         let cx = Cx { frame: &frame, context: frame.context(), run: core::with(Core::run), on_this_thread: PhantomData };
-        body(cx).await
+        // When a panic ends the run, and this task is only to say where it stands, no code of the user's is to run.
+        let mut body = pin!(body(cx));
+        poll_fn(|context| {
+            if core::with(|core| core.engine.is_asked_after_a_panic()) {
+                return Poll::Pending;
+            }
+            body.as_mut().poll(context)
+        })
+        .await
     })
 }
 
