@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Batch, Cx, Dispatch, Error, Handle, Options, Request, RequestError, Requests, Schedule, StuckTask, Task, task_fn};
+use corio::{Batch, Cx, Dispatch, Error, Options, Request, RequestError, Requests, Schedule, StuckTask, Task, task_fn};
 use support::{double, healthy};
 
 #[track_caller]
@@ -483,25 +483,6 @@ mod a_deadlock {
     }
 
     #[test]
-    fn of_a_mutex_locked_twice_by_one_task() {
-        #[corio::task]
-        fn greedy(mutex: &Mutex<u64>) {
-            let _first = call!(mutex.lock());
-            let _second = call!(mutex.lock());
-        }
-
-        #[corio::task]
-        fn program(mutex: &Mutex<u64>) {
-            call!(healthy());
-            join!(greedy(mutex), healthy());
-        }
-
-        let mutex = Mutex::new(1);
-        check(program(&mutex), &["program > greedy"]);
-        assert!(mutex.try_lock().is_some(), "the guard was dropped with its task");
-    }
-
-    #[test]
     fn of_deeply_nested_tasks_tells_the_end_of_each_way() {
         #[corio::task]
         fn nested(depth: u64) {
@@ -519,63 +500,6 @@ mod a_deadlock {
         assert_eq!(paths.len(), 30_001);
         assert!(paths.iter().all(|path| path.split(" > ").count() <= 17), "or telling them would take for ever");
         assert!(paths.iter().any(|path| path.starts_with("… > nested > ")));
-    }
-
-    #[test]
-    fn of_a_wait_group_that_nobody_finishes() {
-        #[corio::task]
-        fn patient(group: &WaitGroup) {
-            group.add(2);
-            group.done();
-            call!(group.wait());
-        }
-
-        let group = WaitGroup::new();
-        check(patient(&group), &["patient"]);
-    }
-
-    #[test]
-    fn of_two_tasks_and_two_mutexes_crosswise() {
-        #[corio::task]
-        fn left(a: &Mutex<u64>, b: &Mutex<u64>) {
-            let _a = call!(a.lock());
-            io!(double(1));
-            let _b = call!(b.lock());
-        }
-
-        #[corio::task]
-        fn right(a: &Mutex<u64>, b: &Mutex<u64>) {
-            let _b = call!(b.lock());
-            io!(double(1));
-            let _a = call!(a.lock());
-        }
-
-        #[corio::task]
-        fn program(a: &Mutex<u64>, b: &Mutex<u64>) {
-            join!(left(a, b), right(a, b));
-        }
-
-        let (a, b) = (Mutex::new(1), Mutex::new(2));
-        check(program(&a, &b), &["program > left", "program > right"]);
-        assert!(a.try_lock().is_some() && b.try_lock().is_some());
-    }
-
-    #[test]
-    fn of_a_task_that_waits_for_its_own_handle() {
-        #[corio::task]
-        fn itself(own: Rc<RefCell<Option<Handle<()>>>>) {
-            let own = own.take().unwrap();
-            call!(own);
-        }
-
-        #[corio::task]
-        fn program() {
-            let own = Rc::new(RefCell::new(None));
-            let handle = spawn!(itself(own.clone()));
-            own.replace(Some(handle));
-        }
-
-        check(program(), &["program > itself"]);
     }
 
     #[test]

@@ -50,13 +50,15 @@ fn a_mutex_locked_twice() {
         join!(healthy(), greedy(mutex));
     }
 
+    let mutex = Mutex::new(0);
     check(
-        program(&Mutex::new(0)),
+        program(&mutex),
         expect![[r#"
         deadlock: no task can run, nothing is queued and nothing in flight, but 1 task waits
           cycle: #1 → #1
           #1 `program > greedy` waits at «call!(mutex.lock())» for a mutex, held by #1"#]],
     );
+    assert!(mutex.try_lock().is_some(), "the guard was dropped with its task");
 }
 
 #[test]
@@ -80,14 +82,16 @@ fn two_tasks_and_two_mutexes_crosswise() {
         join!(left(a, b), right(a, b));
     }
 
+    let (a, b) = (Mutex::new(0), Mutex::new(0));
     check(
-        program(&Mutex::new(0), &Mutex::new(0)),
+        program(&a, &b),
         expect![[r#"
         deadlock: no task can run, nothing is queued and nothing in flight, but 2 tasks wait
           cycle: #1 → #2 → #1
           #1 `program > right` waits at «call!(a.lock())» for a mutex, held by #2
           #2 `program > left` waits at «call!(b.lock())» for a mutex, held by #1"#]],
     );
+    assert!(a.try_lock().is_some() && b.try_lock().is_some());
 }
 
 #[test]

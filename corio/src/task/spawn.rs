@@ -21,6 +21,13 @@ pub struct WaitForRoom(());
 #[derive(Debug)]
 pub struct Room(());
 
+impl Room {
+    /// For tasks by hand, which cannot wait for it.
+    pub(super) fn not_waited_for() -> Self {
+        Room(())
+    }
+}
+
 impl WaitForRoom {
     #[inline]
     pub(super) fn new() -> Self {

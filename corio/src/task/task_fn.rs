@@ -14,7 +14,8 @@ use super::at::{At, Line};
 use super::frame::{Frame, task};
 use super::handle::Handle;
 use super::set::{First, Set};
-use super::traits::{Sealed, Task};
+use super::spawn::Room;
+use super::traits::Task;
 use crate::core::{self, Core};
 use crate::desk::Dispatch;
 
@@ -123,13 +124,7 @@ impl<'r, S> Cx<'r, S> {
 
     /// Spawns a child task: `spawn!(task)`. It cannot wait, and so is not held by [`max_tasks`](crate::Schedule::max_tasks).
     pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
-        self.frame();
-        let future = task.into_future(Sealed);
-        core::with(|core| {
-            // SAFETY: the task is `'static`, and so are its future and its output.
-            let id = unsafe { core.engine.spawn(core.engine.scope(), future) };
-            Handle::new(id, core.run())
-        })
+        self.frame().spawn(Room::not_waited_for(), task).__corio_handle()
     }
 
     /// Waits until every child that was spawned here has ended: `wait!()`.
