@@ -132,9 +132,7 @@ impl<'s, T> Run<'s, T> {
 
     fn cycle(&mut self, core: &Core, mut budget: usize) -> Result<Phase, Error> {
         let Core { engine, desk, .. } = core;
-        let cancel = self.cancel.clone();
-        let goes_on = || cancel.as_ref().is_none_or(|token| !token.is_cancelled());
-        let sending = Sending { context: self.context, futures: &self.futures, goes_on: &goes_on };
+        let was_panicking = std::thread::panicking();
         loop {
             self.check_cancelled()?;
             self.check_time()?;
@@ -142,10 +140,11 @@ impl<'s, T> Run<'s, T> {
                 return Ok(Phase::Spent);
             }
             let most = budget.min(self.patience);
-            let mut left = most;
-            run_tasks(core, &mut left);
-            budget -= most - left;
-            self.patience -= most - left;
+            engine.allow(most);
+            run_tasks(core);
+            let resumes = most - engine.allowed();
+            budget -= resumes;
+            self.patience -= resumes;
             if let Some(task) = engine.foreign() {
                 return Err(Error::ForeignFuture { task });
             }
@@ -164,6 +163,7 @@ impl<'s, T> Run<'s, T> {
                 desk.tasks_were_dropped(&dropped.into_iter().map(|id| Waiter(id.to_word())).collect::<Vec<_>>());
                 self.cancel_futures(core);
             }
+            let sending = Sending { context: self.context, futures: &self.futures, cancel: self.cancel.as_ref(), was_panicking };
             desk.settle(&sending);
             // What was kept goes out first: whoever gets it may ask for something that leaves together with what waits.
             let can_go_on = desk.has_answers() || engine.has_ready();
@@ -274,21 +274,23 @@ impl<'s, T> Run<'s, T> {
     }
 }
 
-/// The CPU phase: every task that can run runs, until none can or so many were resumed.
-fn run_tasks(core: &Core, left: &mut usize) {
+/// The CPU phase: every task that can run runs, until none can or as many were resumed as may be.
+fn run_tasks(core: &Core) {
     let Core { engine, desk, .. } = core;
     if let Some(shuffle) = &core.shuffle {
-        return shuffle.run_tasks(engine, desk, left);
+        return shuffle.run_tasks(engine, desk);
     }
-    desk.deliver(&mut |waiter| {
-        engine.resume(Id::from_word(waiter.0));
-        *left -= 1;
-        *left > 0
-    });
-    while *left > 0 {
+    while engine.allowed() > 0 {
+        let Some(mut delivery) = desk.next_delivery() else { break };
+        while engine.allowed() > 0 {
+            let Some(waiter) = delivery.next() else { break };
+            engine.resume(Id::from_word(waiter.0));
+        }
+        delivery.end();
+    }
+    while engine.allowed() > 0 {
         let Some(id) = engine.next_ready() else { break };
         engine.resume(id);
-        *left -= 1;
     }
 }
 

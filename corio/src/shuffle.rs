@@ -30,11 +30,11 @@ impl Shuffle {
         self.random.borrow_mut().usize(..count)
     }
 
-    /// In place of the CPU phase: every task that can run runs, each time any of them, until none can or the budget is spent.
-    pub(crate) fn run_tasks(&self, engine: &Engine, desk: &Desk, budget: &mut usize) {
+    /// In place of the CPU phase: every task that can run runs, each time any of them, until none can or as many were resumed as may be.
+    pub(crate) fn run_tasks(&self, engine: &Engine, desk: &Desk) {
         // As many as there are at first: that more come while tasks run is rare (`corio::cache`), and they are not to be counted again for each task.
         let mut answers = desk.answers_there();
-        while *budget > 0 {
+        while engine.allowed() > 0 {
             answers = if desk.has_answers() { answers.max(1) } else { 0 };
             let ready = engine.ready_len();
             if ready + answers == 0 {
@@ -45,13 +45,12 @@ impl Shuffle {
                 engine.take_ready(next).into_iter().for_each(|id| engine.resume(id));
             } else {
                 desk.put_any_forward(&mut |count| self.below(count));
-                desk.deliver(&mut |waiter| {
-                    engine.resume(Id::from_word(waiter.0));
-                    false
-                });
+                if let Some(mut delivery) = desk.next_delivery() {
+                    delivery.next().into_iter().for_each(|waiter| engine.resume(Id::from_word(waiter.0)));
+                    delivery.end();
+                }
                 answers -= 1;
             }
-            *budget -= 1;
         }
     }
 

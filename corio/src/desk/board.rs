@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Waiter;
+use super::delivery::Shown;
 use super::fault::Fault;
 use super::flights::FlightId;
-use super::incoming::Incoming;
 use super::timers::{Alarm, Timers};
 use crate::observe::{Event, Watch};
 
@@ -58,9 +58,9 @@ pub(super) struct Board {
     pub(super) asked_concurrent: RefCell<Vec<u32>>,
     /// … those that answer in place.
     pub(super) asked_in_place: RefCell<Vec<u32>>,
-    /// Queues with an answered flight each, in the order of the answers.
+    /// Queues with answers, once for each batch, in the order in which these came.
     pub(super) answered: RefCell<VecDeque<u32>>,
-    pub(super) incoming: Incoming,
+    pub(super) shown: Shown,
     /// Batches that are with their dispatchers.
     pub(super) in_flight: Cell<usize>,
     /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
@@ -98,7 +98,7 @@ impl Board {
             asked_concurrent: RefCell::default(),
             asked_in_place: RefCell::default(),
             answered: RefCell::default(),
-            incoming: Incoming::default(),
+            shown: Shown::default(),
             in_flight: Cell::new(0),
             places: Cell::new(0),
             due: RefCell::default(),
@@ -141,10 +141,12 @@ impl Board {
         self.due.borrow_mut().set(at, due)
     }
 
-    /// Code of a dispatcher's runs until the guard is dropped: should it panic, it is to blame.
-    pub(super) fn dispatch(&self, dispatcher: &'static str) -> Dispatching<'_> {
+    /// Runs code of a dispatcher's: should it panic, it is to blame.
+    #[inline(always)]
+    pub(super) fn blame(&self, dispatcher: &'static str, run: impl FnOnce()) {
         self.dispatching.set(Some(dispatcher));
-        Dispatching { board: self, was_panicking: std::thread::panicking() }
+        run();
+        self.dispatching.set(None);
     }
 
     pub(super) fn new_round(&self) {
@@ -188,20 +190,5 @@ impl Board {
         self.batches.set(0);
         self.dispatching.set(None);
         self.random.take();
-    }
-}
-
-/// See `Board::dispatch`.
-pub(super) struct Dispatching<'b> {
-    board: &'b Board,
-    /// Before: a destructor may run a schedule.
-    was_panicking: bool,
-}
-
-impl Drop for Dispatching<'_> {
-    fn drop(&mut self) {
-        if self.was_panicking || !std::thread::panicking() {
-            self.board.dispatching.set(None);
-        }
     }
 }

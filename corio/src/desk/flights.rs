@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::rc::Rc;
 
 use super::Waiter;
@@ -32,7 +33,7 @@ pub(super) struct Flight<K, A> {
 
 /// Names a batch that left in parts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Whole(u64);
+pub(super) struct Whole(NonZeroU64);
 
 /// Who waited at a position that was answered.
 pub(super) const GONE: Waiter = Waiter(u64::MAX);
@@ -140,8 +141,9 @@ impl<K, A> Flights<K, A> {
 
     /// A batch leaves in parts.
     pub(super) fn split(&self) -> Whole {
-        self.last_whole.set(self.last_whole.get() + 1);
-        Whole(self.last_whole.get())
+        let whole = Whole(NonZeroU64::MIN.saturating_add(self.last_whole.get()));
+        self.last_whole.set(whole.0.get());
+        whole
     }
 
     /// A part will be answered later; whether no other is on its way.

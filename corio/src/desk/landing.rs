@@ -28,29 +28,37 @@ impl<R: Request> Queue<R> {
     }
 
     /// Takes the answers of a whole batch. `shown` are its keys, as far as they may be shown and the dispatcher has taken them.
-    pub(super) fn answered(&self, mut load: LoadOf<R>, shown: &[String]) {
-        let (requests, answers) = (load.waiters.len(), load.answers.len());
-        if answers != requests {
-            let key = load.keys.get(answers).and_then(|key| self.show(key)).or_else(|| shown.get(answers).cloned());
-            self.give_up(Flight::new(load, None), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
-        } else if self.options.handles_answers() {
-            let (mut keys, mut answers) = (mem::take(&mut load.keys), mem::take(&mut load.answers));
-            let mut sorting = Sorting::new(self, Flight::new(load, None));
-            {
-                let mut keys = keys.drain(..);
-                for (position, answer) in answers.drain(..).enumerate() {
-                    sorting.answer(position, answer, keys.next());
-                }
-            }
-            let Flight { mut load, .. } = sorting.finish();
-            (load.keys, load.answers) = (keys, answers);
-            self.put_back(load);
-        } else {
+    #[inline]
+    pub(super) fn answered(&self, load: LoadOf<R>, shown: &[String]) {
+        if load.answers.len() == load.waiters.len() && !self.handles_answers {
             self.come_back(load);
+        } else {
+            self.answered_otherwise(load, shown);
         }
     }
 
+    #[cold]
+    fn answered_otherwise(&self, mut load: LoadOf<R>, shown: &[String]) {
+        let (requests, answers) = (load.waiters.len(), load.answers.len());
+        if answers != requests {
+            let key = load.keys.get(answers).and_then(|key| self.show(key)).or_else(|| shown.get(answers).cloned());
+            return self.give_up(Flight::new(load, None), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
+        }
+        let (mut keys, mut answers) = (mem::take(&mut load.keys), mem::take(&mut load.answers));
+        let mut sorting = Sorting::new(self, Flight::new(load, None));
+        {
+            let mut keys = keys.drain(..);
+            for (position, answer) in answers.drain(..).enumerate() {
+                sorting.answer(position, answer, keys.next());
+            }
+        }
+        let Flight { mut load, .. } = sorting.finish();
+        (load.keys, load.answers) = (keys, answers);
+        self.put_back(load);
+    }
+
     /// Queues answers, which are in the order of their waiters, for delivery.
+    #[inline]
     pub(super) fn come_back(&self, mut load: LoadOf<R>) {
         load.answers.reverse();
         self.answered.borrow_mut().push_back(load);

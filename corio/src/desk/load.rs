@@ -1,6 +1,7 @@
 //! Requests that are to go out: side by side, in the order asked. And the memory for them, which goes round in a box: a load is filled, sent, answered, delivered and filled
 //! again.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::Waiter;
@@ -161,6 +162,53 @@ impl<K, A> Load<K, A> {
         self.keys.clear();
         self.answers.clear();
         self.marks = None;
+    }
+}
+
+/// Loads that are empty, to be filled again.
+pub(super) struct Spares<K, A> {
+    /// The roomiest, as far as it is known, is used first: of parts and wholes, wholes are not to grow again and again.
+    first: Cell<Option<Boxed<K, A>>>,
+    others: RefCell<Vec<Boxed<K, A>>>,
+}
+
+/// More than so many are given back to the allocator.
+const MOST_SPARES: usize = 1024;
+
+impl<K, A> Default for Spares<K, A> {
+    fn default() -> Self {
+        Spares { first: Cell::default(), others: RefCell::default() }
+    }
+}
+
+impl<K, A> Spares<K, A> {
+    #[inline]
+    pub(super) fn take(&self) -> Boxed<K, A> {
+        self.first.take().unwrap_or_else(|| self.take_other())
+    }
+
+    #[cold]
+    fn take_other(&self) -> Boxed<K, A> {
+        self.others.borrow_mut().pop().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn put(&self, mut load: Boxed<K, A>) {
+        load.clear();
+        match self.first.take() {
+            None => self.first.set(Some(load)),
+            Some(first) => self.put_other(first, load),
+        }
+    }
+
+    #[cold]
+    fn put_other(&self, first: Boxed<K, A>, load: Boxed<K, A>) {
+        let (first, other) = if load.waiters.capacity() > first.waiters.capacity() { (load, first) } else { (first, load) };
+        self.first.set(Some(first));
+        let mut others = self.others.borrow_mut();
+        if others.len() < MOST_SPARES {
+            others.push(other);
+        }
     }
 }
 

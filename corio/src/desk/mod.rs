@@ -15,11 +15,11 @@ mod board;
 mod bounded;
 mod cache;
 mod dedup;
+mod delivery;
 mod fault;
 mod faulty;
 mod flights;
 mod future;
-mod incoming;
 mod landing;
 mod load;
 #[cfg(feature = "blocking")]
@@ -53,6 +53,7 @@ pub use answers::{Answers, answers};
 pub use batch::Batch;
 pub(crate) use board::{Outside, Ring};
 pub use cache::Partition;
+pub(crate) use delivery::Delivery;
 pub use fault::RequestError;
 pub(crate) use fault::plural;
 pub use faulty::{Faulty, FaultyEach, each_answer, plain_answer};
@@ -69,6 +70,7 @@ pub(crate) use shown::keys_of;
 pub use slot::Slot;
 pub(crate) use timers::{Alarm, Timers};
 
+use crate::cancel::CancelToken;
 use crate::sweep::Sweep;
 use answering::Answering;
 use board::{Board, Due};
@@ -104,8 +106,17 @@ impl<'r> ContextRef<'r> {
 pub(crate) struct Sending<'q, 'r> {
     pub(crate) context: ContextRef<'r>,
     pub(crate) futures: &'q dyn Futures<'r>,
-    /// Asked before each batch: a dispatcher may cancel the run, and then nothing more leaves.
-    pub(crate) goes_on: &'q dyn Fn() -> bool,
+    /// Looked at before each batch: a dispatcher may cancel the run, and then nothing more leaves.
+    pub(crate) cancel: Option<&'q CancelToken>,
+    /// Whether the thread was panicking before: a destructor may run a schedule.
+    pub(crate) was_panicking: bool,
+}
+
+impl Sending<'_, '_> {
+    #[inline]
+    fn goes_on(&self) -> bool {
+        self.cancel.is_none_or(|token| !token.is_cancelled())
+    }
 }
 
 pub(crate) struct Desk {
@@ -161,9 +172,9 @@ impl Desk {
     }
 
     /// The answer for the waiter that is being resumed.
-    #[inline]
-    pub(crate) fn take_incoming<A: 'static>(&self) -> Option<A> {
-        self.board.incoming.take()
+    #[inline(always)]
+    pub(crate) fn take_shown<A: 'static>(&self) -> Option<A> {
+        self.board.shown.take()
     }
 
     // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,9 +216,13 @@ impl Desk {
     /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
     #[inline]
     pub(crate) fn settle(&self, sending: &Sending<'_, '_>) {
-        if self.board.sharing.get() == 0 {
-            return;
+        if self.board.sharing.get() > 0 {
+            self.settle_asked(sending);
         }
+    }
+
+    #[cold]
+    fn settle_asked(&self, sending: &Sending<'_, '_>) {
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
             for at in 0..asked.borrow().len() {
                 let number = asked.borrow()[at];
@@ -222,22 +237,17 @@ impl Desk {
     pub(crate) fn send(&self, sending: &Sending<'_, '_>) {
         self.board.new_round();
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
-            // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
             let numbers = asked.borrow().len();
-            if numbers == 0 {
-                continue;
-            }
+            // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
             for at in 0..numbers {
                 let number = asked.borrow()[at];
-                if let Some(queue) = self.registry.number(number).filter(|_| (sending.goes_on)()) {
-                    queue.send(sending);
+                match self.registry.number(number) {
+                    Some(queue) if sending.goes_on() => queue.send(sending),
+                    _ => {}
                 }
             }
-            let mut asked = asked.borrow_mut();
-            if asked.len() == numbers {
-                asked.clear();
-            } else {
-                asked.drain(..numbers);
+            if numbers > 0 {
+                asked.borrow_mut().drain(..numbers);
             }
         }
     }
@@ -250,14 +260,12 @@ impl Desk {
         asked.iter().any(|asked| asked.borrow().iter().any(can))
     }
 
-    /// Gives the answers that are there to those who wait, each dispatcher's batches in the order of their answers; until `resume` says that it is enough.
-    pub(crate) fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) {
-        loop {
-            let Some(number) = self.board.answered.borrow_mut().pop_front() else { return };
-            if self.registry.number(number).is_some_and(|queue| !queue.deliver(resume)) {
-                return;
-            }
-        }
+    /// The answers that are next for those who wait.
+    #[inline]
+    pub(crate) fn next_delivery(&self) -> Option<Delivery<'_>> {
+        let number = self.board.answered.borrow_mut().pop_front()?;
+        let queue = self.registry.number(number)?;
+        Some(Delivery::new(queue, &self.board.shown, queue.begin_delivery()?))
     }
 
     /// How many answers are there.

@@ -278,6 +278,11 @@ impl<K, A> Options<K, A> {
         self
     }
 
+    /// Whether requests leave in the order in which they have gathered, all that may leave together.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.ordered && self.dedup.is_none() && self.groups.is_none()
+    }
+
     /// Whether a queue has more to do with an answer than to give it to who waits.
     pub(crate) fn handles_answers(&self) -> bool {
         self.dedup.is_some() || self.retry.looks_at_answers()

@@ -5,14 +5,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::rc::{Rc, Weak};
 
 use super::answering::{Answering, Replacement};
 use super::board::Board;
 use super::cache::Cache;
 use super::dedup::Sharing;
+use super::delivery::{Answers, Due};
 use super::flights::{Flight, FlightId, Flights};
-use super::load::{Boxed, Load};
+use super::load::{Boxed, Load, Spares};
 use super::options::Options;
 use super::request::Request;
 use super::timers::Alarm;
@@ -34,6 +36,10 @@ pub(super) struct Queue<R: Request> {
     pub(super) answering: Answering<R>,
     pub(super) replacement: Option<Replacement<R>>,
     pub(super) waiting: RefCell<Waiting<R::Key, R::Answer>>,
+    /// Whatever has gathered may leave as it is, if it is not too much for a batch.
+    pub(super) is_plain: bool,
+    /// There is more to do with an answer than to give it to who waits.
+    pub(super) handles_answers: bool,
     /// Is in one of the board's lists.
     pub(super) listed: Cell<bool>,
     /// Was asked in this run.
@@ -51,12 +57,8 @@ pub(super) struct Queue<R: Request> {
     pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
     /// With answers for those who wait.
     pub(super) answered: RefCell<VecDeque<LoadOf<R>>>,
-    /// Empty, to be filled again.
-    spares: RefCell<Vec<LoadOf<R>>>,
+    spares: Spares<R::Key, R::Answer>,
 }
-
-/// More than so many spare loads are given back to the allocator.
-const MOST_SPARES: usize = 1024;
 
 impl<R: Request> Queue<R> {
     pub(super) fn new(
@@ -77,6 +79,8 @@ impl<R: Request> Queue<R> {
             answering,
             replacement,
             waiting: RefCell::new(Waiting::gathering_in(Box::default())),
+            is_plain: options.is_plain(),
+            handles_answers: options.handles_answers(),
             listed: Cell::new(false),
             used: Cell::new(false),
             drops: Cell::new(board.drops.get()),
@@ -87,7 +91,7 @@ impl<R: Request> Queue<R> {
             sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
             cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
             answered: RefCell::default(),
-            spares: RefCell::default(),
+            spares: Spares::default(),
             board,
         }
     }
@@ -117,19 +121,17 @@ impl<R: Request> Queue<R> {
     }
 
     pub(super) fn spare(&self) -> LoadOf<R> {
-        self.spares.borrow_mut().pop().unwrap_or_default()
+        self.spares.take()
     }
 
-    pub(super) fn put_back(&self, mut load: LoadOf<R>) {
-        load.clear();
-        let mut spares = self.spares.borrow_mut();
-        // The roomier of the two is used first: of parts and wholes, wholes are not to grow again and again.
-        if let Some(last) = spares.last_mut().filter(|last| last.waiters.capacity() > load.waiters.capacity()) {
-            std::mem::swap(last, &mut load);
-        }
-        if spares.len() < MOST_SPARES {
-            spares.push(load);
-        }
+    pub(super) fn put_back(&self, load: LoadOf<R>) {
+        self.spares.put(load);
+    }
+
+    #[cold]
+    fn tell_answered(&self, batch: u64, len: usize) {
+        let dispatcher = R::name();
+        self.board.watch().emit(|| if batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch, len } });
     }
 }
 
@@ -144,13 +146,19 @@ pub(super) trait AnyQueue {
     /// Whether something waits that no limit holds.
     fn can_send(&self) -> bool;
 
-    /// Gives answers that are there to those who wait for them, in the order in which they asked; until `resume` says that it is enough, which is told.
-    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) -> bool;
+    /// The answers that came first, for those who wait for them. They stay where they are.
+    fn begin_delivery(&self) -> Option<Due>;
+
+    /// The next answer of the delivery is not wanted; gives the others.
+    fn drop_next_answer(&self) -> Answers;
+
+    /// Takes back the waiters of the delivery. If not all have got their answers, these are delivered next.
+    fn end_delivery(&self, waiters: Vec<Waiter>);
 
     /// How many answers are there.
     fn answers_there(&self) -> usize;
 
-    /// Has any of them be delivered next.
+    /// Has any of them be delivered next: `choose` gives a number below another.
     fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize);
 
     /// Takes the answers that came by post for a flight.
@@ -172,8 +180,7 @@ pub(super) trait AnyQueue {
 impl<R: Request> AnyQueue for Queue<R> {
     fn settle(&self, sending: &Sending<'_, '_>) {
         if self.options.dedup.is_some() {
-            let _dispatching = self.board.dispatch(R::name());
-            self.settle_fresh(sending.context);
+            self.board.blame(R::name(), || self.settle_fresh(sending.context));
         }
     }
 
@@ -183,29 +190,43 @@ impl<R: Request> AnyQueue for Queue<R> {
             return self.list();
         }
         // From here on: comparing keys, to find groups, runs code of the user's too.
-        let _dispatching = self.board.dispatch(R::name());
-        self.send_waiting(sending);
+        self.board.blame(R::name(), || self.send_waiting(sending));
     }
 
     fn can_send(&self) -> bool {
         !self.is_held() && !self.waiting.borrow().is_empty()
     }
 
-    fn deliver(&self, resume: &mut dyn FnMut(Waiter) -> bool) -> bool {
-        let Some(mut load) = self.answered.borrow_mut().pop_front() else { return true };
-        let Load { batch, waiters, answers, .. } = &mut *load;
-        if answers.len() == waiters.len() {
-            let (dispatcher, len) = (R::name(), waiters.len());
-            self.board.watch().emit(|| if *batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch: *batch, len } });
+    fn begin_delivery(&self) -> Option<Due> {
+        let mut answered = self.answered.borrow_mut();
+        let Load { batch, waiters, answers, .. } = &mut **answered.front_mut()?;
+        let (left, from) = (answers.len(), waiters.len() - answers.len());
+        if from == 0 && self.board.watch().has_observer() {
+            self.tell_answered(*batch, left);
         }
-        let go_on = self.board.incoming.deliver(&waiters[waiters.len() - answers.len()..], answers, resume);
-        if answers.is_empty() {
-            self.put_back(load);
-        } else {
-            self.answered.borrow_mut().push_front(load);
+        Some(Due { waiters: mem::take(waiters), from, answers: Answers::of(answers) })
+    }
+
+    fn drop_next_answer(&self) -> Answers {
+        let mut answered = self.answered.borrow_mut();
+        let answers = &mut answered.front_mut().expect("a delivery is going on").answers;
+        let answer = answers.pop();
+        let others = Answers::of(answers);
+        drop(answered);
+        drop(answer);
+        others
+    }
+
+    fn end_delivery(&self, waiters: Vec<Waiter>) {
+        let mut answered = self.answered.borrow_mut();
+        let Some(load) = answered.front_mut() else { return };
+        load.waiters = waiters;
+        if !load.answers.is_empty() {
             self.board.answered.borrow_mut().push_front(self.number);
+        } else if let Some(load) = answered.pop_front() {
+            drop(answered);
+            self.put_back(load);
         }
-        go_on
     }
 
     fn answers_there(&self) -> usize {
@@ -229,13 +250,11 @@ impl<R: Request> AnyQueue for Queue<R> {
     }
 
     fn collect(&self, flight: FlightId) {
-        let _dispatching = self.board.dispatch(R::name());
-        self.take_posts(flight);
+        self.board.blame(R::name(), || self.take_posts(flight));
     }
 
     fn time_out(&self, flight: FlightId) {
-        let _dispatching = self.board.dispatch(R::name());
-        self.timed_out(flight);
+        self.board.blame(R::name(), || self.timed_out(flight));
     }
 
     fn end_pause(&self, alarm: Alarm) {
@@ -244,8 +263,7 @@ impl<R: Request> AnyQueue for Queue<R> {
     }
 
     fn tasks_were_dropped(&self, dropped: &[Waiter]) {
-        let _dispatching = self.board.dispatch(R::name());
-        self.withdraw(dropped);
+        self.board.blame(R::name(), || self.withdraw(dropped));
     }
 
     fn clear(&self) {

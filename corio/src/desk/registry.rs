@@ -4,7 +4,7 @@
 //! do: a static in a generic function is shared by all its instantiations, and users may write `dispatcher_id` by hand.
 
 use std::any::TypeId;
-use std::cell::RefCell;
+use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
@@ -14,12 +14,19 @@ use super::request::Request;
 
 #[derive(Default)]
 pub(super) struct Registry {
+    /// Looked up with each request. What must hold: a reference to them does not leave the function that made it, and while there is one that may change them there is no other. So none
+    /// calls anything that could come back here.
+    tables: UnsafeCell<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
     /// In the order in which they were opened.
-    queues: RefCell<Vec<Rc<dyn AnyQueue>>>,
+    queues: Vec<Rc<dyn AnyQueue>>,
     /// By the number of the dispatcher…
-    by_id: RefCell<Vec<Option<Typed>>>,
+    by_id: Vec<Typed>,
     /// … or else by the type of the request.
-    by_type: RefCell<HashMap<TypeId, Typed>>,
+    by_type: HashMap<TypeId, Typed>,
 }
 
 /// A queue in `queues`, with its type erased.
@@ -29,18 +36,32 @@ struct Typed {
     queue: NonNull<()>,
 }
 
+/// No request.
+struct Nobody;
+
 impl Typed {
-    #[inline]
+    /// In place of queues that are not open.
+    fn of_nobody() -> Self {
+        Typed { requests: TypeId::of::<Nobody>(), queue: NonNull::dangling() }
+    }
+
+    #[inline(always)]
     fn get<R: Request>(self) -> Option<NonNull<Queue<R>>> {
         (self.requests == TypeId::of::<R>()).then_some(self.queue.cast())
     }
 }
 
 impl Registry {
+    #[inline(always)]
+    fn tables(&self) -> &Tables {
+        // SAFETY: by the rule at `tables`.
+        unsafe { &*self.tables.get() }
+    }
+
     /// The queue of `R`, if it is open.
     #[inline(always)]
     pub(super) fn get<R: Request>(&self) -> Option<&Queue<R>> {
-        let by_id = R::dispatcher_id().and_then(|id| self.by_id.borrow().get(id.index()).copied().flatten()?.get::<R>());
+        let by_id = R::dispatcher_id().and_then(|id| self.tables().by_id.get(id.number())?.get::<R>());
         let queue = match by_id {
             Some(queue) => queue,
             None => self.get_by_type::<R>()?,
@@ -49,39 +70,44 @@ impl Registry {
         Some(unsafe { queue.as_ref() })
     }
 
+    #[cold]
     #[inline(never)]
     fn get_by_type<R: Request>(&self) -> Option<NonNull<Queue<R>>> {
-        self.by_type.borrow().get(&TypeId::of::<R>())?.get::<R>()
+        self.tables().by_type.get(&TypeId::of::<R>())?.get::<R>()
     }
 
     #[inline]
     pub(super) fn number(&self, number: u32) -> Option<&dyn AnyQueue> {
-        let queue = NonNull::from(&**self.queues.borrow().get(number as usize)?);
+        let queue = NonNull::from(&**self.tables().queues.get(number as usize)?);
         // SAFETY: the queue stays in `queues`, in its `Rc`, as long as `self` is borrowed.
         Some(unsafe { queue.as_ref() })
     }
 
     pub(super) fn all(&self) -> Vec<Rc<dyn AnyQueue>> {
-        self.queues.borrow().clone()
+        self.tables().queues.clone()
     }
 
     /// Opens a queue; `make` gets its number.
     pub(super) fn add<R: Request>(&self, make: impl FnOnce(&Weak<Queue<R>>, u32) -> Queue<R>) {
-        let queue = Rc::new_cyclic(|me| make(me, self.queues.borrow().len() as u32));
+        let number = self.tables().queues.len() as u32;
+        let queue = Rc::new_cyclic(|me| make(me, number));
         let typed = Typed { requests: TypeId::of::<R>(), queue: NonNull::from(&*queue).cast() };
-        self.queues.borrow_mut().push(queue);
-        if let Some(id) = R::dispatcher_id() {
-            let mut by_id = self.by_id.borrow_mut();
-            let index = id.index();
-            if by_id.len() <= index {
-                by_id.resize(index + 1, None);
+        // Code of the user's, as `make` is.
+        let id = R::dispatcher_id();
+        // SAFETY: by the rule at `tables`.
+        let Tables { queues, by_id, by_type } = unsafe { &mut *self.tables.get() };
+        queues.push(queue);
+        if let Some(id) = id {
+            let number = id.assign();
+            if by_id.len() <= number {
+                by_id.resize(number + 1, Typed::of_nobody());
             }
             // A number that two types share belongs to the first; the second is found by its type.
-            if by_id[index].is_none() {
-                by_id[index] = Some(typed);
+            if by_id[number].requests == TypeId::of::<Nobody>() {
+                by_id[number] = typed;
                 return;
             }
         }
-        self.by_type.borrow_mut().insert(TypeId::of::<R>(), typed);
+        by_type.insert(TypeId::of::<R>(), typed);
     }
 }

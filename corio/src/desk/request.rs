@@ -112,20 +112,19 @@ impl DispatcherId {
         DispatcherId(AtomicU32::new(0))
     }
 
-    /// Only finds a queue faster: no order depends on it.
+    /// Only finds a queue faster: no order depends on it. 0 before one was given out.
     #[inline]
-    pub(crate) fn index(&self) -> usize {
-        let number = self.0.load(Ordering::Relaxed);
-        (if number == 0 { self.assign() } else { number }) as usize - 1
+    pub(crate) fn number(&self) -> usize {
+        self.0.load(Ordering::Relaxed) as usize
     }
 
-    #[cold]
-    fn assign(&self) -> u32 {
+    /// The number, given out now if need be.
+    pub(crate) fn assign(&self) -> usize {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        match self.0.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => number,
-            Err(other_thread) => other_thread,
+        if self.number() == 0 {
+            // Another thread may be faster.
+            let _ = self.0.compare_exchange(0, NEXT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed, Ordering::Relaxed);
         }
+        self.number()
     }
 }

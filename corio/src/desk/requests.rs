@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::Sending;
 use super::answers::Answers;
 use super::batch::Batch;
 use super::flights::{Flight, FlightId, Whole};
@@ -55,14 +56,13 @@ pub struct Requests<'q, 'r, R: Request> {
     load: Option<LoadOf<R>>,
     /// The batch that it was split from.
     pub(super) whole: Option<Whole>,
-    futures: &'q dyn Futures<'r>,
-    /// Whether the thread was panicking before: a destructor may run a schedule.
-    was_panicking: bool,
+    sending: &'q Sending<'q, 'r>,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
-    pub(super) fn new(queue: &'q Queue<R>, load: LoadOf<R>, whole: Option<Whole>, futures: &'q dyn Futures<'r>) -> Self {
-        Requests { queue, load: Some(load), whole, futures, was_panicking: std::thread::panicking() }
+    #[inline]
+    pub(super) fn new(queue: &'q Queue<R>, load: LoadOf<R>, whole: Option<Whole>, sending: &'q Sending<'q, 'r>) -> Self {
+        Requests { queue, load: Some(load), whole, sending }
     }
 
     /// The keys, in the order asked.
@@ -178,7 +178,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     pub(super) fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
         let Some(queue) = self.queue.me.upgrade() else { unreachable!("it is being sent") };
         let catches = queue.options.fault.is_some();
-        let number = self.futures.start(
+        let number = self.sending.futures.start(
             R::name(),
             Box::pin(async move {
                 let result = if catches { Caught(Box::pin(future)).await } else { Ok(future.await) };
@@ -275,9 +275,11 @@ impl<T> Future for Caught<'_, T> {
 
 impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
-        // A panic ends the run, and is the better reason.
-        if let Some(load) = self.load.take().filter(|_| self.was_panicking || !std::thread::panicking()) {
-            self.queue.ignored(load);
+        if let Some(load) = self.load.take() {
+            // A panic ends the run, and is the better reason.
+            if self.sending.was_panicking || !std::thread::panicking() {
+                self.queue.ignored(load);
+            }
         }
     }
 }

@@ -30,7 +30,25 @@ impl<R: Request> Queue<R> {
         self.places.get() >= limit || at_limit_of_all || board.barred.get() || ordered && self.waiting.borrow().is_pausing()
     }
 
+    #[inline]
     pub(super) fn send_waiting(&self, sending: &Sending<'_, '_>) {
+        match self.take_plain() {
+            Some(load) => self.send_one(load, None, sending),
+            None => self.send_otherwise(sending),
+        }
+    }
+
+    /// Takes what has gathered, if it may leave as it is.
+    #[inline]
+    fn take_plain(&self) -> Option<LoadOf<R>> {
+        let mut waiting = self.waiting.borrow_mut();
+        let is_plain = self.is_plain && !waiting.has_front() && self.drops.get() == self.board.drops.get();
+        let fits = (1..=self.options.max_batch).contains(&waiting.gathered_len());
+        (is_plain && fits).then(|| waiting.take_gathered(self.spare()))
+    }
+
+    #[cold]
+    fn send_otherwise(&self, sending: &Sending<'_, '_>) {
         let load = self.take_load();
         if load.is_empty() {
             return self.put_back(load);
@@ -111,27 +129,42 @@ impl<R: Request> Queue<R> {
         let parts = load.drain_into_parts(groups, self.options.max_batch, || self.spare());
         self.put_back(load);
         let whole = self.flights.split();
-        for part in parts.into_iter().take_while(|_| (sending.goes_on)()) {
+        for part in parts.into_iter().take_while(|_| sending.goes_on()) {
             self.send_one(part, Some(whole), sending);
         }
     }
 
+    #[inline]
     fn send_one<'r>(&self, mut load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
         load.batch = self.board.next_batch();
+        if self.board.watch().has_observer() {
+            self.tell_sent(&load);
+        }
+        if self.options.dedup.is_some() {
+            self.set_on_their_way(&mut load);
+        }
+        let requests = Requests::new(self, load, whole, sending);
+        match &self.replacement {
+            Some(replacement) => replacement(requests),
+            // SAFETY: queues are opened with the functions of the run's context (or of one for every context), and `sending` carries that context.
+            None => unsafe { (self.answering.dispatch)(sending.context, requests) },
+        }
+    }
+
+    #[cold]
+    fn tell_sent(&self, load: &LoadOf<R>) {
         let shown = ShownKeys { keys: &load.keys, show: self.options.show_key };
         self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch: load.batch, len: load.keys.len(), keys: &shown });
+    }
+
+    /// With dedup, keys that go out are kept to be found again.
+    fn set_on_their_way(&self, load: &mut LoadOf<R>) {
         if let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) {
             for (position, key) in load.keys.iter().enumerate() {
                 sharing.borrow_mut().set_on_its_way(key, load.ticket(position), true);
             }
             let names = load.keys.iter().map(dedup.copy_key).collect();
             load.marks.get_or_insert_default().names = names;
-        }
-        let requests = Requests::new(self, load, whole, sending.futures);
-        match &self.replacement {
-            Some(replacement) => replacement(requests),
-            // SAFETY: queues are opened with the functions of the run's context (or of one for every context), and `sending` carries that context.
-            None => unsafe { (self.answering.dispatch)(sending.context, requests) },
         }
     }
 

@@ -32,6 +32,11 @@ impl<K, A> Waiting<K, A> {
         first
     }
 
+    #[inline]
+    pub(super) fn gathered_len(&self) -> usize {
+        self.gathered.len()
+    }
+
     /// Takes what has gathered, and gathers in `spare` from now on.
     pub(super) fn take_gathered(&mut self, spare: Boxed<K, A>) -> Boxed<K, A> {
         std::mem::replace(&mut self.gathered, spare)

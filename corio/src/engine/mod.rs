@@ -45,6 +45,8 @@ pub struct Engine {
     /// Set by whatever makes a task wait. A task that is pending and did not set it waits for something that corio knows nothing of.
     parked: Cell<bool>,
     foreign: Cell<Id>,
+    /// How many more tasks may be resumed in this CPU phase.
+    allowed: Cell<usize>,
     /// What was dropped since the desk last asked.
     dropped: RefCell<Vec<Id>>,
     /// Who waits on the handle of a child, by the index of the child.
@@ -74,6 +76,7 @@ impl Engine {
             scope: Cell::new(NIL),
             parked: Cell::new(false),
             foreign: Cell::new(Id::NONE),
+            allowed: Cell::new(0),
             dropped: RefCell::default(),
             joiners: RefCell::new(HashMap::new()),
             felled: Cell::default(),
@@ -114,24 +117,50 @@ impl Engine {
         !self.ready.borrow().is_empty()
     }
 
-    /// Runs a task until it waits or ends. One that is gone, or has returned already, is passed over.
+    /// Has so many tasks be resumed, at most.
     #[inline]
+    pub(crate) fn allow(&self, resumes: usize) {
+        self.allowed.set(resumes);
+    }
+
+    /// How many more tasks may be resumed.
+    #[inline]
+    pub(crate) fn allowed(&self) -> usize {
+        self.allowed.get()
+    }
+
+    /// Runs a task until it waits or ends. One that is gone, or has returned already, is passed over.
+    #[inline(always)]
     pub(crate) fn resume(&self, id: Id) {
+        self.allowed.set(self.allowed.get() - 1);
         let body = match self.tree.borrow().get(id) {
             Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body,
             _ => None,
         };
         let Some(body) = body else { return };
-        if self.foreign.get() != Id::NONE {
-            return;
+        if self.watch.has_observer() {
+            self.resume_observed(id, body);
+        } else if self.resume_body(id, body) && !self.parked.get() {
+            self.stop_for_foreign(id);
         }
+    }
+
+    #[cold]
+    fn resume_observed(&self, id: Id, body: Body) {
         self.tell_run(body, || Event::Resumed { task: self.number_around(id) });
         if self.resume_body(id, body) {
             if !self.parked.get() {
-                self.foreign.set(id);
+                self.stop_for_foreign(id);
             }
             self.tell_run(body, || Event::Suspended { task: self.number_around(id) });
         }
+    }
+
+    /// A task waits for something that corio knows nothing of: no other is resumed.
+    #[cold]
+    fn stop_for_foreign(&self, id: Id) {
+        self.foreign.set(id);
+        self.allowed.set(0);
     }
 
     /// Whether it waits. `body` is that of `id`, which is in the tree and has not returned.
@@ -142,6 +171,17 @@ impl Engine {
         self.parked.set(false);
         // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
         let step = unsafe { (body.vtable.resume)(body.data, self) };
+        let waits = matches!(step, Step::Suspended);
+        if !waits {
+            self.returned(id, step);
+        }
+        // What runs between tasks, such as a dispatcher, is none.
+        self.current.set(Id::NONE);
+        waits
+    }
+
+    /// A body has returned.
+    fn returned(&self, id: Id, step: Step) {
         match step {
             Step::Suspended => {}
             Step::Ended => self.body_ended(id, 0),
@@ -151,9 +191,6 @@ impl Engine {
                 self.body_ended(id, 0);
             }
         }
-        // What runs between tasks, such as a dispatcher, is none.
-        self.current.set(Id::NONE);
-        matches!(step, Step::Suspended)
     }
 
     #[inline]

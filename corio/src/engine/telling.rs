@@ -52,6 +52,13 @@ impl Engine {
     /// A task has asked, itself or through a child of a set that is no task.
     #[inline]
     pub(crate) fn asked(&self, id: Id, dispatcher: fn() -> &'static str) {
+        if self.watch.has_observer() {
+            self.tell_asked(id, dispatcher);
+        }
+    }
+
+    #[cold]
+    fn tell_asked(&self, id: Id, dispatcher: fn() -> &'static str) {
         self.watch.emit(|| Event::Asked { task: self.number_around(id), dispatcher: dispatcher() });
     }
 
