@@ -5,12 +5,13 @@
 
 use std::alloc::Layout;
 use std::future::Future;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, needs_drop};
 use std::ptr::NonNull;
 use std::task::Poll;
 
 use super::coroutine::Coroutine;
 use super::id::Id;
+use super::pool::BlockOf;
 use super::{Engine, flag};
 
 /// How a resume ended.
@@ -37,10 +38,10 @@ pub(super) struct VTable {
     pub(super) resume: unsafe fn(NonNull<()>, &Engine) -> Step,
     pub(super) drop_body: unsafe fn(NonNull<()>),
     /// It and all below it have ended, and nobody has a handle.
-    pub(super) at_end: unsafe fn(NonNull<()>),
+    pub(super) at_end: Option<unsafe fn(NonNull<()>)>,
     pub(super) drop_output: unsafe fn(NonNull<()>),
-    /// The layout of the block if it is the body's own.
-    pub(super) block: Option<Layout>,
+    /// The block if it is the body's own.
+    pub(super) block: Option<BlockOf>,
     pub(super) name: fn() -> &'static str,
     pub(super) is_task: bool,
     pub(super) runs_code: bool,
@@ -130,12 +131,14 @@ impl Drop for Abandon<'_> {
 }
 
 impl<'a, F: Future + 'a> Spawned<'a, F> {
+    const BLOCK: BlockOf = BlockOf::new(Layout::new::<Self>());
+
     const VTABLE: &'static VTable = &VTable {
         resume: Self::resume,
         drop_body: Self::drop_body,
-        at_end: Self::drop_output,
+        at_end: if needs_drop::<F::Output>() { Some(Self::drop_output) } else { None },
         drop_output: Self::drop_output,
-        block: Some(Layout::new::<Self>()),
+        block: Some(Self::BLOCK),
         name: <Coroutine<'a, F> as Kind>::name,
         is_task: true,
         runs_code: true,
@@ -145,7 +148,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
     /// Moves a future into a block of the engine's pool.
     #[inline]
     pub(super) fn body(engine: &Engine, future: F) -> Body {
-        let data = engine.pool().take(Layout::new::<Self>()).cast::<Self>();
+        let data = engine.pool().take(Self::BLOCK).cast::<Self>();
         // SAFETY: the block has this layout and is ours; it stays where it is until the engine gives it back, after one of the two drops.
         unsafe { Coroutine::init((&raw mut (*data.as_ptr()).running).cast(), future) };
         Body { data: data.cast(), vtable: Self::VTABLE }
@@ -181,7 +184,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
 /// What the end of a child means for its set.
 pub trait Policy<T> {
     /// Called with the child's place when it and all below it have ended.
-    const AT_END: unsafe fn(NonNull<()>) = |_| {};
+    const AT_END: Option<unsafe fn(NonNull<()>)> = None;
 
     /// Whether it is the output that decides, and not the end of the child.
     const AT_ONCE: bool = false;
@@ -343,7 +346,9 @@ impl Body {
     pub(super) unsafe fn end(self, engine: &Engine) {
         // SAFETY: by the caller, this is the last call.
         unsafe {
-            (self.vtable.at_end)(self.data);
+            if let Some(at_end) = self.vtable.at_end {
+                at_end(self.data);
+            }
             self.give_back(engine);
         }
     }
@@ -365,9 +370,9 @@ impl Body {
     /// # Safety
     /// There is nothing left in the block, and it came from the engine's pool.
     pub(super) unsafe fn give_back(self, engine: &Engine) {
-        if let Some(layout) = self.vtable.block {
-            // SAFETY: `Spawned::body` took the block with this layout, and by the caller nobody uses it.
-            unsafe { engine.pool().give(self.data.cast(), layout) }
+        if let Some(block) = self.vtable.block {
+            // SAFETY: `Spawned::body` took the block for this layout, and by the caller nobody uses it.
+            unsafe { engine.pool().give(self.data.cast(), block) }
         }
     }
 }

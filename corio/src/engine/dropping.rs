@@ -59,9 +59,8 @@ impl Engine {
             if felled.body.is_spawned() && felled.flags & flag::DONE == 0 {
                 self.room.give_back();
             }
-            let joiner = self.joiners.borrow_mut().remove(&felled.id.index());
-            if let Some(joiner) = joiner {
-                self.wake(joiner);
+            if felled.flags & flag::JOINED != 0 {
+                self.wake_joiner(felled.id.index());
             }
         }
         let mut sweep = Sweep::default();

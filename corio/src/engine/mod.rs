@@ -25,7 +25,7 @@ use std::future::Future;
 pub(crate) use body::{Kind, Place, Policy, Step};
 pub(crate) use coroutine::Coroutine;
 pub(crate) use id::Id;
-pub(crate) use pool::Pool;
+pub(crate) use pool::{BlockOf, Pool};
 pub(crate) use standing::{Asked, Relation, Standing, Waits, Waypoint};
 pub(crate) use tree::{NIL, flag};
 
@@ -33,7 +33,7 @@ use crate::observe::{Event, Watch};
 use body::{Body, Spawned};
 use room::Room;
 use telling::Numbers;
-use tree::{Felled, Tree};
+use tree::{Ended, Felled, Tree};
 
 pub struct Engine {
     tree: RefCell<Tree>,
@@ -64,6 +64,15 @@ pub struct Engine {
     watch: Watch,
     /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
     numbers: RefCell<Numbers>,
+}
+
+/// What happens above a child that has ended.
+#[derive(Default)]
+struct Above {
+    /// Its parent ends with it.
+    ends: Option<u32>,
+    /// Its siblings, whom it has decided against.
+    losers: Option<Vec<Felled>>,
 }
 
 impl Engine {
@@ -182,15 +191,24 @@ impl Engine {
 
     /// A body has returned.
     fn returned(&self, id: Id, step: Step) {
-        match step {
-            Step::Suspended => {}
-            Step::Ended => self.body_ended(id, 0),
-            Step::Decides => self.body_ended(id, flag::DECIDES),
-            Step::DecidesAtOnce => {
-                self.cut_siblings(id);
-                self.body_ended(id, 0);
+        let index = id.index();
+        if let Step::DecidesAtOnce = step {
+            self.cut_siblings(id);
+        }
+        let mut tree = self.tree.borrow_mut();
+        let entry = &mut tree[index];
+        entry.flags |= flag::ENDING;
+        if let Step::Decides = step {
+            entry.flags |= flag::DECIDES;
+        }
+        if entry.first_child != NIL {
+            tree.close_empty_scopes(index);
+            if tree[index].first_child != NIL {
+                return;
             }
         }
+        drop(tree);
+        self.ended(index);
     }
 
     #[inline]
@@ -255,6 +273,11 @@ impl Engine {
     /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: u32, future: F) -> Id {
         let body = Spawned::body(self, future);
+        self.add_spawned(parent, body)
+    }
+
+    /// The same for every future.
+    fn add_spawned(&self, parent: u32, body: Body) -> Id {
         self.room.take();
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
         self.tell_started(id, body);
@@ -268,79 +291,65 @@ impl Engine {
         id
     }
 
-    #[inline]
-    fn body_ended(&self, id: Id, decides: u32) {
-        let index = id.index();
-        let mut tree = self.tree.borrow_mut();
-        let entry = &mut tree[index];
-        entry.flags |= flag::ENDING | decides;
-        if entry.first_child != NIL {
-            tree.close_empty_scopes(index);
-        }
-        if tree[index].first_child == NIL {
-            drop(tree);
-            self.ended(index);
-        }
-    }
-
     /// Takes out an entry whose body has returned and whose children have ended, and whatever ends with it. A loop: chains of such tasks can be long.
     fn ended(&self, mut index: u32) {
         loop {
             // Observers may panic: they hear of it before anything has changed.
-            let body = self.tree.borrow()[index].body;
-            if let Some(body) = body {
-                self.tell(body, || Event::Ended { task: self.number(index) });
+            if self.watch.has_observer() {
+                self.tell_ended(index);
             }
             let mut tree = self.tree.borrow_mut();
-            let parent = tree[index].parent;
-            tree.unlink(index);
-            let flags = tree[index].flags;
-            let held = flags & flag::HELD != 0;
-            if held {
-                tree[index].flags |= flag::DONE;
-            } else {
-                tree.free(index);
-            }
-            let mut next = None;
-            let mut losers = None;
-            if parent != NIL {
-                if flags & flag::DECIDES != 0 {
-                    let mut felled = self.felled.take();
-                    tree.cut_children(parent, &mut felled);
-                    losers = Some(felled);
-                }
-                let task = tree.task_of(parent);
-                let owner_has_returned = tree[task].has(flag::ENDING);
-                let above = &tree[parent];
-                if above.first_child == NIL && owner_has_returned {
-                    // The task itself, or a scope whose set was forgotten: there is nobody to wake.
-                    next = Some(parent);
-                } else if above.has(flag::AWAITED) && (above.has(flag::EACH) || !tree.has_tasks(parent)) {
-                    tree[parent].flags &= !flag::AWAITED;
-                    self.wake(tree.id(task));
-                }
-            }
+            let Ended { body, parent, flags } = tree.end(index);
+            // It concerns those above if it was the last, if somebody waits, or if it decides.
+            let concerns = parent != NIL && (flags & flag::DECIDES != 0 || tree[parent].first_child == NIL || tree[parent].has(flag::AWAITED));
+            let above = if concerns { self.child_ended(&mut tree, parent, flags) } else { Above::default() };
             drop(tree);
             if let Some(body) = body {
                 if body.is_spawned() {
                     self.room.give_back();
                 }
-                if held {
-                    if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
-                        self.wake(joiner);
-                    }
-                } else {
+                if flags & flag::HELD == 0 {
                     // SAFETY: the entry is free, and it has returned (`ENDING`).
                     unsafe { body.end(self) };
+                } else if flags & flag::JOINED != 0 {
+                    self.wake_joiner(index);
                 }
             }
-            if let Some(losers) = losers {
+            if let Some(losers) = above.losers {
                 self.drop_felled(losers);
             }
-            match next {
+            match above.ends {
                 Some(parent) => index = parent,
                 None => return,
             }
+        }
+    }
+
+    /// What the end of a child means for those above it.
+    fn child_ended(&self, tree: &mut Tree, parent: u32, flags: u32) -> Above {
+        let mut after = Above::default();
+        if flags & flag::DECIDES != 0 {
+            let mut felled = self.felled.take();
+            tree.cut_children(parent, &mut felled);
+            after.losers = Some(felled);
+        }
+        let task = tree.task_of(parent);
+        let owner_has_returned = tree[task].has(flag::ENDING);
+        let above = &tree[parent];
+        if above.first_child == NIL && owner_has_returned {
+            // The task itself, or a scope whose set was forgotten: there is nobody to wake.
+            after.ends = Some(parent);
+        } else if above.has(flag::AWAITED) && (above.has(flag::EACH) || !tree.has_tasks(parent)) {
+            tree[parent].flags &= !flag::AWAITED;
+            self.wake(tree.id(task));
+        }
+        after
+    }
+
+    #[cold]
+    pub(super) fn wake_joiner(&self, index: u32) {
+        if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
+            self.wake(joiner);
         }
     }
 
@@ -380,7 +389,10 @@ impl Engine {
 
     /// A scope of the running task.
     pub(crate) fn open_scope(&self) -> Id {
-        self.tree.borrow_mut().add(self.current.get().index(), None, 0)
+        let task = self.current.get().index();
+        let mut tree = self.tree.borrow_mut();
+        tree[task].flags |= flag::SCOPES;
+        tree.add(task, None, 0)
     }
 
     /// Whether the children of a scope have ended, or were cut when one of them decided their set. If not, the running task is woken when they have.
@@ -426,7 +438,13 @@ impl Engine {
 
     /// Whether a task has ended. If not, the running task is woken when it has.
     pub(crate) fn await_end(&self, id: Id) -> bool {
-        let done = self.tree.borrow().get(id).is_none_or(|entry| entry.has(flag::DONE));
+        let done = match self.tree.borrow_mut().get_mut(id) {
+            None => true,
+            Some(entry) => {
+                entry.flags |= flag::JOINED;
+                entry.has(flag::DONE)
+            }
+        };
         if !done {
             self.joiners.borrow_mut().insert(id.index(), self.current.get());
             self.park_for(|| Waits::ends("the end of a task", vec![id]));
@@ -467,13 +485,20 @@ impl Engine {
         let Some(entry) = tree.get_mut(id) else { return };
         entry.flags &= !flag::HELD;
         if entry.has(flag::DONE) {
-            let (body, flags) = (entry.body, entry.flags);
-            tree.free(id.index());
             drop(tree);
-            if let Some(body) = body {
-                // SAFETY: the entry is free, and its flags say that the output is there.
-                unsafe { body.release(flags, self) };
-            }
+            self.drop_output(id.index());
+        }
+    }
+
+    /// Of a task that has ended, and whose handle is gone.
+    fn drop_output(&self, index: u32) {
+        let mut tree = self.tree.borrow_mut();
+        let (body, flags) = (tree[index].body, tree[index].flags);
+        tree.free(index);
+        drop(tree);
+        if let Some(body) = body {
+            // SAFETY: the entry is free, and its flags say that the output is there.
+            unsafe { body.release(flags, self) };
         }
     }
 }

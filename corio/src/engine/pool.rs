@@ -1,6 +1,6 @@
 //! Memory for task bodies and sets of children: taken from chunks, given back to free lists by size, kept with the schedule from run to run.
 //!
-//! What must hold: a block is given back at most once, with the layout it was taken with, to the pool it came from. Chunks are freed when the pool is dropped,
+//! What must hold: a block is given back at most once, for the layout it was taken for, to the pool it came from. Chunks are freed when the pool is dropped,
 //! so no block may be used after that; a run drops everything it made before it lets go of its pool, or leaks the pool with it.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -32,20 +32,41 @@ pub struct Pool {
     chunks: RefCell<Vec<(NonNull<u8>, Layout)>>,
 }
 
-/// The free list and the rounded size for a layout, or `None` if it goes to the global allocator.
-fn class(layout: Layout) -> Option<(usize, usize)> {
-    let size = layout.size();
-    if layout.align() > STEP || size > LARGEST {
-        None
-    } else if size <= STEPPED {
-        let steps = size.div_ceil(STEP);
-        Some((steps, steps * STEP))
-    } else {
-        let power = (size - 1).ilog2();
-        let quarter = 1 << (power - 2);
-        // From 5 to 8, of which 4 would be the power itself.
-        let quarters = size.div_ceil(quarter);
-        Some((STEPPED / STEP + 4 * (power - STEPPED.ilog2()) as usize + quarters - 4, quarters * quarter))
+/// A layout, and where blocks for it are kept: worked out when compiled, where the layout is known then.
+#[derive(Clone, Copy)]
+pub(crate) struct BlockOf {
+    layout: Layout,
+    kept: Kept,
+}
+
+#[derive(Clone, Copy)]
+enum Kept {
+    /// It has no size: there is no block.
+    Nowhere,
+    /// On the free list of this class, whose blocks have this size.
+    InClass { class: usize, size: usize },
+    /// By the global allocator.
+    Globally,
+}
+
+impl BlockOf {
+    pub(crate) const fn new(layout: Layout) -> Self {
+        let size = layout.size();
+        let kept = if size == 0 {
+            Kept::Nowhere
+        } else if layout.align() > STEP || size > LARGEST {
+            Kept::Globally
+        } else if size <= STEPPED {
+            let steps = size.div_ceil(STEP);
+            Kept::InClass { class: steps, size: steps * STEP }
+        } else {
+            let power = (size - 1).ilog2();
+            let quarter = 1 << (power - 2);
+            // From 5 to 8, of which 4 would be the power itself.
+            let quarters = size.div_ceil(quarter);
+            Kept::InClass { class: STEPPED / STEP + 4 * (power - STEPPED.ilog2()) as usize + quarters - 4, size: quarters * quarter }
+        };
+        BlockOf { layout, kept }
     }
 }
 
@@ -59,14 +80,13 @@ impl Pool {
         }
     }
 
-    /// A block of at least this layout, uninitialised. A layout of no size gets no block but an address of its alignment.
+    /// A block for at least this layout, uninitialised. Where that has no size there is none, but an address of its alignment.
     #[inline]
-    pub(crate) fn take(&self, layout: Layout) -> NonNull<u8> {
-        if layout.size() == 0 {
-            return nothing(layout);
-        }
-        let Some((class, size)) = class(layout) else {
-            return global(layout);
+    pub(crate) fn take(&self, of: BlockOf) -> NonNull<u8> {
+        let (class, size) = match of.kept {
+            Kept::InClass { class, size } => (class, size),
+            Kept::Nowhere => return nothing(of.layout),
+            Kept::Globally => return global(of.layout),
         };
         let head = self.free[class].get();
         match NonNull::new(head) {
@@ -82,15 +102,14 @@ impl Pool {
     /// Takes back a block.
     ///
     /// # Safety
-    /// `block` came from `take` of this pool with this layout, was not given back since, and is not used any more.
+    /// `block` came from `take` of this pool for this layout, was not given back since, and is not used any more.
     #[inline]
-    pub(crate) unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
-        if layout.size() == 0 {
-            return;
-        }
-        let Some((class, _)) = class(layout) else {
-            // SAFETY: `take` got it from the global allocator with this layout (not of size zero: that is no block).
-            return unsafe { dealloc(block.as_ptr(), layout) };
+    pub(crate) unsafe fn give(&self, block: NonNull<u8>, of: BlockOf) {
+        let class = match of.kept {
+            Kept::InClass { class, .. } => class,
+            Kept::Nowhere => return,
+            // SAFETY: `take` got it from the global allocator with this layout.
+            Kept::Globally => return unsafe { dealloc(block.as_ptr(), of.layout) },
         };
         let block: NonNull<Free> = block.cast();
         // SAFETY: the block is ours again, large enough and aligned for a `Free`.
@@ -149,12 +168,12 @@ mod tests {
     fn a_class_holds_what_is_of_it_and_wastes_at_most_a_quarter() {
         let mut last = (0, 0);
         for size in (1..=8 * STEPPED).chain([LARGEST / 2 + 1, LARGEST - 1, LARGEST]) {
-            let (class, room) = class(Layout::from_size_align(size, STEP).unwrap()).unwrap();
+            let BlockOf { kept: Kept::InClass { class, size: room }, .. } = BlockOf::new(Layout::from_size_align(size, STEP).unwrap()) else { panic!() };
             assert!(class < CLASSES && room >= size && room % STEP == 0, "{size}: class {class} of {room} bytes");
             assert!(room - size < STEP || room <= size + size / 4, "{size} takes {room} bytes");
             assert!((class == last.0) == (room == last.1) && class >= last.0, "{size}: a class has one size");
             last = (class, room);
         }
-        assert_eq!(class(Layout::from_size_align(LARGEST + 1, STEP).unwrap()), None);
+        assert!(matches!(BlockOf::new(Layout::from_size_align(LARGEST + 1, STEP).unwrap()).kept, Kept::Globally));
     }
 }

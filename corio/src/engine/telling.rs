@@ -41,6 +41,14 @@ impl Engine {
         }
     }
 
+    #[cold]
+    pub(super) fn tell_ended(&self, index: u32) {
+        let body = self.tree.borrow()[index].body;
+        if let Some(body) = body {
+            self.tell(body, || Event::Ended { task: self.number(index) });
+        }
+    }
+
     /// Tells observers, if code of a task runs, or has run: its own, or a part of it that is a child.
     #[inline]
     pub(super) fn tell_run<'a>(&self, body: Body, event: impl FnOnce() -> Event<'a>) {

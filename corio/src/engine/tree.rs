@@ -23,6 +23,13 @@ pub(super) struct Felled {
     pub(super) flags: u32,
 }
 
+/// What has ended.
+pub(super) struct Ended {
+    pub(super) body: Option<Body>,
+    pub(super) parent: u32,
+    pub(super) flags: u32,
+}
+
 /// Something is to happen when the list of children is empty.
 pub(crate) mod flag {
     /// The body has returned; the task ends when its last child has ended.
@@ -35,6 +42,10 @@ pub(crate) mod flag {
     pub(crate) const DONE: u32 = 1 << 3;
     /// On a scope: its owner is woken whenever a child has ended.
     pub(crate) const EACH: u32 = 1 << 5;
+    /// Somebody waits on the handle.
+    pub(crate) const JOINED: u32 = 1 << 6;
+    /// It has, or had, a scope.
+    pub(crate) const SCOPES: u32 = 1 << 7;
     /// On a child: its end decides its set, and cuts its siblings. On a scope: a child has decided, and may still wait for its own.
     pub(crate) const DECIDES: u32 = 1 << 4;
 }
@@ -103,6 +114,7 @@ impl Tree {
     }
 
     /// Takes an entry out of its parent's list of children; it stays alive.
+    #[inline]
     pub(super) fn unlink(&mut self, index: u32) {
         let Entry { parent, next, previous, .. } = self[index];
         if previous != NIL {
@@ -117,7 +129,21 @@ impl Tree {
         (entry.parent, entry.next, entry.previous) = (NIL, NIL, NIL);
     }
 
+    /// Takes out an entry that has ended; it stays, with its body, as long as there is a handle.
+    #[inline]
+    pub(super) fn end(&mut self, index: u32) -> Ended {
+        let Entry { body, parent, flags, .. } = self[index];
+        self.unlink(index);
+        if flags & flag::HELD == 0 {
+            self.free(index);
+        } else {
+            self[index].flags = flags | flag::DONE;
+        }
+        Ended { body, parent, flags }
+    }
+
     /// Frees an entry that is in no list and has no children. Ids of it match nothing from here on.
+    #[inline]
     pub(super) fn free(&mut self, index: u32) {
         let free = self.free;
         let entry = &mut self[index];
@@ -133,10 +159,12 @@ impl Tree {
         self.live -= 1;
     }
 
+    #[inline]
     pub(super) fn get(&self, id: Id) -> Option<&Entry> {
         self.entries.get(id.index() as usize).filter(|entry| entry.generation == id.generation())
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Entry> {
         self.entries.get_mut(id.index() as usize).filter(|entry| entry.generation == id.generation())
     }
@@ -244,6 +272,9 @@ impl Tree {
 
     /// Takes out the scopes of a task that nobody will close: their sets were forgotten.
     pub(super) fn close_empty_scopes(&mut self, task: u32) {
+        if !self[task].has(flag::SCOPES) {
+            return;
+        }
         let mut child = self[task].first_child;
         while child != NIL {
             let next = self[child].next;
@@ -294,12 +325,14 @@ impl Tree {
 impl std::ops::Index<u32> for Tree {
     type Output = Entry;
 
+    #[inline]
     fn index(&self, index: u32) -> &Entry {
         &self.entries[index as usize]
     }
 }
 
 impl std::ops::IndexMut<u32> for Tree {
+    #[inline]
     fn index_mut(&mut self, index: u32) -> &mut Entry {
         &mut self.entries[index as usize]
     }

@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use crate::core::{self, Core};
-use crate::engine::{Engine, Id, Kind, Place, Policy, Pool};
+use crate::engine::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
 use crate::sweep::Sweep;
 
 /// All children, to their ends.
@@ -179,7 +179,7 @@ pub struct Row<K: Kind, P> {
 
 impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
     fn with_capacity(pool: &Pool, capacity: usize) -> Self {
-        Row { places: pool.take(Self::layout(capacity)).cast(), len: 0, capacity, owns: PhantomData }
+        Row { places: pool.take(Self::block(capacity)).cast(), len: 0, capacity, owns: PhantomData }
     }
 
     /// Adds a child. The block may move: places that are not started can.
@@ -192,17 +192,17 @@ impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
         self.len += 1;
     }
 
-    fn layout(capacity: usize) -> Layout {
-        Layout::array::<Place<K, P>>(capacity).expect("a set smaller than the address space")
+    fn block(capacity: usize) -> BlockOf {
+        BlockOf::new(Layout::array::<Place<K, P>>(capacity).expect("a set smaller than the address space"))
     }
 
     fn grow(&mut self, pool: &Pool) {
         let capacity = (self.capacity * 2).max(4);
-        let places = pool.take(Self::layout(capacity)).cast::<Place<K, P>>();
+        let places = pool.take(Self::block(capacity)).cast::<Place<K, P>>();
         // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved. The old block came from this pool with this layout.
         unsafe {
             self.places.copy_to_nonoverlapping(places, self.len);
-            pool.give(self.places.cast(), Self::layout(self.capacity));
+            pool.give(self.places.cast(), Self::block(self.capacity));
         }
         (self.places, self.capacity) = (places, capacity);
     }
@@ -237,7 +237,7 @@ impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
             sweep.run(|| unsafe { Place::clear(place) });
         }
         // SAFETY: every place is empty, and the block came from this pool with this layout.
-        unsafe { pool.give(self.places.cast(), Self::layout(self.capacity)) };
+        unsafe { pool.give(self.places.cast(), Self::block(self.capacity)) };
         sweep.finish();
     }
 }
@@ -323,7 +323,7 @@ pub struct Mixed<C> {
 
 impl<C> Mixed<C> {
     fn take_block(pool: &Pool) -> Self {
-        Mixed { places: pool.take(Layout::new::<C>()).cast(), owns: PhantomData }
+        Mixed { places: pool.take(const { BlockOf::new(Layout::new::<C>()) }).cast(), owns: PhantomData }
     }
 }
 
@@ -370,7 +370,7 @@ macro_rules! mixed_basics {
             // SAFETY: by the caller no child is in the tree; each place was made, and nobody else uses it.
             $(sweep.run(|| unsafe { Place::clear(&raw mut (*self.places.as_ptr()).$at) });)+
             // SAFETY: every place is empty, and the block came from this pool with this layout.
-            unsafe { pool.give(self.places.cast(), Layout::new::<($(Place<$T, $policy>,)+)>()) };
+            unsafe { pool.give(self.places.cast(), const { BlockOf::new(Layout::new::<($(Place<$T, $policy>,)+)>()) }) };
             sweep.finish();
         }
     };

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use super::set::{Every, Fallible, Try};
 use crate::core::{self, Core};
-use crate::engine::{Engine, Id, Kind, Place, Policy, Pool};
+use crate::engine::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
 use crate::sweep::Sweep;
 
 /// As `P`, in a slot.
@@ -21,7 +21,7 @@ use crate::sweep::Sweep;
 pub(super) struct InSlot<K, P>(PhantomData<(K, P)>);
 
 impl<K: Kind, P: Policy<K::Output>> Policy<K::Output> for InSlot<K, P> {
-    const AT_END: unsafe fn(NonNull<()>) = Slot::<K, P>::at_end;
+    const AT_END: Option<unsafe fn(NonNull<()>)> = Some(Slot::<K, P>::at_end);
     const AT_ONCE: bool = P::AT_ONCE;
 
     fn decides(output: &K::Output) -> bool {
@@ -91,7 +91,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
         // Before anything is taken from the pool, as the iterator is user code.
         let outputs = Vec::with_capacity(seeds.size_hint().0.min(MOST_AHEAD));
         core::with(|core| {
-            let list = core.engine.pool().take(Layout::new::<Ended<K, P>>()).cast::<Ended<K, P>>();
+            let list = core.engine.pool().take(const { BlockOf::new(Layout::new::<Ended<K, P>>()) }).cast::<Ended<K, P>>();
             // SAFETY: the block has this layout, and is ours.
             unsafe { list.write(Ended { first: Cell::new(ptr::null_mut()) }) };
             let core = NonNull::from(core);
@@ -163,7 +163,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
             return Some(slot);
         }
         self.room = self.room.checked_sub(1)?;
-        let slot = pool.take(Layout::new::<Slot<K, P>>()).cast::<Slot<K, P>>();
+        let slot = pool.take(const { BlockOf::new(Layout::new::<Slot<K, P>>()) }).cast::<Slot<K, P>>();
         // SAFETY: the block has this layout, and is ours.
         unsafe { slot.write(Slot { place: Place::empty(), number: 0, list: self.list, next: Cell::new(ptr::null_mut()), next_of_all: self.all }) };
         (self.free, self.all) = (slot.as_ptr(), slot.as_ptr());
@@ -207,11 +207,11 @@ impl<I, K: Kind, P: Policy<K::Output>> Drop for Window<I, K, P> {
             unsafe {
                 next = (*slot.as_ptr()).next_of_all;
                 sweep.run(|| Place::clear(&raw mut (*slot.as_ptr()).place));
-                engine.pool().give(slot.cast(), Layout::new::<Slot<K, P>>());
+                engine.pool().give(slot.cast(), const { BlockOf::new(Layout::new::<Slot<K, P>>()) });
             }
         }
         // SAFETY: no slot is left; the list came from this pool with this layout.
-        unsafe { engine.pool().give(self.list.cast(), Layout::new::<Ended<K, P>>()) };
+        unsafe { engine.pool().give(self.list.cast(), const { BlockOf::new(Layout::new::<Ended<K, P>>()) }) };
         sweep.finish();
     }
 }
