@@ -11,6 +11,8 @@ pub struct Id(u64);
 impl Id {
     /// No entry ever has this id.
     pub(crate) const NONE: Id = Id(u64::MAX);
+    /// Nor this.
+    pub(crate) const NOBODY: Id = Id(u64::MAX - 1);
 
     pub(super) fn new(index: u32, generation: u32) -> Self {
         Id(u64::from(generation) << 32 | u64::from(index))

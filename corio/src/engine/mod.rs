@@ -300,9 +300,7 @@ impl Engine {
             }
             let mut tree = self.tree.borrow_mut();
             let Ended { body, parent, flags } = tree.end(index);
-            // It concerns those above if it was the last, if somebody waits, or if it decides.
-            let concerns = parent != NIL && (flags & flag::DECIDES != 0 || tree[parent].first_child == NIL || tree[parent].has(flag::AWAITED));
-            let above = if concerns { self.child_ended(&mut tree, parent, flags) } else { Above::default() };
+            let above = if tree.concerns_parent(parent, flags) { self.child_ended(&mut tree, parent, flags) } else { Above::default() };
             drop(tree);
             if let Some(body) = body {
                 if body.is_spawned() {

@@ -6,6 +6,8 @@
 //! The tree is a slab: entries link to each other by index, so that adding, ending and cutting cost the same however many entries there are.
 //! It knows nothing of when bodies run; nothing here calls user code.
 
+use std::mem;
+
 use super::body::Body;
 use super::id::Id;
 
@@ -86,31 +88,34 @@ impl Tree {
         Tree { entries: Vec::new(), free: NIL, live: 0, walk: Vec::new() }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, parent: u32, body: Option<Body>, flags: u32) -> Id {
-        let next = if parent == NIL { NIL } else { self[parent].first_child };
+        self.live += 1;
         let index = self.free;
-        let id = if let Some(entry) = self.entries.get_mut(index as usize) {
-            self.free = entry.next;
-            entry.body = body;
-            entry.parent = parent;
-            entry.next = next;
-            entry.previous = NIL;
-            entry.flags = flags;
-            Id::new(index, entry.generation)
-        } else {
-            let index = u32::try_from(self.entries.len()).ok().filter(|index| *index < FREE);
-            let index = index.expect("corio: more than four billion tasks in one run");
-            self.entries.push(Entry { body, generation: 0, parent, first_child: NIL, next, previous: NIL, flags });
-            Id::new(index, 0)
-        };
+        let next = if parent == NIL { NIL } else { mem::replace(&mut self[parent].first_child, index) };
+        let Some(entry) = self.entries.get_mut(index as usize) else { return self.add_new(parent, next, body, flags) };
+        self.free = entry.next;
+        *entry = Entry { body, generation: entry.generation, parent, first_child: NIL, next, previous: NIL, flags };
+        let id = Id::new(index, entry.generation);
         if next != NIL {
-            self[next].previous = id.index();
+            self[next].previous = index;
+        }
+        id
+    }
+
+    /// The same, where no entry is free.
+    #[cold]
+    fn add_new(&mut self, parent: u32, next: u32, body: Option<Body>, flags: u32) -> Id {
+        let index = u32::try_from(self.entries.len()).ok().filter(|index| *index < FREE);
+        let index = index.expect("corio: more than four billion tasks in one run");
+        self.entries.push(Entry { body, generation: 0, parent, first_child: NIL, next, previous: NIL, flags });
+        if next != NIL {
+            self[next].previous = index;
         }
         if parent != NIL {
-            self[parent].first_child = id.index();
+            self[parent].first_child = index;
         }
-        self.live += 1;
-        id
+        Id::new(index, 0)
     }
 
     /// Takes an entry out of its parent's list of children; it stays alive.
@@ -140,6 +145,18 @@ impl Tree {
             self[index].flags = flags | flag::DONE;
         }
         Ended { body, parent, flags }
+    }
+
+    /// Whether the end of a child with these flags can mean something for those above: it decides, or was the last one, or is waited for.
+    #[inline]
+    pub(super) fn concerns_parent(&self, parent: u32, flags: u32) -> bool {
+        if parent == NIL {
+            return false;
+        }
+        let above = &self[parent];
+        // Most children have siblings that are tasks, and their parent waits for the last of them.
+        let is_last = above.first_child == NIL || self[above.first_child].body.is_none();
+        is_last || flags & flag::DECIDES != 0 || above.has(flag::EACH)
     }
 
     /// Frees an entry that is in no list and has no children. Ids of it match nothing from here on.
@@ -192,7 +209,7 @@ impl Tree {
     /// Frees `top` and everything below it; gives the bodies that were still there: children before their parents, older ones before
     /// their younger siblings.
     pub(super) fn cut(&mut self, top: u32, felled: &mut Vec<Felled>) {
-        let mut doomed = std::mem::take(&mut self.walk);
+        let mut doomed = mem::take(&mut self.walk);
         doomed.push(top);
         self.unlink(top);
         self.fell_all(doomed, felled);
@@ -200,7 +217,7 @@ impl Tree {
 
     /// The same for each child of `scope`, which stays.
     pub(super) fn cut_children(&mut self, scope: u32, felled: &mut Vec<Felled>) {
-        let mut doomed = std::mem::take(&mut self.walk);
+        let mut doomed = mem::take(&mut self.walk);
         while self[scope].first_child != NIL {
             let child = self[scope].first_child;
             doomed.push(child);

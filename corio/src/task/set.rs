@@ -10,6 +10,7 @@
 use std::alloc::Layout;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
@@ -105,20 +106,19 @@ pub trait Group {
 #[must_use]
 pub struct Set<G: Group> {
     group: G,
-    stage: Stage,
+    /// Where the children are; `NEW` or `OVER` when there are none.
+    scope: Id,
     /// The core of the run that it was made in. A frame that is dropped, or polled by hand, may be so while another run is being turned inside this one.
     core: NonNull<Core>,
 }
 
-enum Stage {
-    New,
-    Running(Id),
-    Over,
-}
+// In one word with the scope: leaves of a tree have a set in their frames that they never use.
+const NEW: Id = Id::NONE;
+const OVER: Id = Id::NOBODY;
 
 impl<G: Group> Set<G> {
     fn new(core: &Core, group: G) -> Self {
-        Set { group, stage: Stage::New, core: NonNull::from(core) }
+        Set { group, scope: NEW, core: NonNull::from(core) }
     }
 }
 
@@ -131,23 +131,19 @@ impl<G: Group> Future for Set<G> {
         core::with(|core| {
             assert!(self.core == NonNull::from(core), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
             let engine = &core.engine;
-            let scope = match self.stage {
-                Stage::New => {
-                    let scope = engine.open_scope();
-                    self.stage = Stage::Running(scope);
-                    // SAFETY: once, by the stage; `drop` closes the scope before it clears.
-                    unsafe { self.group.start(engine, scope) };
-                    scope
-                }
-                Stage::Running(scope) => scope,
-                Stage::Over => unreachable!("polled after it was over"),
-            };
-            if !engine.await_children(scope.index()) {
+            assert!(self.scope != OVER, "polled after it was over");
+            if self.scope == NEW {
+                self.scope = engine.open_scope();
+                let scope = self.scope;
+                // SAFETY: once, as the scope is not new any more; `drop` closes it before it clears.
+                unsafe { self.group.start(engine, scope) };
+            }
+            if !engine.await_children(self.scope.index()) {
                 return Poll::Pending;
             }
-            self.stage = Stage::Over;
+            let scope = mem::replace(&mut self.scope, OVER);
             engine.close_scope(scope.index());
-            // SAFETY: once, by the stage; the scope is closed.
+            // SAFETY: once, as the scope is over; it is closed.
             Poll::Ready(unsafe { self.group.outputs() })
         })
     }
@@ -158,9 +154,8 @@ impl<G: Group> Drop for Set<G> {
         // SAFETY: a set lives in the frame of a task, or is bound to one by the lifetime of a `Cx`. Frames are dropped before the run lets go of its core, or never.
         let engine = unsafe { &self.core.as_ref().engine };
         let mut sweep = Sweep::default();
-        if let Stage::Running(scope) = self.stage {
-            sweep.run(|| engine.close_scope_if_open(scope));
-        }
+        // No entry has the ids of those that are new or over.
+        sweep.run(|| engine.close_scope_if_open(self.scope));
         // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
         sweep.run(|| unsafe { self.group.clear(engine.pool()) });
         sweep.finish();
@@ -169,16 +164,19 @@ impl<G: Group> Drop for Set<G> {
 
 // ── any number of children of one type ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const TOO_MANY: &str = "corio: more than four billion children in one set";
+
 /// Children side by side.
 pub struct Row<K: Kind, P> {
     places: NonNull<Place<K, P>>,
-    len: usize,
-    capacity: usize,
+    len: u32,
+    capacity: u32,
     owns: PhantomData<Place<K, P>>,
 }
 
 impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
     fn with_capacity(pool: &Pool, capacity: usize) -> Self {
+        let capacity = u32::try_from(capacity).expect(TOO_MANY);
         Row { places: pool.take(Self::block(capacity)).cast(), len: 0, capacity, owns: PhantomData }
     }
 
@@ -188,20 +186,20 @@ impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
             self.grow(pool);
         }
         // SAFETY: `len < capacity`, so the place lies in the block and holds nothing.
-        unsafe { Place::put(self.places.as_ptr().add(self.len), seed) };
+        unsafe { Place::put(self.places.as_ptr().add(self.len as usize), seed) };
         self.len += 1;
     }
 
-    fn block(capacity: usize) -> BlockOf {
-        BlockOf::new(Layout::array::<Place<K, P>>(capacity).expect("a set smaller than the address space"))
+    fn block(capacity: u32) -> BlockOf {
+        BlockOf::new(Layout::array::<Place<K, P>>(capacity as usize).expect("a set smaller than the address space"))
     }
 
     fn grow(&mut self, pool: &Pool) {
-        let capacity = (self.capacity * 2).max(4);
+        let capacity = self.capacity.checked_mul(2).expect(TOO_MANY).max(4);
         let places = pool.take(Self::block(capacity)).cast::<Place<K, P>>();
         // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved. The old block came from this pool with this layout.
         unsafe {
-            self.places.copy_to_nonoverlapping(places, self.len);
+            self.places.copy_to_nonoverlapping(places, self.len as usize);
             pool.give(self.places.cast(), Self::block(self.capacity));
         }
         (self.places, self.capacity) = (places, capacity);
@@ -210,7 +208,7 @@ impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
     fn places(&self) -> impl ExactSizeIterator<Item = *mut Place<K, P>> + use<K, P> {
         let places = self.places;
         // SAFETY: every index is below `len`, and so lies in the block.
-        (0..self.len).map(move |index| unsafe { places.as_ptr().add(index) })
+        (0..self.len as usize).map(move |index| unsafe { places.as_ptr().add(index) })
     }
 
     unsafe fn start_all(&self, engine: &Engine, scope: Id) {
@@ -278,7 +276,7 @@ impl<K: Kind<Output: Fallible<Ok = T, Error = E>>, T, E> Group for Row<K, Try> {
             Some(decided) => decided.into_result().map(|_| unreachable!("only an error decides")),
             None => {
                 // `collect` does not know how many there will be, and would allocate again and again.
-                let mut outputs = Vec::with_capacity(self.len);
+                let mut outputs = Vec::with_capacity(self.len as usize);
                 // SAFETY: as above.
                 for output in unsafe { self.take_all() } {
                     outputs.push(output.into_result()?);
