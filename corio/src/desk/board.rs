@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Waiter;
-use super::delivery::Shown;
+use super::delivery::Delivering;
 use super::fault::Fault;
 use super::flights::FlightId;
 use super::timers::{Alarm, Timers};
@@ -60,7 +60,7 @@ pub(super) struct Board {
     pub(super) asked_in_place: RefCell<Vec<u32>>,
     /// Queues with answers, once for each batch, in the order in which these came.
     pub(super) answered: RefCell<VecDeque<u32>>,
-    pub(super) shown: Shown,
+    pub(super) delivering: Delivering,
     /// Batches that are with their dispatchers.
     pub(super) in_flight: Cell<usize>,
     /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
@@ -78,6 +78,7 @@ pub(super) struct Board {
     pub(super) sharing: Cell<usize>,
     /// The first thing that went wrong; it ends the run.
     fault: RefCell<Option<Fault>>,
+    has_fault: Cell<bool>,
     /// How many rounds there were in this run.
     rounds: Cell<u64>,
     /// Whether something has left in the round that is being sent.
@@ -98,7 +99,7 @@ impl Board {
             asked_concurrent: RefCell::default(),
             asked_in_place: RefCell::default(),
             answered: RefCell::default(),
-            shown: Shown::default(),
+            delivering: Delivering::default(),
             in_flight: Cell::new(0),
             places: Cell::new(0),
             due: RefCell::default(),
@@ -108,6 +109,7 @@ impl Board {
             barred: Cell::new(false),
             sharing: Cell::new(0),
             fault: RefCell::new(None),
+            has_fault: Cell::new(false),
             rounds: Cell::new(0),
             round_has_begun: Cell::new(false),
             batches: Cell::new(0),
@@ -171,10 +173,12 @@ impl Board {
 
     pub(super) fn fail(&self, fault: Fault) {
         self.fault.borrow_mut().get_or_insert(fault);
+        self.has_fault.set(true);
     }
 
+    #[inline]
     pub(super) fn take_fault(&self) -> Option<Fault> {
-        self.fault.take()
+        if self.has_fault.take() { self.fault.take() } else { None }
     }
 
     pub(super) fn clear(&self) {
@@ -185,7 +189,7 @@ impl Board {
         self.places.set(0);
         self.due.borrow_mut().clear();
         self.cancelled.borrow_mut().clear();
-        self.fault.take();
+        self.take_fault();
         self.rounds.set(0);
         self.batches.set(0);
         self.dispatching.set(None);

@@ -5,108 +5,107 @@
 
 use std::any::TypeId;
 use std::cell::Cell;
-use std::mem;
 use std::ptr;
 
 use super::Waiter;
 use super::queue::AnyQueue;
 
-/// The answer for the task that runs, if there is one.
+/// The delivery that is going on, if one is.
 ///
-/// What must hold: `answers` leads to the answers of the delivery that is going on, or nowhere; and while it does lead there, nobody else touches them.
-pub(super) struct Shown {
-    /// A `Vec<A>`, the last of which is shown; null if none is.
+/// What must hold: while one is, the load that it leads to stays where it is, and nobody else touches its waiters and answers; when none is, no answer is shown.
+pub(super) struct Delivering {
+    /// The `Vec<A>` of answers when the last of them is shown, or null.
+    shown: Cell<*mut ()>,
+    /// The same, shown or not.
     answers: Cell<*mut ()>,
     /// The type of `A`.
     of: Cell<TypeId>,
+    /// Who is next, and the end of those who wait.
+    next: Cell<*const Waiter>,
+    end: Cell<*const Waiter>,
 }
 
-impl Default for Shown {
+impl Default for Delivering {
     fn default() -> Self {
-        Shown { answers: Cell::new(ptr::null_mut()), of: Cell::new(TypeId::of::<()>()) }
+        Delivering {
+            shown: Cell::new(ptr::null_mut()),
+            answers: Cell::new(ptr::null_mut()),
+            of: Cell::new(TypeId::of::<()>()),
+            next: Cell::new(ptr::null()),
+            end: Cell::new(ptr::null()),
+        }
     }
 }
 
-impl Shown {
-    /// The answer, if it is an `A`.
+impl Delivering {
+    /// The answer that is shown, if it is an `A`.
     #[inline(always)]
     pub(super) fn take<A: 'static>(&self) -> Option<A> {
-        let answers = self.answers.get().cast::<Vec<A>>();
+        let answers = self.shown.get().cast::<Vec<A>>();
         if answers.is_null() || self.of.get() != TypeId::of::<A>() {
             return None;
         }
-        self.answers.set(ptr::null_mut());
-        // SAFETY: not null, so these are the answers of the delivery that is going on; they are of this type, and nobody else touches them meanwhile. `pop` runs no code of the user's.
+        self.shown.set(ptr::null_mut());
+        // SAFETY: not null, so a delivery is going on, and these are its answers; they are of this type, and nobody else touches them meanwhile. `pop` runs no code of the user's.
         unsafe { (*answers).pop() }
     }
-}
 
-/// The answers of one batch, for those who wait for them.
-pub(super) struct Due {
-    pub(super) waiters: Vec<Waiter>,
-    /// Those before it have got theirs.
-    pub(super) from: usize,
-    pub(super) answers: Answers,
-}
-
-/// A `Vec` of answers in a load that its queue keeps where it is until the delivery ends, and does not touch.
-#[derive(Clone, Copy)]
-pub(super) struct Answers {
-    of: TypeId,
-    vec: *mut (),
-}
-
-impl Answers {
-    pub(super) fn of<A: 'static>(answers: &mut Vec<A>) -> Self {
-        Answers { of: TypeId::of::<A>(), vec: (&raw mut *answers).cast() }
+    /// Begins one: the last answer is for the first of those who wait.
+    ///
+    /// # Safety
+    /// Until the delivery has ended both stay where they are, and nobody else touches them.
+    #[inline]
+    pub(super) unsafe fn begin<A: 'static>(&self, waiters: &[Waiter], answers: &mut Vec<A>) {
+        let waiters = waiters.as_ptr_range();
+        self.next.set(waiters.start);
+        self.end.set(waiters.end);
+        self.of.set(TypeId::of::<A>());
+        self.answers.set((&raw mut *answers).cast());
     }
 }
 
-/// The answers of one batch, being given to those who wait.
+/// A delivery that is going on.
 pub(crate) struct Delivery<'b> {
-    queue: &'b dyn AnyQueue,
-    shown: &'b Shown,
-    answers: Answers,
-    waiters: Vec<Waiter>,
-    /// Who is next.
-    at: usize,
+    pub(super) queue: &'b dyn AnyQueue,
+    pub(super) delivering: &'b Delivering,
 }
 
-impl<'b> Delivery<'b> {
-    #[inline]
-    pub(super) fn new(queue: &'b dyn AnyQueue, shown: &'b Shown, Due { waiters, from, answers }: Due) -> Self {
-        shown.of.set(answers.of);
-        Delivery { queue, shown, answers, waiters, at: from }
-    }
-
+impl Delivery<'_> {
     /// Shows the next answer; for whom. One that was shown before and not taken is dropped: who asked for it is gone.
-    #[inline]
-    pub(crate) fn next(&mut self) -> Option<Waiter> {
+    #[inline(always)]
+    pub(crate) fn next(&self) -> Option<Waiter> {
+        let Delivering { shown, answers, next, end, .. } = self.delivering;
         self.hide();
-        let waiter = *self.waiters.get(self.at)?;
-        self.at += 1;
-        self.shown.answers.set(self.answers.vec);
-        Some(waiter)
+        let waiter = next.get();
+        if waiter == end.get() {
+            return None;
+        }
+        shown.set(answers.get());
+        // SAFETY: `waiter` lies in the slice that the delivery began with, as it has not reached its end.
+        unsafe {
+            next.set(waiter.add(1));
+            Some(*waiter)
+        }
     }
 
-    #[inline]
-    fn hide(&mut self) {
-        if !self.shown.answers.get().is_null() {
+    #[inline(always)]
+    fn hide(&self) {
+        if !self.delivering.shown.get().is_null() {
             self.drop_shown();
         }
     }
 
     #[cold]
-    fn drop_shown(&mut self) {
-        self.shown.answers.set(ptr::null_mut());
-        self.answers = self.queue.drop_next_answer();
+    fn drop_shown(&self) {
+        self.delivering.shown.set(ptr::null_mut());
+        self.queue.drop_next_answer();
     }
 
-    /// Gives it back to its queue.
+    /// Gives back to the queue what is left.
     #[inline]
-    pub(crate) fn end(mut self) {
+    pub(crate) fn end(self) {
         self.hide();
-        self.queue.end_delivery(mem::take(&mut self.waiters));
+        self.queue.end_delivery();
     }
 }
 
@@ -114,6 +113,6 @@ impl Drop for Delivery<'_> {
     /// Should a task have panicked, nothing is shown either.
     #[inline]
     fn drop(&mut self) {
-        self.shown.answers.set(ptr::null_mut());
+        self.delivering.shown.set(ptr::null_mut());
     }
 }

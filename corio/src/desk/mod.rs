@@ -42,6 +42,7 @@ mod timers;
 mod waiting;
 mod withdrawing;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -174,7 +175,7 @@ impl Desk {
     /// The answer for the waiter that is being resumed.
     #[inline(always)]
     pub(crate) fn take_shown<A: 'static>(&self) -> Option<A> {
-        self.board.shown.take()
+        self.board.delivering.take()
     }
 
     // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,19 +237,29 @@ impl Desk {
     /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
     pub(crate) fn send(&self, sending: &Sending<'_, '_>) {
         self.board.new_round();
-        for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
-            let numbers = asked.borrow().len();
-            // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
-            for at in 0..numbers {
-                let number = asked.borrow()[at];
-                match self.registry.number(number) {
-                    Some(queue) if sending.goes_on() => queue.send(sending),
-                    _ => {}
-                }
+        self.send_asked(&self.board.asked_concurrent, sending);
+        self.send_asked(&self.board.asked_in_place, sending);
+    }
+
+    #[inline]
+    fn send_asked(&self, asked: &RefCell<Vec<u32>>, sending: &Sending<'_, '_>) {
+        // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
+        let numbers = asked.borrow().len();
+        if numbers == 0 {
+            return;
+        }
+        for at in 0..numbers {
+            let number = asked.borrow()[at];
+            match self.registry.number(number) {
+                Some(queue) if sending.goes_on() => queue.send(sending),
+                _ => {}
             }
-            if numbers > 0 {
-                asked.borrow_mut().drain(..numbers);
-            }
+        }
+        let mut asked = asked.borrow_mut();
+        if asked.len() == numbers {
+            asked.clear();
+        } else {
+            asked.drain(..numbers);
         }
     }
 
@@ -265,7 +276,7 @@ impl Desk {
     pub(crate) fn next_delivery(&self) -> Option<Delivery<'_>> {
         let number = self.board.answered.borrow_mut().pop_front()?;
         let queue = self.registry.number(number)?;
-        Some(Delivery::new(queue, &self.board.shown, queue.begin_delivery()?))
+        queue.begin_delivery().then_some(Delivery { queue, delivering: &self.board.delivering })
     }
 
     /// How many answers are there.

@@ -5,14 +5,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::mem;
 use std::rc::{Rc, Weak};
 
 use super::answering::{Answering, Replacement};
 use super::board::Board;
 use super::cache::Cache;
 use super::dedup::Sharing;
-use super::delivery::{Answers, Due};
 use super::flights::{Flight, FlightId, Flights};
 use super::load::{Boxed, Load, Spares};
 use super::options::Options;
@@ -146,14 +144,14 @@ pub(super) trait AnyQueue {
     /// Whether something waits that no limit holds.
     fn can_send(&self) -> bool;
 
-    /// The answers that came first, for those who wait for them. They stay where they are.
-    fn begin_delivery(&self) -> Option<Due>;
+    /// Begins to deliver the answers that came first; false if there are none.
+    fn begin_delivery(&self) -> bool;
 
-    /// The next answer of the delivery is not wanted; gives the others.
-    fn drop_next_answer(&self) -> Answers;
+    /// The next answer of the delivery is not wanted.
+    fn drop_next_answer(&self);
 
-    /// Takes back the waiters of the delivery. If not all have got their answers, these are delivered next.
-    fn end_delivery(&self, waiters: Vec<Waiter>);
+    /// What is left of the delivery is the next one.
+    fn end_delivery(&self);
 
     /// How many answers are there.
     fn answers_there(&self) -> usize;
@@ -197,31 +195,28 @@ impl<R: Request> AnyQueue for Queue<R> {
         !self.is_held() && !self.waiting.borrow().is_empty()
     }
 
-    fn begin_delivery(&self) -> Option<Due> {
+    fn begin_delivery(&self) -> bool {
         let mut answered = self.answered.borrow_mut();
-        let Load { batch, waiters, answers, .. } = &mut **answered.front_mut()?;
-        let (left, from) = (answers.len(), waiters.len() - answers.len());
+        let Some(load) = answered.front_mut() else { return false };
+        let Load { batch, waiters, answers, .. } = &mut **load;
+        let from = waiters.len() - answers.len();
         if from == 0 && self.board.watch().has_observer() {
-            self.tell_answered(*batch, left);
+            self.tell_answered(*batch, answers.len());
         }
-        Some(Due { waiters: mem::take(waiters), from, answers: Answers::of(answers) })
+        // SAFETY: the load stays the first, in its box, until `end_delivery` or, should the run end before, `clear`; what comes back meanwhile is put behind it.
+        unsafe { self.board.delivering.begin(&waiters[from..], answers) };
+        true
     }
 
-    fn drop_next_answer(&self) -> Answers {
-        let mut answered = self.answered.borrow_mut();
-        let answers = &mut answered.front_mut().expect("a delivery is going on").answers;
-        let answer = answers.pop();
-        let others = Answers::of(answers);
-        drop(answered);
+    fn drop_next_answer(&self) {
+        let answer = self.answered.borrow_mut().front_mut().and_then(|load| load.answers.pop());
+        // Code of the user's.
         drop(answer);
-        others
     }
 
-    fn end_delivery(&self, waiters: Vec<Waiter>) {
+    fn end_delivery(&self) {
         let mut answered = self.answered.borrow_mut();
-        let Some(load) = answered.front_mut() else { return };
-        load.waiters = waiters;
-        if !load.answers.is_empty() {
+        if answered.front_mut().is_some_and(|load| !load.answers.is_empty()) {
             self.board.answered.borrow_mut().push_front(self.number);
         } else if let Some(load) = answered.pop_front() {
             drop(answered);

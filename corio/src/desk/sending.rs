@@ -33,7 +33,7 @@ impl<R: Request> Queue<R> {
     #[inline]
     pub(super) fn send_waiting(&self, sending: &Sending<'_, '_>) {
         match self.take_plain() {
-            Some(load) => self.send_one(load, None, sending),
+            Some(load) => self.send_now(load, None, sending),
             None => self.send_otherwise(sending),
         }
     }
@@ -134,8 +134,13 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    #[inline]
-    fn send_one<'r>(&self, mut load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
+    fn send_one(&self, load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, '_>) {
+        self.send_now(load, whole, sending);
+    }
+
+    /// The same, in line: most batches leave as they have gathered.
+    #[inline(always)]
+    fn send_now<'r>(&self, mut load: LoadOf<R>, whole: Option<Whole>, sending: &Sending<'_, 'r>) {
         load.batch = self.board.next_batch();
         if self.board.watch().has_observer() {
             self.tell_sent(&load);
