@@ -343,6 +343,7 @@ impl Body {
     ///
     /// # Safety
     /// Its entry is not in the tree any more, and it has returned; the block came from the engine's pool.
+    #[inline]
     pub(super) unsafe fn end(self, engine: &Engine) {
         // SAFETY: by the caller, this is the last call.
         unsafe {
@@ -369,6 +370,7 @@ impl Body {
 
     /// # Safety
     /// There is nothing left in the block, and it came from the engine's pool.
+    #[inline]
     pub(super) unsafe fn give_back(self, engine: &Engine) {
         if let Some(block) = self.vtable.block {
             // SAFETY: `Spawned::body` took the block for this layout, and by the caller nobody uses it.

@@ -46,6 +46,8 @@ impl Engine {
         self.has_moved.set(false);
         self.standing.take();
         self.dropped.borrow_mut().clear();
+        self.tree.borrow_mut().start_over();
+        self.pool.start_over();
         sweep.finish();
     }
 

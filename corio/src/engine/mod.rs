@@ -18,7 +18,7 @@ mod stuck;
 mod telling;
 mod tree;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 
@@ -64,15 +64,6 @@ pub struct Engine {
     watch: Watch,
     /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
     numbers: RefCell<Numbers>,
-}
-
-/// What happens above a child that has ended.
-#[derive(Default)]
-struct Above {
-    /// Its parent ends with it.
-    ends: Option<u32>,
-    /// Its siblings, whom it has decided against.
-    losers: Option<Vec<Felled>>,
 }
 
 impl Engine {
@@ -201,14 +192,11 @@ impl Engine {
         if let Step::Decides = step {
             entry.flags |= flag::DECIDES;
         }
-        if entry.first_child != NIL {
-            tree.close_empty_scopes(index);
-            if tree[index].first_child != NIL {
-                return;
-            }
-        }
+        let has_children = entry.first_child != NIL && tree.close_empty_scopes(index);
         drop(tree);
-        self.ended(index);
+        if !has_children {
+            self.ended(index);
+        }
     }
 
     #[inline]
@@ -280,28 +268,37 @@ impl Engine {
     fn add_spawned(&self, parent: u32, body: Body) -> Id {
         self.room.take();
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
-        self.tell_started(id, body);
+        if self.watch.has_observer() {
+            self.tell_started(id, body);
+        }
         self.wake(id);
         id
     }
 
     pub(crate) fn add_child(&self, scope: u32, body: Body) -> Id {
         let id = self.tree.borrow_mut().add(scope, Some(body), 0);
-        self.tell_started(id, body);
+        if self.watch.has_observer() {
+            self.tell_started(id, body);
+        }
         id
     }
 
     /// Takes out an entry whose body has returned and whose children have ended, and whatever ends with it. A loop: chains of such tasks can be long.
+    #[inline]
     fn ended(&self, mut index: u32) {
-        loop {
+        while index != NIL {
             // Observers may panic: they hear of it before anything has changed.
             if self.watch.has_observer() {
                 self.tell_ended(index);
             }
             let mut tree = self.tree.borrow_mut();
             let Ended { body, parent, flags } = tree.end(index);
-            let above = if tree.concerns_parent(parent, flags) { self.child_ended(&mut tree, parent, flags) } else { Above::default() };
-            drop(tree);
+            let above = if tree.concerns_parent(parent, flags) {
+                self.child_ended(tree, parent, flags)
+            } else {
+                drop(tree);
+                NIL
+            };
             if let Some(body) = body {
                 if body.is_spawned() {
                     self.room.give_back();
@@ -313,35 +310,31 @@ impl Engine {
                     self.wake_joiner(index);
                 }
             }
-            if let Some(losers) = above.losers {
-                self.drop_felled(losers);
-            }
-            match above.ends {
-                Some(parent) => index = parent,
-                None => return,
-            }
+            index = above;
         }
     }
 
-    /// What the end of a child means for those above it.
-    fn child_ended(&self, tree: &mut Tree, parent: u32, flags: u32) -> Above {
-        let mut after = Above::default();
+    /// What the end of a child means for those above it: its siblings are cut if it decides, who waits is woken. Gives the entry that ends with it, or `NIL`.
+    #[inline(never)]
+    fn child_ended(&self, mut tree: RefMut<'_, Tree>, parent: u32, flags: u32) -> u32 {
+        let mut losers = self.felled.take();
         if flags & flag::DECIDES != 0 {
-            let mut felled = self.felled.take();
-            tree.cut_children(parent, &mut felled);
-            after.losers = Some(felled);
+            tree.cut_children(parent, &mut losers);
         }
         let task = tree.task_of(parent);
         let owner_has_returned = tree[task].has(flag::ENDING);
         let above = &tree[parent];
+        let mut ends = NIL;
         if above.first_child == NIL && owner_has_returned {
             // The task itself, or a scope whose set was forgotten: there is nobody to wake.
-            after.ends = Some(parent);
+            ends = parent;
         } else if above.has(flag::AWAITED) && (above.has(flag::EACH) || !tree.has_tasks(parent)) {
             tree[parent].flags &= !flag::AWAITED;
             self.wake(tree.id(task));
         }
-        after
+        drop(tree);
+        self.drop_felled(losers);
+        ends
     }
 
     #[cold]

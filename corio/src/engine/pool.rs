@@ -1,5 +1,8 @@
 //! Memory for task bodies and sets of children: taken from chunks, given back to free lists by size, kept with the schedule from run to run.
 //!
+//! Each run takes its blocks from the beginning of the first chunk again, one beside the other. With the free lists that the run before has left, in the order in which it gave back,
+//! a large run would find its blocks all over the memory (a tree of 100,000 tasks took twice as long).
+//!
 //! What must hold: a block is given back at most once, for the layout it was taken for, to the pool it came from. Chunks are freed when the pool is dropped,
 //! so no block may be used after that; a run drops everything it made before it lets go of its pool, or leaks the pool with it.
 
@@ -26,10 +29,14 @@ struct Free {
 
 pub struct Pool {
     free: [Cell<*mut Free>; CLASSES],
-    /// What is left of the newest chunk.
+    /// What is left of the chunk that blocks are taken from.
     rest: Cell<*mut u8>,
     rest_len: Cell<usize>,
     chunks: RefCell<Vec<(NonNull<u8>, Layout)>>,
+    /// How many chunks blocks were taken from in this run.
+    begun: Cell<usize>,
+    /// How many blocks of chunks were not given back.
+    in_use: Cell<usize>,
 }
 
 /// A layout, and where blocks for it are kept: worked out when compiled, where the layout is known then.
@@ -77,6 +84,8 @@ impl Pool {
             rest: Cell::new(ptr::null_mut()),
             rest_len: Cell::new(0),
             chunks: RefCell::new(Vec::new()),
+            begun: Cell::new(0),
+            in_use: Cell::new(0),
         }
     }
 
@@ -88,6 +97,7 @@ impl Pool {
             Kept::Nowhere => return nothing(of.layout),
             Kept::Globally => return global(of.layout),
         };
+        self.in_use.set(self.in_use.get() + 1);
         let head = self.free[class].get();
         match NonNull::new(head) {
             Some(block) => {
@@ -111,34 +121,60 @@ impl Pool {
             // SAFETY: `take` got it from the global allocator with this layout.
             Kept::Globally => return unsafe { dealloc(block.as_ptr(), of.layout) },
         };
+        self.in_use.set(self.in_use.get() - 1);
         let block: NonNull<Free> = block.cast();
         // SAFETY: the block is ours again, large enough and aligned for a `Free`.
         unsafe { block.write(Free { next: self.free[class].get() }) };
         self.free[class].set(block.as_ptr());
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline]
     fn carve(&self, size: usize) -> NonNull<u8> {
         if size > self.rest_len.get() {
-            let mut chunks = self.chunks.borrow_mut();
-            let last = chunks.last().map_or(FIRST_CHUNK / 2, |(_, layout)| layout.size());
-            let len = (last * 2).clamp(FIRST_CHUNK, LAST_CHUNK).max(size);
-            let layout = Layout::from_size_align(len, STEP).expect("chunks are far smaller than the address space");
-            let chunk = global(layout);
-            chunks.push((chunk, layout));
-            if size == len {
-                return chunk;
-            }
-            // What was left of the chunk before is given up: less than one block of this size.
-            self.rest.set(chunk.as_ptr());
-            self.rest_len.set(len);
+            self.begin_chunk(size);
         }
         let block = self.rest.get();
-        // SAFETY: `rest..rest + rest_len` lies in the newest chunk and is not handed out yet; `size <= rest_len` was checked.
-        self.rest.set(unsafe { block.add(size) });
-        self.rest_len.set(self.rest_len.get() - size);
-        NonNull::new(block).expect("there is a chunk")
+        // SAFETY: `rest..rest + rest_len` lies in one chunk and is not handed out yet; `size <= rest_len` was checked, or provided for.
+        unsafe {
+            self.rest.set(block.add(size));
+            self.rest_len.set(self.rest_len.get() - size);
+            NonNull::new_unchecked(block)
+        }
+    }
+
+    /// What was left of the chunk before is given up: less than one block of this size.
+    #[cold]
+    #[inline(never)]
+    fn begin_chunk(&self, size: usize) {
+        while size > self.rest_len.get() {
+            let (chunk, layout) = self.next_chunk(size);
+            self.rest.set(chunk.as_ptr());
+            self.rest_len.set(layout.size());
+        }
+    }
+
+    /// The first that nothing was taken from in this run, or else a new one, for a block of this size.
+    fn next_chunk(&self, size: usize) -> (NonNull<u8>, Layout) {
+        let mut chunks = self.chunks.borrow_mut();
+        let begun = self.begun.replace(self.begun.get() + 1);
+        if let Some(chunk) = chunks.get(begun) {
+            return *chunk;
+        }
+        let last = chunks.last().map_or(FIRST_CHUNK / 2, |(_, layout)| layout.size());
+        let len = (last * 2).clamp(FIRST_CHUNK, LAST_CHUNK).max(size);
+        let layout = Layout::from_size_align(len, STEP).expect("chunks are far smaller than the address space");
+        let chunk = (global(layout), layout);
+        chunks.push(chunk);
+        chunk
+    }
+
+    /// Has the next run take its blocks from the beginning again. If some were not given back (a set of children was forgotten), all stays as it is.
+    pub(crate) fn start_over(&self) {
+        if self.in_use.get() == 0 && self.begun.get() > 0 {
+            self.free.iter().for_each(|free| free.set(ptr::null_mut()));
+            self.rest_len.set(0);
+            self.begun.set(0);
+        }
     }
 }
 
@@ -163,6 +199,23 @@ impl Drop for Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_takes_the_blocks_of_the_one_before_from_the_beginning() {
+        let pool = Pool::new();
+        let of = |size| BlockOf::new(Layout::from_size_align(size, STEP).unwrap());
+        let sizes = [48, 3000, 48, 700_000, 16, 2000, 64];
+        let take_all = || sizes.map(|size| pool.take(of(size)));
+        // SAFETY: each was taken for this size, and is given once.
+        let give = |block, size| unsafe { pool.give(block, of(size)) };
+        let first = take_all();
+        std::iter::zip(first, sizes).for_each(|(block, size)| give(block, size));
+        pool.start_over();
+        assert_eq!(take_all(), first);
+        std::iter::zip(first, sizes).skip(1).for_each(|(block, size)| give(block, size));
+        pool.start_over();
+        assert!(!take_all().contains(&first[0]), "one that was not given back is not given out");
+    }
 
     #[test]
     fn a_class_holds_what_is_of_it_and_wastes_at_most_a_quarter() {

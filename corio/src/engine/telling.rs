@@ -20,7 +20,7 @@ pub(super) struct Numbers {
 const LONGEST_PATH: usize = 16;
 
 impl Engine {
-    #[inline]
+    #[cold]
     pub(super) fn tell_started(&self, id: Id, body: Body) {
         self.tell(body, || {
             let tree = self.tree.borrow();

@@ -17,6 +17,9 @@ pub(crate) const NIL: u32 = u32::MAX;
 /// The parent of a free entry.
 const FREE: u32 = u32::MAX - 1;
 
+/// The generation of entries that are not used any more.
+const RETIRED: u32 = u32::MAX;
+
 /// What was taken out of the tree, to be dropped.
 pub(super) struct Felled {
     /// As it was known in the tree.
@@ -77,7 +80,10 @@ impl Entry {
 
 pub(super) struct Tree {
     entries: Vec<Entry>,
+    /// Entries that have become free in this run, the last one first.
     free: u32,
+    /// Entries from here on were not used in this run.
+    fresh: u32,
     live: usize,
     /// For walks through a branch; empty between them.
     walk: Vec<u32>,
@@ -85,37 +91,52 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn new() -> Self {
-        Tree { entries: Vec::new(), free: NIL, live: 0, walk: Vec::new() }
+        Tree { entries: Vec::new(), free: NIL, fresh: 0, live: 0, walk: Vec::new() }
     }
 
     #[inline]
     pub(super) fn add(&mut self, parent: u32, body: Option<Body>, flags: u32) -> Id {
         self.live += 1;
-        let index = self.free;
+        let index = self.vacate();
         let next = if parent == NIL { NIL } else { mem::replace(&mut self[parent].first_child, index) };
-        let Some(entry) = self.entries.get_mut(index as usize) else { return self.add_new(parent, next, body, flags) };
-        self.free = entry.next;
-        *entry = Entry { body, generation: entry.generation, parent, first_child: NIL, next, previous: NIL, flags };
-        let id = Id::new(index, entry.generation);
         if next != NIL {
             self[next].previous = index;
         }
-        id
+        let entry = &mut self[index];
+        *entry = Entry { body, generation: entry.generation, parent, first_child: NIL, next, previous: NIL, flags };
+        Id::new(index, entry.generation)
     }
 
-    /// The same, where no entry is free.
+    /// An entry that is free no longer.
+    #[inline]
+    fn vacate(&mut self) -> u32 {
+        if let Some(entry) = self.entries.get(self.free as usize) {
+            return mem::replace(&mut self.free, entry.next);
+        }
+        match self.entries.get(self.fresh as usize) {
+            Some(entry) if entry.generation != RETIRED => {}
+            _ => self.find_fresh(),
+        }
+        self.fresh += 1;
+        self.fresh - 1
+    }
+
     #[cold]
-    fn add_new(&mut self, parent: u32, next: u32, body: Option<Body>, flags: u32) -> Id {
-        let index = u32::try_from(self.entries.len()).ok().filter(|index| *index < FREE);
-        let index = index.expect("corio: more than four billion tasks in one run");
-        self.entries.push(Entry { body, generation: 0, parent, first_child: NIL, next, previous: NIL, flags });
-        if next != NIL {
-            self[next].previous = index;
+    fn find_fresh(&mut self) {
+        while self.entries.get(self.fresh as usize).is_some_and(|entry| entry.generation == RETIRED) {
+            self.fresh += 1;
         }
-        if parent != NIL {
-            self[parent].first_child = index;
+        assert!(self.fresh < FREE, "corio: more than four billion tasks in one run");
+        if self.fresh as usize == self.entries.len() {
+            self.entries.push(Entry { body: None, generation: 0, parent: FREE, first_child: NIL, next: NIL, previous: NIL, flags: 0 });
         }
-        Id::new(index, 0)
+    }
+
+    /// Has the next run use the entries from the first on, one after the other.
+    pub(super) fn start_over(&mut self) {
+        if self.live == 0 {
+            (self.free, self.fresh) = (NIL, 0);
+        }
     }
 
     /// Takes an entry out of its parent's list of children; it stays alive.
@@ -168,8 +189,8 @@ impl Tree {
         entry.first_child = NIL;
         entry.parent = FREE;
         // An index whose generations are used up is retired: an old id must never match a new entry.
-        if let Some(generation) = entry.generation.checked_add(1) {
-            entry.generation = generation;
+        entry.generation += 1;
+        if entry.generation != RETIRED {
             entry.next = free;
             self.free = index;
         }
@@ -287,12 +308,10 @@ impl Tree {
         children
     }
 
-    /// Takes out the scopes of a task that nobody will close: their sets were forgotten.
-    pub(super) fn close_empty_scopes(&mut self, task: u32) {
-        if !self[task].has(flag::SCOPES) {
-            return;
-        }
-        let mut child = self[task].first_child;
+    /// Takes out the scopes of a task that nobody will close: their sets were forgotten. Whether there are children then.
+    pub(super) fn close_empty_scopes(&mut self, task: u32) -> bool {
+        // Most tasks with children have spawned many, and have no scope.
+        let mut child = if self[task].has(flag::SCOPES) { self[task].first_child } else { NIL };
         while child != NIL {
             let next = self[child].next;
             if self[child].body.is_none() && self[child].first_child == NIL {
@@ -301,6 +320,7 @@ impl Tree {
             }
             child = next;
         }
+        self[task].first_child != NIL
     }
 
     /// Frees what is left in no list once the root is gone: results whose handles were forgotten.
