@@ -159,8 +159,7 @@ impl<'s, T> Run<'s, T> {
             self.check_cancelled()?;
 
             if engine.has_dropped() {
-                let dropped = engine.take_dropped();
-                desk.tasks_were_dropped(&dropped.into_iter().map(|id| Waiter(id.to_word())).collect::<Vec<_>>());
+                engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word()))));
                 self.cancel_futures(core);
             }
             let sending = Sending { context: self.context, futures: &self.futures, cancel: self.cancel.as_ref(), was_panicking };

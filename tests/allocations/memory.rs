@@ -58,7 +58,7 @@ macro_rules! spawned {
     }};
 }
 
-/// A task takes 40 bytes in the tree, 8 in the queue of those that are ready, and a block of its body and 24 more, in steps of 16. A request takes 8 for who waits,
+/// A task takes 40 bytes in the tree, 8 in the queue of those that are ready, and a block of its body and 24 more. A request takes 8 for who waits,
 /// and its key and its answer, here of 8 each; asked by a task that was just answered, the same again, since the answers of a batch are given out while the next one gathers.
 #[test]
 fn a_task_takes_what_its_body_holds_and_little_more() {
@@ -71,10 +71,10 @@ fn a_task_takes_what_its_body_holds_and_little_more() {
     expect![[r#"
 
         body  all  rest  of a task that
-          16   96    80  ends at once
-          16  120   104  asks
+          16   88    72  ends at once
+          16  112    96  asks
           24  120    96  asks, and holds 8 bytes more
-          32  160   128  asks twice, and holds 16 bytes more
+          32  152   120  asks twice, and holds 16 bytes more
     "#]]
     .assert_eq(&table);
 }

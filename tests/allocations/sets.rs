@@ -21,8 +21,8 @@ fn tuples() {
     let table = table! {
         "join!(a, b, c)" => { join!(ask(1), double(2), ask(3)); }
         "try_join!(a, b)" => { try_join!(fallible(1, false), fallible(2, false)).unwrap(); }
-        "try_join!(a, b) that fails: lists of what is dropped" => { try_join!(fallible(1, true), fallible(2, false)).unwrap_err(); }
-        "race!(a, b): lists of what is dropped" => { race!(ask(1), double(2)); }
+        "try_join!(a, b) that fails: a list of what is withdrawn" => { try_join!(fallible(1, true), fallible(2, false)).unwrap_err(); }
+        "race!(a, b): a list of what is withdrawn" => { race!(ask(1), double(2)); }
         "race!(a, b) whose loser has asked twice: the same" => { race!(ask(1), task! { io!(double(1)); io!(double(2)) }); }
     };
     expect![[r#"
@@ -30,9 +30,9 @@ fn tuples() {
         takes
             0  join!(a, b, c)
             0  try_join!(a, b)
-            2  try_join!(a, b) that fails: lists of what is dropped
-            2  race!(a, b): lists of what is dropped
-            2  race!(a, b) whose loser has asked twice: the same
+            1  try_join!(a, b) that fails: a list of what is withdrawn
+            1  race!(a, b): a list of what is withdrawn
+            1  race!(a, b) whose loser has asked twice: the same
     "#]]
     .assert_eq(&table);
 }
@@ -46,12 +46,12 @@ fn many() {
         "all! of an iterator that does not say how many come: the results" => { all!((0..100).filter(|key| key % 2 == 0).map(ask)); }
         "all! in a tree, 111 times: the results of each" => { call!(tree(3)); }
         "try_all! of 100: the results" => { try_all!((0..100).map(|key| fallible(key, false))).unwrap(); }
-        "try_all! of 100 that fails: lists of what is dropped, which double" => { try_all!((0..100).map(|key| fallible(key, key == 50))).unwrap_err(); }
+        "try_all! of 100 that fails: a list of what is withdrawn" => { try_all!((0..100).map(|key| fallible(key, key == 50))).unwrap_err(); }
         "all!(limit = 1) of one: the results" => { all!(limit = 1, (0..1).map(ask)); }
         "all!(limit = 10) of 100: the results" => { all!(limit = 10, (0..100).map(ask)); }
         "all!(limit = 1000) of 100: the results" => { all!(limit = 1000, (0..100).map(ask)); }
         "try_all!(limit = 10) of 100: the results" => { try_all!(limit = 10, (0..100).map(|key| fallible(key, false))).unwrap(); }
-        "try_all!(limit = 10) of 100 that fails: the results, and lists of what is dropped" => {
+        "try_all!(limit = 10) of 100 that fails: the results, and a list of what is withdrawn" => {
             try_all!(limit = 10, (0..100).map(|key| fallible(key, key == 50))).unwrap_err();
         }
     };
@@ -64,12 +64,12 @@ fn many() {
             1  all! of an iterator that does not say how many come: the results
           111  all! in a tree, 111 times: the results of each
             1  try_all! of 100: the results
-            6  try_all! of 100 that fails: lists of what is dropped, which double
+            1  try_all! of 100 that fails: a list of what is withdrawn
             1  all!(limit = 1) of one: the results
             1  all!(limit = 10) of 100: the results
             1  all!(limit = 1000) of 100: the results
             1  try_all!(limit = 10) of 100: the results
-            5  try_all!(limit = 10) of 100 that fails: the results, and lists of what is dropped
+            2  try_all!(limit = 10) of 100 that fails: the results, and a list of what is withdrawn
     "#]]
     .assert_eq(&table);
 }

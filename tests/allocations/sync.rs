@@ -60,7 +60,7 @@ fn locks_and_permits() {
             0  call!(mutex.lock()) of a new one
             0  call!(mutex.lock()) that waits
             1  call!(mutex.lock()) that waits, of a new one: its line
-            2  call!(mutex.lock()) that loses a race!: that of the race!
+            1  call!(mutex.lock()) that loses a race!: that of the race!
             0  call!(lock.read()), call!(lock.write())
             0  call!(lock.read()), call!(lock.write()) that wait
             0  call!(semaphore.acquire())

@@ -109,7 +109,7 @@ fn tasks() {
         "context!()" => { let () = context!(); }
         "timeout!(d, task)" => { timeout!(LONG, ask(1)).unwrap(); }
         "timeout!(d, request)" => { timeout!(LONG, double(1)).unwrap(); }
-        "timeout!(d, task) that takes longer: a list of what is dropped", group: WaitGroup = busy() => { timeout!(Duration::ZERO, waits(&group)).unwrap_err(); }
+        "timeout!(d, task) that takes longer", group: WaitGroup = busy() => { timeout!(Duration::ZERO, waits(&group)).unwrap_err(); }
     };
     expect![[r#"
 
@@ -129,7 +129,7 @@ fn tasks() {
             0  context!()
             0  timeout!(d, task)
             0  timeout!(d, request)
-            1  timeout!(d, task) that takes longer: a list of what is dropped
+            0  timeout!(d, task) that takes longer
     "#]]
     .assert_eq(&table);
 }

@@ -208,10 +208,13 @@ impl Desk {
     }
 
     /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more are given up.
-    pub(crate) fn tasks_were_dropped(&self, dropped: &[Waiter]) {
+    pub(crate) fn tasks_were_dropped(&self, dropped: impl Iterator<Item = Waiter>) {
         self.board.drops.set(self.board.drops.get() + 1);
         let queues = self.board.hear_of_drops.borrow().clone();
-        queues.into_iter().filter_map(|number| self.registry.number(number)).for_each(|queue| queue.tasks_were_dropped(dropped));
+        if !queues.is_empty() {
+            let dropped: Vec<Waiter> = dropped.collect();
+            queues.into_iter().filter_map(|number| self.registry.number(number)).for_each(|queue| queue.tasks_were_dropped(&dropped));
+        }
     }
 
     /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
@@ -342,7 +345,8 @@ impl Desk {
     /// Forgets everything that is queued and in flight.
     pub(crate) fn clear(&self) {
         let mut sweep = Sweep::default();
-        for queue in self.registry.all() {
+        for number in 0.. {
+            let Some(queue) = self.registry.number(number) else { break };
             sweep.run(|| queue.clear());
         }
         self.board.clear();

@@ -83,10 +83,6 @@ impl Registry {
         Some(unsafe { queue.as_ref() })
     }
 
-    pub(super) fn all(&self) -> Vec<Rc<dyn AnyQueue>> {
-        self.tables().queues.clone()
-    }
-
     /// Opens a queue; `make` gets its number.
     pub(super) fn add<R: Request>(&self, make: impl FnOnce(&Weak<Queue<R>>, u32) -> Queue<R>) {
         let number = self.tables().queues.len() as u32;

@@ -249,8 +249,13 @@ impl Engine {
     }
 
     /// The tasks, and requests in sets, that were dropped since the last call, and so may have asked for something that nobody wants any more.
-    pub(crate) fn take_dropped(&self) -> Vec<Id> {
-        self.dropped.take()
+    pub(crate) fn tell_dropped(&self, hear: impl FnOnce(&[Id])) {
+        let mut dropped = self.dropped.take();
+        hear(&dropped);
+        dropped.clear();
+        // Whoever hears may drop more.
+        dropped.append(&mut self.dropped.borrow_mut());
+        self.dropped.replace(dropped);
     }
 
     // ── beginning and ending ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

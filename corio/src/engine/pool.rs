@@ -10,8 +10,10 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
-/// Blocks come in steps of this many bytes, and are aligned to it.
-const STEP: usize = 16;
+/// Blocks come in steps of this many bytes, and are aligned to it; to `ALIGN`, if their size is a multiple of that.
+const STEP: usize = 8;
+/// No layout with a greater alignment gets a block; its size is a multiple of its alignment.
+const ALIGN: usize = 16;
 /// Up to this size each step has its own free list; above it, each quarter of the way to the next power of two.
 const STEPPED: usize = 1024;
 /// Larger blocks (sets of very many children) are not kept.
@@ -61,7 +63,7 @@ impl BlockOf {
         let size = layout.size();
         let kept = if size == 0 {
             Kept::Nowhere
-        } else if layout.align() > STEP || size > LARGEST {
+        } else if layout.align() > ALIGN || size > LARGEST {
             Kept::Globally
         } else if size <= STEPPED {
             let steps = size.div_ceil(STEP);
@@ -130,14 +132,16 @@ impl Pool {
 
     #[inline]
     fn carve(&self, size: usize) -> NonNull<u8> {
-        if size > self.rest_len.get() {
-            self.begin_chunk(size);
+        // Chunks and what is left of them are aligned to `STEP`, chunks to `ALIGN`.
+        let gap = if size % ALIGN == 0 { self.rest_len.get() % ALIGN } else { 0 };
+        if size + gap > self.rest_len.get() {
+            return self.carve_new_chunk(size);
         }
-        let block = self.rest.get();
-        // SAFETY: `rest..rest + rest_len` lies in one chunk and is not handed out yet; `size <= rest_len` was checked, or provided for.
+        // SAFETY: `rest..rest + rest_len` lies in one chunk and is not handed out yet, and `gap + size <= rest_len`.
         unsafe {
+            let block = self.rest.get().add(gap);
             self.rest.set(block.add(size));
-            self.rest_len.set(self.rest_len.get() - size);
+            self.rest_len.set(self.rest_len.get() - gap - size);
             NonNull::new_unchecked(block)
         }
     }
@@ -145,11 +149,14 @@ impl Pool {
     /// What was left of the chunk before is given up: less than one block of this size.
     #[cold]
     #[inline(never)]
-    fn begin_chunk(&self, size: usize) {
-        while size > self.rest_len.get() {
+    fn carve_new_chunk(&self, size: usize) -> NonNull<u8> {
+        loop {
             let (chunk, layout) = self.next_chunk(size);
             self.rest.set(chunk.as_ptr());
             self.rest_len.set(layout.size());
+            if size <= layout.size() {
+                return self.carve(size);
+            }
         }
     }
 
@@ -161,8 +168,8 @@ impl Pool {
             return *chunk;
         }
         let last = chunks.last().map_or(FIRST_CHUNK / 2, |(_, layout)| layout.size());
-        let len = (last * 2).clamp(FIRST_CHUNK, LAST_CHUNK).max(size);
-        let layout = Layout::from_size_align(len, STEP).expect("chunks are far smaller than the address space");
+        let len = (last * 2).clamp(FIRST_CHUNK, LAST_CHUNK).max(size.next_multiple_of(ALIGN));
+        let layout = Layout::from_size_align(len, ALIGN).expect("chunks are far smaller than the address space");
         let chunk = (global(layout), layout);
         chunks.push(chunk);
         chunk
@@ -215,6 +222,15 @@ mod tests {
         std::iter::zip(first, sizes).skip(1).for_each(|(block, size)| give(block, size));
         pool.start_over();
         assert!(!take_all().contains(&first[0]), "one that was not given back is not given out");
+    }
+
+    #[test]
+    fn blocks_are_aligned_as_their_layouts_want() {
+        let pool = Pool::new();
+        for (size, align) in [(24, 8), (32, 16), (40, 8), (48, 16), (1 << 19, 16), (8, 8), (16, 16), (3000, 16), (24, 8), (16, 16), (64, 64)] {
+            let block = pool.take(BlockOf::new(Layout::from_size_align(size, align).unwrap()));
+            assert!(block.addr().get() % align == 0, "{size} bytes aligned to {align} are at {block:?}");
+        }
     }
 
     #[test]
