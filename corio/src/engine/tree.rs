@@ -94,7 +94,7 @@ impl Tree {
         Tree { entries: Vec::new(), free: NIL, fresh: 0, live: 0, walk: Vec::new() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, parent: u32, body: Option<Body>, flags: u32) -> Id {
         self.live += 1;
         let index = self.vacate();
