@@ -280,7 +280,7 @@ fn run_tasks(core: &Core) {
         return shuffle.run_tasks(engine, desk);
     }
     while engine.allowed() > 0 {
-        let Some(delivery) = desk.next_delivery() else { break };
+        let Some(mut delivery) = desk.next_delivery() else { break };
         while engine.allowed() > 0 {
             let Some(waiter) = delivery.next() else { break };
             engine.resume(Id::from_word(waiter.0));

@@ -45,7 +45,7 @@ impl Shuffle {
                 engine.take_ready(next).into_iter().for_each(|id| engine.resume(id));
             } else {
                 desk.put_any_forward(&mut |count| self.below(count));
-                if let Some(delivery) = desk.next_delivery() {
+                if let Some(mut delivery) = desk.next_delivery() {
                     delivery.next().into_iter().for_each(|waiter| engine.resume(Id::from_word(waiter.0)));
                     delivery.end();
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Waiter;
-use super::delivery::Delivering;
+use super::delivery::{Answered, Shown};
 use super::fault::Fault;
 use super::flights::FlightId;
 use super::timers::{Alarm, Timers};
@@ -58,9 +58,9 @@ pub(super) struct Board {
     pub(super) asked_concurrent: RefCell<Vec<u32>>,
     /// … those that answer in place.
     pub(super) asked_in_place: RefCell<Vec<u32>>,
-    /// Queues with answers, once for each batch, in the order in which these came.
-    pub(super) answered: RefCell<VecDeque<u32>>,
-    pub(super) delivering: Delivering,
+    /// For those who wait, in the order in which the answers came.
+    pub(super) answered: RefCell<VecDeque<Answered>>,
+    pub(super) shown: Shown,
     /// Batches that are with their dispatchers.
     pub(super) in_flight: Cell<usize>,
     /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
@@ -99,7 +99,7 @@ impl Board {
             asked_concurrent: RefCell::default(),
             asked_in_place: RefCell::default(),
             answered: RefCell::default(),
-            delivering: Delivering::default(),
+            shown: Shown::default(),
             in_flight: Cell::new(0),
             places: Cell::new(0),
             due: RefCell::default(),
@@ -184,7 +184,6 @@ impl Board {
     pub(super) fn clear(&self) {
         self.asked_concurrent.borrow_mut().clear();
         self.asked_in_place.borrow_mut().clear();
-        self.answered.borrow_mut().clear();
         self.in_flight.set(0);
         self.places.set(0);
         self.due.borrow_mut().clear();

@@ -5,114 +5,203 @@
 
 use std::any::TypeId;
 use std::cell::Cell;
-use std::ptr;
+use std::mem;
+use std::ptr::{self, NonNull};
 
 use super::Waiter;
+use super::board::Board;
+use super::load::{Boxed, Load};
 use super::queue::AnyQueue;
 
-/// The delivery that is going on, if one is.
+/// The answers of one batch, for those who wait for them.
 ///
-/// What must hold: while one is, the load that it leads to stays where it is, and nobody else touches its waiters and answers; when none is, no answer is shown.
-pub(super) struct Delivering {
-    /// The `Vec<A>` of answers when the last of them is shown, or null.
-    shown: Cell<*mut ()>,
-    /// The same, shown or not.
+/// What must hold: it owns its load, from when it is made until a queue takes that back, and nobody else touches the load meanwhile. It has no destructor, as it does not know the
+/// types of the load: the desk gives back what is left when a run is over.
+pub(super) struct Answered {
+    /// The number of the queue that it is of.
+    pub(super) queue: u32,
+    /// The first field of a `Load`, which is in a box.
+    load: NonNull<Progress>,
+}
+
+/// How far the answers of a load have been delivered. All its pointers lead into the load.
+pub(super) struct Progress {
+    is_begun: bool,
+    /// A `Vec<A>` of answers: the last is for the next waiter.
+    answers: *mut (),
+    /// The type of `A`.
+    of: TypeId,
+    /// Those of its waiters that have not got theirs.
+    next: *mut Waiter,
+    end: *mut Waiter,
+}
+
+impl Progress {
+    /// There is no answer yet.
+    pub(super) fn none() -> Self {
+        Progress { is_begun: false, answers: ptr::null_mut(), of: TypeId::of::<()>(), next: ptr::null_mut(), end: ptr::null_mut() }
+    }
+}
+
+impl Answered {
+    #[inline]
+    pub(super) fn new<K, A: 'static>(queue: u32, load: Boxed<K, A>) -> Self {
+        debug_assert_eq!(load.waiters.len(), load.answers.len());
+        let load = Box::into_raw(load);
+        // SAFETY: it came from a box, and so is not null.
+        unsafe {
+            let waiters = (*load).waiters.as_mut_ptr_range();
+            let answers = (&raw mut (*load).answers).cast();
+            (*load).progress = Progress { is_begun: false, answers, of: TypeId::of::<A>(), next: waiters.start, end: waiters.end };
+            Answered { queue, load: NonNull::new_unchecked(load.cast()) }
+        }
+    }
+
+    /// The load, when it is no longer needed here.
+    ///
+    /// # Safety
+    /// It was made from one with these types.
+    #[inline]
+    pub(super) unsafe fn into_load<K, A>(self) -> Boxed<K, A> {
+        // SAFETY: by the caller; the pointer to the load is that to its first field, and was made from one to all of it.
+        unsafe { Box::from_raw(self.load.cast::<Load<K, A>>().as_ptr()) }
+    }
+
+    /// The load as it is.
+    ///
+    /// # Safety
+    /// It was made from one with these types. No answer is shown.
+    pub(super) unsafe fn load_mut<K, A>(&mut self) -> &mut Load<K, A> {
+        // SAFETY: by the caller, and as above.
+        unsafe { self.load.cast::<Load<K, A>>().as_mut() }
+    }
+
+    #[inline(always)]
+    fn progress(&self) -> &Progress {
+        // SAFETY: the load is there, and nobody else touches it.
+        unsafe { self.load.as_ref() }
+    }
+
+    #[inline(always)]
+    fn progress_mut(&mut self) -> &mut Progress {
+        // SAFETY: as above.
+        unsafe { self.load.as_mut() }
+    }
+
+    /// How many answers are there.
+    pub(super) fn left(&self) -> usize {
+        let Progress { next, end, .. } = self.progress();
+        (end.addr() - next.addr()) / size_of::<Waiter>()
+    }
+
+    /// Has another of the waiters be the next.
+    pub(super) fn put_forward(&mut self, waiter: usize) {
+        assert!(waiter < self.left());
+        let Progress { next, .. } = self.progress();
+        // SAFETY: both lie in the list of waiters, before its end.
+        unsafe { next.swap(next.add(waiter)) }
+    }
+}
+
+/// The answer for the task that runs, if there is one.
+///
+/// What must hold: `answers` leads to those of the delivery that is going on, or nowhere.
+pub(super) struct Shown {
+    /// A `Vec<A>`, the last of which is shown; null if none is.
     answers: Cell<*mut ()>,
     /// The type of `A`.
     of: Cell<TypeId>,
-    /// Who is next, and the end of those who wait.
-    next: Cell<*const Waiter>,
-    end: Cell<*const Waiter>,
 }
 
-impl Default for Delivering {
+impl Default for Shown {
     fn default() -> Self {
-        Delivering {
-            shown: Cell::new(ptr::null_mut()),
-            answers: Cell::new(ptr::null_mut()),
-            of: Cell::new(TypeId::of::<()>()),
-            next: Cell::new(ptr::null()),
-            end: Cell::new(ptr::null()),
-        }
+        Shown { answers: Cell::new(ptr::null_mut()), of: Cell::new(TypeId::of::<()>()) }
     }
 }
 
-impl Delivering {
-    /// The answer that is shown, if it is an `A`.
+impl Shown {
+    /// The answer, if it is an `A`.
     #[inline(always)]
     pub(super) fn take<A: 'static>(&self) -> Option<A> {
-        let answers = self.shown.get().cast::<Vec<A>>();
+        let answers = self.answers.get().cast::<Vec<A>>();
         if answers.is_null() || self.of.get() != TypeId::of::<A>() {
             return None;
         }
-        self.shown.set(ptr::null_mut());
-        // SAFETY: not null, so a delivery is going on, and these are its answers; they are of this type, and nobody else touches them meanwhile. `pop` runs no code of the user's.
+        self.answers.set(ptr::null_mut());
+        // SAFETY: not null, so a delivery is going on, and these are its answers, of this type. `pop` runs no code of the user's, and so nobody else uses them meanwhile.
         unsafe { (*answers).pop() }
-    }
-
-    /// Begins one: the last answer is for the first of those who wait.
-    ///
-    /// # Safety
-    /// Until the delivery has ended both stay where they are, and nobody else touches them.
-    #[inline]
-    pub(super) unsafe fn begin<A: 'static>(&self, waiters: &[Waiter], answers: &mut Vec<A>) {
-        let waiters = waiters.as_ptr_range();
-        self.next.set(waiters.start);
-        self.end.set(waiters.end);
-        self.of.set(TypeId::of::<A>());
-        self.answers.set((&raw mut *answers).cast());
     }
 }
 
 /// A delivery that is going on.
 pub(crate) struct Delivery<'b> {
-    pub(super) queue: &'b dyn AnyQueue,
-    pub(super) delivering: &'b Delivering,
+    answered: Answered,
+    queue: &'b dyn AnyQueue,
+    board: &'b Board,
 }
 
-impl Delivery<'_> {
+impl<'b> Delivery<'b> {
+    #[inline]
+    pub(super) fn new(mut answered: Answered, queue: &'b dyn AnyQueue, board: &'b Board) -> Self {
+        if board.watch().has_observer() && !answered.progress().is_begun {
+            queue.tell_answered(&mut answered);
+        }
+        let Progress { is_begun, of, .. } = answered.progress_mut();
+        *is_begun = true;
+        board.shown.of.set(*of);
+        Delivery { answered, queue, board }
+    }
+
     /// Shows the next answer; for whom. One that was shown before and not taken is dropped: who asked for it is gone.
     #[inline(always)]
-    pub(crate) fn next(&self) -> Option<Waiter> {
-        let Delivering { shown, answers, next, end, .. } = self.delivering;
+    pub(crate) fn next(&mut self) -> Option<Waiter> {
         self.hide();
-        let waiter = next.get();
-        if waiter == end.get() {
+        let Progress { answers, next, end, .. } = self.answered.progress_mut();
+        if *next == *end {
             return None;
         }
-        shown.set(answers.get());
-        // SAFETY: `waiter` lies in the slice that the delivery began with, as it has not reached its end.
+        self.board.shown.answers.set(*answers);
+        // SAFETY: `next` lies in the list of waiters, before its end.
         unsafe {
-            next.set(waiter.add(1));
-            Some(*waiter)
+            let waiter = **next;
+            *next = next.add(1);
+            Some(waiter)
         }
     }
 
     #[inline(always)]
-    fn hide(&self) {
-        if !self.delivering.shown.get().is_null() {
+    fn hide(&mut self) {
+        if !self.board.shown.answers.get().is_null() {
             self.drop_shown();
         }
     }
 
     #[cold]
-    fn drop_shown(&self) {
-        self.delivering.shown.set(ptr::null_mut());
-        self.queue.drop_next_answer();
+    fn drop_shown(&mut self) {
+        self.board.shown.answers.set(ptr::null_mut());
+        self.queue.drop_next_answer(&mut self.answered);
     }
 
-    /// Gives back to the queue what is left.
+    /// Gives the load back to its queue. If not all have got their answers, these are delivered next.
     #[inline]
-    pub(crate) fn end(self) {
+    pub(crate) fn end(mut self) {
         self.hide();
-        self.queue.end_delivery();
+        let Delivery { ref answered, queue, board } = self;
+        let answered = Answered { ..*answered };
+        mem::forget(self);
+        if answered.progress().next == answered.progress().end {
+            queue.take_back(answered);
+        } else {
+            board.answered.borrow_mut().push_front(answered);
+        }
     }
 }
 
 impl Drop for Delivery<'_> {
-    /// Should a task have panicked, nothing is shown either.
-    #[inline]
+    /// A task has panicked. What is left is dropped with all else.
     fn drop(&mut self) {
-        self.delivering.shown.set(ptr::null_mut());
+        self.board.shown.answers.set(ptr::null_mut());
+        let answered = Answered { ..self.answered };
+        self.board.answered.borrow_mut().push_front(answered);
     }
 }

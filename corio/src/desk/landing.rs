@@ -8,6 +8,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::Waiter;
+use super::delivery::Answered;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE};
 use super::load::Entry;
@@ -61,8 +62,7 @@ impl<R: Request> Queue<R> {
     #[inline]
     pub(super) fn come_back(&self, mut load: LoadOf<R>) {
         load.answers.reverse();
-        self.answered.borrow_mut().push_back(load);
-        self.board.answered.borrow_mut().push_back(self.number);
+        self.board.answered.borrow_mut().push_back(Answered::new(self.number, load));
     }
 
     /// A flight that was on its way is over, and its place free.

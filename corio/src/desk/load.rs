@@ -6,11 +6,15 @@ use std::collections::HashMap;
 
 use super::Waiter;
 use super::dedup::Ticket;
+use super::delivery::Progress;
 
 /// As it goes round.
 pub(super) type Boxed<K, A> = Box<Load<K, A>>;
 
+// In this order: see `Answered`.
+#[repr(C)]
 pub(super) struct Load<K, A> {
+    pub(super) progress: Progress,
     /// Which batch of the run it is; 0 before it is sent, and for answers that were kept.
     pub(super) batch: u64,
     pub(super) waiters: Vec<Waiter>,
@@ -59,7 +63,7 @@ pub(super) const NO_TICKET: Ticket = 0;
 
 impl<K, A> Default for Load<K, A> {
     fn default() -> Self {
-        Load { batch: 0, waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), marks: None }
+        Load { progress: Progress::none(), batch: 0, waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), marks: None }
     }
 }
 

@@ -43,7 +43,6 @@ mod waiting;
 mod withdrawing;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -75,6 +74,7 @@ use crate::cancel::CancelToken;
 use crate::sweep::Sweep;
 use answering::Answering;
 use board::{Board, Due};
+use delivery::Answered;
 use queue::Queue;
 use registry::Registry;
 
@@ -175,7 +175,7 @@ impl Desk {
     /// The answer for the waiter that is being resumed.
     #[inline(always)]
     pub(crate) fn take_shown<A: 'static>(&self) -> Option<A> {
-        self.board.delivering.take()
+        self.board.shown.take()
     }
 
     // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,29 +277,25 @@ impl Desk {
     /// The answers that are next for those who wait.
     #[inline]
     pub(crate) fn next_delivery(&self) -> Option<Delivery<'_>> {
-        let number = self.board.answered.borrow_mut().pop_front()?;
-        let queue = self.registry.number(number)?;
-        queue.begin_delivery().then_some(Delivery { queue, delivering: &self.board.delivering })
+        let answered = self.board.answered.borrow_mut().pop_front()?;
+        let queue = self.registry.number(answered.queue)?;
+        Some(Delivery::new(answered, queue, &self.board))
     }
 
     /// How many answers are there.
     pub(crate) fn answers_there(&self) -> usize {
-        let answered = self.board.answered.borrow();
-        // A queue is there once for each of its batches.
-        let queues: BTreeSet<u32> = answered.iter().copied().collect();
-        queues.into_iter().filter_map(|number| self.registry.number(number)).map(|queue| queue.answers_there()).sum()
+        self.board.answered.borrow().iter().map(Answered::left).sum()
     }
 
     /// Has any of the answers that are there be delivered next: `choose` gives a number below another.
     pub(crate) fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
-        let number = {
-            let mut answered = self.board.answered.borrow_mut();
-            let at = choose(answered.len());
-            answered.swap(0, at);
-            answered[0]
-        };
-        if let Some(queue) = self.registry.number(number) {
-            queue.put_any_forward(choose);
+        let mut answered = self.board.answered.borrow_mut();
+        let batch = choose(answered.len());
+        answered.swap(0, batch);
+        let next = &mut answered[0];
+        if let Some(queue) = self.registry.number(next.queue) {
+            let waiter = choose(next.left());
+            queue.put_forward(next, waiter);
         }
     }
 
@@ -345,6 +341,12 @@ impl Desk {
     /// Forgets everything that is queued and in flight.
     pub(crate) fn clear(&self) {
         let mut sweep = Sweep::default();
+        loop {
+            let Some(answered) = self.board.answered.borrow_mut().pop_front() else { break };
+            if let Some(queue) = self.registry.number(answered.queue) {
+                sweep.run(|| queue.take_back(answered));
+            }
+        }
         for number in 0.. {
             let Some(queue) = self.registry.number(number) else { break };
             sweep.run(|| queue.clear());

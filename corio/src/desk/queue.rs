@@ -4,13 +4,14 @@
 //! How they are settled is in `settling.rs`, how they leave in `sending.rs`, and what becomes of answers in `landing.rs`.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use super::answering::{Answering, Replacement};
 use super::board::Board;
 use super::cache::Cache;
 use super::dedup::Sharing;
+use super::delivery::Answered;
 use super::flights::{Flight, FlightId, Flights};
 use super::load::{Boxed, Load, Spares};
 use super::options::Options;
@@ -53,8 +54,6 @@ pub(super) struct Queue<R: Request> {
     pub(super) last_ticket: Cell<u64>,
     pub(super) sharing: Option<RefCell<Sharing<R::Key>>>,
     pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
-    /// With answers for those who wait.
-    pub(super) answered: RefCell<VecDeque<LoadOf<R>>>,
     spares: Spares<R::Key, R::Answer>,
 }
 
@@ -88,7 +87,6 @@ impl<R: Request> Queue<R> {
             last_ticket: Cell::new(0),
             sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
             cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
-            answered: RefCell::default(),
             spares: Spares::default(),
             board,
         }
@@ -126,10 +124,10 @@ impl<R: Request> Queue<R> {
         self.spares.put(load);
     }
 
-    #[cold]
-    fn tell_answered(&self, batch: u64, len: usize) {
-        let dispatcher = R::name();
-        self.board.watch().emit(|| if batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch, len } });
+    fn load_of<'a>(&self, answered: &'a mut Answered) -> &'a mut Load<R::Key, R::Answer> {
+        assert_eq!(answered.queue, self.number);
+        // SAFETY: it has the number of this queue, and so was made by its `come_back`, from a load with these types. Nothing is shown while its queue is asked for something.
+        unsafe { answered.load_mut() }
     }
 }
 
@@ -144,20 +142,17 @@ pub(super) trait AnyQueue {
     /// Whether something waits that no limit holds.
     fn can_send(&self) -> bool;
 
-    /// Begins to deliver the answers that came first; false if there are none.
-    fn begin_delivery(&self) -> bool;
+    /// Tells observers that answers of its are delivered.
+    fn tell_answered(&self, answered: &mut Answered);
 
-    /// The next answer of the delivery is not wanted.
-    fn drop_next_answer(&self);
+    /// The next answer is not wanted.
+    fn drop_next_answer(&self, answered: &mut Answered);
 
-    /// What is left of the delivery is the next one.
-    fn end_delivery(&self);
+    /// Has another answer be the next, the one for this of those who wait.
+    fn put_forward(&self, answered: &mut Answered, waiter: usize);
 
-    /// How many answers are there.
-    fn answers_there(&self) -> usize;
-
-    /// Has any of them be delivered next: `choose` gives a number below another.
-    fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize);
+    /// Takes back what has been delivered.
+    fn take_back(&self, answered: Answered);
 
     /// Takes the answers that came by post for a flight.
     fn collect(&self, flight: FlightId);
@@ -195,53 +190,27 @@ impl<R: Request> AnyQueue for Queue<R> {
         !self.is_held() && !self.waiting.borrow().is_empty()
     }
 
-    fn begin_delivery(&self) -> bool {
-        let mut answered = self.answered.borrow_mut();
-        let Some(load) = answered.front_mut() else { return false };
-        let Load { batch, waiters, answers, .. } = &mut **load;
-        let from = waiters.len() - answers.len();
-        if from == 0 && self.board.watch().has_observer() {
-            self.tell_answered(*batch, answers.len());
-        }
-        // SAFETY: the load stays the first, in its box, until `end_delivery` or, should the run end before, `clear`; what comes back meanwhile is put behind it.
-        unsafe { self.board.delivering.begin(&waiters[from..], answers) };
-        true
+    #[cold]
+    fn tell_answered(&self, answered: &mut Answered) {
+        let (dispatcher, len, Load { batch, .. }) = (R::name(), answered.left(), self.load_of(answered));
+        self.board.watch().emit(|| if *batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch: *batch, len } });
     }
 
-    fn drop_next_answer(&self) {
-        let answer = self.answered.borrow_mut().front_mut().and_then(|load| load.answers.pop());
-        // Code of the user's.
-        drop(answer);
+    fn drop_next_answer(&self, answered: &mut Answered) {
+        drop(self.load_of(answered).answers.pop());
     }
 
-    fn end_delivery(&self) {
-        let mut answered = self.answered.borrow_mut();
-        if answered.front_mut().is_some_and(|load| !load.answers.is_empty()) {
-            self.board.answered.borrow_mut().push_front(self.number);
-        } else if let Some(load) = answered.pop_front() {
-            drop(answered);
-            self.put_back(load);
-        }
+    fn put_forward(&self, answered: &mut Answered, waiter: usize) {
+        answered.put_forward(waiter);
+        let answers = &mut self.load_of(answered).answers;
+        let last = answers.len() - 1;
+        answers.swap(last, last - waiter);
     }
 
-    fn answers_there(&self) -> usize {
-        self.answered.borrow().iter().map(|load| load.answers.len()).sum()
-    }
-
-    fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
-        let mut answered = self.answered.borrow_mut();
-        if answered.is_empty() {
-            return;
-        }
-        let batch = choose(answered.len());
-        answered.swap(0, batch);
-        let Load { waiters, answers, .. } = &mut *answered[0];
-        let Some(last) = answers.len().checked_sub(1) else { return };
-        // The first waiter that has none gets the last answer.
-        let first = waiters.len() - answers.len();
-        let request = choose(answers.len());
-        waiters.swap(first, first + request);
-        answers.swap(last, last - request);
+    fn take_back(&self, answered: Answered) {
+        assert_eq!(answered.queue, self.number);
+        // SAFETY: it has the number of this queue, and so was made by its `come_back`, from a load with these types.
+        self.put_back(unsafe { answered.into_load() });
     }
 
     fn collect(&self, flight: FlightId) {
@@ -271,10 +240,6 @@ impl<R: Request> AnyQueue for Queue<R> {
         let others = self.waiting.borrow_mut().take_others();
         sweep.run(|| self.put_back(gathered));
         sweep.run(|| drop(others));
-        loop {
-            let Some(answered) = self.answered.borrow_mut().pop_front() else { break };
-            sweep.run(|| self.put_back(answered));
-        }
         for flight in self.flights.take_all() {
             sweep.run(|| drop(flight));
         }
