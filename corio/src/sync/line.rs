@@ -201,17 +201,18 @@ impl<W> Line<W> {
         front
     }
 
+    #[inline]
     pub(super) fn call_all(&mut self) {
-        self.wake_all();
-        self.waiters.clear();
-        self.left = 0;
+        if !self.is_empty() {
+            self.wake_all();
+            self.waiters.clear();
+            self.left = 0;
+        }
     }
 
     /// Wakes everybody, without calling them.
     pub(super) fn wake_all(&mut self) {
-        if let Some(core) = self.run.core() {
-            self.waiters.iter().filter(|waiter| waiter.task != Id::NONE).for_each(|waiter| core.wake(waiter.task));
-        }
+        self.in_run(|line, core| line.waiters.iter().filter(|waiter| waiter.task != Id::NONE).for_each(|waiter| core.wake(waiter.task)));
     }
 
     /// Whoever has left is never at the front, and never most of the line.

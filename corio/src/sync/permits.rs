@@ -138,16 +138,15 @@ impl<'a> Acquiring<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn waits(&self) -> bool {
         self.ticket != 0
     }
 }
 
-impl Drop for Acquiring<'_> {
-    fn drop(&mut self) {
-        if self.ticket == 0 {
-            return;
-        }
+impl Acquiring<'_> {
+    #[cold]
+    fn give_up(&self) {
         let permits = &mut *self.permits.borrow_mut();
         match permits.line.standing(self.ticket) {
             Standing::Called => {
@@ -160,6 +159,15 @@ impl Drop for Acquiring<'_> {
                 permits.serve();
             }
             Standing::Outside => {}
+        }
+    }
+}
+
+impl Drop for Acquiring<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.waits() {
+            self.give_up();
         }
     }
 }

@@ -194,25 +194,27 @@ impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
             self.ticket = 0;
             return Poll::Ready(Some(value.clone()));
         }
-        if self.leads || core::with(|core| self.comes_to_lead(core)) { Poll::Ready(None) } else { Poll::Pending }
+        if self.leads || self.comes_to_lead() { Poll::Ready(None) } else { Poll::Pending }
     }
 
     /// If not, it waits. Not a part of `poll`, which so is small enough to become one of its caller.
-    fn comes_to_lead(&mut self, core: &Core) -> bool {
-        let mut line = self.flight.line.borrow_mut();
-        line.belong_to(core, || false, "corio: a flight of another run");
-        let task = core.engine.waiting_task();
-        match line.standing(self.ticket) {
-            Standing::Called => {
-                (self.leads, self.ticket) = (true, 0);
-                self.flight.leader.set(task);
-                return true;
+    fn comes_to_lead(&mut self) -> bool {
+        core::with(|core| {
+            let mut line = self.flight.line.borrow_mut();
+            line.belong_to(core, || false, "corio: a flight of another run");
+            let task = core.engine.waiting_task();
+            match line.standing(self.ticket) {
+                Standing::Called => {
+                    (self.leads, self.ticket) = (true, 0);
+                    self.flight.leader.set(task);
+                    return true;
+                }
+                Standing::Waits => line.stay(self.ticket, task),
+                Standing::Outside => self.ticket = line.join(task, ()),
             }
-            Standing::Waits => line.stay(self.ticket, task),
-            Standing::Outside => self.ticket = line.join(task, ()),
-        }
-        core.engine.park_for(|| self.flight.waits(task));
-        false
+            core.engine.park_for(|| self.flight.waits(task));
+            false
+        })
     }
 
     /// The leader has the value.
@@ -235,11 +237,10 @@ impl<K: Hash + Eq, V> Seat<'_, K, V> {
     fn leave_set(&self) {
         self.flights.flights.borrow_mut().remove(&self.flight.key);
     }
-}
 
-impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
-    fn drop(&mut self) {
-        if !self.leads && (self.ticket == 0 || self.flight.value.get().is_some()) {
+    #[cold]
+    fn give_up(&self) {
+        if !self.leads && self.flight.value.get().is_some() {
             return;
         }
         let mut line = self.flight.line.borrow_mut();
@@ -252,6 +253,15 @@ impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
         drop(line);
         if !has_leader {
             self.leave_set();
+        }
+    }
+}
+
+impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.leads || self.ticket != 0 {
+            self.give_up();
         }
     }
 }
