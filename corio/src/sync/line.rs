@@ -7,9 +7,8 @@
 //! task is *gone* will be dropped in a moment, or was forgotten: where a call that nobody hears would be a loss, it is passed over, and then was not called.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 
-use crate::core::{Core, RunRef};
+use crate::core::{self, Core, RunRef};
 use crate::engine::Id;
 
 /// A waiter's place. None is 0.
@@ -62,11 +61,16 @@ impl<W> Line<W> {
     pub(super) fn belong_to(&mut self, core: &Core, serves: impl FnOnce() -> bool, panic: &str) -> bool {
         let is_another = !self.run.is(core);
         if is_another {
-            assert!(self.run.core().is_none() || self.waiters.is_empty() && !serves(), "{panic}");
-            self.waiters.iter_mut().for_each(|waiter| waiter.task = Id::NONE);
-            self.run = core.this_run();
+            self.move_to(core, serves, panic);
         }
         is_another
+    }
+
+    #[cold]
+    fn move_to(&mut self, core: &Core, serves: impl FnOnce() -> bool, panic: &str) {
+        assert!(self.is_over() || self.waiters.is_empty() && !serves(), "{panic}");
+        self.waiters.iter_mut().for_each(|waiter| waiter.task = Id::NONE);
+        self.run = core.this_run();
     }
 
     /// Sends everybody away.
@@ -85,10 +89,22 @@ impl<W> Line<W> {
         self.waiters.len() - self.left
     }
 
-    /// The run that the waiters are of, if it is not over.
+    /// Whether the run that the waiters are of is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.run.core().is_none()
+    }
+
+    /// Does something in that run, if it is not over. Nearly always it is the one that is being turned, and then need not be held.
     #[inline]
-    pub(super) fn core(&self) -> Option<Rc<Core>> {
-        self.run.core()
+    pub(super) fn in_run(&mut self, mut act: impl FnMut(&mut Self, &Core)) {
+        if core::current(|core| self.run.is(core).then(|| act(self, core))).flatten().is_none() {
+            self.in_run_elsewhere(act);
+        }
+    }
+
+    #[cold]
+    fn in_run_elsewhere(&mut self, mut act: impl FnMut(&mut Self, &Core)) {
+        self.run.core().iter().for_each(|core| act(self, core));
     }
 
     pub(super) fn join(&mut self, task: Id, brings: W) -> Ticket {
@@ -109,6 +125,7 @@ impl<W> Line<W> {
     }
 
     /// Goes on waiting, perhaps as another task.
+    #[cold]
     pub(super) fn stay(&mut self, ticket: Ticket, task: Id) {
         if let Some(waiter) = self.find(ticket) {
             waiter.task = task;
@@ -139,51 +156,67 @@ impl<W> Line<W> {
         self.waiters.front().and_then(|front| front.brings.as_ref())
     }
 
-    /// Passes over those at the front whose task is gone.
-    #[inline]
-    pub(super) fn pass_over_dead(&mut self, core: &Core) {
-        while let Some(front) = self.waiters.front().filter(|front| !core.engine.is_alive(front.task)) {
-            self.passed_over.add(front.ticket);
-            self.waiters.pop_front();
-            self.close_up();
-        }
-    }
-
     /// Calls the first one, and gives its ticket and what it brought.
-    #[inline]
     pub(super) fn call_next(&mut self) -> Option<(Ticket, W)> {
-        let Waiter { ticket, task, brings } = self.waiters.pop_front()?;
-        self.close_up();
-        self.wake(task);
+        let Waiter { ticket, task, brings } = self.pop()?;
+        if task != Id::NONE {
+            self.in_run(|_, core| core.wake(task));
+        }
         brings.map(|brings| (ticket, brings))
     }
 
+    /// Calls the first one whose task is not gone; in a run that is over, the first one.
+    pub(super) fn call_first(&mut self) -> Option<(Ticket, W)> {
+        match self.run.core() {
+            Some(core) => self.call_living(&core, |_| true),
+            None => self.call_next(),
+        }
+    }
+
+    /// Calls the first one whose task is not gone, if it may be called. Those before it are passed over.
+    #[inline]
+    pub(super) fn call_living(&mut self, core: &Core, may: impl Fn(&W) -> bool) -> Option<(Ticket, W)> {
+        loop {
+            let front = self.waiters.front()?;
+            let is_alive = core.engine.is_alive(front.task);
+            if is_alive && !front.brings.as_ref().is_some_and(&may) {
+                return None;
+            }
+            let Waiter { ticket, task, brings } = self.pop()?;
+            if is_alive {
+                core.wake(task);
+                return brings.map(|brings| (ticket, brings));
+            }
+            self.passed_over.add(ticket);
+        }
+    }
+
+    /// The first one. Whoever has left is never at the front.
+    #[inline]
+    fn pop(&mut self) -> Option<Waiter<W>> {
+        let front = self.waiters.pop_front();
+        if self.left > 0 {
+            self.close_up();
+        }
+        front
+    }
+
+    #[inline]
     pub(super) fn call_all(&mut self) {
-        self.wake_all();
-        self.waiters.clear();
-        self.left = 0;
+        if !self.is_empty() {
+            self.wake_all();
+            self.waiters.clear();
+            self.left = 0;
+        }
     }
 
     /// Wakes everybody, without calling them.
     pub(super) fn wake_all(&mut self) {
-        if let Some(core) = self.run.core() {
-            self.waiters.iter().filter(|waiter| waiter.task != Id::NONE).for_each(|waiter| core.wake(waiter.task));
-        }
-    }
-
-    #[inline]
-    fn wake(&self, task: Id) {
-        if task != Id::NONE {
-            self.run.core().iter().for_each(|core| core.wake(task));
-        }
+        self.in_run(|line, core| line.waiters.iter().filter(|waiter| waiter.task != Id::NONE).for_each(|waiter| core.wake(waiter.task)));
     }
 
     /// Whoever has left is never at the front, and never most of the line.
-    #[inline]
     fn close_up(&mut self) {
-        if self.left == 0 {
-            return;
-        }
         while self.waiters.front().is_some_and(|front| front.brings.is_none()) {
             self.waiters.pop_front();
             self.left -= 1;
@@ -207,10 +240,13 @@ impl Tickets {
     /// Whether it was among them.
     #[inline]
     pub(super) fn remove(&mut self, ticket: Ticket) -> bool {
-        match self.0.front() {
-            None => false,
-            Some(front) if *front == ticket => self.0.pop_front().is_some(),
-            Some(_) => self.0.binary_search(&ticket).is_ok_and(|at| self.0.remove(at).is_some()),
+        !self.0.is_empty() && self.find_and_remove(ticket)
+    }
+
+    fn find_and_remove(&mut self, ticket: Ticket) -> bool {
+        if self.0.front() == Some(&ticket) {
+            return self.0.pop_front().is_some();
         }
+        self.0.binary_search(&ticket).is_ok_and(|at| self.0.remove(at).is_some())
     }
 }

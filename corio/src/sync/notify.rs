@@ -60,10 +60,7 @@ struct State {
 
 impl State {
     fn notify_one(&mut self) {
-        if let Some(core) = self.line.core() {
-            self.line.pass_over_dead(&core);
-        }
-        match self.line.call_next() {
+        match self.line.call_first() {
             Some((ticket, ())) => self.notified.add(ticket),
             None => self.stored = true,
         }

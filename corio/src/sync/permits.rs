@@ -61,7 +61,7 @@ impl Permits {
     /// Whether so many can be had without overtaking anybody.
     #[inline]
     fn has(&self, wants: usize) -> bool {
-        wants <= self.free && (self.line.is_empty() || self.line.core().is_none())
+        wants <= self.free && (self.line.is_empty() || self.line.is_over())
     }
 
     #[inline]
@@ -82,20 +82,18 @@ impl Permits {
         if self.line.is_empty() {
             return;
         }
-        let Some(core) = self.line.core() else { return };
-        loop {
-            self.line.pass_over_dead(&core);
-            match self.line.front() {
-                Some(&wants) if wants <= self.free => {
-                    self.free -= wants;
-                    self.promised += wants;
-                    self.line.call_next();
-                }
-                _ => return,
+        let Permits { free, promised, line, .. } = self;
+        line.in_run(|line, core| {
+            // Where nothing is free, it does not matter yet who is gone.
+            while *free > 0 || line.front() == Some(&0) {
+                let Some((_, wants)) = line.call_living(core, |wants| *wants <= *free) else { return };
+                *free -= wants;
+                *promised += wants;
             }
-        }
+        });
     }
 
+    #[cold]
     fn waits(&self, wants: usize) -> Waits {
         let holders = self.holders.iter().map(|holder| holder.task).filter(|task| *task != Id::NONE).take(MOST_HOLDERS);
         Waits::held((self.words.awaited)(wants, self.free), holders.collect())
@@ -140,16 +138,15 @@ impl<'a> Acquiring<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn waits(&self) -> bool {
         self.ticket != 0
     }
 }
 
-impl Drop for Acquiring<'_> {
-    fn drop(&mut self) {
-        if self.ticket == 0 {
-            return;
-        }
+impl Acquiring<'_> {
+    #[cold]
+    fn give_up(&self) {
         let permits = &mut *self.permits.borrow_mut();
         match permits.line.standing(self.ticket) {
             Standing::Called => {
@@ -162,6 +159,15 @@ impl Drop for Acquiring<'_> {
                 permits.serve();
             }
             Standing::Outside => {}
+        }
+    }
+}
+
+impl Drop for Acquiring<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.waits() {
+            self.give_up();
         }
     }
 }

@@ -12,6 +12,8 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::task::Poll;
 
+use foldhash::quality::RandomState;
+
 use super::line::{Line, Standing, Ticket};
 use crate::core::{self, Core, RunRef};
 use crate::engine::{Id, Waits};
@@ -48,7 +50,7 @@ use crate::task::{Call, Sealed, Task, task};
 ///
 /// A task that runs the key it is running already waits for itself, and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct SingleFlight<K, V> {
-    flights: RefCell<HashSet<ByKey<K, V>>>,
+    flights: RefCell<HashSet<ByKey<K, V>, RandomState>>,
     /// Of flights that are over, for new ones.
     lines: RefCell<Vec<Line<()>>>,
     /// The run that the flights are of.
@@ -62,6 +64,16 @@ struct Flight<K, V> {
     line: RefCell<Line<()>>,
     /// For deadlock reports.
     leader: Cell<Id>,
+}
+
+impl<K, V> Flight<K, V> {
+    /// What this task waits for.
+    #[cold]
+    fn waits(&self, task: Id) -> Waits {
+        let leader = self.leader.get();
+        let whose = if leader == task { "which it leads itself" } else { "which is on the way" };
+        Waits::ends(format!("the single-flight of a key, {whose}"), vec![leader])
+    }
 }
 
 /// Found by its key.
@@ -111,23 +123,26 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         })
     }
 
+    #[inline]
     fn board(&self, core: &Core, key: K) -> Seat<'_, K, V> {
-        self.belong_to(core);
-        let mut flights = self.flights.borrow_mut();
-        if let Some(ByKey(flight)) = flights.get(&key) {
-            return Seat { flights: self, flight: flight.clone(), leads: false, ticket: 0 };
+        if !self.run.borrow().is(core) {
+            self.move_to(core);
         }
-        let line = RefCell::new(self.lines.borrow_mut().pop().unwrap_or_default());
-        let flight = Rc::new(Flight { key, value: OnceCell::new(), line, leader: Cell::new(core.engine.current()) });
-        flights.insert(ByKey(flight.clone()));
-        Seat { flights: self, flight, leads: true, ticket: 0 }
+        let found = self.flights.borrow().get(&key).map(|ByKey(flight)| flight.clone());
+        let leads = found.is_none();
+        Seat { flights: self, flight: found.unwrap_or_else(|| self.take_off(core, key)), leads, ticket: 0 }
     }
 
-    #[inline]
-    fn belong_to(&self, core: &Core) {
-        if self.run.borrow().is(core) {
-            return;
-        }
+    /// Begins a flight, which the running task leads.
+    fn take_off(&self, core: &Core, key: K) -> Rc<Flight<K, V>> {
+        let line = RefCell::new(self.lines.borrow_mut().pop().unwrap_or_default());
+        let flight = Rc::new(Flight { key, value: OnceCell::new(), line, leader: Cell::new(core.engine.current()) });
+        self.flights.borrow_mut().insert(ByKey(flight.clone()));
+        flight
+    }
+
+    #[cold]
+    fn move_to(&self, core: &Core) {
         let is_over = self.run.borrow().core().is_none();
         assert!(is_over || self.is_empty(), "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time");
         if !self.is_empty() {
@@ -173,14 +188,17 @@ struct Seat<'a, K: Hash + Eq, V> {
 
 impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
     /// The value, or nothing if it is up to this one to make it.
+    #[inline]
     fn poll(&mut self) -> Poll<Option<V>> {
-        if self.leads {
-            return Poll::Ready(None);
-        }
         if let Some(value) = self.flight.value.get() {
             self.ticket = 0;
             return Poll::Ready(Some(value.clone()));
         }
+        if self.leads || self.comes_to_lead() { Poll::Ready(None) } else { Poll::Pending }
+    }
+
+    /// If not, it waits. Not a part of `poll`, which so is small enough to become one of its caller.
+    fn comes_to_lead(&mut self) -> bool {
         core::with(|core| {
             let mut line = self.flight.line.borrow_mut();
             line.belong_to(core, || false, "corio: a flight of another run");
@@ -189,17 +207,13 @@ impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
                 Standing::Called => {
                     (self.leads, self.ticket) = (true, 0);
                     self.flight.leader.set(task);
-                    return Poll::Ready(None);
+                    return true;
                 }
                 Standing::Waits => line.stay(self.ticket, task),
                 Standing::Outside => self.ticket = line.join(task, ()),
             }
-            core.engine.park_for(|| {
-                let leader = self.flight.leader.get();
-                let whose = if leader == task { "which it leads itself" } else { "which is on the way" };
-                Waits::ends(format!("the single-flight of a key, {whose}"), vec![leader])
-            });
-            Poll::Pending
+            core.engine.park_for(|| self.flight.waits(task));
+            false
         })
     }
 
@@ -223,11 +237,10 @@ impl<K: Hash + Eq, V> Seat<'_, K, V> {
     fn leave_set(&self) {
         self.flights.flights.borrow_mut().remove(&self.flight.key);
     }
-}
 
-impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
-    fn drop(&mut self) {
-        if !self.leads && (self.ticket == 0 || self.flight.value.get().is_some()) {
+    #[cold]
+    fn give_up(&self) {
+        if !self.leads && self.flight.value.get().is_some() {
             return;
         }
         let mut line = self.flight.line.borrow_mut();
@@ -236,13 +249,19 @@ impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
             return;
         }
         // It leads, or was called to and has not begun.
-        if let Some(core) = line.core() {
-            line.pass_over_dead(&core);
-        }
-        let has_leader = line.call_next().is_some();
+        let has_leader = line.call_first().is_some();
         drop(line);
         if !has_leader {
             self.leave_set();
+        }
+    }
+}
+
+impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.leads || self.ticket != 0 {
+            self.give_up();
         }
     }
 }
