@@ -12,8 +12,6 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::task::Poll;
 
-use foldhash::quality::RandomState;
-
 use super::line::{Line, Standing, Ticket};
 use crate::core::{self, Core, RunRef};
 use crate::engine::{Id, Waits};
@@ -50,7 +48,7 @@ use crate::task::{Call, Sealed, Task, task};
 ///
 /// A task that runs the key it is running already waits for itself, and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct SingleFlight<K, V> {
-    flights: RefCell<HashSet<ByKey<K, V>, RandomState>>,
+    flights: RefCell<HashSet<ByKey<K, V>>>,
     /// Of flights that are over, for new ones.
     lines: RefCell<Vec<Line<()>>>,
     /// The run that the flights are of.
