@@ -173,6 +173,7 @@ impl RunRef {
 
 impl Core {
     /// Wakes a task of this run, wherever the code stands: in the run, in another, or outside while this one sleeps.
+    #[inline]
     pub(crate) fn wake(&self, task: Id) {
         self.engine.wake(task);
         if !ptr::eq(CURRENT.get(), self) {

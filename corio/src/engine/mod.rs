@@ -232,6 +232,7 @@ impl Engine {
         current
     }
 
+    #[inline]
     pub(crate) fn is_alive(&self, id: Id) -> bool {
         self.tree.borrow().get(id).is_some()
     }
