@@ -8,6 +8,8 @@ use corio::sync::{Mutex, SingleFlight};
 use super::Job;
 use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip, start};
 
+pub const NAME: &str = "corio";
+
 #[derive(corio::Context)]
 struct Distance(Size);
 

@@ -29,7 +29,7 @@ pub struct Contender {
 /// In the order of the table.
 #[rustfmt::skip]
 pub const ALL: &[Contender] = &[
-    Contender { name: "corio", job: corio::job },
+    Contender { name: corio::NAME, job: corio::job },
     Contender { name: state_machine::NAME, job: state_machine::job },
     Contender { name: plain_loop::NAME, job: plain_loop::job },
     #[cfg(feature = "peers")]
