@@ -238,19 +238,19 @@ impl Desk {
     }
 
     /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
+    #[inline]
     pub(crate) fn send(&self, sending: &Sending<'_, '_>) {
         self.board.new_round();
-        self.send_asked(&self.board.asked_concurrent, sending);
-        self.send_asked(&self.board.asked_in_place, sending);
+        for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
+            let numbers = asked.borrow().len();
+            if numbers > 0 {
+                self.send_first(numbers, asked, sending);
+            }
+        }
     }
 
-    #[inline]
-    fn send_asked(&self, asked: &RefCell<Vec<u32>>, sending: &Sending<'_, '_>) {
+    fn send_first(&self, numbers: usize, asked: &RefCell<Vec<u32>>, sending: &Sending<'_, '_>) {
         // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
-        let numbers = asked.borrow().len();
-        if numbers == 0 {
-            return;
-        }
         for at in 0..numbers {
             let number = asked.borrow()[at];
             match self.registry.number(number) {
