@@ -100,8 +100,21 @@ impl Core {
     ///
     /// # Safety
     /// As `open`.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
+        let key = if self.engine.is_observed() { Err(key) } else { self.desk.ask_at_once::<R>(Waiter(id.to_word()), key) };
+        if let Err(key) = key {
+            // SAFETY: the caller's promise is the same.
+            unsafe { self.open_and_ask_at_leisure::<S, R>(id, key) }
+        }
+    }
+
+    /// The first request of its kind, or one that its queue must get room for, or that observers hear of.
+    ///
+    /// # Safety
+    /// As `open`.
+    #[cold]
+    unsafe fn open_and_ask_at_leisure<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
         // SAFETY: as in `open`.
         unsafe { self.desk.open_and_ask::<S, R>(Waiter(id.to_word()), key) };
         self.engine.asked(id, R::name);

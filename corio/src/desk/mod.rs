@@ -142,6 +142,15 @@ impl Desk {
         self.opened::<S, R>();
     }
 
+    /// Queues a request, if its queue is open and has room; gives back the key otherwise.
+    #[inline(always)]
+    pub(crate) fn ask_at_once<R: Request>(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
+        match self.registry.get_by_id::<R>() {
+            Some(queue) => queue.ask_at_once(waiter, key),
+            None => Err(key),
+        }
+    }
+
     /// Queues a request, opening its queue if need be.
     ///
     /// # Safety

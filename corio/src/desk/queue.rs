@@ -92,6 +92,15 @@ impl<R: Request> Queue<R> {
         }
     }
 
+    /// The same as `ask`, if that is done in no time; the key, if it takes longer.
+    #[inline(always)]
+    pub(super) fn ask_at_once(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
+        if self.waiting.borrow_mut().gather_within_capacity(waiter, key)? {
+            self.list();
+        }
+        Ok(())
+    }
+
     #[inline]
     pub(super) fn ask(&self, waiter: Waiter, key: R::Key) {
         if self.waiting.borrow_mut().gather(waiter, key) {
@@ -100,6 +109,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Puts the queue on the board, for its turn.
+    #[inline(never)]
     pub(super) fn list(&self) {
         self.used.set(true);
         if !self.listed.replace(true) {

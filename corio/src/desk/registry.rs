@@ -59,21 +59,26 @@ impl Registry {
     }
 
     /// The queue of `R`, if it is open.
-    #[inline(always)]
+    #[inline]
     pub(super) fn get<R: Request>(&self) -> Option<&Queue<R>> {
-        let by_id = R::dispatcher_id().and_then(|id| self.tables().by_id.get(id.number())?.get::<R>());
-        let queue = match by_id {
-            Some(queue) => queue,
-            None => self.get_by_type::<R>()?,
-        };
+        self.get_by_id().or_else(|| self.get_by_type())
+    }
+
+    /// The same, if it has a number of its own.
+    #[inline(always)]
+    pub(super) fn get_by_id<R: Request>(&self) -> Option<&Queue<R>> {
+        let id = R::dispatcher_id()?;
+        let queue = self.tables().by_id.get(id.number())?.get::<R>()?;
         // SAFETY: the type was compared; the queue stays in `queues`, in its `Rc`, as long as `self` is borrowed.
         Some(unsafe { queue.as_ref() })
     }
 
     #[cold]
     #[inline(never)]
-    fn get_by_type<R: Request>(&self) -> Option<NonNull<Queue<R>>> {
-        self.tables().by_type.get(&TypeId::of::<R>())?.get::<R>()
+    fn get_by_type<R: Request>(&self) -> Option<&Queue<R>> {
+        let queue = self.tables().by_type.get(&TypeId::of::<R>())?.get::<R>()?;
+        // SAFETY: as above.
+        Some(unsafe { queue.as_ref() })
     }
 
     #[inline]

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Waiter;
-use super::load::{Boxed, Entry};
+use super::load::{Boxed, Entry, Load};
 use super::timers::Alarm;
 
 pub(super) struct Waiting<K, A> {
@@ -30,6 +30,26 @@ impl<K, A> Waiting<K, A> {
         self.gathered.waiters.push(waiter);
         self.gathered.keys.push(key);
         first
+    }
+
+    /// The same, if there is room for it; the key, if there is none.
+    #[inline(always)]
+    pub(super) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<bool, K> {
+        let Load { waiters, keys, .. } = &mut *self.gathered;
+        let (before, keys_before) = (waiters.len(), keys.len());
+        match (waiters.spare_capacity_mut(), keys.spare_capacity_mut()) {
+            ([of_waiter, ..], [of_key, ..]) => {
+                of_waiter.write(waiter);
+                of_key.write(key);
+            }
+            _ => return Err(key),
+        }
+        // SAFETY: the place behind the last has just been written in both.
+        unsafe {
+            waiters.set_len(before + 1);
+            keys.set_len(keys_before + 1);
+        }
+        Ok(before == 0)
     }
 
     #[inline]

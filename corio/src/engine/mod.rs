@@ -192,10 +192,8 @@ impl Engine {
         if let Step::Decides = step {
             entry.flags |= flag::DECIDES;
         }
-        let has_children = entry.first_child != NIL && tree.close_empty_scopes(index);
-        drop(tree);
-        if !has_children {
-            self.ended(index);
+        if entry.first_child == NIL || !tree.close_empty_scopes(index) {
+            self.ended(tree, index);
         }
     }
 
@@ -291,13 +289,14 @@ impl Engine {
 
     /// Takes out an entry whose body has returned and whose children have ended, and whatever ends with it. A loop: chains of such tasks can be long.
     #[inline]
-    fn ended(&self, mut index: u32) {
-        while index != NIL {
+    fn ended<'a>(&'a self, mut tree: RefMut<'a, Tree>, mut index: u32) {
+        loop {
             // Observers may panic: they hear of it before anything has changed.
             if self.watch.has_observer() {
+                drop(tree);
                 self.tell_ended(index);
+                tree = self.tree.borrow_mut();
             }
-            let mut tree = self.tree.borrow_mut();
             let Ended { body, parent, flags } = tree.end(index);
             let above = if tree.concerns_parent(parent, flags) {
                 self.child_ended(tree, parent, flags)
@@ -316,7 +315,11 @@ impl Engine {
                     self.wake_joiner(index);
                 }
             }
+            if above == NIL {
+                return;
+            }
             index = above;
+            tree = self.tree.borrow_mut();
         }
     }
 

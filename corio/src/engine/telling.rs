@@ -57,6 +57,11 @@ impl Engine {
         }
     }
 
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.watch.has_observer()
+    }
+
     /// A task has asked, itself or through a child of a set that is no task.
     #[inline]
     pub(crate) fn asked(&self, id: Id, dispatcher: fn() -> &'static str) {

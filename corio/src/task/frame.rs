@@ -75,9 +75,9 @@ impl<S> Frame<S> {
     fn ask<R: Dispatch<S>>(request: R) {
         let key = request.into_key();
         core::with(|core| {
+            core.engine.park();
             // SAFETY: as in `open`.
             unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
-            core.engine.park();
         });
     }
 
