@@ -144,12 +144,26 @@ impl<'b> Delivery<'b> {
     #[inline]
     pub(super) fn new(mut answered: Answered, queue: &'b dyn AnyQueue, board: &'b Board) -> Self {
         if board.watch().has_observer() && !answered.progress().is_begun {
-            queue.tell_answered(&mut answered);
+            answered = Self::told(answered, queue, board);
         }
         let Progress { is_begun, of, .. } = answered.progress_mut();
         *is_begun = true;
         board.shown.of.set(*of);
         Delivery { answered, queue, board }
+    }
+
+    /// Should an observer panic, the answers are put back.
+    #[cold]
+    fn told(answered: Answered, queue: &'b dyn AnyQueue, board: &'b Board) -> Answered {
+        let mut delivery = Delivery { answered, queue, board };
+        queue.tell_answered(&mut delivery.answered);
+        delivery.into_answered()
+    }
+
+    fn into_answered(self) -> Answered {
+        let answered = Answered { ..self.answered };
+        mem::forget(self);
+        answered
     }
 
     /// Shows the next answer; for whom. One that was shown before and not taken is dropped: who asked for it is gone.
@@ -186,9 +200,8 @@ impl<'b> Delivery<'b> {
     #[inline]
     pub(crate) fn end(mut self) {
         self.hide();
-        let Delivery { ref answered, queue, board } = self;
-        let answered = Answered { ..*answered };
-        mem::forget(self);
+        let Delivery { queue, board, .. } = self;
+        let answered = self.into_answered();
         if answered.progress().next == answered.progress().end {
             queue.take_back(answered);
         } else {
