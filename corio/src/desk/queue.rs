@@ -92,7 +92,7 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// The same as `ask`, if that is done in no time; the key, if it takes longer.
+    /// As `ask`, where there is room: a straight way without calls, as nearly all requests go it. Gives back the key where there is none.
     #[inline(always)]
     pub(super) fn ask_at_once(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
         if self.waiting.borrow_mut().gather_within_capacity(waiter, key)? {

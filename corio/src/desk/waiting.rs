@@ -32,7 +32,7 @@ impl<K, A> Waiting<K, A> {
         first
     }
 
-    /// The same, if there is room for it; the key, if there is none.
+    /// The same, if there is room for it; gives back the key if there is none. Nothing in it can call the allocator, which saves the registers that `push` keeps for that.
     #[inline(always)]
     pub(super) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<bool, K> {
         let Load { waiters, keys, .. } = &mut *self.gathered;

@@ -247,7 +247,7 @@ impl Engine {
         !self.dropped.borrow().is_empty()
     }
 
-    /// The tasks, and requests in sets, that were dropped since the last call, and so may have asked for something that nobody wants any more.
+    /// Tells which tasks, and requests in sets, were dropped since the last call, and so may have asked for something that nobody wants any more.
     pub(crate) fn tell_dropped(&self, hear: impl FnOnce(&[Id])) {
         let mut dropped = self.dropped.take();
         hear(&dropped);
@@ -391,7 +391,10 @@ impl Engine {
     pub(crate) fn open_scope(&self) -> Id {
         let task = self.current.get().index();
         let mut tree = self.tree.borrow_mut();
-        tree[task].flags |= flag::SCOPES;
+        // A destructor that runs after its task may spawn.
+        if task != NIL {
+            tree[task].flags |= flag::SCOPES;
+        }
         tree.add(task, None, 0)
     }
 
