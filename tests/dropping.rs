@@ -844,3 +844,99 @@ mod a_destructor_that_still_holds_a_cx {
         counts.check_built(3);
     }
 }
+
+/// A loser that spawns when it is dropped: at a time when the entry of the winner, which has just ended, is free and soon somebody else's.
+mod a_loser_whose_destructor_spawns {
+    use super::*;
+
+    type Lines = Rc<RefCell<Vec<&'static str>>>;
+
+    struct Spawns<'r>(Cx<'r, ()>, Lines);
+
+    impl Drop for Spawns<'_> {
+        fn drop(&mut self) {
+            self.1.borrow_mut().push("the destructor spawns");
+            drop(self.0.spawn(ends_later(self.1.clone())));
+        }
+    }
+
+    #[corio::task]
+    fn ends_later(lines: Lines) {
+        for key in 0..4 {
+            io!(double(key));
+        }
+        lines.borrow_mut().push("what it has spawned ends");
+    }
+
+    #[corio::task]
+    fn child(lines: Lines) {
+        for key in 0..6 {
+            io!(double(key));
+        }
+        lines.borrow_mut().push("a child ends");
+    }
+
+    #[corio::task]
+    fn waits_for_spawned(lines: Lines) {
+        spawn!(child(lines.clone()));
+        wait!();
+        lines.borrow_mut().push("its parent has waited");
+    }
+
+    #[corio::task]
+    fn waits_for_a_set(lines: Lines) {
+        all!([child(lines.clone())]);
+        lines.borrow_mut().push("its parent has waited");
+    }
+
+    #[corio::task]
+    fn winner() {
+        io!(double(5));
+    }
+
+    #[corio::task(())]
+    fn race(lines: Lines) {
+        let loser = task_fn(async move |cx: Cx<'_, ()>| {
+            let _spawns = Spawns(cx, lines);
+            loop {
+                cx.io(double(9)).await;
+            }
+        });
+        race!(winner(), loser);
+    }
+
+    fn check(parents: usize, run: impl FnOnce(Lines)) {
+        let lines = Lines::default();
+        run(lines.clone());
+        let mut expected = vec!["the destructor spawns", "what it has spawned ends"];
+        expected.extend(vec!["a child ends"; parents]);
+        expected.extend(vec!["its parent has waited"; parents]);
+        assert_eq!(*lines.borrow(), expected, "{parents} parents");
+    }
+
+    #[test]
+    fn takes_no_child_from_a_task_that_comes_after() {
+        #[corio::task(())]
+        fn program(parents: usize, lines: Lines) {
+            call!(race(lines.clone()));
+            all!((0..parents).map(|_| waits_for_spawned(lines.clone())));
+        }
+
+        for parents in 1..6 {
+            check(parents, |lines| Schedule::new(()).run(program(parents, lines)).unwrap());
+        }
+    }
+
+    #[test]
+    fn takes_no_child_from_a_set_that_comes_after() {
+        #[corio::task(())]
+        fn program(parents: usize, lines: Lines) {
+            call!(race(lines.clone()));
+            all!((0..parents).map(|_| waits_for_a_set(lines.clone())));
+        }
+
+        for parents in 1..6 {
+            check(parents, |lines| Schedule::new(()).run(program(parents, lines)).unwrap());
+        }
+    }
+}

@@ -109,11 +109,11 @@ impl Core {
         }
     }
 
-    /// The first request of its kind, or one that its queue must get room for, or that observers hear of.
+    /// The first request of its kind, or one without a number to find its queue by, or one that its queue must get room for, or that observers hear of.
     ///
     /// # Safety
     /// As `open`.
-    #[cold]
+    #[inline(never)]
     unsafe fn open_and_ask_at_leisure<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
         // SAFETY: as in `open`.
         unsafe { self.desk.open_and_ask::<S, R>(Waiter(id.to_word()), key) };

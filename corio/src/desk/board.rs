@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Waiter;
-use super::delivery::{Answered, Shown};
+use super::delivery::{Answered, Offered};
 use super::fault::Fault;
 use super::flights::FlightId;
 use super::timers::{Alarm, Timers};
@@ -60,7 +60,7 @@ pub(super) struct Board {
     pub(super) asked_in_place: RefCell<Vec<u32>>,
     /// For those who wait, in the order in which the answers came.
     pub(super) answered: RefCell<VecDeque<Answered>>,
-    pub(super) shown: Shown,
+    pub(super) offered: Offered,
     /// Batches that are with their dispatchers.
     pub(super) in_flight: Cell<usize>,
     /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
@@ -99,7 +99,7 @@ impl Board {
             asked_concurrent: RefCell::default(),
             asked_in_place: RefCell::default(),
             answered: RefCell::default(),
-            shown: Shown::default(),
+            offered: Offered::default(),
             in_flight: Cell::new(0),
             places: Cell::new(0),
             due: RefCell::default(),
@@ -143,9 +143,10 @@ impl Board {
         self.due.borrow_mut().set(at, due)
     }
 
-    /// Runs code of a dispatcher's: should it panic, it is to blame.
+    /// Runs code of a dispatcher's: should it panic, it is to blame. The name is left then, for who reports it: every panic that comes out of here ends the run. Never one in another.
     #[inline(always)]
     pub(super) fn blame(&self, dispatcher: &'static str, run: impl FnOnce()) {
+        debug_assert!(self.dispatching.get().is_none());
         self.dispatching.set(Some(dispatcher));
         run();
         self.dispatching.set(None);

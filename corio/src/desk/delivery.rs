@@ -1,6 +1,6 @@
 //! Answers on their way to those who wait: a batch at a time, one answer after the other.
 //!
-//! The answer for the task that runs is *shown*: there until this task takes it, and no longer. So an answer needs no place with the task, and one that nobody takes reaches nobody
+//! The answer for the task that runs is *offered*: there until this task takes it, and no longer. So an answer needs no place with the task, and one that nobody takes reaches nobody
 //! else.
 
 use std::any::TypeId;
@@ -70,7 +70,7 @@ impl Answered {
     /// The load as it is.
     ///
     /// # Safety
-    /// It was made from one with these types. No answer is shown.
+    /// It was made from one with these types. No answer is offered.
     pub(super) unsafe fn load_mut<K, A>(&mut self) -> &mut Load<K, A> {
         // SAFETY: by the caller, and as above.
         unsafe { self.load.cast::<Load<K, A>>().as_mut() }
@@ -106,20 +106,20 @@ impl Answered {
 /// The answer for the task that runs, if there is one.
 ///
 /// What must hold: `answers` leads to those of the delivery that is going on, or nowhere.
-pub(super) struct Shown {
-    /// A `Vec<A>`, the last of which is shown; null if none is.
+pub(super) struct Offered {
+    /// A `Vec<A>`, the last of which is offered; null if none is.
     answers: Cell<*mut ()>,
     /// The type of `A`.
     of: Cell<TypeId>,
 }
 
-impl Default for Shown {
+impl Default for Offered {
     fn default() -> Self {
-        Shown { answers: Cell::new(ptr::null_mut()), of: Cell::new(TypeId::of::<()>()) }
+        Offered { answers: Cell::new(ptr::null_mut()), of: Cell::new(TypeId::of::<()>()) }
     }
 }
 
-impl Shown {
+impl Offered {
     /// The answer, if it is an `A`.
     #[inline(always)]
     pub(super) fn take<A: 'static>(&self) -> Option<A> {
@@ -148,7 +148,7 @@ impl<'b> Delivery<'b> {
         }
         let Progress { is_begun, of, .. } = answered.progress_mut();
         *is_begun = true;
-        board.shown.of.set(*of);
+        board.offered.of.set(*of);
         Delivery { answered, queue, board }
     }
 
@@ -166,7 +166,7 @@ impl<'b> Delivery<'b> {
         answered
     }
 
-    /// Shows the next answer; for whom. One that was shown before and not taken is dropped: who asked for it is gone.
+    /// Offers the next answer; for whom. One that was offered before and not taken is dropped: who asked for it is gone.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Waiter> {
         self.hide();
@@ -174,7 +174,7 @@ impl<'b> Delivery<'b> {
         if *next == *end {
             return None;
         }
-        self.board.shown.answers.set(*answers);
+        self.board.offered.answers.set(*answers);
         // SAFETY: `next` lies in the list of waiters, before its end.
         unsafe {
             let waiter = **next;
@@ -185,14 +185,14 @@ impl<'b> Delivery<'b> {
 
     #[inline(always)]
     fn hide(&mut self) {
-        if !self.board.shown.answers.get().is_null() {
-            self.drop_shown();
+        if !self.board.offered.answers.get().is_null() {
+            self.drop_offered();
         }
     }
 
     #[cold]
-    fn drop_shown(&mut self) {
-        self.board.shown.answers.set(ptr::null_mut());
+    fn drop_offered(&mut self) {
+        self.board.offered.answers.set(ptr::null_mut());
         self.queue.drop_next_answer(&mut self.answered);
     }
 
@@ -213,7 +213,7 @@ impl<'b> Delivery<'b> {
 impl Drop for Delivery<'_> {
     /// A task has panicked. What is left is dropped with all else.
     fn drop(&mut self) {
-        self.board.shown.answers.set(ptr::null_mut());
+        self.board.offered.answers.set(ptr::null_mut());
         let answered = Answered { ..self.answered };
         self.board.answered.borrow_mut().push_front(answered);
     }

@@ -38,7 +38,7 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn answered_otherwise(&self, mut load: LoadOf<R>, shown: &[String]) {
         let (requests, answers) = (load.waiters.len(), load.answers.len());
         if answers != requests {

@@ -191,7 +191,7 @@ impl<K, A> Spares<K, A> {
         self.first.take().unwrap_or_else(|| self.take_other())
     }
 
-    #[cold]
+    #[inline(never)]
     fn take_other(&self) -> Boxed<K, A> {
         self.others.borrow_mut().pop().unwrap_or_default()
     }
@@ -205,7 +205,7 @@ impl<K, A> Spares<K, A> {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn put_other(&self, first: Boxed<K, A>, load: Boxed<K, A>) {
         let (first, other) = if load.waiters.capacity() > first.waiters.capacity() { (load, first) } else { (first, load) };
         self.first.set(Some(first));

@@ -1,5 +1,5 @@
 //! The desk: requests come in, batches go out, answers come back. It knows no tasks: whoever asks is a `Waiter`, a word that the asker chose and gets back with its
-//! answer. Nor does it know clocks, threads or executors: `send`, `collect` and `deliver` are called by whoever turns the run, who also tells the time.
+//! answer. Nor does it know clocks, threads or executors: `send`, `collect` and `next_delivery` are called by whoever turns the run, who also tells the time.
 //!
 //! What must hold:
 //! - Every request leaves in exactly one batch at a time, in the order asked, and is answered exactly once; or the run ends with an error that says which was not.
@@ -183,8 +183,8 @@ impl Desk {
 
     /// The answer for the waiter that is being resumed.
     #[inline(always)]
-    pub(crate) fn take_shown<A: 'static>(&self) -> Option<A> {
-        self.board.shown.take()
+    pub(crate) fn take_offered<A: 'static>(&self) -> Option<A> {
+        self.board.offered.take()
     }
 
     // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -234,7 +234,7 @@ impl Desk {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn settle_asked(&self, sending: &Sending<'_, '_>) {
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
             for at in 0..asked.borrow().len() {

@@ -1,7 +1,7 @@
 //! The queue of one dispatcher: requests gather, leave as batches, and come back as answers.
 //!
 //! waiting → (settled: kept answers given, equal keys joined) → sent as a flight → answered → delivered. What is to be tried again goes back to the beginning, in front.
-//! How they are settled is in `settling.rs`, how they leave in `sending.rs`, and what becomes of answers in `landing.rs`.
+//! How they are settled is in `settling.rs`, how they leave in `sending.rs`, what becomes of answers in `landing.rs`, and how they are delivered in `delivery.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -136,7 +136,7 @@ impl<R: Request> Queue<R> {
 
     fn load_of<'a>(&self, answered: &'a mut Answered) -> &'a mut Load<R::Key, R::Answer> {
         assert_eq!(answered.queue, self.number);
-        // SAFETY: it has the number of this queue, and so was made by its `come_back`, from a load with these types. Nothing is shown while its queue is asked for something.
+        // SAFETY: it has the number of this queue, and so was made by its `come_back`, from a load with these types. Nothing is offered while its queue is asked for something.
         unsafe { answered.load_mut() }
     }
 }

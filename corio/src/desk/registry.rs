@@ -14,8 +14,8 @@ use super::request::Request;
 
 #[derive(Default)]
 pub(super) struct Registry {
-    /// Looked up with each request. What must hold: a reference to them does not leave the function that made it, and while there is one that may change them there is no other. So none
-    /// calls anything that could come back here.
+    /// Looked up with each request. What must hold: a reference to them does not outlive the expression that looks into them, and while there is one that may change them there is no other. So
+    /// nothing is called meanwhile that could come back here.
     tables: UnsafeCell<Tables>,
 }
 
@@ -73,7 +73,6 @@ impl Registry {
         Some(unsafe { queue.as_ref() })
     }
 
-    #[cold]
     #[inline(never)]
     fn get_by_type<R: Request>(&self) -> Option<&Queue<R>> {
         let queue = self.tables().by_type.get(&TypeId::of::<R>())?.get::<R>()?;
@@ -90,13 +89,14 @@ impl Registry {
 
     /// Opens a queue; `make` gets its number.
     pub(super) fn add<R: Request>(&self, make: impl FnOnce(&Weak<Queue<R>>, u32) -> Queue<R>) {
+        // Code of the user's, which may open other queues: before the number is taken.
+        let id = R::dispatcher_id();
         let number = self.tables().queues.len() as u32;
         let queue = Rc::new_cyclic(|me| make(me, number));
         let typed = Typed { requests: TypeId::of::<R>(), queue: NonNull::from(&*queue).cast() };
-        // Code of the user's, as `make` is.
-        let id = R::dispatcher_id();
         // SAFETY: by the rule at `tables`.
         let Tables { queues, by_id, by_type } = unsafe { &mut *self.tables.get() };
+        assert_eq!(queues.len(), number as usize, "each queue has a number of its own");
         queues.push(queue);
         if let Some(id) = id {
             let number = id.assign();

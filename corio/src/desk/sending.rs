@@ -47,7 +47,7 @@ impl<R: Request> Queue<R> {
         (is_plain && fits).then(|| waiting.take_gathered(self.spare()))
     }
 
-    #[cold]
+    #[inline(never)]
     fn send_otherwise(&self, sending: &Sending<'_, '_>) {
         let load = self.take_load();
         if load.is_empty() {

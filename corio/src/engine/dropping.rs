@@ -3,7 +3,7 @@
 
 use super::telling::Numbers;
 use super::tree::Felled;
-use super::{Engine, Id, flag};
+use super::{Engine, Id, NIL, flag};
 use crate::sweep::Sweep;
 
 impl Engine {
@@ -24,6 +24,7 @@ impl Engine {
 
     /// Drops everything that is left of a run.
     pub(crate) fn clear(&self, root: Id) {
+        self.scope.set(NIL);
         let mut felled = self.felled.take();
         if self.is_alive(root) {
             self.tree.borrow_mut().cut(root.index(), &mut felled);

@@ -171,6 +171,8 @@ impl Engine {
         self.parked.set(false);
         // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
         let step = unsafe { (body.vtable.resume)(body.data, self) };
+        // What destructors spawn from here on is no child of this task, whose entry may be gone.
+        self.scope.set(NIL);
         let waits = matches!(step, Step::Suspended);
         if !waits {
             self.returned(id, step);
@@ -346,7 +348,7 @@ impl Engine {
         ends
     }
 
-    #[cold]
+    #[inline(never)]
     pub(super) fn wake_joiner(&self, index: u32) {
         if let Some(joiner) = self.joiners.borrow_mut().remove(&index) {
             self.wake(joiner);
@@ -387,14 +389,17 @@ impl Engine {
         self.scope.get()
     }
 
-    /// A scope of the running task.
+    /// A scope of the running task; of nobody if a destructor opens it whose task is gone.
     pub(crate) fn open_scope(&self) -> Id {
-        let task = self.current.get().index();
+        let current = self.current.get();
         let mut tree = self.tree.borrow_mut();
-        // A destructor that runs after its task may spawn.
-        if task != NIL {
-            tree[task].flags |= flag::SCOPES;
-        }
+        let task = match tree.get_mut(current) {
+            Some(entry) => {
+                entry.flags |= flag::SCOPES;
+                current.index()
+            }
+            None => NIL,
+        };
         tree.add(task, None, 0)
     }
 

@@ -35,7 +35,7 @@ pub struct Pool {
     rest: Cell<*mut u8>,
     rest_len: Cell<usize>,
     chunks: RefCell<Vec<(NonNull<u8>, Layout)>>,
-    /// How many chunks blocks were taken from in this run.
+    /// How many chunks blocks were taken from in this run, or were too small for the block that was wanted.
     begun: Cell<usize>,
     /// How many blocks of chunks were not given back.
     in_use: Cell<usize>,
@@ -61,6 +61,7 @@ enum Kept {
 impl BlockOf {
     pub(crate) const fn new(layout: Layout) -> Self {
         let size = layout.size();
+        assert!(size % layout.align() == 0, "layouts of types and arrays are padded");
         let kept = if size == 0 {
             Kept::Nowhere
         } else if layout.align() > ALIGN || size > LARGEST {

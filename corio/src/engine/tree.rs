@@ -97,7 +97,7 @@ impl Tree {
     #[inline(always)]
     pub(super) fn add(&mut self, parent: u32, body: Option<Body>, flags: u32) -> Id {
         self.live += 1;
-        let index = self.vacate();
+        let index = self.occupy();
         let next = if parent == NIL { NIL } else { mem::replace(&mut self[parent].first_child, index) };
         if next != NIL {
             self[next].previous = index;
@@ -107,9 +107,9 @@ impl Tree {
         Id::new(index, entry.generation)
     }
 
-    /// An entry that is free no longer.
+    /// Takes a free entry into use.
     #[inline]
-    fn vacate(&mut self) -> u32 {
+    fn occupy(&mut self) -> u32 {
         if let Some(entry) = self.entries.get(self.free as usize) {
             return mem::replace(&mut self.free, entry.next);
         }

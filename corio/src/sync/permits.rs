@@ -84,7 +84,7 @@ impl Permits {
         }
         let Permits { free, promised, line, .. } = self;
         line.in_run(|line, core| {
-            // Where nothing is free, it does not matter yet who is gone.
+            // Where nothing is free, nobody can be called but one in front who wants nothing; who is gone shows when something is.
             while *free > 0 || line.front() == Some(&0) {
                 let Some((_, wants)) = line.call_living(core, |wants| *wants <= *free) else { return };
                 *free -= wants;

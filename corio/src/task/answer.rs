@@ -14,7 +14,7 @@ use crate::engine::{Engine, Id, Kind};
 
 #[inline]
 fn poll_answer<A: 'static>(core: &Core) -> Poll<A> {
-    match core.desk.take_shown() {
+    match core.desk.take_offered() {
         Some(answer) => Poll::Ready(answer),
         None => {
             core.engine.park();
@@ -51,7 +51,7 @@ impl<A: 'static, L: Line> Future for Answer<A, L> {
             if core.engine.is_parked() {
                 return Poll::Pending;
             }
-            match core.desk.take_shown() {
+            match core.desk.take_offered() {
                 Some(answer) => Poll::Ready(answer),
                 None => self.not_yet(core),
             }

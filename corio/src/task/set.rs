@@ -131,7 +131,7 @@ impl<G: Group> Future for Set<G> {
         core::with(|core| {
             assert!(self.core == NonNull::from(core), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
             let engine = &core.engine;
-            assert!(self.scope != OVER, "polled after it was over");
+            assert!(self.scope != OVER, "corio: a set of children was polled after it was over");
             if self.scope == NEW {
                 self.scope = engine.open_scope();
                 let scope = self.scope;
@@ -195,7 +195,8 @@ impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
     }
 
     fn grow(&mut self, pool: &Pool) {
-        let capacity = self.capacity.checked_mul(2).expect(TOO_MANY).max(4);
+        assert!(self.capacity < u32::MAX, "{TOO_MANY}");
+        let capacity = self.capacity.saturating_mul(2).max(4);
         let places = pool.take(Self::block(capacity)).cast::<Place<K, P>>();
         // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved. The old block came from this pool with this layout.
         unsafe {
