@@ -274,6 +274,7 @@ impl<'s, T> Run<'s, T> {
 }
 
 /// The CPU phase: every task that can run runs, until none can or as many were resumed as may be.
+#[inline(always)]
 fn run_tasks(core: &Core) {
     let Core { engine, desk, .. } = core;
     if let Some(shuffle) = &core.shuffle {

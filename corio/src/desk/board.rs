@@ -163,6 +163,7 @@ impl Board {
     }
 
     /// The number for a batch that is about to leave.
+    #[inline]
     pub(super) fn next_batch(&self) -> u64 {
         if !self.round_has_begun.replace(true) {
             self.rounds.set(self.rounds.get() + 1);

@@ -160,6 +160,7 @@ impl<K, A> Load<K, A> {
         self.marks.as_ref().map_or(&[], |marks| &marks.names)
     }
 
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.batch = 0;
         self.waiters.clear();
