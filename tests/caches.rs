@@ -311,8 +311,8 @@ mod of_a_run {
             expect![[r#"
                 0ns: fetch[1, 2]
                 0ns: fetch: 3 answered
-                5ms: fetch: 2 kept
                 5ms: fetch[3]
+                5ms: fetch: 2 kept
                 5ms: fetch: 1 answered
                 [0, 0, 0, 0, 5, 0]"#]],
         );
@@ -1174,6 +1174,195 @@ mod short_forms {
                 0ns: write[1]
                 10ms: read[1]
                 (0, 0, 10)"#]],
+        );
+    }
+}
+
+/// What a change of the cache means for a key in each state that it can be in.
+mod states {
+    use super::*;
+
+    thread_local!(static FAILS: Cell<bool> = const { Cell::new(false) });
+
+    /// Takes 10 ms, and answers with the time at which it was asked. What fails once is tried again after 100 ms.
+    #[corio::dispatcher(show_keys, cache, retry(attempts = 2, backoff = "100ms", when = |_| true))]
+    async fn read(story: &Story, keys: &[u64]) -> Vec<Result<u128, ()>> {
+        let asked = times(story, keys);
+        story.sleep(10).await;
+        asked.into_iter().map(|time| if FAILS.take() { Err(()) } else { Ok(time) }).collect()
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum State {
+        /// Nobody has asked.
+        Unknown,
+        /// In the same phase, before anything leaves.
+        Asked,
+        /// Behind a batch of 10 ms.
+        Held,
+        InFlight,
+        Pausing,
+        Kept,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Change {
+        Nothing,
+        Prime,
+        Invalidate,
+        Clear,
+    }
+
+    #[corio::task(Story)]
+    fn asks() -> String {
+        let answer = io!(read(1)).unwrap();
+        format!("{answer} at {}", context!().clock.now().as_millis())
+    }
+
+    /// What the first who asks gets and when, one who joins, and one who asks after the change.
+    #[corio::task(Story)]
+    fn row(state: State, change: Change) -> String {
+        let waits_until = match state {
+            State::Unknown | State::Asked => 0,
+            State::Held | State::InFlight => 2,
+            State::Pausing => 50,
+            State::Kept => 20,
+        };
+        FAILS.set(matches!(state, State::Pausing));
+        if matches!(state, State::Held) {
+            spawn!(task! { io!(read(9)).unwrap(); });
+            io!(context!().pause(1));
+        }
+        let askers = if matches!(state, State::Unknown) { Vec::new() } else { vec![spawn!(asks()), spawn!(asks())] };
+        match state {
+            // They run before this does.
+            State::Unknown | State::Asked => drop(call!(spawn!(task! {}))),
+            State::Held => io!(context!().pause(1)),
+            _ => io!(context!().pause(waits_until)),
+        }
+        match change {
+            Change::Nothing => {}
+            Change::Prime => call!(cache::prime(read(1), Ok(777))),
+            Change::Invalidate => call!(cache::invalidate(read(1))),
+            Change::Clear => call!(cache::clear(read)),
+        }
+        let later = spawn!(asks());
+        let mut cells = Vec::new();
+        for asker in askers {
+            cells.push(call!(asker));
+        }
+        cells.resize(2, String::from("-"));
+        cells.push(call!(later));
+        cells.join(" | ")
+    }
+
+    #[test]
+    fn a_change_means_the_same_however_a_request_waits() {
+        let mut table = String::new();
+        for state in [State::Unknown, State::Asked, State::Held, State::InFlight, State::Pausing, State::Kept] {
+            for change in [Change::Nothing, Change::Prime, Change::Invalidate, Change::Clear] {
+                let story = Story::default();
+                let cells = story.schedule().run(row(state, change)).unwrap();
+                let sent = story.take().replace("read", "").trim_end().replace('\n', ", ");
+                table += &format!("{state:?}, {change:?}: {cells} | {}\n", if sent.is_empty() { "-" } else { &sent });
+            }
+        }
+        expect![[r#"
+            Unknown, Nothing: - | - | 0 at 10 | 0ns: [1]
+            Unknown, Prime: - | - | 777 at 0 | -
+            Unknown, Invalidate: - | - | 0 at 10 | 0ns: [1]
+            Unknown, Clear: - | - | 0 at 10 | 0ns: [1]
+            Asked, Nothing: 0 at 10 | 0 at 10 | 0 at 10 | 0ns: [1]
+            Asked, Prime: 777 at 0 | 777 at 0 | 777 at 0 | -
+            Asked, Invalidate: 0 at 10 | 0 at 10 | 0 at 10 | 0ns: [1]
+            Asked, Clear: 0 at 10 | 0 at 10 | 0 at 10 | 0ns: [1]
+            Held, Nothing: 10 at 20 | 10 at 20 | 10 at 20 | 0ns: [9], 10ms: [1]
+            Held, Prime: 777 at 2 | 777 at 2 | 777 at 2 | 0ns: [9]
+            Held, Invalidate: 10 at 20 | 10 at 20 | 10 at 20 | 0ns: [9], 10ms: [1]
+            Held, Clear: 10 at 20 | 10 at 20 | 10 at 20 | 0ns: [9], 10ms: [1]
+            InFlight, Nothing: 0 at 10 | 0 at 10 | 0 at 10 | 0ns: [1]
+            InFlight, Prime: 777 at 2 | 777 at 2 | 777 at 2 | 0ns: [1]
+            InFlight, Invalidate: 0 at 10 | 10 at 20 | 10 at 20 | 0ns: [1], 10ms: [1]
+            InFlight, Clear: 0 at 10 | 10 at 20 | 10 at 20 | 0ns: [1], 10ms: [1]
+            Pausing, Nothing: 110 at 120 | 110 at 120 | 110 at 120 | 0ns: [1], 110ms: [1]
+            Pausing, Prime: 777 at 50 | 777 at 50 | 777 at 50 | 0ns: [1]
+            Pausing, Invalidate: 110 at 120 | 110 at 120 | 110 at 120 | 0ns: [1], 110ms: [1]
+            Pausing, Clear: 110 at 120 | 110 at 120 | 110 at 120 | 0ns: [1], 110ms: [1]
+            Kept, Nothing: 0 at 10 | 0 at 10 | 0 at 20 | 0ns: [1]
+            Kept, Prime: 0 at 10 | 0 at 10 | 777 at 20 | 0ns: [1]
+            Kept, Invalidate: 0 at 10 | 0 at 10 | 20 at 30 | 0ns: [1], 20ms: [1]
+            Kept, Clear: 0 at 10 | 0 at 10 | 20 at 30 | 0ns: [1], 20ms: [1]
+        "#]]
+        .assert_eq(&table);
+    }
+}
+
+/// An answer that was kept, and others that are not: what is asked next is one batch.
+mod side_by_side {
+    use super::*;
+
+    #[corio::dispatcher(show_keys, cache)]
+    fn user(keys: &[u64]) -> Vec<u64> {
+        keys.to_vec()
+    }
+
+    #[corio::dispatcher(show_keys, cache)]
+    async fn slow_user(story: &Story, keys: &[u64]) -> Vec<u64> {
+        story.sleep(10).await;
+        keys.to_vec()
+    }
+
+    #[corio::dispatcher(show_keys)]
+    fn state(keys: &[u64]) -> Vec<u64> {
+        keys.to_vec()
+    }
+
+    #[test]
+    fn who_gets_a_kept_answer_goes_on_with_those_whose_answers_come_in_the_same_phase() {
+        #[corio::task]
+        fn one(key: u64) -> u64 {
+            let user = io!(user(key));
+            io!(state(user))
+        }
+
+        #[corio::task(Story)]
+        fn program() -> Vec<u64> {
+            io!(user(1));
+            all!((1..4).map(one))
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: user[1]
+                0ns: user[2, 3]
+                0ns: state[1, 2, 3]
+                [1, 2, 3]"#]],
+        );
+    }
+
+    #[test]
+    fn nobody_waits_for_a_batch_that_takes_its_time() {
+        #[corio::task(Story)]
+        fn one(key: u64) -> u64 {
+            let user = io!(slow_user(key));
+            io!(state(user))
+        }
+
+        #[corio::task(Story)]
+        fn program() -> Vec<u64> {
+            io!(slow_user(1));
+            all!((1..4).map(one))
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: slow_user[1]
+                10ms: slow_user[2, 3]
+                10ms: state[1]
+                20ms: state[2, 3]
+                [1, 2, 3]"#]],
         );
     }
 }

@@ -467,55 +467,6 @@ fn what_is_primed_is_not_overwritten_by_what_was_asked_before() {
     assert_eq!(Schedule::new(()).run(program()).unwrap(), 100);
 }
 
-// ── groups that are numbered as one would ──
-
-struct Grouped(u64);
-
-impl Request for Grouped {
-    type Key = u64;
-    type Answer = u64;
-    const OPTIONS: Options<u64, u64> = Options::new().group_by(|keys| keys.iter().map(|key| *key as usize).collect());
-
-    fn into_key(self) -> u64 {
-        self.0
-    }
-}
-
-impl<S> Dispatch<S> for Grouped {
-    fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
-        requests.answer(<[u64]>::to_vec);
-    }
-}
-
-#[test]
-fn a_group_may_have_any_number() {
-    assert_eq!(Schedule::new(()).run(Grouped(1 << 61)), Ok(1 << 61));
-}
-
-#[test]
-fn keys_without_a_group_do_not_slip_into_another() {
-    struct Short(u64);
-    impl Request for Short {
-        type Key = u64;
-        type Answer = usize;
-        const OPTIONS: Options<u64, usize> = Options::new().group_by(|_| vec![0, 1]);
-        fn into_key(self) -> u64 {
-            self.0
-        }
-    }
-    impl<S> Dispatch<S> for Short {
-        fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
-            requests.answer(|keys| vec![keys.len(); keys.len()]);
-        }
-    }
-    #[corio::task]
-    fn program() -> Vec<usize> {
-        io_all!((0..3).map(Short))
-    }
-    let result = std::panic::catch_unwind(|| Schedule::new(()).run(program()));
-    assert!(!matches!(result, Ok(Ok(_))), "two groups for three keys were taken as they came: {result:?}");
-}
-
 // ── quadratic ──
 
 #[test]

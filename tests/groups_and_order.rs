@@ -89,9 +89,9 @@ mod groups {
             all_of([("a", 1), ("b", 2), ("a", 3), ("a", 4), ("b", 5), ("a", 6), ("a", 7)].to_vec()),
             expect![[r#"
                 0ns: pages[("a", 1), ("a", 3)]
-                0ns: pages[("b", 2), ("b", 5)]
                 0ns: pages[("a", 4), ("a", 6)]
                 0ns: pages[("a", 7)]
+                0ns: pages[("b", 2), ("b", 5)]
                 [10, 20, 30, 40, 50, 60, 70]"#]],
         );
     }
@@ -129,7 +129,7 @@ mod groups {
     }
 
     #[test]
-    fn those_that_leave_together_take_one_place() {
+    fn one_whose_batch_is_slow_holds_no_other() {
         #[corio::task(Story)]
         fn program() {
             join!(after(0, "a", 4), after(0, "b", 10), after(5, "a", 1), after(6, "c", 7), after(7, "a", 2), after(11, "b", 1));
@@ -140,15 +140,16 @@ mod groups {
             expect![[r#"
                 0ns: slow[("a", 4)]
                 0ns: slow[("b", 10)]
-                10ms: slow[("a", 1), ("a", 2)]
-                10ms: slow[("c", 7)]
-                17ms: slow[("b", 1)]
+                5ms: slow[("a", 1)]
+                6ms: slow[("c", 7)]
+                7ms: slow[("a", 2)]
+                11ms: slow[("b", 1)]
                 ()"#]],
         );
     }
 
     #[test]
-    fn those_that_leave_together_take_one_place_of_the_schedule() {
+    fn a_limit_of_the_schedule_bounds_all_together() {
         #[corio::task(Story)]
         fn program() {
             join!(after(0, "a", 4), after(0, "b", 10), after(5, "a", 1));
@@ -161,8 +162,8 @@ mod groups {
             program(),
             expect![[r#"
                 0ns: slow[("a", 4)]
-                0ns: slow[("b", 10)]
-                10ms: slow[("a", 1)]
+                4ms: slow[("b", 10)]
+                14ms: slow[("a", 1)]
                 ()"#]],
         );
     }

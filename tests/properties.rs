@@ -232,6 +232,11 @@ impl Plan {
         matches!(self.way, Way::Later | Way::SlotsLater | Way::Shelf)
     }
 
+    /// Where groups may overtake each other, that of a key.
+    fn group_of(&self, number: u64) -> Option<u64> {
+        self.groups.filter(|_| self.keys != Keys::Ordered).map(|by| number % by)
+    }
+
     fn shares_keys(&self) -> bool {
         matches!(self.keys, Keys::Dedup | Keys::Cache)
     }
@@ -274,8 +279,8 @@ impl Plan {
         };
         options = match self.groups {
             None => options,
-            Some(2) => options.group_by(|keys| groups(keys, |key| key.number % 2)),
-            Some(_) => options.group_by(|keys| groups(keys, |key| key.number % 3)),
+            Some(2) => options.group_by(|| groups(|key: &Key| key.number % 2)),
+            Some(_) => options.group_by(|| groups(|key: &Key| key.number % 3)),
         };
         if let Some(retries) = &self.retries {
             let mut retry = Retry::attempts(retries.failures + retries.spare).when(|answer: &Answer| matches!(answer, Err(RequestError::Failed(_))));
@@ -544,6 +549,8 @@ struct RequestState {
 
 struct BatchState {
     of: usize,
+    /// Where groups may overtake each other, its group: each has the limit for itself.
+    group: Option<u64>,
     round: u64,
     /// The numbers without an answer.
     open: Vec<u64>,
@@ -612,8 +619,9 @@ impl Run {
     }
 
     /// Whole batches on the way: parts of one left in the same round.
-    fn on_the_way(&self, which: impl Fn(usize) -> bool) -> usize {
-        self.batches.iter().filter(|batch| batch.is_on_the_way() && which(batch.of)).map(|batch| (batch.of, batch.round)).collect::<BTreeSet<_>>().len()
+    fn on_the_way(&self, which: impl Fn(usize, Option<u64>) -> bool) -> usize {
+        let on_the_way = self.batches.iter().filter(|batch| batch.is_on_the_way() && which(batch.of, batch.group));
+        on_the_way.map(|batch| (batch.of, batch.group, batch.round)).collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -645,7 +653,7 @@ impl Record {
             run.check(keys.is_sorted_by_key(|key| key.asked), || format!("{name} gets keys not in the order asked: {keys:?}"));
         }
         if plan.keys == Keys::Ordered {
-            run.check(run.on_the_way(|other| other == of) == 0, || format!("{name} gets {keys:?} before the last batch is back"));
+            run.check(run.on_the_way(|other, _| other == of) == 0, || format!("{name} gets {keys:?} before the last batch is back"));
             if plan.retries.is_none() {
                 run.check(keys[0].asked >= run.next_in_order[of], || format!("{name} gets {keys:?} after what was asked later"));
                 run.next_in_order[of] = keys[keys.len() - 1].asked + 1;
@@ -676,15 +684,16 @@ impl Record {
         let kinds = [(Kind::SeveralInABatch, keys.len() > 1), (Kind::SplitBatch, run.batches.iter().any(|batch| (batch.of, batch.round) == (of, round)))];
         run.kinds.extend(kinds.into_iter().filter(|(_, seen)| *seen).map(|(kind, _)| kind));
 
-        run.batches.push(BatchState { of, round, open: keys.iter().map(|key| key.number).collect(), goes_on: plan.is_later(), abandoned: false });
+        let group = plan.group_of(keys[0].number);
+        run.batches.push(BatchState { of, group, round, open: keys.iter().map(|key| key.number).collect(), goes_on: plan.is_later(), abandoned: false });
         let limit = plan.in_flight().unwrap_or(usize::MAX);
-        let on_the_way = run.on_the_way(|other| other == of);
-        if on_the_way > 1 {
+        let on_the_way = run.on_the_way(|other, of_group| (other, of_group) == (of, group));
+        if run.on_the_way(|other, _| other == of) > 1 {
             run.kinds.insert(Kind::SeveralBatchesOnTheWay);
         }
         run.check(on_the_way <= limit, || format!("{name} gets a batch beyond its limit of {limit}"));
         if let Some(limit) = self.case.in_flight.filter(|_| plan.is_later()) {
-            let on_the_way = run.on_the_way(|other| self.case.plans[other].is_later());
+            let on_the_way = run.on_the_way(|other, _| self.case.plans[other].is_later());
             run.check(on_the_way <= limit, || format!("{name} gets a batch beyond the schedule's limit of {limit}"));
         }
         if self.case.rounds {
@@ -701,17 +710,18 @@ impl Record {
         for (of, plan) in self.case.plans.iter().enumerate() {
             // A key that waits under another request's, and pauses that hold who comes later, are not known here.
             let pauses = plan.retries.is_some() && (plan.keys == Keys::Ordered || self.case.rounds);
-            let Some(queued) = run.requests.iter().position(|request| request.of == of && request.sent == 0 && run.waits(request)) else { continue };
-            if plan.shares_keys() || pauses {
+            let is_queued = |request: &RequestState| request.of == of && request.sent == 0 && run.waits(request);
+            if plan.shares_keys() || pauses || !run.requests.iter().any(is_queued) {
                 continue;
             }
             let limit = plan.in_flight().unwrap_or(1);
-            let full = run.on_the_way(|other| other == of) >= limit;
+            let is_full = |group: Option<u64>| run.on_the_way(|other, of_group| (other, of_group) == (of, group)) >= limit;
+            let free = run.requests.iter().position(|request| is_queued(request) && !is_full(plan.group_of(request.number)));
             let schedule_limit = self.case.in_flight.filter(|_| plan.is_later()).unwrap_or(128);
-            let schedule_full = run.on_the_way(|other| self.case.plans[other].is_later()) >= schedule_limit;
-            let round = self.case.rounds && run.on_the_way(|_| true) > 0;
+            let schedule_full = run.on_the_way(|other, _| self.case.plans[other].is_later()) >= schedule_limit;
+            let round = self.case.rounds && run.on_the_way(|_, _| true) > 0;
             run.kinds.insert(Kind::HeldByALimit);
-            run.check(full || schedule_full || round, || format!("request {queued} of {} waits for nothing", NAMES[of]));
+            run.check(free.is_none() || schedule_full || round, || format!("request {free:?} of {} waits for nothing", NAMES[of]));
         }
     }
 

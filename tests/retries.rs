@@ -853,3 +853,125 @@ mod stopped {
         .assert_eq(&story.take());
     }
 }
+
+/// Batches that are given up as their time is over.
+mod timed_out {
+    use super::*;
+
+    thread_local!(static SLOW: Cell<u32> = const { Cell::new(0) });
+
+    async fn takes_its_time(story: &Story) {
+        let is_slow = SLOW.get() > 0;
+        SLOW.set(SLOW.get().saturating_sub(1));
+        story.sleep(if is_slow { 60_000 } else { 10 }).await;
+    }
+
+    #[corio::dispatcher(show_keys, timeout = "1s", retry(attempts = 3, backoff = "100ms", timeouts), faults = "error")]
+    async fn fetch(story: &Story, keys: &[u64]) -> Vec<u64> {
+        takes_its_time(story).await;
+        keys.to_vec()
+    }
+
+    #[test]
+    fn what_a_batch_left_without_an_answer_is_sent_again() {
+        #[corio::task(Story)]
+        fn program() -> Vec<Result<u64, RequestError>> {
+            SLOW.set(2);
+            io_all!((1..=2).map(fetch))
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: fetch[1, 2]
+                1.1s: fetch[1, 2]
+                2.2s: fetch[1, 2]
+                [Ok(1), Ok(2)]"#]],
+        );
+    }
+
+    #[test]
+    fn when_all_attempts_are_used_up_the_last_time_out_is_what_comes_of_it() {
+        #[corio::task(Story)]
+        fn program() -> String {
+            SLOW.set(3);
+            io!(fetch(1)).unwrap_err().to_string()
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: fetch[1]
+                1.1s: fetch[1]
+                2.2s: fetch[1]
+                "dispatcher `fetch` left 1 request of a batch without an answer for 1s, its time limit""#]],
+        );
+    }
+
+    #[test]
+    fn without_being_told_to_it_is_not() {
+        #[corio::dispatcher(show_keys, timeout = "1s", retry(attempts = 3, when = |_: &String| true), faults = "error")]
+        async fn once(story: &Story, keys: &[u64]) -> Vec<Result<u64, String>> {
+            takes_its_time(story).await;
+            keys.iter().map(|key| Ok(*key)).collect()
+        }
+
+        #[corio::task(Story)]
+        fn program() -> bool {
+            SLOW.set(1);
+            matches!(io!(once(1)), Err(RequestError::TimedOut { .. }))
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: once[1]
+                true"#]],
+        );
+    }
+
+    #[test]
+    fn those_that_were_answered_are_not_and_those_who_joined_wait_on() {
+        /// Answers its first key at once.
+        #[corio::dispatcher(show_keys, dedup, timeout = "1s", retry(attempts = 2, timeouts))]
+        async fn in_parts(story: &Story, mut batch: Batch<u64, u64>) {
+            let others = batch.split_off(1);
+            batch.into_iter().for_each(|slot| slot.answer_with(|key| key));
+            takes_its_time(story).await;
+            others.into_iter().for_each(|slot| slot.answer_with(|key| key));
+        }
+
+        #[corio::task(Story)]
+        fn joins() -> u64 {
+            io!(context!().pause(500));
+            io!(in_parts(2))
+        }
+
+        #[corio::task(Story)]
+        fn program() -> ((u64, u64, u64), u64) {
+            SLOW.set(1);
+            join!(task! { io!(in_parts(1), in_parts(2), in_parts(3)) }, joins())
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: in_parts[1, 2, 3]
+                1s: in_parts[2, 3]
+                ((1, 2, 3), 2)"#]],
+        );
+    }
+
+    #[test]
+    fn without_faults_as_errors_the_last_one_ends_the_run() {
+        #[corio::dispatcher(timeout = "1s", retry(attempts = 2, timeouts))]
+        async fn never(_: &[u64]) -> Vec<u64> {
+            std::future::pending().await
+        }
+
+        let story = Story::default();
+        let mut schedule = story.schedule();
+        assert!(matches!(schedule.run(never(1)), Err(Error::Batch(RequestError::TimedOut { .. }))));
+        assert_eq!(story.clock.now(), Duration::from_secs(2));
+    }
+}

@@ -150,7 +150,7 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `max_batch = 500` | at most so many requests in a batch; what is more leaves as further batches | |
 /// | `in_flight = 4` | at most so many batches on their way at once. At the limit requests gather, and leave together when a place is free; the parts of a split batch count as one. 1 unless told otherwise; `usize::MAX` for no limit. `corio::Options::in_flight` shows what a limit costs and gains | `ordered` |
 /// | `dedup` | equal keys are asked once, and each request gets a clone of the answer. `K: Clone + Eq + Hash`, `R: Clone`; implied by a map, and by `cache` | `ordered` |
-/// | `group_by = \|key\| key.page_size` | one batch for each value: requests whose keys differ in it never share a batch. A closure or a function from `&K`; what it gives is `Eq + Hash` | |
+/// | `group_by = \|key\| key.page_size` | one batch for each value: requests whose keys differ in it never share a batch, and each value has a limit `in_flight` of its own. A closure or a function from `&K`; what it gives is `Eq + Hash` | |
 /// | `ordered` | batches go out one at a time, in the order of asking: the next one starts when the last is answered. What comes of one that is on its way when its run is dropped: `corio::Options::ordered` | `dedup`, `cache`, `in_flight` |
 /// | `show_keys` | errors and events name keys, not only positions. `K: Debug` | |
 /// | `read` | short for `dedup, cache` | `ordered`, `write` |
@@ -169,7 +169,9 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///   - `backoff` is the wait before the next attempt: it grows from the shortest to the longest; or `"50ms"`, the same each time. Without it there is no wait.
 ///   - `jitter` varies the waits by chance, so that many do not come back at once; with `backoff` only.
 ///   - `when` says which errors are worth another attempt: a closure or a function from `&E`, for answers that are a `Result`. Without it only slots of a `Batch` that ask for it
-///     are asked again, so for other functions it is required.
+///     are asked again, so for other functions this or `timeouts` is required.
+///   - `timeouts` asks again what a batch has left without an answer for its `timeout`. Only where it does no harm to do something twice: what became of the batch that was given
+///     up, nobody knows.
 /// - `timeout = "2s"` is how long a batch may take. The error names the dispatcher, the number of requests and the time. Not for a function that answers in place, which can't
 ///   be cut short: for an `async fn`, with `blocking`, or with a `Batch`.
 /// - `faults = "error"`: trouble with a batch (a wrong number of answers, a slot dropped, a time limit, a panic) becomes the error of its requests, and `io!` gives a `Result`

@@ -29,7 +29,8 @@ pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
 pub use deadlock::{Deadlock, StuckTask};
 pub use desk::{
-    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Options, Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
+    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Groups, Options, Partition, Request, RequestError, Requests, Retry, Slot,
+    future, groups,
 };
 pub use drivers::RunAsync;
 pub use error::Error;

@@ -224,7 +224,7 @@ fn options() {
     let table = batches! {
         split: "max_batch = 10: a list of the parts"
         four_in_flight: "in_flight = 4"
-        grouped: "group_by, of two groups: the groups, and the parts"
+        grouped: "group_by, of two groups"
         ordered: "ordered: numbers of the requests"
         distinct: "dedup: numbers of the requests, copies of the keys, those who get answers"
         kept: "cache: as dedup"
@@ -241,7 +241,7 @@ fn options() {
         of  1   100  requests
             0     1  max_batch = 10: a list of the parts
             0     0  in_flight = 4
-            2     5  group_by, of two groups: the groups, and the parts
+            0     0  group_by, of two groups
             2     7  ordered: numbers of the requests
             4    14  dedup: numbers of the requests, copies of the keys, those who get answers
             4    14  cache: as dedup
@@ -270,7 +270,7 @@ fn keys_that_are_known() {
     expect![[r#"
 
         takes
-            6  three equal keys with dedup: as that, and the list of those who wait for one
+            5  three equal keys with dedup: as that, and the list of those who wait for one
             0  an answer from the cache of a run
             0  an answer from the cache of a schedule
             0  call!(cache::prime(r, answer))

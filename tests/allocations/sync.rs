@@ -37,7 +37,7 @@ fn locks_and_permits() {
         "call!(mutex.lock()) of a new one" => { let mutex = Mutex::new(1); drop(call!(mutex.lock())); }
         "call!(mutex.lock()) that waits", mutex: Mutex<u64> = Mutex::new(1) => { join!(locks(&mutex), locks(&mutex)); }
         "call!(mutex.lock()) that waits, of a new one: its line" => { let mutex = Mutex::new(1); join!(locks(&mutex), locks(&mutex)); }
-        "call!(mutex.lock()) that loses a race!: that of the race!", mutex: Mutex<u64> = Mutex::new(1) => {
+        "call!(mutex.lock()) that loses a race!", mutex: Mutex<u64> = Mutex::new(1) => {
             let locked = call!(mutex.lock());
             race!(task! { io!(double(*locked)); }, locks(&mutex));
         }
@@ -60,7 +60,7 @@ fn locks_and_permits() {
             0  call!(mutex.lock()) of a new one
             0  call!(mutex.lock()) that waits
             1  call!(mutex.lock()) that waits, of a new one: its line
-            1  call!(mutex.lock()) that loses a race!: that of the race!
+            0  call!(mutex.lock()) that loses a race!
             0  call!(lock.read()), call!(lock.write())
             0  call!(lock.read()), call!(lock.write()) that wait
             0  call!(semaphore.acquire())

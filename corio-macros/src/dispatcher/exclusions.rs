@@ -71,10 +71,13 @@ fn functions(options: &Options, signature: &Signature, shape: &Shape, errors: &m
             "a function that answers in place can't be cut short: make it an `async fn`, add `blocking`, or let it take a `corio::Batch<K, R>`",
         );
     }
-    if let Some(retry) = options.retry.as_ref().filter(|retry| retry.when.is_none() && !slots) {
+    if let Some(retry) = options.retry.as_ref().filter(|retry| retry.when.is_none() && retry.timeouts.is_none() && !slots) {
         errors.on(
             &retry.name,
             "only the slots of a `corio::Batch<K, R>` can ask for another attempt: say which errors are worth one, `when = |error: &DbError| error.is_busy()`",
         );
+    }
+    if let (Some(timeouts), None) = (options.retry.as_ref().and_then(|retry| retry.timeouts.as_ref()), &options.timeout) {
+        errors.on(timeouts, "no batch of this dispatcher can time out: add `timeout = \"2s\"`, or remove `timeouts`");
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Retry {
     pub(super) jitter: bool,
     /// Which errors are worth another attempt.
     pub(super) when: Option<With<Expr>>,
+    /// Whether the requests of a batch that timed out are.
+    pub(super) timeouts: Option<Ident>,
 }
 
 /// How long to wait before another attempt; `least` is not zero, and `most` not less.

@@ -190,6 +190,7 @@ impl Board {
         self.places.set(0);
         self.due.borrow_mut().clear();
         self.cancelled.borrow_mut().clear();
+        self.hear_of_drops.borrow_mut().clear();
         self.take_fault();
         self.rounds.set(0);
         self.batches.set(0);

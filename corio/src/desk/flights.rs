@@ -25,10 +25,20 @@ pub(super) struct Flight<K, A> {
     pub(super) left: usize,
     /// Everybody before this position was answered or is gone.
     pub(super) wanted_from: usize,
-    /// The batch that it was split from.
-    pub(super) whole: Option<Whole>,
+    /// Somebody who waits: when he is gone, the flight may be given up. `GONE` where nobody is known to.
+    pub(super) watched_by: Waiter,
+    pub(super) part: Part,
     /// What most flights do without.
     pub(super) extras: Option<Box<Extras<K, A>>>,
+}
+
+/// Which part a batch is of what left together.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Part {
+    /// Where groups may overtake each other, the number of its group, whose limit it counts for.
+    pub(super) group: Option<u32>,
+    /// The batch that it was split from. The parts of one count as one.
+    pub(super) whole: Option<Whole>,
 }
 
 /// Names a batch that left in parts.
@@ -49,17 +59,19 @@ pub(super) struct Extras<K, A> {
     pub(super) dropped: Vec<(usize, Option<String>)>,
     /// Where its slots put their answers.
     pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
+    /// With dedup, when all who asked are gone: the positions where one who has joined may still be there.
+    pub(super) unwatched: Option<Vec<usize>>,
 }
 
 impl<K, A> Default for Extras<K, A> {
     fn default() -> Self {
-        Extras { alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None }
+        Extras { alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None, unwatched: None }
     }
 }
 
 impl<K, A> Flight<K, A> {
-    pub(super) fn new(load: Boxed<K, A>, whole: Option<Whole>) -> Self {
-        Flight { left: load.waiters.len(), wanted_from: 0, whole, extras: None, load }
+    pub(super) fn new(load: Boxed<K, A>, part: Part) -> Self {
+        Flight { left: load.waiters.len(), wanted_from: 0, watched_by: GONE, part, extras: None, load }
     }
 
     pub(super) fn extras(&mut self) -> &mut Extras<K, A> {
@@ -164,12 +176,6 @@ impl<K, A> Flights<K, A> {
             wholes.remove(&whole);
         }
         was_last
-    }
-
-    /// The flights that are on their way.
-    pub(super) fn all(&self) -> Vec<FlightId> {
-        let places = self.places.borrow();
-        places.iter().zip(0..).filter(|(place, _)| place.number != 0).map(|(place, at)| FlightId { place: at, number: place.number }).collect()
     }
 
     /// All of them, when a run is over.

@@ -4,18 +4,22 @@
 //! while code of the user's runs: clones and destructors of keys and answers, predicates.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::Waiter;
+use super::dedup::Sharing;
 use super::delivery::Answered;
 use super::fault::Fault;
-use super::flights::{Flight, FlightId, GONE};
+use super::flights::{Flight, FlightId, GONE, Part};
 use super::load::Entry;
+use super::options::Options;
 use super::post::Arrived;
 use super::queue::{FlightOf, LoadOf, Queue};
 use super::request::Request;
-use super::requests::Cargo;
+use super::requests::{Cargo, Panic};
 use super::shown::shown;
 use crate::observe::Event;
 
@@ -43,10 +47,10 @@ impl<R: Request> Queue<R> {
         let (requests, answers) = (load.waiters.len(), load.answers.len());
         if answers != requests {
             let key = load.keys.get(answers).and_then(|key| self.show(key)).or_else(|| shown.get(answers).cloned());
-            return self.give_up(Flight::new(load, None), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
+            return self.give_up(Flight::new(load, Part::default()), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
         }
         let (mut keys, mut answers) = (mem::take(&mut load.keys), mem::take(&mut load.answers));
-        let mut sorting = Sorting::new(self, Flight::new(load, None));
+        let mut sorting = Sorting::new(self, Flight::new(load, Part::default()));
         {
             let mut keys = keys.drain(..);
             for (position, answer) in answers.drain(..).enumerate() {
@@ -78,12 +82,16 @@ impl<R: Request> Queue<R> {
                 board.cancelled.borrow_mut().push(future);
             }
         }
-        if self.options.lone {
-            flight.load.waiters.first().map(|waiter| self.lone.borrow_mut().remove(waiter));
+        if flight.watched_by != GONE {
+            self.watched.borrow_mut().remove(&flight.watched_by);
         }
-        let was_last = flight.whole.is_none_or(|whole| self.flights.part_is_back(whole));
+        let Part { group, whole } = flight.part;
+        let was_last = whole.is_none_or(|whole| self.flights.part_is_back(whole));
         if was_last && !self.options.lone {
-            self.places.set(self.places.get() - 1);
+            match (&self.grouped, group) {
+                (Some(grouped), Some(group)) => grouped.borrow_mut().batch_is_back(group),
+                _ => self.places.set(self.places.get() - 1),
+            }
             board.places.set(board.places.get() - 1);
         }
         Some(flight)
@@ -105,12 +113,27 @@ impl<R: Request> Queue<R> {
 
     /// Takes the answers that slots have put into the post.
     pub(super) fn take_posts(&self, id: FlightId) {
-        let Some(Some(posts)) = self.flights.with(id, |flight| flight.extras.as_ref()?.posts.clone()) else { return };
+        if let Some(flight) = self.with_posts(id) {
+            self.go_on(id, flight);
+        }
+    }
+
+    /// A flight that was on its way, with all that is in the post for it. Lifted off its place.
+    pub(super) fn with_posts(&self, id: FlightId) -> Option<FlightOf<R>> {
+        let posts = self.flights.with(id, |flight| flight.extras.as_ref()?.posts.clone())??;
         let arrived = posts.take();
-        let Some(flight) = self.flights.lift(id) else { return };
-        let flight = Sorting::new(self, flight).take_all(arrived);
+        let flight = self.flights.lift(id)?;
+        Some(Sorting::new(self, flight).take_all(arrived))
+    }
+
+    /// Puts back a flight of which some were answered.
+    pub(super) fn go_on(&self, id: FlightId, flight: FlightOf<R>) {
+        let is_watched = flight.watched_by != GONE;
         self.flights.put_back(id, flight);
         self.land_if_over(id);
+        if !is_watched {
+            self.watch_or_abandon(id);
+        }
     }
 
     /// The function on a thread pool that had the slots of a flight has returned: whatever dropped some of them, it was not its panic.
@@ -121,9 +144,7 @@ impl<R: Request> Queue<R> {
         let dropped = mem::take(&mut flight.extras().dropped);
         flight.extras().is_with_a_job = false;
         let arrived = dropped.into_iter().map(|(position, key)| Arrived::Unanswered { position, key, by_panic: false });
-        let flight = Sorting::new(self, flight).take_all(arrived.collect());
-        self.flights.put_back(id, flight);
-        self.land_if_over(id);
+        self.go_on(id, Sorting::new(self, flight).take_all(arrived.collect()));
     }
 
     pub(super) fn timed_out(&self, id: FlightId) {
@@ -135,29 +156,50 @@ impl<R: Request> Queue<R> {
         if requests > 0 {
             self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.load.batch, len: requests });
         }
-        self.give_up(flight, |_, _| Fault::TimedOut { dispatcher: R::name(), requests, limit });
+        let fault = Fault::TimedOut { dispatcher: R::name(), requests, limit };
+        let mut sorting = Sorting::new(self, flight);
+        for position in 0..sorting.flight.load.len() {
+            match sorting.key_to_send_again(position) {
+                Some(Ok(key)) => sorting.again(position, key, None),
+                Some(Err(fault)) => sorting.fault(position, &fault),
+                None => sorting.fault(position, &fault),
+            }
+        }
+        sorting.finish();
     }
 
     /// The dispatcher of a flight that was on its way has panicked, and its requests are to hear of it.
-    pub(super) fn panicked_later(&self, id: FlightId, panic: &(dyn Any + Send)) {
-        if let Some(flight) = self.land(id) {
-            self.panicked(flight, panic);
+    pub(super) fn panicked_later(&self, id: FlightId, panic: Panic) {
+        match self.land(id) {
+            Some(flight) => self.panicked(flight, panic),
+            None => drop_payload(panic),
         }
     }
 
-    pub(super) fn panicked(&self, flight: FlightOf<R>, panic: &(dyn Any + Send)) {
-        let message = panic_message(panic);
+    pub(super) fn panicked(&self, flight: FlightOf<R>, panic: Panic) {
         let arrived = flight.extras.as_ref().and_then(|extras| extras.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
         // The slots that went unanswered are those that the panic dropped.
         let said = arrived.into_iter().filter(|arrived| !matches!(arrived, Arrived::Unanswered { .. })).collect();
         let flight = Sorting::new(self, flight).take_all(said);
-        self.give_up(flight, |_, _| Fault::Panicked { dispatcher: R::name(), message: message.clone() });
+        let fault = self.fault_of(panic);
+        self.give_up(flight, |_, _| fault.clone());
+    }
+
+    /// A batch fails before it is with its dispatcher.
+    #[cold]
+    pub(super) fn fail_all(&self, load: LoadOf<R>, fault: &Fault) {
+        let mut sorting = Sorting::new(self, Flight::new(load, Part::default()));
+        for position in 0..sorting.flight.load.len() {
+            sorting.fault(position, fault);
+        }
+        let Flight { load, .. } = sorting.finish();
+        self.put_back(load);
     }
 
     /// The dispatcher did nothing with its requests.
     pub(super) fn ignored(&self, mut load: LoadOf<R>) {
         let keys = mem::take(&mut load.keys);
-        self.give_up(Flight::new(load, None), |position, requests| {
+        self.give_up(Flight::new(load, Part::default()), |position, requests| {
             let key = keys.get(position).and_then(|key| self.show(key));
             Fault::Unanswered { dispatcher: R::name(), position, requests, key }
         });
@@ -167,12 +209,19 @@ impl<R: Request> Queue<R> {
     fn give_up(&self, flight: FlightOf<R>, fault: impl Fn(usize, usize) -> Fault) {
         let requests = flight.load.waiters.len();
         let mut sorting = Sorting::new(self, flight);
-        for position in 0..requests {
-            if sorting.flight.load.waiters[position] != GONE {
-                sorting.fault(position, &fault(position, requests));
-            }
+        for position in 0..sorting.flight.load.len() {
+            sorting.fault(position, &fault(position, requests));
         }
         sorting.finish();
+    }
+
+    /// The answer; or what trouble is as an answer, where it is one.
+    pub(super) fn unless_failed(&self, answer: Result<R::Answer, Fault>) -> R::Answer {
+        match (answer, self.options.fault) {
+            (Ok(answer), _) => answer,
+            (Err(fault), Some(as_answer)) => as_answer(&fault),
+            (Err(_), None) => unreachable!("a panic goes on where trouble is no answer"),
+        }
     }
 
     fn show(&self, key: &R::Key) -> Option<String> {
@@ -220,19 +269,57 @@ impl<'q, R: Request> Sorting<'q, R> {
     /// The one who asked. From here on he has been dealt with.
     fn settle(&mut self, position: usize) -> Waiter {
         self.flight.left -= 1;
-        mem::replace(&mut self.flight.load.waiters[position], GONE)
+        let waiter = mem::replace(&mut self.flight.load.waiters[position], GONE);
+        self.no_longer_waits(waiter);
+        waiter
+    }
+
+    fn no_longer_waits(&mut self, waiter: Waiter) {
+        if waiter == self.flight.watched_by {
+            self.queue.watched.borrow_mut().remove(&waiter);
+            self.flight.watched_by = GONE;
+        }
+    }
+
+    /// The key that was sent: a copy of it, or itself where the dispatcher has not got it, or has left it.
+    fn name(&self, position: usize) -> Option<&R::Key> {
+        let load = &self.flight.load;
+        load.names().get(position).or_else(|| load.keys.get(position))
     }
 
     fn answer(&mut self, position: usize, answer: R::Answer, key: Option<R::Key>) {
-        let retry = &self.queue.options.retry;
-        match key {
-            Some(key) if retry.looks_at_answers() && retry.wants(&answer, self.flight.load.attempts(position)) => self.again(position, key, None),
-            _ => self.give(position, answer, true),
+        // Who had it from elsewhere meanwhile waits no more.
+        if self.flight.load.waiters[position] == GONE {
+            return;
         }
+        let Queue { options: Options { retry, .. }, .. } = self.queue;
+        let before = self.flight.load.attempts(position);
+        let wants = match &key {
+            Some(_) if retry.looks_at_answers() => self.queue.guarded(|| retry.wants(&answer, before)),
+            _ => Ok(false),
+        };
+        match (wants, key) {
+            (Ok(true), Some(key)) => self.again(position, key, None),
+            (Ok(_), _) => self.give(position, answer, true),
+            (Err(fault), _) => self.fault(position, &fault),
+        }
+    }
+
+    /// The key of a request that is sent again as its batch has timed out, if it is.
+    fn key_to_send_again(&self, position: usize) -> Option<Result<R::Key, Fault>> {
+        if self.flight.load.waiters[position] == GONE {
+            return None;
+        }
+        let retry = &self.queue.options.retry;
+        let (copy, name) = (self.queue.copies_keys?, self.name(position)?);
+        (retry.wants_timeouts() && !retry.is_last(self.flight.load.attempts(position))).then(|| self.queue.guarded(|| copy(name)))
     }
 
     /// A slot asked for one more try.
     fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
+        if self.flight.load.waiters[position] == GONE {
+            return;
+        }
         let before = self.flight.load.attempts(position);
         if self.queue.options.retry.is_last(before) {
             self.fault(position, &Fault::RetriesSpent { dispatcher: R::name(), attempts: before + 1, key: self.queue.show(&key) });
@@ -250,6 +337,9 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     fn fault(&mut self, position: usize, fault: &Fault) {
+        if self.flight.load.waiters[position] == GONE {
+            return;
+        }
         match self.queue.options.fault {
             Some(as_answer) => self.give(position, as_answer(fault), false),
             None => {
@@ -257,10 +347,11 @@ impl<'q, R: Request> Sorting<'q, R> {
                 let waiter = self.settle(position);
                 // What concerns nobody any more is thrown away, as late answers are.
                 let is_alive = |waiter| self.queue.board.is_alive(waiter);
-                let name = self.flight.load.names().get(position);
-                let joined = self.queue.sharing.as_ref().zip(name).is_some_and(|(sharing, name)| sharing.borrow_mut().is_wanted(name, ticket, &is_alive));
-                if is_alive(waiter) || joined {
+                let has_joined = |sharing: &RefCell<Sharing<R::Key>>| sharing.borrow_mut().joined(ticket, &is_alive).is_some();
+                if is_alive(waiter) || self.queue.sharing.as_ref().is_some_and(has_joined) {
                     self.queue.board.fail(fault.clone());
+                } else {
+                    self.queue.let_go_of_key(ticket, self.name(position));
                 }
             }
         }
@@ -270,22 +361,29 @@ impl<'q, R: Request> Sorting<'q, R> {
     fn give(&mut self, position: usize, answer: R::Answer, may_be_kept: bool) {
         let ticket = self.flight.load.ticket(position);
         let waiter = self.settle(position);
-        let Queue { sharing, cache, options, board, .. } = self.queue;
-        let name = self.flight.load.names().get(position);
-        let mut joined = Vec::new();
-        if let Some(((sharing, dedup), name)) = sharing.as_ref().zip(options.dedup).zip(name) {
-            // Without a valid ticket it was invalidated on its way, and is old news.
-            let others = sharing.borrow_mut().take(name, ticket);
-            if let Some(others) = others {
-                if let Some(cache) = cache.as_ref().filter(|cache| may_be_kept && cache.borrow().is_worth_keeping(&answer)) {
-                    let (key, copy) = ((dedup.copy_key)(name), (dedup.copy_answer)(&answer));
-                    cache.borrow_mut().put(key, copy, &|| board.now());
-                }
-                joined.extend(others.into_iter().map(|(number, waiter)| (number, waiter, (dedup.copy_answer)(&answer))));
+        let queue = self.queue;
+        let Some((sharing, dedup)) = queue.sharing.as_ref().zip(queue.options.dedup) else {
+            return self.given.push((ticket, waiter, answer));
+        };
+        // Without a valid ticket it was invalidated on its way, and is old news.
+        let Some(others) = sharing.borrow_mut().take(ticket) else {
+            return self.given.push((ticket, waiter, answer));
+        };
+        let settled = queue.guarded(|| {
+            let Some(name) = self.name(position) else { return };
+            sharing.borrow_mut().forget(name);
+            if let Some(cache) = queue.cache.as_ref().filter(|cache| may_be_kept && cache.borrow().is_worth_keeping(&answer)) {
+                let (key, copy) = ((dedup.copy_key)(name), (dedup.copy_answer)(&answer));
+                cache.borrow_mut().put(key, copy, &|| queue.board.now());
             }
+        });
+        let answer = queue.unless_failed(settled.map(|()| answer));
+        let copy = |answer: &R::Answer| queue.unless_failed(queue.guarded(|| (dedup.copy_answer)(answer)));
+        for (number, waiter) in others.into_joined(|waiter| queue.board.is_alive(waiter)) {
+            self.no_longer_waits(waiter);
+            self.given.push((number, waiter, copy(&answer)));
         }
         self.given.push((ticket, waiter, answer));
-        self.given.extend(joined);
     }
 
     /// Sends everything on its way; gives the flight back.
@@ -314,4 +412,11 @@ impl<'q, R: Request> Sorting<'q, R> {
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("(no message)").to_owned()
+}
+
+/// Lets go of what a panic carried. Should its destructor panic, what that carries is forgotten: nobody could be told.
+pub(super) fn drop_payload(panic: Panic) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(another);
+    }
 }

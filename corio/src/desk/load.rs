@@ -2,7 +2,6 @@
 //! again.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 use super::Waiter;
 use super::dedup::Ticket;
@@ -30,7 +29,7 @@ pub(super) struct Marks<K> {
     pub(super) attempts: Vec<u32>,
     /// The ticket of each, or empty if they have none.
     pub(super) tickets: Vec<Ticket>,
-    /// With dedup, copies of the keys that were sent.
+    /// Copies of the keys that were sent, where they are needed afterwards: with dedup, and where a batch that timed out is sent again.
     pub(super) names: Vec<K>,
 }
 
@@ -100,51 +99,35 @@ impl<K, A> Load<K, A> {
         self.waiters.drain(..).zip(self.keys.drain(..)).enumerate().map(entry)
     }
 
-    /// Keeps those that `keep` says.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(Waiter) -> bool) {
+    /// Takes out those that `is_wanted` does not want; gives their keys, to be dropped where nothing is borrowed.
+    pub(super) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(Waiter) -> bool) -> Vec<K> {
         debug_assert!(self.marks.is_none(), "what has tickets waits elsewhere");
-        let kept: Vec<bool> = self.waiters.iter().map(|waiter| keep(*waiter)).collect();
-        let mut of_waiters = kept.iter();
-        self.waiters.retain(|_| of_waiters.next().is_some_and(|kept| *kept));
-        let mut of_keys = kept.iter();
-        self.keys.retain(|_| of_keys.next().is_some_and(|kept| *kept));
+        let mut wanted = 0;
+        for at in 0..self.waiters.len() {
+            if is_wanted(self.waiters[at]) {
+                self.waiters.swap(wanted, at);
+                self.keys.swap(wanted, at);
+                wanted += 1;
+            }
+        }
+        self.waiters.truncate(wanted);
+        self.keys.split_off(wanted)
     }
 
-    /// Parts of at most `max` requests, of one group each where there are groups.
-    pub(super) fn drain_into_parts(&mut self, groups: &[usize], max: usize, empty: impl Fn() -> Boxed<K, A>) -> Vec<Boxed<K, A>> {
+    /// Parts of at most `max` requests.
+    pub(super) fn drain_into_parts(&mut self, max: usize, empty: impl Fn() -> Boxed<K, A>) -> Vec<Boxed<K, A>> {
         let mut parts: Vec<Boxed<K, A>> = Vec::with_capacity(self.len().div_ceil(max));
-        // By group, the part that its next request goes into. Without groups it is the last.
-        let mut open: HashMap<usize, usize> = HashMap::new();
-        for (at, entry) in self.drain().enumerate() {
-            let part = match groups.get(at) {
-                None => parts.len().checked_sub(1),
-                Some(group) => open.get(group).copied(),
-            };
-            let part = part.filter(|part| parts[*part].len() < max).unwrap_or_else(|| {
-                parts.push(empty());
-                parts.len() - 1
-            });
-            parts[part].push(entry);
-            if let Some(group) = groups.get(at) {
-                open.insert(*group, part);
+        for entry in self.drain() {
+            match parts.last_mut().filter(|part| part.len() < max) {
+                Some(part) => part.push(entry),
+                None => {
+                    let mut part = empty();
+                    part.push(entry);
+                    parts.push(part);
+                }
             }
         }
         parts
-    }
-
-    /// Takes out what is behind the first `len`, the last first.
-    pub(super) fn take_behind(&mut self, len: usize) -> Vec<Entry<K>> {
-        let mut behind = Vec::new();
-        while self.len() > len {
-            let at = self.len() - 1;
-            let (Some(waiter), Some(key)) = (self.waiters.pop(), self.keys.pop()) else { break };
-            behind.push(Entry { waiter, key, attempts: self.attempts(at), ticket: self.ticket(at) });
-        }
-        if let Some(marks) = &mut self.marks {
-            marks.attempts.truncate(len);
-            marks.tickets.truncate(len);
-        }
-        behind
     }
 
     /// How often the request at a position was sent before.
@@ -154,6 +137,12 @@ impl<K, A> Load<K, A> {
 
     pub(super) fn ticket(&self, position: usize) -> Ticket {
         self.marks.as_ref().map_or(NO_TICKET, |marks| marks.ticket(position))
+    }
+
+    /// Keeps copies of the keys.
+    pub(super) fn copy_keys(&mut self, copy: fn(&K) -> K) {
+        let names = self.keys.iter().map(copy).collect();
+        self.marks.get_or_insert_default().names = names;
     }
 
     pub(super) fn names(&self) -> &[K] {
@@ -235,30 +224,14 @@ mod tests {
 
     #[test]
     fn parts_are_filled_in_order() {
-        assert_eq!(keys(load(&[1, 2, 3, 4, 5]).drain_into_parts(&[], 2, Box::default)), [vec![1, 2], vec![3, 4], vec![5]]);
-        assert_eq!(keys(load(&[1, 2]).drain_into_parts(&[], 2, Box::default)), [vec![1, 2]]);
+        assert_eq!(keys(load(&[1, 2, 3, 4, 5]).drain_into_parts(2, Box::default)), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(keys(load(&[1, 2]).drain_into_parts(2, Box::default)), [vec![1, 2]]);
     }
 
     #[test]
-    fn a_part_has_one_group() {
-        assert_eq!(
-            keys(load(&[1, 2, 3, 4, 5, 6, 7]).drain_into_parts(&[0, 1, 0, 1, 0, 1, 2], 2, Box::default)),
-            [vec![1, 3], vec![2, 4], vec![5], vec![6], vec![7]]
-        );
-    }
-
-    #[test]
-    fn what_is_behind_comes_out_with_what_belongs_to_it() {
-        let mut load = load(&[1, 9, 2]);
-        let behind: Vec<_> = load.take_behind(1).into_iter().map(|entry| (entry.waiter, entry.key, entry.attempts)).collect();
-        assert_eq!(behind, [(Waiter(2), 2, 0), (Waiter(1), 9, 1)]);
-        assert_eq!((load.waiters, load.keys), (vec![Waiter(0)], vec![1]));
-    }
-
-    #[test]
-    fn those_that_are_kept_keep_their_keys() {
+    fn those_that_are_wanted_keep_their_keys() {
         let mut load = load(&[1, 2, 3]);
-        load.retain(|waiter| waiter != Waiter(1));
+        assert_eq!(load.take_unwanted(&mut |waiter| waiter != Waiter(1)), [2]);
         assert_eq!((load.waiters, load.keys), (vec![Waiter(0), Waiter(2)], vec![1, 3]));
     }
 }

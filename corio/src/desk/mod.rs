@@ -9,6 +9,7 @@
 
 mod answering;
 mod answers;
+mod backlog;
 mod batch;
 mod board;
 #[cfg(feature = "cache")]
@@ -20,6 +21,7 @@ mod fault;
 mod faulty;
 mod flights;
 mod future;
+mod groups;
 mod landing;
 mod load;
 #[cfg(feature = "blocking")]
@@ -59,7 +61,8 @@ pub(crate) use fault::plural;
 pub use faulty::{Faulty, FaultyEach, each_answer, plain_answer};
 pub(crate) use flights::FlightId;
 pub use future::{FutureRequest, future};
-pub use options::{Options, groups};
+pub use groups::{Groups, groups};
+pub use options::Options;
 pub use probe::{FailingAnswer, Probe, ProbeAny, ProbeResult, is_transient, is_transient_fault};
 pub use request::{Dispatch, DispatcherId, Request};
 pub(crate) use requests::Futures;

@@ -56,7 +56,7 @@ impl<R: Request> Requests<'_, '_, R> {
             answers.put(&keys, keys.len(), &mut room);
             Cargo { keys, answers: room }
         };
-        self.start(self.queue.take_off(load, self.whole), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
     }
 
     /// Answers on a thread pool, from the keys by value.
@@ -65,15 +65,14 @@ impl<R: Request> Requests<'_, '_, R> {
         R::Key: Travels,
         A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
     {
-        let mut load = self.take();
+        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
         let mut cargo = Cargo::<R>::of(&mut load);
-        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo.keys);
         let job = blocking::unblock(move || batch(keys));
         let answered = async move {
             job.await.put(&cargo.keys, len, &mut cargo.answers);
             (cargo, shown)
         };
-        self.start(self.queue.take_off(load, self.whole), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
     }
 
     /// Gives slots to a function on a thread pool.

@@ -1,13 +1,13 @@
 //! The options of a dispatcher. A copy is in its queue, where a schedule may have changed it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::answers::{Answers, CloneAnswer, Distinct, HashKey};
+use super::answers::{Answers, CloneAnswer, HashKey};
 use super::cache::Keep;
 use super::dedup::Dedup;
 use super::fault::{Fault, RequestError};
+use super::groups::Groups;
 use super::retry::Retry;
 
 /// Batches of one dispatcher on the way at once, unless it says otherwise.
@@ -15,8 +15,8 @@ use super::retry::Retry;
 /// Chosen by simulation: see [`Options::in_flight`].
 pub(crate) const DEFAULT_IN_FLIGHT: usize = 1;
 
-/// The number of the group of each key.
-type GroupKeys<K> = fn(&[K]) -> Vec<usize>;
+/// Makes what finds the group of a key.
+type MakeGroups<K> = fn() -> Groups<K>;
 
 /// How a key prints: its `Debug::fmt`.
 pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -37,7 +37,7 @@ pub struct Options<K, A> {
     pub(crate) lone: bool,
     pub(crate) dedup: Option<Dedup<K, A>>,
     pub(crate) keep: Option<Keep<K, A>>,
-    pub(crate) groups: Option<GroupKeys<K>>,
+    pub(crate) groups: Option<MakeGroups<K>>,
     pub(crate) retry: Retry<A>,
     /// For keys that a dispatcher takes by value, where they are needed afterwards.
     pub(crate) copy_key: Option<fn(&K) -> K>,
@@ -123,16 +123,19 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Only keys of one group go out together, each group as a batch of its own: keys with a page size, a tenant, a locale that has to be one for the whole batch.
+    /// Only keys of one group go out together, each group as a batch of its own: keys with a page size, a tenant, a locale that has to be one for the whole batch. Each has its own
+    /// limit of batches [`in_flight`](Options::in_flight): one whose batch is slow holds back no other.
     ///
-    /// `groups` gives for each key the number of its group; [`groups`] does from what the keys of a group have in common.
+    /// `groups` makes what finds the group of a key; [`groups`] does from what the keys of a group have in common.
     ///
     /// ```
     /// # use corio::{Options, groups};
     /// struct Page { of: u64, size: u32 }
-    /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|keys| groups(keys, |key| key.size));
+    /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
     /// ```
-    pub const fn group_by(mut self, groups: fn(keys: &[K]) -> Vec<usize>) -> Self {
+    ///
+    /// With [`ordered`](Options::ordered) order holds over all groups: one batch at a time, of those that were asked before the first of another group.
+    pub const fn group_by(mut self, groups: fn() -> Groups<K>) -> Self {
         self.groups = Some(groups);
         self
     }
@@ -140,7 +143,7 @@ impl<K, A> Options<K, A> {
     // ── when it leaves ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// At most so many batches on the way at once that somebody waits for. At the limit requests gather, and leave together when a place is free; the parts that a batch was split into take one
-    /// place. One unless told otherwise (a dispatcher that is asked while its batch is on the way works as group commit does), `usize::MAX` for no limit.
+    /// place. With [`group_by`](Options::group_by) each group has this limit for itself. One unless told otherwise (a dispatcher that is asked while its batch is on the way works as group commit does), `usize::MAX` for no limit.
     ///
     #[doc = include_str!("../../docs/limits.md")]
     ///
@@ -283,6 +286,12 @@ impl<K, A> Options<K, A> {
         !self.ordered && self.dedup.is_none() && self.groups.is_none()
     }
 
+    /// How to copy keys that go out, where they are needed afterwards: to find who has joined, or to send them again when their batch has timed out.
+    pub(crate) fn copies_keys(&self) -> Option<fn(&K) -> K> {
+        let by_time_out = self.copy_key.filter(|_| self.timeout.is_some() && self.retry.wants_timeouts());
+        self.dedup.map(|dedup| dedup.copy_key).or(by_time_out)
+    }
+
     /// Whether a queue has more to do with an answer than to give it to who waits.
     pub(crate) fn handles_answers(&self) -> bool {
         self.dedup.is_some() || self.retry.looks_at_answers()
@@ -302,18 +311,4 @@ const fn keep<K, A>(keep: Option<Keep<K, A>>) -> Keep<K, A> {
         Some(keep) => keep,
         None => panic!("first say which answers are kept, by `cache`"),
     }
-}
-
-/// The number of the group of each key, from 0 in the order in which they first appear; for [`Options::group_by`].
-///
-/// ```
-/// assert_eq!(corio::groups(&["en", "de", "en"], |locale| *locale), [0, 1, 0]);
-/// ```
-pub fn groups<K, G: Distinct>(keys: &[K], by: impl Fn(&K) -> G) -> Vec<usize> {
-    let mut seen = HashMap::new();
-    let number = |key| {
-        let next = seen.len();
-        *seen.entry(by(key)).or_insert(next)
-    };
-    keys.iter().map(number).collect()
 }

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
 use super::answering::{Answering, Replacement};
@@ -12,12 +13,17 @@ use super::board::Board;
 use super::cache::Cache;
 use super::dedup::Sharing;
 use super::delivery::Answered;
+use super::fault::Fault;
 use super::flights::{Flight, FlightId, Flights};
+use super::groups::{Grouped, Groups};
+use super::landing::{drop_payload, panic_message};
 use super::load::{Boxed, Load, Spares};
 use super::options::Options;
 use super::request::Request;
+use super::requests::Panic;
 use super::timers::Alarm;
 use super::waiting::Waiting;
+use super::withdrawing::Gone;
 use super::{Sending, Waiter};
 use crate::observe::Event;
 use crate::sweep::Sweep;
@@ -35,21 +41,30 @@ pub(super) struct Queue<R: Request> {
     pub(super) answering: Answering<R>,
     pub(super) replacement: Option<Replacement<R>>,
     pub(super) waiting: RefCell<Waiting<R::Key, R::Answer>>,
+    /// Where groups may overtake each other, what waits in each.
+    pub(super) grouped: Option<RefCell<Grouped<R::Key>>>,
+    /// Where they may not: what tells whether two keys are of one.
+    pub(super) groups_in_order: Option<RefCell<Groups<R::Key>>>,
+    /// Answers that were kept and are given when the batch leaves that others wait for.
+    pub(super) kept: Cell<Option<LoadOf<R>>>,
     /// Whatever has gathered may leave as it is, if it is not too much for a batch.
     pub(super) is_plain: bool,
     /// There is more to do with an answer than to give it to who waits.
     pub(super) handles_answers: bool,
+    /// Keys that go out are needed afterwards.
+    pub(super) copies_keys: Option<fn(&R::Key) -> R::Key>,
     /// Is in one of the board's lists.
     pub(super) listed: Cell<bool>,
     /// Was asked in this run.
     used: Cell<bool>,
-    /// Which drops of tasks the queue has seen.
+    /// Which drops of tasks the queue has seen, of those that have gathered.
     pub(super) drops: Cell<u64>,
+    pub(super) gone: Gone,
     pub(super) flights: Flights<R::Key, R::Answer>,
-    /// Batches on the way, the parts of one counted once.
+    /// The flights that are watched through each of these.
+    pub(super) watched: RefCell<HashMap<Waiter, FlightId>>,
+    /// Batches on the way, the parts of one counted once; where groups may overtake each other, each has its own count.
     pub(super) places: Cell<usize>,
-    /// Where requests are futures of their own: who waits for which.
-    pub(super) lone: RefCell<HashMap<Waiter, FlightId>>,
     /// The number that the next request gets where they are numbered.
     pub(super) last_ticket: Cell<u64>,
     pub(super) sharing: Option<RefCell<Sharing<R::Key>>>,
@@ -76,14 +91,19 @@ impl<R: Request> Queue<R> {
             answering,
             replacement,
             waiting: RefCell::new(Waiting::gathering_in(Box::default())),
+            grouped: options.groups.filter(|_| !options.ordered).map(|groups| RefCell::new(Grouped::new(groups(), options.in_flight))),
+            groups_in_order: options.groups.filter(|_| options.ordered).map(|groups| RefCell::new(groups())),
+            kept: Cell::default(),
             is_plain: options.is_plain(),
             handles_answers: options.handles_answers(),
+            copies_keys: options.copies_keys(),
             listed: Cell::new(false),
             used: Cell::new(false),
             drops: Cell::new(board.drops.get()),
+            gone: Gone::default(),
             flights: Flights::default(),
+            watched: RefCell::default(),
             places: Cell::new(0),
-            lone: RefCell::default(),
             last_ticket: Cell::new(0),
             sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
             cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
@@ -128,6 +148,22 @@ impl<R: Request> Queue<R> {
 
     pub(super) fn spare(&self) -> LoadOf<R> {
         self.spares.take()
+    }
+
+    /// Runs code of the user's. Where trouble is an error of the requests, so is its panic; otherwise that goes on.
+    #[inline]
+    pub(super) fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, Fault> {
+        if self.options.fault.is_none() {
+            return Ok(run());
+        }
+        catch_unwind(AssertUnwindSafe(run)).map_err(|panic| self.fault_of(panic))
+    }
+
+    /// What requests hear of a panic.
+    pub(super) fn fault_of(&self, panic: Panic) -> Fault {
+        let fault = Fault::Panicked { dispatcher: R::name(), message: panic_message(&*panic) };
+        drop_payload(panic);
+        fault
     }
 
     pub(super) fn put_back(&self, load: LoadOf<R>) {
@@ -189,7 +225,11 @@ impl<R: Request> AnyQueue for Queue<R> {
 
     fn send(&self, sending: &Sending<'_, '_>) {
         self.listed.set(false);
+        if let Some(kept) = self.kept.take() {
+            self.come_back(kept);
+        }
         if self.is_held() {
+            self.hear_of_drops();
             return self.list();
         }
         // From here on: comparing keys, to find groups, runs code of the user's too.
@@ -197,7 +237,8 @@ impl<R: Request> AnyQueue for Queue<R> {
     }
 
     fn can_send(&self) -> bool {
-        !self.is_held() && !self.waiting.borrow().is_empty()
+        let has_ready_group = || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().next_ready().is_some());
+        !self.is_held() && (!self.waiting.borrow().is_empty() || has_ready_group())
     }
 
     #[cold]
@@ -250,12 +291,20 @@ impl<R: Request> AnyQueue for Queue<R> {
         let others = self.waiting.borrow_mut().take_others();
         sweep.run(|| self.put_back(gathered));
         sweep.run(|| drop(others));
+        if let Some(grouped) = &self.grouped {
+            sweep.run(|| drop(grouped.borrow_mut().clear()));
+        }
+        if let Some(kept) = self.kept.take() {
+            sweep.run(|| self.put_back(kept));
+        }
         for flight in self.flights.take_all() {
             sweep.run(|| drop(flight));
         }
-        self.lone.borrow_mut().clear();
+        self.watched.borrow_mut().clear();
+        self.gone.clear();
         if let Some(sharing) = &self.sharing {
-            sweep.run(|| sharing.borrow_mut().clear());
+            let keys = sharing.borrow_mut().clear();
+            sweep.run(|| drop(keys));
         }
         if let Some(cache) = &self.cache {
             sweep.run(|| cache.borrow_mut().leave());

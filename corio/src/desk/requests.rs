@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use super::Sending;
 use super::answers::Answers;
 use super::batch::Batch;
-use super::flights::{Flight, FlightId, Whole};
+use super::flights::{Flight, FlightId, Part};
 use super::load::Load;
 use super::post::{Post, Reader};
 use super::queue::{LoadOf, Queue};
@@ -54,15 +54,14 @@ pub struct Requests<'q, 'r, R: Request> {
     pub(super) queue: &'q Queue<R>,
     /// Gone when a method has taken it.
     load: Option<LoadOf<R>>,
-    /// The batch that it was split from.
-    pub(super) whole: Option<Whole>,
+    pub(super) part: Part,
     sending: &'q Sending<'q, 'r>,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     #[inline]
-    pub(super) fn new(queue: &'q Queue<R>, load: LoadOf<R>, whole: Option<Whole>, sending: &'q Sending<'q, 'r>) -> Self {
-        Requests { queue, load: Some(load), whole, sending }
+    pub(super) fn new(queue: &'q Queue<R>, load: LoadOf<R>, part: Part, sending: &'q Sending<'q, 'r>) -> Self {
+        Requests { queue, load: Some(load), part, sending }
     }
 
     /// The keys, in the order asked.
@@ -74,6 +73,26 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         match self.load.take() {
             Some(load) => load,
             None => unreachable!("every method that takes it takes `self`"),
+        }
+    }
+
+    /// Takes the keys, which the dispatcher gets, and the load with copies of them as far as they are needed. Nothing if to copy them has failed, and all with it.
+    pub(super) fn take_given<A: Answers<R::Key>>(&mut self) -> Option<(LoadOf<R>, Given<R::Key>)> {
+        let mut load = self.take();
+        let copies = self.queue.guarded(|| match self.queue.options.copy_key {
+            Some(copy) => load.keys.iter().map(copy).collect(),
+            None => A::remember(&load.keys),
+        });
+        match copies {
+            Ok(copies) => {
+                let keys = mem::replace(&mut load.keys, copies);
+                let shown = all_shown(&keys, self.queue.options.show_key);
+                Some((load, Given { len: keys.len(), shown, keys }))
+            }
+            Err(fault) => {
+                self.queue.fail_all(load, &fault);
+                None
+            }
         }
     }
 
@@ -90,8 +109,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 
     /// Answers in place, from the keys by value.
     pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
-        let mut load = self.take();
-        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut load.keys);
+        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
         let Load { keys: copies, answers, .. } = &mut *load;
         let result = self.guarded(|| batch(keys).put(copies, len, answers));
         self.answered(load, result, &shown);
@@ -121,7 +139,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     fn answered(&self, load: LoadOf<R>, result: Result<(), Panic>, shown: &[String]) {
         match result {
             Ok(()) => self.queue.answered(load, shown),
-            Err(panic) => self.queue.panicked(Flight::new(load, None), &*panic),
+            Err(panic) => self.queue.panicked(Flight::new(load, Part::default()), panic),
         }
     }
 
@@ -158,20 +176,19 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
             answers.put(keys, keys.len(), room);
             cargo
         };
-        self.start(self.queue.take_off(load, self.whole), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
     }
 
     /// Answers by a future, from the keys by value.
     pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r) {
-        let mut load = self.take();
+        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
         let mut cargo = Cargo::<R>::of(&mut load);
-        let Given { keys, len, shown } = Given::new::<A>(self.queue, &mut cargo.keys);
         let answered = async move {
             let answers = batch(keys).await;
             answers.put(&cargo.keys, len, &mut cargo.answers);
             (cargo, shown)
         };
-        self.start(self.queue.take_off(load, self.whole), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
     }
 
     /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
@@ -185,7 +202,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
                 queue.future_has_ended(id);
                 match result {
                     Ok(ended) => then(&queue, id, ended),
-                    Err(panic) => queue.panicked_later(id, &*panic),
+                    Err(panic) => queue.panicked_later(id, panic),
                 }
             }),
         );
@@ -211,7 +228,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     pub fn batch_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>)) {
         let (id, slots) = self.slots(wrap);
         if let Err(panic) = self.guarded(|| batch(slots)) {
-            self.queue.panicked_later(id, &*panic);
+            self.queue.panicked_later(id, panic);
         }
     }
 
@@ -230,7 +247,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let mut load = self.take();
         let keys = mem::take(&mut load.keys);
         let queue = self.queue;
-        let id = queue.take_off(load, self.whole);
+        let id = queue.take_off(load, self.part);
         let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
         queue.flights.with(id, |flight| flight.extras().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
         (id, Batch::new(keys.into_iter(), &post))
@@ -238,25 +255,13 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 }
 
 /// What a panic carries.
-type Panic = Box<dyn Any + Send>;
+pub(super) type Panic = Box<dyn Any + Send>;
 
 /// Keys that a dispatcher takes.
 pub(super) struct Given<K> {
     pub(super) keys: Vec<K>,
     pub(super) len: usize,
     pub(super) shown: Vec<String>,
-}
-
-impl<K> Given<K> {
-    /// Takes the keys of a batch, and leaves copies if need be.
-    pub(super) fn new<A: Answers<K>>(queue: &Queue<impl Request<Key = K>>, of_batch: &mut Vec<K>) -> Self {
-        let keys = mem::take(of_batch);
-        *of_batch = match queue.options.copy_key {
-            Some(copy) => keys.iter().map(copy).collect(),
-            None => A::remember(&keys),
-        };
-        Given { len: keys.len(), shown: all_shown(&keys, queue.options.show_key), keys }
-    }
 }
 
 /// A future whose panic is a value.

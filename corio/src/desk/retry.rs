@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// How often requests are tried again, after which pauses, and which answers ask for it; for [`Options::retry`](crate::Options::retry).
 ///
-/// A request goes out again when its slot says [`retry`](crate::Slot::retry), or when `when` calls its answer worth another try. When all attempts are used up, the task gets
+/// A request goes out again when its slot says [`retry`](crate::Slot::retry), when `when` calls its answer worth another try, or with [`timeouts`](Retry::timeouts) when its batch
+/// has timed out. When all attempts are used up, the task gets
 /// the last answer (a slot that asks for one more is [`RetriesSpent`](crate::RequestError::RetriesSpent)). A request that waits for its pause holds nobody; afterwards it leaves with the next batch of its dispatcher, before what was asked later.
 ///
 /// ```
@@ -23,6 +24,7 @@ pub struct Retry<A> {
     backoff: Option<(Duration, Duration)>,
     jitter: bool,
     when: Option<fn(&A) -> bool>,
+    timeouts: bool,
 }
 
 impl<A> Clone for Retry<A> {
@@ -40,6 +42,7 @@ impl<A> fmt::Debug for Retry<A> {
             .field("backoff", &self.backoff)
             .field("jitter", &self.jitter)
             .field("when", &self.when.is_some())
+            .field("timeouts", &self.timeouts)
             .finish()
     }
 }
@@ -51,7 +54,7 @@ impl<A> Retry<A> {
     /// If it is 0; when compiled, where options are constants.
     pub const fn attempts(attempts: u32) -> Self {
         assert!(attempts > 0, "a request is sent at least once");
-        Retry { attempts, backoff: None, jitter: false, when: None }
+        Retry { attempts, backoff: None, jitter: false, when: None, timeouts: false }
     }
 
     /// What holds for a dispatcher that says nothing of retries, and whose slots ask for them.
@@ -76,6 +79,19 @@ impl<A> Retry<A> {
     pub const fn when(mut self, when: fn(&A) -> bool) -> Self {
         self.when = Some(when);
         self
+    }
+
+    /// Requests whose batch has timed out (see [`Options::timeout`](crate::Options::timeout)) are sent again as well, as long as there are attempts left; the last time-out is
+    /// what comes of them.
+    ///
+    /// Only where it does no harm to do something twice: whether the batch that was given up had an effect, nobody knows.
+    pub const fn timeouts(mut self) -> Self {
+        self.timeouts = true;
+        self
+    }
+
+    pub(super) const fn wants_timeouts(&self) -> bool {
+        self.timeouts
     }
 
     pub(super) fn looks_at_answers(&self) -> bool {

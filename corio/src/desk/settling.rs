@@ -1,37 +1,65 @@
 //! What need not go out: answers that were kept, and keys that somebody has asked for already.
 
 use super::Waiter;
-use super::dedup::Joined;
+use super::dedup::{Place, Shared, Ticket};
+use super::flights::GONE;
 use super::load::Entry;
-use super::queue::Queue;
+use super::queue::{LoadOf, Queue};
 use super::request::Request;
 use super::{CacheChange, ContextRef};
 
+/// What becomes of a request that has gathered.
+enum Settled<A> {
+    Kept(A),
+    Joined,
+    /// It goes out.
+    Registered(Ticket),
+}
+
 impl<R: Request> Queue<R> {
-    /// Goes through what has gathered since the last time: gives what was kept, has equal keys join, and puts the rest in front, to be sent.
+    /// Goes through what has gathered since the last time: gives what was kept, has equal keys join, and has the rest wait to be sent.
     pub(super) fn settle_fresh(&self, context: ContextRef<'_>) {
         let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) else { return };
+        self.drop_unwanted_gathered();
         let mut fresh = self.waiting.borrow_mut().take_gathered(self.spare());
         if fresh.is_empty() {
             return self.put_back(fresh);
         }
         self.enter_partition(context);
-        let mut kept = self.spare();
-        for Entry { waiter, key, .. } in fresh.drain() {
-            let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.board.now()).map(dedup.copy_answer));
-            if let Some(answer) = known {
-                kept.waiters.push(waiter);
-                kept.answers.push(answer);
-                continue;
-            }
-            let ticket = sharing.borrow_mut().register_or_join(&key, waiter);
-            if let Some(ticket) = ticket {
-                self.waiting.borrow_mut().put_in_front(Entry { waiter, key, attempts: 0, ticket });
+        let is_alive = |waiter| self.board.is_alive(waiter);
+        let mut kept = self.kept.take().unwrap_or_else(|| self.spare());
+        for entry in fresh.drain() {
+            let settled = self.guarded(|| {
+                let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&entry.key, &|| self.board.now()).map(dedup.copy_answer));
+                match known {
+                    Some(answer) => Settled::Kept(answer),
+                    None => match sharing.borrow_mut().register_or_join(&entry.key, entry.waiter, &is_alive) {
+                        Some(ticket) => Settled::Registered(ticket),
+                        None => Settled::Joined,
+                    },
+                }
+            });
+            match settled {
+                Ok(Settled::Kept(answer)) => {
+                    kept.waiters.push(entry.waiter);
+                    kept.answers.push(answer);
+                }
+                Ok(Settled::Joined) => {}
+                Ok(Settled::Registered(ticket)) => self.waiting.borrow_mut().push(Entry { ticket, ..entry }),
+                Err(fault) => self.fail_one(entry, &fault),
             }
         }
         self.put_back(fresh);
+        self.give_kept(kept);
+    }
+
+    /// Whoever gets an answer that was kept goes on at once, and may ask for something that leaves together with what waits. But where others wait for a batch that leaves now and is
+    /// answered in place, it is given together with theirs: they go on side by side, and what they ask next is one batch, and not two.
+    fn give_kept(&self, kept: LoadOf<R>) {
         if kept.is_empty() {
             self.put_back(kept);
+        } else if !self.is_concurrent() && self.waits() && !self.is_held() {
+            self.kept.set(Some(kept));
         } else {
             self.come_back(kept);
         }
@@ -46,40 +74,72 @@ impl<R: Request> Queue<R> {
     }
 
     pub(super) fn change_cache(&self, context: ContextRef<'_>, change: CacheChange<R>) {
-        let (Some(cache), Some(sharing), Some(dedup)) = (&self.cache, &self.sharing, self.options.dedup) else {
+        let (Some(cache), Some(sharing)) = (&self.cache, &self.sharing) else {
             panic!("corio: dispatcher `{name}` keeps no answers: say `#[corio::dispatcher(cache)]`", name = R::name());
         };
         self.mark_used();
         self.enter_partition(context);
-        // Whoever has joined a request that is out of date asks anew.
-        let ask_anew = |key: &R::Key, joined: Vec<Joined>| joined.into_iter().for_each(|(_, waiter)| self.ask(waiter, (dedup.copy_key)(key)));
         match change {
             CacheChange::Prime(key, answer) => {
-                // What is on its way may be older than what is primed, and is not to take its place.
-                let joined = sharing.borrow_mut().invalidate(&key);
-                let waiters = joined.into_iter().map(|(_, waiter)| waiter);
-                self.give_now(waiters.map(|waiter| (waiter, (dedup.copy_answer)(&answer))).collect());
+                let shared = sharing.borrow_mut().answer(&key);
+                if let Some(shared) = shared {
+                    self.give_primed(shared, &answer);
+                }
                 cache.borrow_mut().put(key, answer, &|| self.board.now());
             }
             CacheChange::Invalidate(key) => {
                 cache.borrow_mut().remove(&key);
-                let joined = sharing.borrow_mut().invalidate(&key);
-                ask_anew(&key, joined);
+                let invalid = sharing.borrow_mut().invalidate(&key);
+                invalid.into_iter().for_each(|shared| self.ask_anew(&key, shared));
             }
             CacheChange::Clear => {
                 cache.borrow_mut().clear();
                 let invalid = sharing.borrow_mut().invalidate_all();
-                invalid.into_iter().for_each(|(key, joined)| ask_anew(&key, joined));
+                invalid.into_iter().for_each(|(key, shared)| self.ask_anew(&key, shared));
             }
         }
     }
 
-    /// Answers that are of no batch.
-    fn give_now(&self, answers: Vec<(Waiter, R::Answer)>) {
-        if !answers.is_empty() {
-            let mut load = self.spare();
-            (load.waiters, load.answers) = answers.into_iter().unzip();
-            self.come_back(load);
+    /// Whoever has joined a request that is out of date asks anew.
+    fn ask_anew(&self, key: &R::Key, shared: Shared) {
+        let Some(dedup) = self.options.dedup else { return };
+        let joined: Vec<Waiter> = shared.into_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        self.no_longer_wait(joined.iter().copied());
+        joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(key)));
+    }
+
+    /// Everybody who waits for a key gets what it was primed with, wherever its request is. What is on its way may be older, and reaches nobody.
+    fn give_primed(&self, shared: Shared, answer: &R::Answer) {
+        let Some(dedup) = self.options.dedup else { return };
+        let (asker, place) = (shared.asker, shared.place);
+        let joined: Vec<Waiter> = shared.into_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        let mut load = self.spare();
+        for waiter in std::iter::once(asker).chain(joined.iter().copied()) {
+            load.answers.push((dedup.copy_answer)(answer));
+            load.waiters.push(waiter);
+        }
+        self.come_back(load);
+        match place {
+            // The request that waits to be sent, or pauses, is of nobody any more.
+            None => self.are_gone(1),
+            Some(place) => self.is_answered_elsewhere(place),
+        }
+        self.no_longer_wait(joined.into_iter());
+    }
+
+    /// Who asked first for what is at this place of a flight has the answer.
+    fn is_answered_elsewhere(&self, (id, position): Place) {
+        let Some(mut flight) = self.flights.lift(id) else { return };
+        let asker = std::mem::replace(&mut flight.load.waiters[position], GONE);
+        flight.left -= usize::from(asker != GONE);
+        if flight.watched_by == asker {
+            self.watched.borrow_mut().remove(&asker);
+            flight.watched_by = GONE;
+        }
+        let is_of_nobody = flight.left == 0;
+        self.go_on(id, flight);
+        if is_of_nobody && !self.options.ordered {
+            self.abandon(id);
         }
     }
 }

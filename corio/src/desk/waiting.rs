@@ -1,26 +1,29 @@
-//! What waits to be sent: requests that have gathered, those that go before them, and those that pause before they are tried again.
+//! What waits to be sent: requests that have gathered, those that wait behind a limit or for their turn, and those that pause before they are tried again.
 //!
 //! Most queues gather in a load that leaves as it is. Where the order of requests matters (`ordered`), or equal keys are looked for (dedup), each gets a number in the order of
-//! asking, its ticket, and waits in `front`, which is sorted by it: so what comes back to be tried again is before everything that was asked later, whenever it comes.
-//! Elsewhere `front` holds what is tried again, in the order in which it came back.
+//! asking, its ticket, and waits in a backlog, which is sorted by it: so what comes back to be tried again is before everything that was asked later, whenever it comes. Where groups may
+//! overtake each other, each has a backlog of its own (`groups.rs`), and here is what is in none yet.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::mem;
 
 use super::Waiter;
+use super::backlog::Backlog;
 use super::load::{Boxed, Entry, Load};
 use super::timers::Alarm;
 
 pub(super) struct Waiting<K, A> {
-    front: VecDeque<Entry<K>>,
     gathered: Boxed<K, A>,
+    backlog: Backlog<K>,
     /// By the alarm that ends their pause.
     paused: BTreeMap<Alarm, Vec<Entry<K>>>,
+    pausing: usize,
 }
 
 impl<K, A> Waiting<K, A> {
     /// Nothing waits; what comes gathers in `load`.
     pub(super) fn gathering_in(load: Boxed<K, A>) -> Self {
-        Waiting { front: VecDeque::new(), gathered: load, paused: BTreeMap::new() }
+        Waiting { gathered: load, backlog: Backlog::default(), paused: BTreeMap::new(), pausing: 0 }
     }
 
     /// Whether nothing had gathered before.
@@ -59,102 +62,97 @@ impl<K, A> Waiting<K, A> {
 
     /// Takes what has gathered, and gathers in `spare` from now on.
     pub(super) fn take_gathered(&mut self, spare: Boxed<K, A>) -> Boxed<K, A> {
-        std::mem::replace(&mut self.gathered, spare)
+        mem::replace(&mut self.gathered, spare)
     }
 
     /// Gathers in the roomier of two loads; gives the other.
     pub(super) fn gather_in_roomier(&mut self, mut spare: Boxed<K, A>) -> Boxed<K, A> {
         debug_assert!(self.gathered.is_empty());
         if spare.waiters.capacity() > self.gathered.waiters.capacity() {
-            std::mem::swap(&mut spare, &mut self.gathered);
+            mem::swap(&mut spare, &mut self.gathered);
         }
         spare
     }
 
     /// Takes what waits elsewhere.
     pub(super) fn take_others(&mut self) -> impl Sized + use<K, A> {
-        (std::mem::take(&mut self.front), std::mem::take(&mut self.paused))
+        self.pausing = 0;
+        (mem::take(&mut self.backlog), mem::take(&mut self.paused))
     }
 
-    /// Puts a request to its place in front.
-    pub(super) fn put_in_front(&mut self, entry: Entry<K>) {
-        let at = self.front.partition_point(|other| other.ticket <= entry.ticket);
-        self.front.insert(at, entry);
+    pub(super) fn push(&mut self, entry: Entry<K>) {
+        self.backlog.push(entry);
     }
 
-    pub(super) fn has_front(&self) -> bool {
-        !self.front.is_empty()
+    /// Takes the first of the backlog.
+    pub(super) fn pop(&mut self) -> Option<Entry<K>> {
+        self.backlog.pop()
     }
 
+    /// Puts back the one that was taken last.
+    pub(super) fn put_back(&mut self, entry: Entry<K>) {
+        self.backlog.put_back(entry);
+    }
+
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Whether nothing waits, but perhaps for the end of a pause.
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.front.is_empty() && self.gathered.is_empty()
+        self.gathered.is_empty() && self.backlog.is_empty()
     }
 
-    /// Takes the first in front, as many as may leave.
-    pub(super) fn take_front(&mut self, at_most: usize) -> impl Iterator<Item = Entry<K>> + '_ {
-        let many = at_most.min(self.front.len());
-        self.front.drain(..many)
+    /// How many wait, those that pause included.
+    pub(super) fn len(&self) -> usize {
+        self.gathered.len() + self.backlog.len() + self.pausing
     }
 
     pub(super) fn pause(&mut self, until: Alarm, entries: Vec<Entry<K>>) {
+        self.pausing += entries.len();
         self.paused.insert(until, entries);
     }
 
+    pub(super) fn paused_len(&self) -> usize {
+        self.pausing
+    }
+
     pub(super) fn is_pausing(&self) -> bool {
-        !self.paused.is_empty()
+        self.pausing > 0
     }
 
     /// A pause is over.
     pub(super) fn end_pause(&mut self, alarm: Alarm) {
         for entry in self.paused.remove(&alarm).unwrap_or_default() {
-            self.put_in_front(entry);
+            self.pausing -= 1;
+            self.push(entry);
         }
     }
 
-    /// Takes those that pause and are not wanted any more, and the alarms that nobody waits for then.
-    pub(super) fn take_paused(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool) -> (Vec<Entry<K>>, Vec<Alarm>) {
-        let mut gone = Vec::new();
-        let mut alarms = Vec::new();
+    /// Takes out those of the backlog that nobody wants any more.
+    pub(super) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
+        self.backlog.take_unwanted(is_wanted, unwanted);
+    }
+
+    /// Takes out those that pause and nobody wants any more; gives the alarms that nobody waits for then.
+    pub(super) fn take_unwanted_paused(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) -> Vec<Alarm> {
+        let (before, mut alarms) = (unwanted.len(), Vec::new());
         self.paused.retain(|alarm, entries| {
-            let (wanted, unwanted) = std::mem::take(entries).into_iter().partition(&mut *is_wanted);
-            let unwanted: Vec<Entry<K>> = unwanted;
+            let (wanted, gone): (Vec<_>, Vec<_>) = mem::take(entries).into_iter().partition(&mut *is_wanted);
             *entries = wanted;
-            gone.extend(unwanted);
+            unwanted.extend(gone);
             if entries.is_empty() {
                 alarms.push(*alarm);
             }
             !entries.is_empty()
         });
-        (gone, alarms)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(key: u32, ticket: u64) -> Entry<u32> {
-        Entry { waiter: Waiter(0), key, attempts: 0, ticket }
+        self.pausing -= unwanted.len() - before;
+        alarms
     }
 
-    #[test]
-    fn in_front_everything_is_in_the_order_of_asking() {
-        let mut waiting: Waiting<u32, ()> = Waiting::gathering_in(Box::default());
-        for (key, ticket) in [(30, 3), (50, 5), (10, 1), (40, 4)] {
-            waiting.put_in_front(entry(key, ticket));
-        }
-        let first: Vec<u32> = waiting.take_front(3).map(|entry| entry.key).collect();
-        assert_eq!(first, [10, 30, 40]);
-        assert!(!waiting.is_empty());
-    }
-
-    #[test]
-    fn without_tickets_it_is_the_order_of_coming() {
-        let mut waiting: Waiting<u32, ()> = Waiting::gathering_in(Box::default());
-        for key in [3, 1, 2] {
-            waiting.put_in_front(entry(key, 0));
-        }
-        let all: Vec<u32> = waiting.take_front(usize::MAX).map(|entry| entry.key).collect();
-        assert_eq!(all, [3, 1, 2]);
+    /// Takes out what has gathered and nobody wants any more; gives the keys.
+    pub(super) fn take_unwanted_gathered(&mut self, is_wanted: &mut dyn FnMut(Waiter) -> bool) -> Vec<K> {
+        self.gathered.take_unwanted(is_wanted)
     }
 }

@@ -1,73 +1,204 @@
-//! What tasks that were dropped have asked for: it must neither leave, nor keep the run waiting, nor hold others.
+//! What tasks that were dropped have asked for: it must neither leave, nor keep the run waiting, nor hold others, nor stay in memory.
 //!
-//! Requests that wait to be sent are left out when their batch leaves (`sending.rs`). Here is what cannot wait until then.
+//! A batch on its way is given up when nobody waits for it any more. It is *watched* through one of those who wait, and only when that one is gone is another looked for, from where
+//! it was found: so n who give up one by one are looked at once each, and however many batches are on their way, only those are looked at whose watch is gone.
+//!
+//! What waits to be sent is looked through when half as many tasks were dropped as requests wait, which costs nothing to speak of for each; what is left of it then is left out when
+//! its batch leaves (`sending.rs`). If nobody waits for any of it, all of it is gone at once.
+
+use std::cell::Cell;
 
 use super::Waiter;
 use super::flights::{FlightId, GONE};
+use super::load::Entry;
 use super::queue::Queue;
 use super::request::Request;
 use crate::observe::Event;
 
+/// How many tasks were dropped since what waits was last looked through.
+#[derive(Default)]
+pub(super) struct Gone {
+    of_waiting: Cell<usize>,
+    of_paused: Cell<usize>,
+}
+
+impl Gone {
+    pub(super) fn clear(&self) {
+        self.of_waiting.set(0);
+        self.of_paused.set(0);
+    }
+}
+
+/// Who waits for a flight.
+enum Waits {
+    Somebody(Waiter),
+    Nobody,
+    /// Everything is answered. Whoever has answered may still have something to do.
+    NoLonger,
+}
+
 impl<R: Request> Queue<R> {
     /// Tasks were dropped, these among them.
     pub(super) fn withdraw(&self, dropped: &[Waiter]) {
-        if self.options.lone {
-            let flights: Vec<FlightId> = dropped.iter().filter_map(|waiter| self.lone.borrow().get(waiter).copied()).collect();
-            flights.into_iter().for_each(|flight| self.abandon(flight));
-        } else {
-            self.drop_paused();
-            // What has begun to be written is seen to its end: what is asked after it is to find it written, or not.
-            if !self.options.ordered {
-                self.flights.all().into_iter().filter(|flight| !self.is_flight_wanted(*flight)).for_each(|flight| self.abandon(flight));
-            }
-        }
-        if self.flights.is_empty() && !self.waiting.borrow().is_pausing() {
+        self.no_longer_wait(dropped.iter().copied());
+        self.are_gone(dropped.len());
+        if self.flights.is_empty() && self.waiting_len() == 0 {
             self.board.hear_of_drops.borrow_mut().remove(&self.number);
         }
     }
 
-    /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its place is free.
-    fn abandon(&self, id: FlightId) {
-        // What is there counts: it may be kept.
-        self.take_posts(id);
-        if let Some(flight) = self.land(id) {
-            self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
-            if let Some(sharing) = &self.sharing {
-                for (position, name) in flight.load.names().iter().enumerate() {
-                    sharing.borrow_mut().take(name, flight.load.ticket(position));
-                }
+    /// Has the queue hear of tasks that are dropped from now on.
+    pub(super) fn hear_of_drops(&self) {
+        self.board.hear_of_drops.borrow_mut().insert(self.number);
+    }
+
+    /// These do not wait for a flight any more: they are gone, or have their answers from elsewhere.
+    pub(super) fn no_longer_wait(&self, waiters: impl Iterator<Item = Waiter>) {
+        for waiter in waiters {
+            let watched = self.watched.borrow_mut().remove(&waiter);
+            if let Some(flight) = watched {
+                self.watch_or_abandon(flight);
             }
         }
     }
 
-    fn is_flight_wanted(&self, id: FlightId) -> bool {
+    /// Has a flight that has lost its watch be watched through another; if nobody waits for it, it is given up.
+    pub(super) fn watch_or_abandon(&self, id: FlightId) {
+        if !self.watch(id) {
+            self.abandon(id);
+        }
+    }
+
+    /// Has a flight watched through somebody who waits for it. False if nobody does.
+    pub(super) fn watch(&self, id: FlightId) -> bool {
+        // What has begun to be written is seen to its end: what is asked after it is to find it written, or not.
+        if self.options.ordered {
+            return true;
+        }
+        match self.who_waits(id) {
+            Waits::Somebody(waiter) => {
+                self.flights.with(id, |flight| flight.watched_by = waiter);
+                self.watched.borrow_mut().insert(waiter, id);
+                true
+            }
+            Waits::Nobody => false,
+            Waits::NoLonger => true,
+        }
+    }
+
+    fn who_waits(&self, id: FlightId) -> Waits {
         let is_alive = |waiter| self.board.is_alive(waiter);
-        let asker_is_there = self.flights.with(id, |flight| {
+        if let Some(sharing) = &self.sharing {
+            for (flight, position) in sharing.borrow_mut().take_watch_again() {
+                self.flights.with(flight, |flight| flight.extras().unwatched.iter_mut().for_each(|places| places.push(position)));
+            }
+        }
+        let waits = self.flights.with(id, |flight| {
+            if flight.left == 0 {
+                return Waits::NoLonger;
+            }
             // From where the last one was found: nobody comes back to life, and so all of this is linear.
             let rest = &flight.load.waiters[flight.wanted_from..];
             let found = rest.iter().position(|waiter| *waiter != GONE && is_alive(*waiter));
             flight.wanted_from += found.unwrap_or(rest.len());
-            // Whoever has answered everything may still have something to do.
-            found.is_some() || flight.left == 0
+            if found.is_some() {
+                return Waits::Somebody(flight.load.waiters[flight.wanted_from]);
+            }
+            let Some(sharing) = &self.sharing else { return Waits::Nobody };
+            // Where nobody is found is not looked again, unless somebody joins there.
+            let mut places = flight.extras().unwatched.take().unwrap_or_else(|| (0..flight.load.len()).collect());
+            let mut waits = Waits::Nobody;
+            while let Some(place) = places.last() {
+                if let Some(waiter) = sharing.borrow_mut().watch(flight.load.ticket(*place), &is_alive) {
+                    waits = Waits::Somebody(waiter);
+                    break;
+                }
+                places.pop();
+            }
+            flight.extras().unwatched = Some(places);
+            waits
         });
-        if asker_is_there != Some(false) {
-            return true;
-        }
-        let Some(sharing) = &self.sharing else { return false };
-        // Off its place meanwhile, as comparing keys runs code of the user's.
-        let Some(flight) = self.flights.lift(id) else { return true };
-        let has_joined = |(position, name)| sharing.borrow_mut().has_joined(name, flight.load.ticket(position), &is_alive);
-        let somebody_has_joined = flight.load.names().iter().enumerate().any(has_joined);
-        self.flights.put_back(id, flight);
-        somebody_has_joined
+        waits.unwrap_or(Waits::NoLonger)
     }
 
-    fn drop_paused(&self) {
-        let (gone, alarms) = self.waiting.borrow_mut().take_paused(&mut |entry| self.is_wanted(entry));
-        alarms.into_iter().for_each(|alarm| self.board.due.borrow_mut().unset(alarm));
-        drop(gone);
-        if !self.waiting.borrow().is_empty() {
-            self.list();
+    /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its place is free.
+    pub(super) fn abandon(&self, id: FlightId) {
+        // What is there counts: it may be kept.
+        if let Some(flight) = self.with_posts(id) {
+            self.flights.put_back(id, flight);
         }
+        if let Some(flight) = self.land(id) {
+            self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
+            for position in 0..flight.load.len() {
+                self.let_go_of_key(flight.load.ticket(position), flight.load.names().get(position));
+            }
+        }
+    }
+
+    /// Nobody waits for the request with this ticket: the next who asks for its key asks anew.
+    pub(super) fn let_go_of_key(&self, ticket: u64, key: Option<&R::Key>) {
+        let Some(sharing) = &self.sharing else { return };
+        let is_valid = sharing.borrow_mut().take(ticket).is_some();
+        if let (true, Some(key)) = (is_valid, key) {
+            // Where trouble is an error of the requests, there is none here to hear of it.
+            let _nobody_hears = self.guarded(|| sharing.borrow_mut().forget(key));
+        }
+    }
+
+    /// Whether somebody waits for a request that waits to be sent: who asked, or who has joined.
+    pub(super) fn is_wanted(&self, entry: &Entry<R::Key>) -> bool {
+        let is_alive = |waiter| self.board.is_alive(waiter);
+        match &self.sharing {
+            None => is_alive(entry.waiter),
+            Some(sharing) => {
+                let mut sharing = sharing.borrow_mut();
+                !sharing.is_answered(entry.ticket) && (is_alive(entry.waiter) || sharing.joined(entry.ticket, &is_alive).is_some())
+            }
+        }
+    }
+
+    /// Drops a request that nobody waits for, or that has its answer.
+    pub(super) fn forget(&self, entry: Entry<R::Key>) {
+        if let Some(sharing) = &self.sharing {
+            sharing.borrow_mut().forget_answered(entry.ticket);
+            self.let_go_of_key(entry.ticket, Some(&entry.key));
+        }
+    }
+
+    /// How many requests wait to be sent, those that pause included.
+    fn waiting_len(&self) -> usize {
+        self.waiting.borrow().len() + self.grouped.as_ref().map_or(0, |grouped| grouped.borrow().len())
+    }
+
+    /// These are gone, or have their answers from elsewhere; what they have asked for may wait to be sent.
+    pub(super) fn are_gone(&self, waiters: usize) {
+        let due = |gone: &Cell<usize>, of: usize| {
+            gone.set(gone.get() + waiters);
+            of > 0 && 2 * gone.get() > of && gone.take() > 0
+        };
+        let is_wanted = &mut |entry: &Entry<R::Key>| self.is_wanted(entry);
+        let mut unwanted = Vec::new();
+        // Counted on its own: a pause that nobody waits in is to hold nobody, however many wait elsewhere.
+        if due(&self.gone.of_paused, self.waiting.borrow().paused_len()) {
+            let alarms = self.waiting.borrow_mut().take_unwanted_paused(is_wanted, &mut unwanted);
+            alarms.into_iter().for_each(|alarm| self.board.due.borrow_mut().unset(alarm));
+        }
+        if due(&self.gone.of_waiting, self.waiting_len() - self.waiting.borrow().paused_len()) {
+            self.drop_unwanted_gathered();
+            self.waiting.borrow_mut().take_unwanted(is_wanted, &mut unwanted);
+            if let Some(grouped) = &self.grouped {
+                grouped.borrow_mut().take_unwanted(is_wanted, &mut unwanted);
+            }
+        }
+        unwanted.into_iter().for_each(|entry| self.forget(entry));
+    }
+
+    /// Drops what has gathered and nobody wants, if tasks were dropped since it was last looked through.
+    pub(super) fn drop_unwanted_gathered(&self) {
+        if self.drops.replace(self.board.drops.get()) == self.board.drops.get() {
+            return;
+        }
+        let keys = self.waiting.borrow_mut().take_unwanted_gathered(&mut |waiter| self.board.is_alive(waiter));
+        drop(keys);
     }
 }

@@ -27,8 +27,7 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     chain.duration("timeout", &options.timeout);
     if let Some(With { name, value }) = &options.group_by {
         let at = hidden(name.span());
-        let keys = Ident::new("keys", at);
-        chain.option("group_by", name.span(), quote_spanned!(at=> |#keys: &[Self::Key]| ::corio::__private::groups(#keys, #value)));
+        chain.option("group_by", name.span(), quote_spanned!(at=> || ::corio::__private::groups::<Self::Key, _, _>(#value)));
     }
     if let Some(retry) = &options.retry {
         chain.option("retry", retry.name.span(), self::retry(retry, options.faults.is_some()));
@@ -100,6 +99,9 @@ fn retry(retry: &Retry, faults: bool) -> TokenStream {
     }
     if retry.jitter {
         chain.extend(quote!(.jitter()));
+    }
+    if retry.timeouts.is_some() {
+        chain.extend(quote!(.timeouts()));
     }
     if let Some(With { name, value }) = &retry.when {
         // `when` is to blame if there is no error to look at.

@@ -1,4 +1,4 @@
-//! Reads `retry(attempts = 5, backoff = "10ms..1s", jitter, when = |error| …)`.
+//! Reads `retry(attempts = 5, backoff = "10ms..1s", jitter, when = |error| …, timeouts)`.
 
 use super::list::{Value, Vocabulary, Word, Words};
 use super::{durations, values};
@@ -11,10 +11,13 @@ enum Name {
     BackOff,
     Jitter,
     When,
+    Timeouts,
 }
 
-const VOCABULARY: Vocabulary<Name> =
-    Vocabulary { words: &[("attempts", Name::Attempts), ("backoff", Name::BackOff), ("jitter", Name::Jitter), ("when", Name::When)], short_forms: &[] };
+const VOCABULARY: Vocabulary<Name> = Vocabulary {
+    words: &[("attempts", Name::Attempts), ("backoff", Name::BackOff), ("jitter", Name::Jitter), ("when", Name::When), ("timeouts", Name::Timeouts)],
+    short_forms: &[],
+};
 
 const ATTEMPTS: Range = Range { least: 2, otherwise: "the first attempt counts too: `attempts = 2` or more" };
 
@@ -34,20 +37,21 @@ pub(super) fn retry<N>(word: &Word<N>, errors: &mut Errors) -> Option<Retry> {
     };
     let before = errors.number();
     let words = VOCABULARY.read(list, errors);
-    let (mut attempts, mut back_off, mut jitter, mut when) = (None, None, None, None);
+    let (mut attempts, mut back_off, mut jitter, mut when, mut timeouts) = (None, None, None, None, None);
     for word in &words.given {
         for name in word.says {
             match name {
                 Name::Attempts => attempts = values::number(word, "a number: `attempts = 5`", &ATTEMPTS, errors),
                 Name::BackOff => back_off = durations::back_off(word, errors),
                 Name::Jitter => jitter = values::flag(word, errors),
+                Name::Timeouts => timeouts = values::flag(word, errors),
                 Name::When => when = values::expression(word, "a predicate of the error: `when = |error: &DbError| error.is_busy()`", errors),
             }
         }
     }
     needed(word, &words, errors);
     let attempts = attempts.filter(|_| errors.number() == before)?;
-    Some(Retry { name: word.written.clone(), attempts, back_off, jitter: jitter.is_some(), when })
+    Some(Retry { name: word.written.clone(), attempts, back_off, jitter: jitter.is_some(), when, timeouts })
 }
 
 fn needed<N>(retry: &Word<N>, words: &Words<Name>, errors: &mut Errors) {

@@ -41,8 +41,8 @@ fn words_and_numbers() {
     check("", PLAIN, "");
     check("max_batch = 5, in_flight = limits::MOST", PLAIN, ".max_batch(5).in_flight(limits::MOST)");
     check("dedup, show_keys", PLAIN, ".dedup().show_keys()");
-    check("ordered, group_by = |key| key.page", PLAIN, ".ordered().group_by(|keys: &[Self::Key]| ::corio::__private::groups(keys, |key| key.page))");
-    check("group_by = page_of,", PLAIN, ".group_by(|keys: &[Self::Key]| ::corio::__private::groups(keys, page_of))");
+    check("ordered, group_by = |key| key.page", PLAIN, ".ordered().group_by(|| ::corio::__private::groups::<Self::Key, _, _>(|key| key.page))");
+    check("group_by = page_of,", PLAIN, ".group_by(|| ::corio::__private::groups::<Self::Key, _, _>(page_of))");
 }
 
 #[test]
@@ -71,6 +71,15 @@ fn retries() {
         "retry(attempts = 5, when = is_busy), faults = \"error\"",
         PLAIN,
         ".retry(::corio::Retry::attempts(5).when(|answer: &Self::Answer| ::corio::__private::is_transient_fault(answer, is_busy))).faults_as_errors()",
+    );
+}
+
+#[test]
+fn retries_of_what_timed_out() {
+    check(
+        "retry(attempts = 3, timeouts), timeout = \"2s\"",
+        SLOTS,
+        ".concurrent().timeout(::core::time::Duration::new(2, 0)).retry(::corio::Retry::attempts(3).timeouts())",
     );
 }
 

@@ -87,6 +87,7 @@ fn retries() {
     refuse_alone("retry(attempts = 5, backoff = \"1s..10ms\")", SLOTS, "`backoff` begins with the shorter wait: `\"10ms..1s\"`");
     refuse_alone("retry(attempts = 5, backoff = \"0s..1s\")", SLOTS, "`backoff` is longer than nothing: `\"10ms..1s\"`, `\"50ms\"`");
     refuse_alone("retry(attempts = 5, jitter)", SLOTS, "`jitter` spreads the waits of a back-off: add `backoff = \"10ms..1s\"`");
+    refuse_alone("retry(attempts = 5, timeouts)", SLOTS, "no batch of this dispatcher can time out: add `timeout = \"2s\"`, or remove `timeouts`");
     // What was misspelt is not missing too.
     refuse_alone("retry(attemps = 5)", SLOTS, "there is no option `attemps`: did you mean `attempts`?");
     refuse(
@@ -94,7 +95,7 @@ fn retries() {
         SLOTS,
         &[
             "`attempts` is given twice",
-            "there is no option `wait`; there are `attempts`, `backoff`, `jitter`, `when`",
+            "there is no option `wait`; there are `attempts`, `backoff`, `jitter`, `when`, `timeouts`",
             "`jitter` takes no value",
             &format!("there is no option `foo`; there are {KNOWN}"),
         ],

@@ -1,0 +1,285 @@
+//! Groups: keys that may go out together. Each has a wait queue and a limit of its own, so that one whose batch is slow holds back no other.
+//!
+//! What must hold: a group keeps its number as long as something of it waits or is on its way, and no other group has it meanwhile. Groups that have nothing any more are forgotten
+//! when they are half of all, so that groups which come and go leave nothing behind.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::mem;
+
+use super::answers::Distinct;
+use super::backlog::Backlog;
+use super::load::Entry;
+
+/// Which keys are of one group, for [`Options::group_by`](crate::Options::group_by); made by [`groups`].
+pub struct Groups<K>(Box<dyn Numbering<K>>);
+
+/// Finds groups by what their keys have in common: those for which `by` gives equal values are of one.
+///
+/// ```
+/// # use corio::{Options, groups};
+/// struct Page { of: u64, size: u32 }
+/// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
+/// ```
+pub fn groups<K, G: Distinct, F: Fn(&K) -> G + 'static>(by: F) -> Groups<K> {
+    Groups(Box::new(By { by, numbers: HashMap::new(), free: Vec::new() }))
+}
+
+impl<K> fmt::Debug for Groups<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Groups")
+    }
+}
+
+trait Numbering<K> {
+    fn number(&mut self, key: &K) -> u32;
+
+    fn len(&self) -> usize;
+
+    /// Forgets the groups that are not in use.
+    fn retain(&mut self, is_in_use: &mut dyn FnMut(u32) -> bool);
+}
+
+struct By<G, F> {
+    by: F,
+    numbers: HashMap<G, u32>,
+    /// Those of groups that were forgotten.
+    free: Vec<u32>,
+}
+
+impl<K, G: Distinct, F: Fn(&K) -> G> Numbering<K> for By<G, F> {
+    fn number(&mut self, key: &K) -> u32 {
+        let By { by, numbers, free } = self;
+        let unused = numbers.len() + free.len();
+        *numbers.entry(by(key)).or_insert_with(|| free.pop().unwrap_or(unused as u32))
+    }
+
+    fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    fn retain(&mut self, is_in_use: &mut dyn FnMut(u32) -> bool) {
+        let free = &mut self.free;
+        self.numbers.retain(|_, number| {
+            let stays = is_in_use(*number);
+            if !stays {
+                free.push(*number);
+            }
+            stays
+        });
+    }
+}
+
+impl<K> Groups<K> {
+    /// The number of the group that a key is of. Runs code of the user's.
+    pub(super) fn number(&mut self, key: &K) -> u32 {
+        self.0.number(key)
+    }
+
+    /// Forgets all groups.
+    pub(super) fn forget_all(&mut self) {
+        self.0.retain(&mut |_| false);
+    }
+}
+
+/// The groups of a queue, each with what waits.
+pub(super) struct Grouped<K> {
+    groups: Groups<K>,
+    /// By number.
+    all: Vec<Group<K>>,
+    /// Those with requests that their own limit does not hold, in the order in which they became so.
+    ready: VecDeque<u32>,
+    /// Those with requests whose batches are at the limit.
+    held: BTreeSet<u32>,
+    /// So many batches of each may be on the way.
+    limit: usize,
+    /// How many have requests or batches.
+    in_use: usize,
+    waiting: usize,
+}
+
+struct Group<K> {
+    waiting: Backlog<K>,
+    /// Batches on the way, the parts of one counted once.
+    in_flight: usize,
+}
+
+impl<K> Group<K> {
+    fn is_in_use(&self) -> bool {
+        self.in_flight > 0 || !self.waiting.is_empty()
+    }
+}
+
+/// So few are not worth being forgotten.
+const FEW: usize = 32;
+
+impl<K> Grouped<K> {
+    pub(super) fn new(groups: Groups<K>, limit: usize) -> Self {
+        Grouped { groups, all: Vec::new(), ready: VecDeque::new(), held: BTreeSet::new(), limit, in_use: 0, waiting: 0 }
+    }
+
+    /// The number of the group that a key is of. Runs code of the user's.
+    pub(super) fn number(&mut self, key: &K) -> u32 {
+        if self.groups.0.len() > 2 * self.in_use + FEW {
+            let all = &self.all;
+            self.groups.0.retain(&mut |group| all.get(group as usize).is_some_and(Group::is_in_use));
+        }
+        self.groups.number(key)
+    }
+
+    /// Adds a request to what waits in its group.
+    pub(super) fn push(&mut self, group: u32, entry: Entry<K>) {
+        let at = group as usize;
+        if self.all.len() <= at {
+            self.all.resize_with(at + 1, || Group { waiting: Backlog::default(), in_flight: 0 });
+        }
+        self.change(group, |group| group.waiting.push(entry));
+        self.waiting += 1;
+    }
+
+    /// The first group that may send.
+    pub(super) fn next_ready(&self) -> Option<u32> {
+        self.ready.front().copied()
+    }
+
+    /// Takes the first request of the group that may send first.
+    pub(super) fn pop(&mut self, group: u32) -> Option<Entry<K>> {
+        let of_group = &mut self.all[group as usize];
+        let entry = of_group.waiting.pop()?;
+        self.waiting -= 1;
+        if of_group.waiting.is_empty() {
+            self.in_use -= usize::from(!of_group.is_in_use());
+            let first = self.ready.pop_front();
+            debug_assert_eq!(first, Some(group));
+        }
+        Some(entry)
+    }
+
+    /// A batch of a group is on its way.
+    pub(super) fn batch_leaves(&mut self, group: u32) {
+        self.change(group, |group| group.in_flight += 1);
+    }
+
+    /// A batch of a group has come back.
+    pub(super) fn batch_is_back(&mut self, group: u32) {
+        self.change(group, |group| group.in_flight -= 1);
+    }
+
+    /// Changes what a group has, and keeps what is known of all in step with it.
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut Group<K>)) {
+        let group = &mut self.all[number as usize];
+        let (was_in_use, was_waiting, was_at_limit) = (group.is_in_use(), !group.waiting.is_empty(), group.in_flight >= self.limit);
+        change(group);
+        let (waits, is_at_limit) = (!group.waiting.is_empty(), group.in_flight >= self.limit);
+        self.in_use = self.in_use + usize::from(group.is_in_use()) - usize::from(was_in_use);
+        if !waits || was_waiting && was_at_limit == is_at_limit {
+            return;
+        }
+        if is_at_limit {
+            debug_assert!(!was_waiting, "what waits is taken before a batch leaves");
+            self.held.insert(number);
+        } else {
+            self.held.remove(&number);
+            self.ready.push_back(number);
+        }
+    }
+
+    /// How many requests wait, in all groups.
+    pub(super) fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Takes out all that `is_wanted` does not want.
+    pub(super) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
+        let before = unwanted.len();
+        let Grouped { all, ready, held, in_use, .. } = self;
+        let mut stays = |number: u32| {
+            let group = &mut all[number as usize];
+            group.waiting.take_unwanted(is_wanted, unwanted);
+            *in_use -= usize::from(!group.is_in_use());
+            !group.waiting.is_empty()
+        };
+        ready.retain(|group| stays(*group));
+        held.retain(|group| stays(*group));
+        self.waiting -= unwanted.len() - before;
+    }
+
+    /// Forgets everything, and gives what waited.
+    pub(super) fn clear(&mut self) -> impl Sized + use<K> {
+        self.groups.forget_all();
+        self.ready.clear();
+        self.held.clear();
+        (self.in_use, self.waiting) = (0, 0);
+        mem::take(&mut self.all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Waiter;
+    use super::super::load::NO_TICKET;
+    use super::*;
+
+    fn grouped(limit: usize) -> Grouped<u32> {
+        Grouped::new(groups(|key: &u32| key / 10), limit)
+    }
+
+    fn add(grouped: &mut Grouped<u32>, keys: &[u32]) {
+        for key in keys {
+            let group = grouped.number(key);
+            grouped.push(group, Entry { waiter: Waiter(u64::from(*key)), key: *key, attempts: 0, ticket: NO_TICKET });
+        }
+    }
+
+    /// Sends a batch of each group that may send.
+    fn send(grouped: &mut Grouped<u32>) -> Vec<(u32, Vec<u32>)> {
+        let mut sent = Vec::new();
+        while let Some(group) = grouped.next_ready() {
+            sent.push((group, std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect()));
+            grouped.batch_leaves(group);
+        }
+        sent
+    }
+
+    #[test]
+    fn one_at_its_limit_holds_no_other() {
+        let mut grouped = grouped(1);
+        add(&mut grouped, &[11, 21, 12]);
+        assert_eq!(send(&mut grouped), [(0, vec![11, 12]), (1, vec![21])]);
+        add(&mut grouped, &[13, 31, 22]);
+        assert_eq!(send(&mut grouped), [(2, vec![31])]);
+        grouped.batch_is_back(1);
+        assert_eq!((send(&mut grouped), grouped.len()), (vec![(1, vec![22])], 1));
+        grouped.batch_is_back(0);
+        assert_eq!((send(&mut grouped), grouped.len()), (vec![(0, vec![13])], 0));
+    }
+
+    #[test]
+    fn those_that_come_and_go_are_forgotten_and_those_that_stay_keep_their_numbers() {
+        let mut grouped = grouped(1);
+        add(&mut grouped, &[1]);
+        send(&mut grouped);
+        for group in 1..10_000 {
+            add(&mut grouped, &[group * 10]);
+            let sent = send(&mut grouped);
+            grouped.batch_is_back(sent[0].0);
+        }
+        assert!(grouped.all.len() < 100, "{} groups are known", grouped.all.len());
+        assert_eq!(grouped.number(&2), 0);
+        add(&mut grouped, &[3]);
+        assert_eq!(send(&mut grouped), [], "its batch is still on the way");
+    }
+
+    #[test]
+    fn what_nobody_wants_is_taken_out_and_its_group_with_it() {
+        let mut grouped = grouped(1);
+        add(&mut grouped, &[11, 21]);
+        send(&mut grouped);
+        add(&mut grouped, &[12, 31, 13]);
+        let mut unwanted = Vec::new();
+        grouped.take_unwanted(&mut |entry| entry.key == 13, &mut unwanted);
+        assert_eq!((unwanted.len(), grouped.len(), grouped.next_ready()), (2, 1, None));
+        grouped.batch_is_back(0);
+        assert_eq!(send(&mut grouped), [(0, vec![13])]);
+    }
+}
