@@ -18,7 +18,7 @@ use anyhow::Context;
 use clap::Parser;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use world::{Answers, Between, Latency, Limit, Scenario, Taken, simulate};
+use world::{Answers, Between, Latency, Limit, Scenario, Shards, Taken, simulate};
 
 /// Simulate tasks and a server under different limits of batches in flight.
 #[derive(Debug, Parser)]
@@ -29,12 +29,12 @@ struct Args {
     svg: Option<PathBuf>,
 }
 
-const SCENARIOS: [Scenario; 10] = {
+const SCENARIOS: [Scenario; 11] = {
     use Answers::{AtOnce, InParts};
     use Between::{AnotherServer, Nothing, Something};
     use Latency::{BySize, Constant, Skewed};
     const fn scenario(name: &'static str, latency: Latency, answers: Answers, between: Between) -> Scenario {
-        Scenario { name, latency, answers, between }
+        Scenario { name, latency, answers, between, shards: Shards::One }
     }
     [
         scenario("constant", Constant, AtOnce, Nothing),
@@ -47,6 +47,7 @@ const SCENARIOS: [Scenario; 10] = {
         scenario("by size, tasks drift", BySize, AtOnce, Something),
         scenario("skewed, two servers", Skewed, AtOnce, AnotherServer),
         scenario("by size, two servers", BySize, AtOnce, AnotherServer),
+        Scenario { shards: Shards::TenOfWhichOneIsSlow, ..scenario("ten groups, one slow", Constant, AtOnce, Nothing) },
     ]
 };
 

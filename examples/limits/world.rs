@@ -43,6 +43,14 @@ pub(crate) enum Between {
     AnotherServer,
 }
 
+/// Which server a key is on.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shards {
+    One,
+    /// Ten, each with a tenth of the keys and a group of its own; the first takes twenty times as long, and who asks there does so twice.
+    TenOfWhichOneIsSlow,
+}
+
 /// A server, and those who use it.
 #[derive(Clone, Copy)]
 pub(crate) struct Scenario {
@@ -50,6 +58,7 @@ pub(crate) struct Scenario {
     pub(crate) latency: Latency,
     pub(crate) answers: Answers,
     pub(crate) between: Between,
+    pub(crate) shards: Shards,
 }
 
 /// How many batches may be on the way.
@@ -87,20 +96,29 @@ impl Server {
         self.random.borrow_mut().f64().clamp(f64::EPSILON, 1.0 - f64::EPSILON)
     }
 
-    fn latency(&self, keys: usize) -> Duration {
-        match self.scenario.latency {
+    fn is_slow(&self, key: u64) -> bool {
+        self.scenario.shards == Shards::TenOfWhichOneIsSlow && shard(key) == 0
+    }
+
+    fn latency(&self, keys: usize, of: u64) -> Duration {
+        let latency = match self.scenario.latency {
             Latency::Constant => 10 * MILLISECOND,
             Latency::Skewed => (5 * MILLISECOND).mul_f64(self.random().powf(-1.0 / 1.8)).min(500 * MILLISECOND),
             Latency::BySize => 2 * MILLISECOND + MILLISECOND / 50 * keys as u32,
-        }
+        };
+        if self.is_slow(of) { 20 * latency } else { latency }
     }
+}
+
+fn shard(key: u64) -> u64 {
+    key % 10
 }
 
 #[corio::dispatcher]
 async fn ask(clock: &VirtualClock, server: &Server, batch: Batch<u64, u64>) {
     server.batches.set(server.batches.get() + 1);
     server.of_one.set(server.of_one.get() + u64::from(batch.len() == 1));
-    let latency = server.latency(batch.len());
+    let latency = server.latency(batch.len(), batch.keys().next().copied().unwrap_or(0));
     match server.scenario.answers {
         Answers::AtOnce => {
             clock.sleep(latency).await;
@@ -125,7 +143,8 @@ async fn ask_another(clock: &VirtualClock, server: &Server, keys: &[u64]) -> Vec
 
 #[corio::task(World)]
 fn user(number: u64) {
-    for _ in 0..REQUESTS {
+    let requests = if context!().server.is_slow(number) { 2 } else { REQUESTS };
+    for _ in 0..requests {
         io!(ask(number));
         let World { clock, server } = context!();
         match server.scenario.between {
@@ -162,6 +181,9 @@ pub(crate) fn simulate(scenario: Scenario, limit: Limit) -> Result<Taken, corio:
         schedule.rounds();
     }
     schedule.options(ask, |options| options.in_flight(in_flight)).options(ask_another, |options| options.in_flight(in_flight));
+    if scenario.shards == Shards::TenOfWhichOneIsSlow {
+        schedule.options(ask, |options| options.group_by(|| corio::groups(|key: &u64| shard(*key))));
+    }
     schedule.run(users())?;
     let server = &schedule.context().server;
     Ok(Taken { time: clock.now(), batches: server.batches.get(), of_one: server.of_one.get() })
