@@ -9,6 +9,7 @@
 
 mod compile_time;
 mod contenders;
+mod costs;
 mod growth;
 mod instructions;
 mod measure;
@@ -42,6 +43,8 @@ struct Args {
 enum Command {
     /// Count instructions an operation by callgrind, and fail if one has grown by more than 5 % (needs valgrind, and no peers: give cargo `--no-default-features`)
     Instructions(instructions::InstructionsArgs),
+    /// Count instructions and bytes of n and of 4n, in every place where something can wait, and fail where they grow by more than what there is (needs valgrind)
+    Costs(costs::CostsArgs),
     /// How cost grows with the number of tasks, dispatchers and children
     Growth(growth::GrowthArgs),
     /// What a build costs those who use corio, beside the same program with the DataLoader of async-graphql
@@ -61,6 +64,9 @@ enum Command {
         contender: String,
         repetitions: u32,
     },
+    /// Do one program of `costs`, and no more
+    #[command(hide = true)]
+    Cost { name: String, n: u64 },
 }
 
 fn size(text: &str) -> Result<Size, serde_json::Error> {
@@ -81,6 +87,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     match &args.command {
         None => table::run(&args.table),
         Some(Command::Instructions(args)) => instructions::run(args),
+        Some(Command::Costs(args)) => costs::costs(args),
         Some(Command::Growth(args)) => growth::run(args),
         Some(Command::CompileTime(args)) => compile_time::run(args),
         Some(Command::Measure { size, repetitions }) => {
@@ -88,5 +95,6 @@ fn run(args: &Args) -> anyhow::Result<()> {
             Ok(())
         }
         Some(Command::Repeat { size, contender, repetitions }) => instructions::repeat(*size, contender, *repetitions),
+        Some(Command::Cost { name, n }) => costs::cost(name, *n),
     }
 }
