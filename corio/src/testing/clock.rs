@@ -41,8 +41,8 @@ pub struct VirtualClock {
 #[derive(Debug, Default)]
 struct State {
     now: Duration,
-    /// By number, and so in the order in which they began to sleep.
-    sleepers: BTreeMap<u64, (Duration, Waker)>,
+    /// By the time until which they sleep, and by number: in the order in which they began to.
+    sleepers: BTreeMap<(Duration, u64), Waker>,
     last: u64,
 }
 
@@ -61,21 +61,25 @@ impl VirtualClock {
         self.state().now
     }
 
-    /// Moves on by so much, and wakes whoever slept until then.
+    /// Moves on by so much, and wakes those who slept until then: by time, and at the same time in
+    /// the order in which they began to sleep.
     pub fn advance(&self, by: Duration) {
         self.move_to(|now| now.saturating_add(by));
     }
 
     fn move_to(&self, to: impl FnOnce(Duration) -> Duration) {
-        let mut woken = {
-            let mut state = self.state();
-            let to = to(state.now);
-            state.now = to;
-            let due: Vec<u64> = state.sleepers.iter().filter(|(_, (until, _))| *until <= to).map(|(number, _)| *number).collect();
-            due.iter().filter_map(|number| state.sleepers.remove(number)).collect::<Vec<_>>()
+        let woken = {
+            let state = &mut *self.state();
+            state.now = to(state.now);
+            let mut woken = Vec::new();
+            while let Some(next) = state.sleepers.first_entry()
+                && next.key().0 <= state.now
+            {
+                woken.push(next.remove());
+            }
+            woken
         };
-        woken.sort_by_key(|(until, _)| *until);
-        woken.into_iter().for_each(|(_, waker)| waker.wake());
+        woken.into_iter().for_each(Waker::wake);
     }
 
     /// Ends when so much time has passed.
@@ -104,7 +108,7 @@ impl Future for Sleeping {
             }
             state.last += 1;
             let next = state.last;
-            state.sleepers.insert(*number.get_or_insert(next), (*until, waker))
+            state.sleepers.insert((*until, *number.get_or_insert(next)), waker)
         };
         // Not under the lock: a waker's destructor may run anything.
         drop(before);
@@ -116,7 +120,7 @@ impl Future for Sleeping {
 impl Drop for Sleeping {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            let sleeper = self.clock.state().sleepers.remove(&number);
+            let sleeper = self.clock.state().sleepers.remove(&(self.until, number));
             drop(sleeper);
         }
     }
@@ -132,9 +136,47 @@ impl Clock for VirtualClock {
     }
 
     fn idle(&self) {
-        let next = self.state().sleepers.values().map(|(until, _)| *until).min();
+        let next = self.state().sleepers.first_key_value().map(|((until, _), _)| *until);
         if let Some(next) = next {
             self.move_to(|_| next);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Tells {
+        name: &'static str,
+        told: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl Wake for Tells {
+        fn wake(self: Arc<Self>) {
+            self.told.lock().unwrap().push(self.name);
+        }
+    }
+
+    #[test]
+    fn sleepers_wake_by_time_and_then_in_the_order_in_which_they_began() {
+        let clock = VirtualClock::new();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let mut sleepers: Vec<_> = [("third", 3), ("first", 1), ("dropped", 2), ("second", 2), ("also second", 2)]
+            .map(|(name, seconds)| {
+                let waker = Waker::from(Arc::new(Tells { name, told: told.clone() }));
+                let mut sleeps = Box::pin(clock.sleep(Duration::from_secs(seconds)));
+                // Polled once more it keeps its place.
+                (0..2).for_each(|_| assert!(sleeps.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()));
+                sleeps
+            })
+            .into();
+        drop(sleepers.remove(2));
+        clock.idle();
+        assert_eq!((clock.now(), told.lock().unwrap().split_off(0)), (Duration::from_secs(1), vec!["first"]));
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(*told.lock().unwrap(), ["second", "also second", "third"]);
     }
 }
