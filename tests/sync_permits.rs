@@ -344,6 +344,32 @@ mod a_semaphore {
     }
 
     #[test]
+    fn handed_out_again_and_again_before_anybody_runs_may_be_more_than_fit_in_a_usize() {
+        #[corio::task]
+        fn takes_for_good(semaphore: &Semaphore, wants: usize) {
+            call!(semaphore.acquire_many(wants)).forget();
+        }
+
+        #[corio::task]
+        fn adds(semaphore: &Semaphore) {
+            io!(double(1));
+            semaphore.add(10);
+            semaphore.add(usize::MAX);
+            semaphore.add(usize::MAX);
+        }
+
+        #[corio::task]
+        fn program(semaphore: &Semaphore) {
+            let most = || takes_for_good(semaphore, usize::MAX);
+            join!(takes_for_good(semaphore, 10), most(), most(), adds(semaphore));
+        }
+
+        let semaphore = Semaphore::new(0);
+        run(program(&semaphore));
+        assert_eq!(semaphore.available(), 0);
+    }
+
+    #[test]
     fn with_too_few_permits_is_a_deadlock_that_says_how_many_there_are() {
         #[corio::task]
         fn keeps(semaphore: &Semaphore) {

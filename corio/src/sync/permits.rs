@@ -14,8 +14,9 @@ use crate::engine::{Id, Waits};
 #[derive(Debug)]
 pub(super) struct Permits {
     pub(super) free: usize,
-    /// Of those that were called and did not come yet.
-    promised: usize,
+    /// Of those that were called and did not come yet. More than fit in a `usize`, if permits are
+    /// added meanwhile.
+    promised: u128,
     holders: Slots<Holder>,
     /// Each brings the number of permits that it wants.
     pub(super) line: Line<usize>,
@@ -52,7 +53,8 @@ impl Permits {
     fn belong_to(&mut self, core: &Core) {
         if self.line.belong_to(core, || self.promised > 0 || !self.holders.is_empty(), self.words.in_another_run) {
             // Whoever was called in that run and did not come will not, nor will who waits. Guards may have outlived it, of tasks that nobody knows any more.
-            self.free += std::mem::take(&mut self.promised);
+            let promised = std::mem::take(&mut self.promised);
+            self.free = self.free.saturating_add(promised.try_into().unwrap_or(usize::MAX));
             self.line.clear();
             self.holders.iter_mut().for_each(|holder| holder.task = Id::NONE);
         }
@@ -88,7 +90,7 @@ impl Permits {
             while *free > 0 || line.front() == Some(&0) {
                 let Some((_, wants)) = line.call_living(core, |wants| *wants <= *free) else { return };
                 *free -= wants;
-                *promised += wants;
+                *promised += wants as u128;
             }
         });
     }
@@ -121,7 +123,7 @@ impl<'a> Acquiring<'a> {
             permits.belong_to(core);
             match permits.line.standing(self.ticket) {
                 Standing::Outside if permits.has(self.wants) => permits.free -= self.wants,
-                Standing::Called => permits.promised -= self.wants,
+                Standing::Called => permits.promised -= self.wants as u128,
                 standing => {
                     let task = core.engine.waiting_task();
                     if standing == Standing::Outside {
@@ -150,7 +152,7 @@ impl Acquiring<'_> {
         let permits = &mut *self.permits.borrow_mut();
         match permits.line.standing(self.ticket) {
             Standing::Called => {
-                permits.promised -= self.wants;
+                permits.promised -= self.wants as u128;
                 permits.give(self.wants);
             }
             Standing::Waits => {
