@@ -239,6 +239,86 @@ fn who_fails_within_what_it_has_called_is_not_dropped_from_within() {
 }
 
 #[test]
+fn all_who_wait_hear_the_error_and_so_does_who_comes_later() {
+    #[corio::task]
+    fn program() -> Vec<Result<(), String>> {
+        let group = ErrGroup::new();
+        spawn!(group.run(asks(vec![2, 1])));
+        let mut results = all!((0..3).map(|_| group.wait()));
+        results.push(call!(group.wait()));
+        results
+    }
+
+    assert_eq!(run(program()), vec![Err(String::from("1 is odd")); 4]);
+}
+
+#[test]
+fn a_waiter_hears_of_the_members_it_has_waited_for_though_the_group_is_in_use_again() {
+    #[corio::task]
+    fn program(diary: Rc<Diary>) {
+        let group = ErrGroup::new();
+        spawn!(group.run(asks(vec![1])));
+        let begins_anew = task!({
+            diary.say(format!("first {:?}", call!(group.wait())));
+            spawn!(group.run(asks(vec![0])));
+            diary.say(format!("anew {:?}", call!(group.wait())));
+        });
+        let waits = task!({ diary.say(format!("second {:?}", call!(group.wait()))) });
+        join!(begins_anew, waits);
+    }
+
+    let diary = Rc::new(Diary::default());
+    run(program(diary.clone()));
+    expect![[r#"first Err("1 is odd"), second Err("1 is odd"), anew Ok(())"#]].assert_eq(&diary.take());
+}
+
+#[test]
+fn an_error_that_a_dropped_waiter_did_not_hear_goes_to_the_next() {
+    #[corio::task]
+    fn program(diary: Rc<Diary>) {
+        let group = ErrGroup::new();
+        // The waiter is called when the member has failed, and loses the race in the same phase.
+        let waits = task!({ diary.say(format!("hears {:?}", call!(group.wait()))) });
+        join!(group.run(asks(vec![0, 1])), task!({ race!(waits, rounds(2)) }));
+        call!(group.run(asks(vec![0])));
+        diary.say(format!("next {:?}", call!(group.wait())));
+    }
+
+    let diary = Rc::new(Diary::default());
+    run(program(diary.clone()));
+    expect![[r#"next Err("1 is odd")"#]].assert_eq(&diary.take());
+}
+
+#[test]
+fn an_error_does_not_outlive_its_run() {
+    #[corio::task]
+    fn fails(group: ErrGroup<String>) {
+        call!(group.run(asks(vec![1])));
+    }
+
+    #[corio::task]
+    fn waits(group: ErrGroup<String>) -> Result<(), String> {
+        call!(group.wait())
+    }
+
+    #[corio::task]
+    fn works(group: ErrGroup<String>, key: u64) -> Result<(), String> {
+        spawn!(group.run(asks(vec![key])));
+        call!(group.wait())
+    }
+
+    let group = ErrGroup::new();
+    let mut schedule = Schedule::new(());
+    for _ in 0..2 {
+        schedule.run(fails(group.clone())).unwrap();
+        assert_eq!(schedule.run(waits(group.clone())), Ok(Ok(())));
+        schedule.run(fails(group.clone())).unwrap();
+        assert_eq!(schedule.run(works(group.clone(), 2)), Ok(Ok(())));
+        assert_eq!(schedule.run(works(group.clone(), 3)), Ok(Err(String::from("3 is odd"))));
+    }
+}
+
+#[test]
 fn a_member_that_is_dropped_is_none_any_more() {
     #[corio::task]
     fn program() {

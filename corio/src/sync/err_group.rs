@@ -4,6 +4,7 @@
 //! CPU phase. So no member is dropped from within itself, and how many there are does not matter.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -49,7 +50,8 @@ use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A clone is the same group.
+/// A clone is the same group. Its error goes to all who wait, and so has to be `Clone`: one that is
+/// not goes into an [`Rc`], by `.map_err(Rc::new)`.
 pub struct ErrGroup<E> {
     group: Rc<Group<E>>,
 }
@@ -61,12 +63,21 @@ struct Group<E> {
 }
 
 struct State<E> {
-    /// From the first failure until somebody has waited for the end and taken it: no member goes on, or begins.
-    error: Option<E>,
+    /// That of the first failure. As long as it is there, no member goes on, or begins.
+    error: Option<Rc<E>>,
+    /// Somebody has heard of it: the next member begins anew, if there is none.
+    was_heard: bool,
     members: Slots<Member>,
     /// Those that wait for the end.
     line: Line<()>,
+    /// The error for those of them that were called and have not gone on: the group may be in use
+    /// again by then.
+    told: BTreeMap<Ticket, Rc<E>>,
 }
+
+/// Errors that nobody will hear of. They are dropped when the group is not borrowed, as their
+/// destructors may come back here.
+type Forgotten<E> = (Option<Rc<E>>, BTreeMap<Ticket, Rc<E>>);
 
 struct Member {
     /// Its stop, once it was polled.
@@ -83,11 +94,39 @@ static WORDS: Words = Words { in_another_run: IN_ANOTHER_RUN, awaited: |_, _| St
 const IN_ANOTHER_RUN: &str = "corio: this error group is in use in another run; a group belongs to one run at a time";
 
 impl<E> State<E> {
-    fn belong_to(&mut self, core: &Core) {
+    /// What has failed in another run is of no interest in this one.
+    #[must_use]
+    fn belong_to(&mut self, core: &Core) -> Forgotten<E> {
         let State { members, line, .. } = self;
-        if line.belong_to(core, || members.iter().any(|member| member.stop != Id::NONE), IN_ANOTHER_RUN) {
-            line.clear();
-            members.iter_mut().for_each(|member| *member = Member::NEW);
+        if !line.belong_to(core, || members.iter().any(|member| member.stop != Id::NONE), IN_ANOTHER_RUN) {
+            return Forgotten::default();
+        }
+        line.clear();
+        members.iter_mut().for_each(|member| *member = Member::NEW);
+        (self.error.take(), std::mem::take(&mut self.told))
+    }
+
+    /// Nobody is left: those that wait go on, each with the error.
+    fn end(&mut self) {
+        if let Some(error) = &self.error {
+            self.told.extend(self.line.tickets().map(|ticket| (ticket, error.clone())));
+        }
+        self.line.call_all();
+    }
+
+    /// What has become of the members, for who waits with this ticket; nothing if it goes on waiting.
+    fn result(&mut self, ticket: Ticket, standing: Standing) -> Option<Result<(), Rc<E>>> {
+        if let Some(error) = self.told.remove(&ticket) {
+            self.was_heard |= self.error.as_ref().is_some_and(|current| Rc::ptr_eq(current, &error));
+            return Some(Err(error));
+        }
+        match standing {
+            Standing::Called => Some(Ok(())),
+            Standing::Outside if self.members.is_empty() => {
+                self.was_heard = true;
+                Some(self.error.clone().map_or(Ok(()), Err))
+            }
+            Standing::Outside | Standing::Waits => None,
         }
     }
 }
@@ -113,7 +152,7 @@ impl<E> ErrGroup<E> {
     }
 
     fn with_places(places: Option<RefCell<Permits>>) -> Self {
-        let state = RefCell::new(State { error: None, members: Slots::default(), line: Line::default() });
+        let state = RefCell::new(State { error: None, was_heard: false, members: Slots::default(), line: Line::default(), told: BTreeMap::new() });
         ErrGroup { group: Rc::new(Group { state, places }) }
     }
 
@@ -152,15 +191,72 @@ impl<E> ErrGroup<E> {
         })
     }
 
-    /// Waits until the group has no members, and takes out the first error: `call!(group.wait())?`. The group can be used again then. Without members it costs no suspension.
+    /// Waits until the group has no members: `call!(group.wait())?`. Without members it costs no suspension.
+    ///
+    /// If a member has failed, everybody who waits gets a clone of the first error, and so does who
+    /// comes later. Once somebody has it, the group can be used again: the next member begins anew.
+    /// Until then none begins, so that no error is lost. In another run the error is forgotten.
+    ///
+    /// ```
+    /// use corio::sync::ErrGroup;
+    ///
+    /// #[corio::task]
+    /// fn fails() -> Result<(), String> {
+    ///     Err("no such page".to_string())
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn succeeds() -> Result<(), String> {
+    ///     Ok(())
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn program() {
+    ///     let group = ErrGroup::new();
+    ///     spawn!(group.run(fails()));
+    ///     let (one, other) = join!(group.wait(), group.wait());
+    ///     assert_eq!((one.is_err(), other.is_err()), (true, true));
+    ///     spawn!(group.run(succeeds()));
+    ///     assert_eq!(call!(group.wait()), Ok(()));
+    /// }
+    ///
+    /// corio::Schedule::new(()).run(program())?;
+    /// # Ok::<(), corio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The first error of a member.
     ///
     /// # Panics
     /// When called, if the group is in use in another run, or by a dispatcher when there are members.
-    pub fn wait(&self) -> GroupEnded<'_, E> {
-        GroupEnded { group: self, ticket: 0 }
+    pub fn wait(&self) -> GroupEnded<'_, E>
+    where
+        Everybody: Tells<E>,
+    {
+        GroupEnded { group: self, copy: Everybody::copy, ticket: 0 }
+    }
+}
+
+/// Tells errors to all who wait for a group. Not a bound on the error itself: rustc would propose to
+/// borrow the group, as references are `Clone`.
+#[diagnostic::on_unimplemented(
+    message = "`{E}` goes to all who wait for the group, and so has to be `Clone`: make it an `Rc<{E}>`, by `.map_err(Rc::new)`",
+    label = "`{E}` is not `Clone`",
+    note = "the first error of a member is told to everybody who waits for the group"
+)]
+#[doc(hidden)]
+pub trait Tells<E> {
+    fn copy(error: &E) -> E;
+}
+
+/// Who is told.
+#[doc(hidden)]
+pub struct Everybody;
+
+#[diagnostic::do_not_recommend]
+impl<E: Clone> Tells<E> for Everybody {
+    fn copy(error: &E) -> E {
+        error.clone()
     }
 }
 
@@ -191,15 +287,24 @@ struct Membership<E> {
 
 impl<E> Membership<E> {
     fn new(group: &Rc<Group<E>>) -> Self {
-        let slot = group.state.borrow_mut().members.put(Member::NEW);
+        let mut state = group.state.borrow_mut();
+        let begins_anew = state.was_heard && state.members.is_empty();
+        let heard = if begins_anew { std::mem::take(&mut state.error) } else { None };
+        state.was_heard &= !begins_anew;
+        let slot = state.members.put(Member::NEW);
+        drop(state);
+        drop(heard);
         Membership { group: group.clone(), slot }
     }
 
     /// Whether it may begin.
     fn begin(&self) -> bool {
         let mut state = self.group.state.borrow_mut();
-        core::with(|core| state.belong_to(core));
-        state.error.is_none()
+        let forgotten = core::with(|core| state.belong_to(core));
+        let begins = state.error.is_none();
+        drop(state);
+        drop(forgotten);
+        begins
     }
 
     /// The same, when it has its place.
@@ -216,7 +321,7 @@ impl<E> Membership<E> {
             drop(state);
             return drop(error);
         }
-        state.error = Some(error);
+        state.error = Some(Rc::new(error));
         core::with(|core| state.members.iter().filter(|member| member.stop != Id::NONE).for_each(|member| core.wake(member.stop)));
     }
 }
@@ -226,7 +331,7 @@ impl<E> Drop for Membership<E> {
         let mut state = self.group.state.borrow_mut();
         state.members.take(self.slot);
         if state.members.is_empty() {
-            state.line.call_all();
+            state.end();
         }
     }
 }
@@ -252,6 +357,7 @@ impl<E> Interrupt for Stop<'_, E> {
 #[must_use = "this does nothing until it is called: `call!(group.wait())`"]
 pub struct GroupEnded<'a, E> {
     group: &'a ErrGroup<E>,
+    copy: fn(&E) -> E,
     /// 0 before it waits, and when it goes on.
     ticket: Ticket,
 }
@@ -261,35 +367,41 @@ impl<E> Future for GroupEnded<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), E>> {
         let this = &mut *self;
-        core::with(|core| {
+        let (result, _forgotten) = core::with(|core| {
             let state = &mut *this.group.group.state.borrow_mut();
-            state.belong_to(core);
-            if state.members.is_empty() {
-                state.line.leave(this.ticket);
-                this.ticket = 0;
-                return Poll::Ready(state.error.take().map_or(Ok(()), Err));
+            let forgotten = state.belong_to(core);
+            let standing = state.line.standing(this.ticket);
+            let result = state.result(this.ticket, standing);
+            if result.is_none() {
+                let task = core.engine.waiting_task();
+                if standing == Standing::Waits {
+                    state.line.stay(this.ticket, task);
+                } else {
+                    this.ticket = state.line.join(task, ());
+                }
+                core.engine.park_for(|| {
+                    let left = state.members.iter().count();
+                    let verb = if left == 1 { "is" } else { "are" };
+                    let running = state.members.iter().map(|member| member.task).filter(|task| *task != Id::NONE).take(MOST_TOLD);
+                    Waits::ends(format!("the end of an error group, of which {left} member{} {verb} left", plural(left)), running.collect())
+                });
             }
-            let task = core.engine.waiting_task();
-            match state.line.standing(this.ticket) {
-                Standing::Waits => state.line.stay(this.ticket, task),
-                // There are new members since it was called.
-                Standing::Outside | Standing::Called => this.ticket = state.line.join(task, ()),
-            }
-            core.engine.park_for(|| {
-                let left = state.members.iter().count();
-                let verb = if left == 1 { "is" } else { "are" };
-                let running = state.members.iter().map(|member| member.task).filter(|task| *task != Id::NONE).take(MOST_TOLD);
-                Waits::ends(format!("the end of an error group, of which {left} member{} {verb} left", plural(left)), running.collect())
-            });
-            Poll::Pending
-        })
+            (result, forgotten)
+        });
+        let Some(result) = result else { return Poll::Pending };
+        this.ticket = 0;
+        Poll::Ready(result.map_err(|error| (this.copy)(&error)))
     }
 }
 
 impl<E> Drop for GroupEnded<'_, E> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.group.group.state.borrow_mut().line.leave(self.ticket);
+            let mut state = self.group.group.state.borrow_mut();
+            state.line.leave(self.ticket);
+            let told = state.told.remove(&self.ticket);
+            drop(state);
+            drop(told);
         }
     }
 }

@@ -107,10 +107,26 @@ impl<W> Line<W> {
         self.run.core().iter().for_each(|core| act(self, core));
     }
 
-    pub(super) fn join(&mut self, task: Id, brings: W) -> Ticket {
+    /// A ticket for something that does not wait here.
+    pub(super) fn draw(&mut self) -> Ticket {
         self.last += 1;
-        self.waiters.push_back(Waiter { ticket: self.last, task, brings: Some(brings) });
         self.last
+    }
+
+    pub(super) fn join(&mut self, task: Id, brings: W) -> Ticket {
+        let ticket = self.draw();
+        self.enter(ticket, task, brings);
+        ticket
+    }
+
+    /// The same with a ticket that was drawn elsewhere, after those of all that are here.
+    pub(super) fn enter(&mut self, ticket: Ticket, task: Id, brings: W) {
+        self.waiters.push_back(Waiter { ticket, task, brings: Some(brings) });
+    }
+
+    /// Those that wait, from the front.
+    pub(super) fn tickets(&self) -> impl Iterator<Item = Ticket> {
+        self.waiters.iter().filter(|waiter| waiter.brings.is_some()).map(|waiter| waiter.ticket)
     }
 
     #[inline]
