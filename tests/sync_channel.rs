@@ -7,7 +7,7 @@ use std::rc::Rc;
 use corio::sync::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
 use corio::{Error, Schedule};
 use expect_test::expect;
-use support::{Counts, Diary, double, gated, message, poll, rounds, run, set_open, without_lines};
+use support::{Counts, Diary, FOR_EVER, double, gated, message, poll, rounds, run, set_open, without_lines};
 
 #[corio::task]
 fn sends(sender: Sender<u64>, diary: Rc<Diary>, value: u64) {
@@ -96,7 +96,7 @@ fn a_sender_that_gives_up_takes_its_value_along_wherever_it_stood() {
 }
 
 #[test]
-fn a_value_has_left_its_sender_once_there_is_room() {
+fn a_send_that_gives_up_in_the_phase_in_which_it_got_room_has_not_sent() {
     #[corio::task]
     fn program(diary: Rc<Diary>) {
         let (sender, mut receiver) = channel(1);
@@ -112,7 +112,63 @@ fn a_value_has_left_its_sender_once_there_is_room() {
 
     let diary = Rc::new(Diary::default());
     run(program(diary.clone()));
-    expect!["sent 0, Some(1), None"].assert_eq(&diary.take());
+    expect!["sent 0, None, None"].assert_eq(&diary.take());
+}
+
+#[test]
+fn room_that_is_given_up_goes_to_the_next_sender_and_the_order_is_kept() {
+    /// Those with an even value give up.
+    #[corio::task]
+    fn sends_or_gives_up(sender: Sender<u64>, diary: Rc<Diary>, value: u64) {
+        call!(impatient(sender, diary, value, if value % 2 == 0 { 1 } else { FOR_EVER }));
+    }
+
+    /// Makes room for three, whose values are in the channel before any of them goes on.
+    #[corio::task]
+    fn receives_three(receiver: &mut Receiver<u64>) {
+        io!(double(1));
+        for value in 0..3 {
+            assert_eq!(receiver.try_recv(), Ok(value));
+        }
+    }
+
+    #[corio::task]
+    fn program(diary: Rc<Diary>) {
+        let (sender, mut receiver) = channel(3);
+        for value in 0..3 {
+            assert_eq!(sender.try_send(value), Ok(()));
+        }
+        for value in 3..8 {
+            spawn!(sends_or_gives_up(sender.clone(), diary.clone(), value));
+        }
+        drop(sender);
+        call!(receives_three(&mut receiver));
+        call!(rounds(1));
+        call!(receives(receiver, diary, 0));
+    }
+
+    let diary = Rc::new(Diary::default());
+    run(program(diary.clone()));
+    expect!["sent 3, sent 5, sent 7, got 3, got 5, got 7, end"].assert_eq(&diary.take());
+}
+
+#[test]
+fn a_value_that_was_received_in_the_phase_in_which_its_sender_gives_up_was_sent() {
+    #[corio::task]
+    fn program(diary: Rc<Diary>) {
+        let (sender, mut receiver) = channel(1);
+        let receives_two = task!({
+            io!(double(1));
+            (receiver.try_recv(), receiver.try_recv())
+        });
+        let ((), received, ()) = join!(sends(sender.clone(), diary.clone(), 0), receives_two, impatient(sender, diary.clone(), 1, 1));
+        diary.say(format!("{received:?}"));
+        diary.say(format!("{:?}", receiver.try_recv()));
+    }
+
+    let diary = Rc::new(Diary::default());
+    run(program(diary.clone()));
+    expect!["sent 0, (Ok(0), Ok(1)), Err(Closed)"].assert_eq(&diary.take());
 }
 
 #[test]

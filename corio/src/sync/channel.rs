@@ -1,10 +1,13 @@
 //! A bounded channel for tasks: any number of senders, one receiver.
 //!
-//! A sender that waits for room puts its value into the line, and the receiver moves it into the channel as soon as there is room, whether that sender runs soon or not. So
-//! values come out in the order in which they were sent, there is never room while somebody waits, and nothing has to be passed on when a sender is dropped.
+//! A sender that waits for room puts its value into the line, and the receiver moves it into the
+//! channel as soon as there is room, whether that sender runs soon or not. So values come out in the
+//! order in which they were sent, and there is never room while somebody waits.
+//!
+//! A value keeps its ticket in the channel: a sender that is dropped before it goes on takes its
+//! value out again, and the room goes to the next.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +17,7 @@ use std::task::{Context, Poll};
 use super::line::{Line, Standing, Ticket};
 use crate::core::{self, Core};
 use crate::desk::plural;
-use crate::engine::Waits;
+use crate::engine::{Id, Waits};
 
 /// A channel that holds up to `capacity` values: senders wait while it is full, the receiver while it is empty. Values come out in the order in which they were sent.
 ///
@@ -62,14 +65,15 @@ use crate::engine::Waits;
 #[track_caller]
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "corio: a channel must have room for one value at least");
-    let state = State { capacity, values: VecDeque::new(), senders: 1, is_open: true, sending: Line::default(), receiving: Line::default() };
+    let state = State { capacity, values: Line::default(), senders: 1, is_open: true, sending: Line::default(), receiving: Line::default() };
     let channel = Rc::new(RefCell::new(state));
     (Sender { channel: channel.clone() }, Receiver { channel })
 }
 
 struct State<T> {
     capacity: usize,
-    values: VecDeque<T>,
+    /// What can be received, by the tickets of `sending`. Nobody waits in this line.
+    values: Line<T>,
     senders: usize,
     /// The receiver is there.
     is_open: bool,
@@ -95,17 +99,32 @@ impl<T> State<T> {
     }
 
     fn put(&mut self, value: T) {
-        self.values.push_back(value);
+        let ticket = self.sending.draw();
+        self.values.enter(ticket, Id::NONE, value);
         self.receiving.call_all();
     }
 
     /// The next value; and who waits longest for room has it now.
     fn take(&mut self) -> Option<T> {
-        let value = self.values.pop_front()?;
-        if let Some((_, next)) = self.sending.call_next() {
-            self.values.push_back(next);
-        }
+        let (_, value) = self.values.call_next()?;
+        self.fill();
         Some(value)
+    }
+
+    /// There is room for one.
+    fn fill(&mut self) {
+        if let Some((ticket, next)) = self.sending.call_next() {
+            self.values.enter(ticket, Id::NONE, next);
+        }
+    }
+
+    /// The value of a sender that does not wait any more, if nobody has received it.
+    fn take_back(&mut self, ticket: Ticket) -> Option<T> {
+        self.sending.leave(ticket).or_else(|| {
+            let value = self.values.leave(ticket)?;
+            self.fill();
+            Some(value)
+        })
     }
 }
 
@@ -117,7 +136,8 @@ pub struct Sender<T> {
 impl<T> Sender<T> {
     /// Waits for room and puts the value into the channel: `call!(sender.send(value))?`. If there is room, it costs no suspension.
     ///
-    /// Dropped while it waits, it drops the value; but from the moment there is room, the value is sent.
+    /// Dropped while it waits, it drops the value, and nothing was sent: also if there is room for it
+    /// by now, as long as it has not gone on and the receiver has not taken the value.
     ///
     /// # Errors
     /// Gives the value back if the receiver is gone, or goes while this waits.
@@ -274,7 +294,7 @@ impl<T> Future for Sending<'_, T> {
 impl<T> Drop for Sending<'_, T> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            let value = self.sender.channel.borrow_mut().sending.leave(self.ticket);
+            let value = self.sender.channel.borrow_mut().take_back(self.ticket);
             drop(value);
         }
     }
