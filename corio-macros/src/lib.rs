@@ -83,6 +83,33 @@ mod testing;
 /// - `.await`: a task waits for what it asks of corio, and for nothing else.
 /// - `async fn`, `const fn`, `unsafe fn`, `extern fn`, and functions that return `!`.
 /// - `#[corio::task(impl …)]` on a function with type or const parameters of its own.
+/// - `#[tracing::instrument]`, above or below: see the next section.
+///
+/// # Spans
+///
+/// A span of `tracing` that is entered in a task stays entered while the task waits, and other tasks
+/// run in it. So `#[tracing::instrument]` is refused on a task. A guard that the body itself holds
+/// over an `io!` cannot be seen, and does the same: leave the span before, or don't enter it.
+///
+/// ```no_run
+/// # struct Span;
+/// # impl Span { fn enter(&self) -> Span { Span } fn in_scope(&self, f: impl FnOnce()) { f() } }
+/// # fn info_span() -> Span { Span }
+/// # #[corio::dispatcher]
+/// # fn fetch(keys: &[u64]) -> Vec<u64> { keys.to_vec() }
+/// #[corio::task]
+/// fn card(id: u64) {
+///     let span = info_span();
+///     let entered = span.enter();
+///     io!(fetch(id)); // wrong: whatever runs meanwhile is in the span
+///     drop(entered);
+///     let book = io!(fetch(id));
+///     span.in_scope(|| println!("{book}")); // right: nothing waits in there
+/// }
+/// ```
+///
+/// What does not wait can be instrumented: a function that the task calls, and a dispatcher, whose
+/// `async fn` then has a span for each batch.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     task::task(attribute.into(), item.into()).into()

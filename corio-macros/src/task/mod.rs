@@ -1,6 +1,7 @@
 //! `#[corio::task]`: makes a function return a task in place of its result. What happens to the body is in `crate::body`.
 
 pub(crate) mod expand;
+mod instrumented;
 pub(crate) mod model;
 mod parse;
 #[cfg(test)]

@@ -171,3 +171,28 @@ fn what_is_no_function_is_left_as_it_is() {
     assert!(expanded.to_string().ends_with(&tokens("#[derive(Debug)] pub struct S;").to_string()));
     assert_messages(expanded, &["`#[corio::task]` goes on a function: free, of a type or of a trait"]);
 }
+
+#[test]
+fn an_instrument_below_is_refused_wherever_it_is_from() {
+    let refused = |name: &str| {
+        format!("the span of `#[{name}]` would be left as soon as the task is made, before it runs. Put it on what the task calls: a function, or a dispatcher")
+    };
+    for (attribute, name) in [
+        ("#[instrument]", "instrument"),
+        ("#[tracing::instrument(skip_all)]", "tracing::instrument"),
+        ("#[cfg_attr(debug_assertions, inline, ::tracing::instrument)]", "::tracing::instrument"),
+        ("#[cfg_attr(unix, cfg_attr(test, instrument))]", "instrument"),
+    ] {
+        refuse("", &format!("{attribute} fn f() {{}}"), &[&refused(name)]);
+    }
+    refuse("", "#[cfg(instrument)] #[inline] #[cfg_attr(instrument, inline)] fn f() {}", &[]);
+}
+
+#[test]
+fn an_instrument_above_is_known_by_what_it_leaves_in_the_body() {
+    let refused =
+        "the span of `#[instrument]` would stay entered while the task waits and others run. Put it on what the task calls: a function, or a dispatcher";
+    let guard = "let __tracing_attr_span; let __tracing_attr_guard;";
+    refuse("", &format!("fn f() {{ #[allow(x)] {{ {guard} {{ io!(g()) }} }} }}"), &[refused]);
+    refuse("", &format!("fn f() {{ {guard} match (move || {{ io!(g()) }})() {{ x => x }} }}"), &[refused]);
+}

@@ -1,5 +1,6 @@
 //! What a task's signature may not say. Each mistake is reported and mended, so that the function which is emitted anyway gives no second error.
 
+use super::instrumented;
 use super::model::{Context, Task};
 use crate::errors::{Errors, as_written};
 use syn::{GenericParam, ReturnType, Safety, Signature, Type, parse_quote_spanned, spanned::Spanned};
@@ -11,6 +12,7 @@ pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
     if hidden_generic(&task.context, signature, errors) {
         task.context = Context::Unknown;
     }
+    instrumented::validate(task, errors);
 }
 
 fn qualifiers(signature: &mut Signature, errors: &mut Errors) {
