@@ -64,9 +64,9 @@ enum Command {
         contender: String,
         repetitions: u32,
     },
-    /// Do one program of `costs`, and no more
+    /// Do some programs of `costs`, and no more
     #[command(hide = true)]
-    Cost { name: String, n: u64 },
+    Cost { names: Vec<String> },
 }
 
 fn size(text: &str) -> Result<Size, serde_json::Error> {
@@ -95,6 +95,6 @@ fn run(args: &Args) -> anyhow::Result<()> {
             Ok(())
         }
         Some(Command::Repeat { size, contender, repetitions }) => instructions::repeat(*size, contender, *repetitions),
-        Some(Command::Cost { name, n }) => costs::cost(name, *n),
+        Some(Command::Cost { names }) => costs::cost(names),
     }
 }

@@ -1,20 +1,22 @@
-//! What grows with what waits, and with what has gone: a table of every place where a request, task, permit, message or alarm can stand.
+//! What grows with what waits, and with what has gone: a table of every place where a request,
+//! task,
+//! permit, message or alarm can stand.
 //!
-//! Each row is a program, done with n and with 4n in processes of their own. Instructions are counted by callgrind, from the beginning of the program to its end, and memory by the
-//! counting allocator, at its peak. Neither depends on what else the machine does. Both may grow as n does, and where n come and go while one stays, memory may not grow at all.
+//! Each row is a program, done with n and with 4n. Instructions are counted by callgrind, and
+//! memory
+//! by the counting allocator, at its peak. Neither depends on what else the machine does. Both may
+//! grow as n does, and where n come and go while one stays, memory may not grow at all.
 
 mod options;
 mod places;
 mod programs;
 
-use std::collections::VecDeque;
-use std::env;
+use std::hint::black_box;
 use std::process::Command;
-use std::sync::Mutex;
-use std::thread;
 use std::time::Duration;
+use std::{env, fs, thread};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use corio::testing::VirtualClock;
 use corio::{Schedule, Task};
@@ -50,9 +52,11 @@ enum Memory {
     OneStays,
 }
 
-/// By how much instructions, and memory where all are there at once, may grow from n to 4n: four times, and something for what is sorted or searched.
+/// By how much instructions, and memory where all are there at once, may grow from n to 4n: four
+/// times, and something for what is sorted or searched.
 const MOST: f64 = 4.5;
-/// Bytes by which memory may grow where they come and go: less than one byte for each that has gone.
+/// Bytes by which memory may grow where they come and go: less than one byte for each that has
+/// gone.
 const SLACK: u64 = 512;
 
 /// What tasks need that sleep.
@@ -89,6 +93,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// What a program took.
+#[derive(Clone, Copy)]
 struct Cost {
     instructions: f64,
     bytes: f64,
@@ -104,8 +109,7 @@ pub fn costs(args: &CostsArgs) -> anyhow::Result<()> {
     }
     let mut table = print::table(["n, and 4n", "n", "instructions", "at 4n", "ratio", "bytes", "at 4n", "ratio", ""], 1);
     let mut grown = Vec::new();
-    for (row, costs) in rows.iter().zip(count_all(&rows)) {
-        let [one, four] = costs?;
+    for (row, [one, four]) in rows.iter().zip(count_all(&rows)?) {
         let steps = four.instructions / one.instructions;
         let bytes = four.bytes / one.bytes;
         let memory_grows = match row.memory {
@@ -144,55 +148,57 @@ pub fn costs(args: &CostsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Several at a time, as each is a process of one thread.
-fn count_all(rows: &[Row]) -> Vec<anyhow::Result<[Cost; 2]>> {
-    let work = Mutex::new((0..rows.len()).flat_map(|row| [(row, 1), (row, 4)]).collect::<VecDeque<_>>());
-    let done = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let next = work.lock().expect("no panic").pop_front();
-                    let Some((row, times)) = next else { return };
-                    let cost = count(&rows[row], times * rows[row].n);
-                    done.lock().expect("no panic").push((row, times, cost));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().expect("no panic");
-    done.sort_by_key(|(row, times, _)| (*row, *times));
-    let mut costs = done.into_iter().map(|(_, _, cost)| cost);
-    (0..rows.len())
-        .map(|_| {
-            let (one, four) = (costs.next().expect("counted at n"), costs.next().expect("counted at 4n"));
-            Ok([one?, four?])
-        })
-        .collect()
+/// A process for each core, which does its part of the rows: under callgrind, starting one takes
+/// longer than most rows do.
+fn count_all(rows: &[Row]) -> anyhow::Result<Vec<[Cost; 2]>> {
+    let processes = thread::available_parallelism().map_or(1, usize::from).min(rows.len());
+    let parts: Vec<Vec<[Cost; 2]>> = thread::scope(|scope| {
+        let part = |number| rows.iter().skip(number).step_by(processes).collect::<Vec<&Row>>();
+        let counting: Vec<_> = (0..processes).map(|number| scope.spawn(move || count(&part(number)))).collect();
+        counting.into_iter().map(|counting| counting.join().expect("no panic")).collect::<anyhow::Result<_>>()
+    })?;
+    let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
+    Ok((0..rows.len()).map(|row| parts[row % processes].next().expect("each row was counted")).collect())
 }
 
-/// Instructions are collected within [`counted`] only.
-fn count(row: &Row, n: u64) -> anyhow::Result<Cost> {
+/// Instructions are counted anew from each call of [`counted`], and written into a file after each
+/// of [`done`].
+fn count(rows: &[&Row]) -> anyhow::Result<Vec<[Cost; 2]>> {
+    let directory = tempfile::tempdir().context("cannot make a directory for what callgrind counts")?;
+    let file = directory.path().join("counts");
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*costs*counted*"])
+        .args(["--tool=callgrind", "--dump-line=no", "--zero-before=*costs::counted*", "--dump-after=*costs::done*"])
+        .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(env::current_exe()?)
-        .args(["cost", &row.name, &n.to_string()])
+        .arg("cost")
+        .args(rows.iter().map(|row| &row.name))
         .output()
         .context("cannot run valgrind: is it installed?")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{} failed with {n} under valgrind:\n{said}", row.name);
-    let collected = said.lines().find_map(|line| line.split_once("Collected :"));
-    let (_, instructions) = collected.with_context(|| format!("callgrind says no number of instructions:\n{said}"))?;
-    let instructions = instructions.trim().parse().context("callgrind says something else than a number")?;
-    let bytes = String::from_utf8_lossy(&output.stdout).trim().parse().context("the process of a row printed something else than a number")?;
-    Ok(Cost { instructions, bytes })
+    let bytes = String::from_utf8_lossy(&output.stdout).lines().map(str::parse).collect::<Result<Vec<f64>, _>>().context("no number of bytes")?;
+    if !output.status.success() {
+        let row = rows.get(bytes.len() / 2).map_or("what was counted", |row| &row.name);
+        bail!("{row} failed under valgrind:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let costs = bytes.into_iter().zip(1..).map(|(bytes, number)| {
+        let text = fs::read_to_string(file.with_extension(number.to_string())).context("callgrind has written no counts")?;
+        let instructions = text.lines().find_map(|line| line.strip_prefix("totals: ")).context("callgrind has written no total")?;
+        Ok(Cost { instructions: instructions.parse().context("callgrind has written something else than a number")?, bytes })
+    });
+    let costs = costs.collect::<anyhow::Result<Vec<Cost>>>()?;
+    let (pairs, _) = costs.as_chunks::<2>();
+    ensure!(pairs.len() == rows.len(), "some rows have printed nothing");
+    Ok(pairs.to_vec())
 }
 
-/// What runs under callgrind: prints the peak of its bytes.
-pub fn cost(name: &str, n: u64) -> anyhow::Result<()> {
+/// What runs under callgrind: prints the peaks of the bytes of each row, at n and at 4n.
+pub fn cost(names: &[String]) -> anyhow::Result<()> {
     let rows = rows();
-    let row = rows.iter().find(|row| row.name == name).context("no such row")?;
-    println!("{}", memory::peak(|| counted(row, n)));
+    for name in names {
+        let row = rows.iter().find(|row| row.name == *name).context("no such row")?;
+        for n in [row.n, 4 * row.n] {
+            println!("{}", memory::peak(|| counted(row, n)));
+        }
+    }
     Ok(())
 }
 
@@ -200,4 +206,11 @@ pub fn cost(name: &str, n: u64) -> anyhow::Result<()> {
 #[inline(never)]
 fn counted(row: &Row, n: u64) {
     (row.run)(n);
+    done();
+}
+
+/// Another: callgrind takes one wish for each.
+#[inline(never)]
+fn done() {
+    black_box(());
 }

@@ -1,4 +1,5 @@
-//! The options of a dispatcher by pairs: what is cheap with one of them alone can be dear with another.
+//! The options of a dispatcher by pairs: what is cheap with one of them alone can be dear with
+//! another.
 
 use std::time::Duration;
 
@@ -68,7 +69,8 @@ fn gives_up(key: u64, limit: u64) {
     let _ = timeout!(Duration::from_millis(limit), answer(key));
 }
 
-/// n fail, and are tried again among as many that were asked later; half of those want what others have asked for.
+/// n fail, and are tried again among as many that were asked later; half of those want what others
+/// have asked for.
 #[corio::task(Time)]
 fn are_served(n: u64) {
     for key in 0..n {

@@ -1,4 +1,5 @@
-//! Every place where something can wait, each with the ways in which n come there: they give up, or are served, while one stays.
+//! Every place where something can wait, each with the ways in which n come there: they give up, or
+//! are served, while one stays.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -89,7 +90,8 @@ thread_local! {
     static KEPT: RefCell<Option<Slot<u64, u64>>> = const { RefCell::new(None) };
 }
 
-/// Has every request tried again but that of the holder, which keeps the place of the batch meanwhile: so they stand in front.
+/// Has every request tried again but that of the holder, which keeps the place of the batch
+/// meanwhile: so they stand in front.
 #[corio::dispatcher]
 fn again(batch: Batch<u64, u64>) {
     for slot in batch {
@@ -406,7 +408,8 @@ fn has_a_race(_world: World, _key: u64) {
 
 // ── the ways ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Rows of places, with the ways that make sense there: `in_turn` where each comes when the one before has gone, `together` where all wait at the same time.
+/// Rows of places, with the ways that make sense there: `in_turn` where each comes when the one
+/// before has gone, `together` where all wait at the same time.
 macro_rules! rows {
     ($rows:ident: $($module:ident $name:literal: $holder:ident, $waiter:ident: $($way:ident)*;)*) => {
         $(mod $module {
@@ -430,17 +433,12 @@ macro_rules! rows {
     (programs $holder:ident $waiter:ident:) => {};
     (programs $holder:ident $waiter:ident: in_turn $($more:ident)*) => {
         #[corio::task(Time)]
-        fn one_stays(world: World) {
+        fn give_up(n: u64) {
+            let world = world();
             spawn!($holder(world.clone()));
             call!(nap(SHORT));
             spawn!($waiter(world.clone(), STAYS));
             call!(nap(SHORT));
-        }
-
-        #[corio::task(Time)]
-        fn give_up(n: u64) {
-            let world = world();
-            call!(one_stays(world.clone()));
             for key in 0..n {
                 let _ = timeout!(SHORT, $waiter(world.clone(), key));
             }
@@ -449,7 +447,10 @@ macro_rules! rows {
         #[corio::task(Time)]
         fn lose(n: u64) {
             let world = world();
-            call!(one_stays(world.clone()));
+            spawn!($holder(world.clone()));
+            call!(nap(SHORT));
+            spawn!($waiter(world.clone(), STAYS));
+            call!(nap(SHORT));
             for key in 0..n {
                 race!($waiter(world.clone(), key), nap(SHORT));
             }

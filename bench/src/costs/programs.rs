@@ -1,4 +1,5 @@
-//! Programs of a shape of their own: some that were once quadratic, and places that take another setting.
+//! Programs of a shape of their own: some that were once quadratic, and places that take another
+//! setting.
 
 use std::rc::Rc;
 use std::time::Duration;
