@@ -99,13 +99,13 @@ fn in_the_arguments_of_other_macros() {
     check_guarded("hashmap! { k => io!(a), corio::io!(b) => vec![io!(c)] }", "hashmap! { k => @?io(a).await, @?io(b).await => vec![@?io(c).await] }");
     check_guarded("dbg!(timeout!(d, a))", "dbg!(@?timeout(d, @called_child(a)).await)");
     check_guarded("vec![join!(a, b)]; io!(c)", "vec![@?join((@child(a), @child(b),)).await]; @io(c).await");
-    check_guarded("vec![spawn!(a), context!()]", "vec![@spawn(@?room().await, a).__corio_handle(), @context()]");
+    check_guarded("vec![spawn!(a), context!()]", "vec![@spawn(@?room().await, a).__corio_handle(), @?context()]");
     check("stringify!(io!(a)); other!(io, x => !)", "stringify!(io!(a)); other!(io, x => !)");
 }
 
 #[test]
 fn a_task_from_a_block() {
-    let inner = "let __corio = ::corio::__private::Frame::<Library>::new();";
+    let inner = "let __corio: ::corio::__private::Frame<Library> = unsafe { ::corio::__private::Frame::new() };";
     let seed = "if false { return ::corio::__private::returns::<u8>(); }";
     let made = "::corio::__private::task::<Library, _>";
     check("task! { a; io!(b) }", &format!("{made}(async {{ {inner} a; @io(b).await }})"));

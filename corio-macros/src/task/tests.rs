@@ -25,7 +25,7 @@ fn without_a_context() {
         pub(crate) fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
             ::corio::__private::any_task(async move {
                 let _ = &i;
-                let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<()>(); }
                 ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(i)).await;
             })
@@ -42,7 +42,7 @@ fn with_a_context() {
             ::corio::__private::task::<Library, _>(async move {
                 let _ = &n;
                 let _ = &id;
-                let __corio = ::corio::__private::Frame::<Library>::new();
+                let __corio: ::corio::__private::Frame<Library> = unsafe { ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<Option<T>>(); }
                 n += 1;
                 None
@@ -59,7 +59,7 @@ fn lifetimes_left_out_of_the_context_get_names() {
         "fn f<'__context0, '__context1, 'a>(x: &'a u8) -> impl ::corio::Task<Ctx<'__context0, &'__context1 Db>, Output = ()> {
             ::corio::__private::task::<Ctx<'__context0, &'__context1 Db>, _>(async move {
                 let _ = &x;
-                let __corio = ::corio::__private::Frame::<Ctx<'__context0, &'__context1 Db>>::new();
+                let __corio: ::corio::__private::Frame<Ctx<'__context0, &'__context1 Db>> = unsafe { ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<()>(); }
             })
         }",
@@ -74,7 +74,7 @@ fn by_what_the_context_provides() {
         "fn f<__S: Provide<Db> + Provide<Cache> >(x: impl Display) -> impl ::corio::Task<__S, Output = u8> {
             ::corio::__private::task::<__S, _>(async move {
                 let _ = &x;
-                let __corio = ::corio::__private::Frame::<__S>::new();
+                let __corio: ::corio::__private::Frame<__S> = unsafe { ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<u8>(); }
                 1
             })
@@ -97,7 +97,7 @@ fn patterns_are_taken_apart_inside() {
                 let (a, mut b) = __arg2;
                 let ref c = __arg3;
                 let mut d = d;
-                let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<()>(); }
             })
         }",
@@ -112,7 +112,7 @@ fn a_return_type_with_impl_is_not_named() {
         "#[allow(dead_code)]
         fn f() -> ::corio::AnyTask<impl ::core::future::Future<Output = Vec<impl Display>>> {
             ::corio::__private::any_task(async move {
-                let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
                 vec![1]
             })
         }",
@@ -128,7 +128,7 @@ fn methods_and_functions_of_traits() {
     let expected = "fn price(self: Arc<Self>) -> ::corio::AnyTask<impl ::core::future::Future<Output = u64> > {
         ::corio::__private::any_task(async move {
             let _ = &self;
-            let __corio = ::corio::__private::Frame::<::corio::__private::AnyContext>::new();
+            let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
             if false { return ::corio::__private::returns::<u64>(); }
             self.0
         })

@@ -1,7 +1,8 @@
 //! What the macros expand to: `io!(r)` is `__corio.io(|| here(), r).await`, where `__corio` is the `Frame` of the task. Whatever is awaited there gets its line first.
 //!
 //! A frame is a token without size: it says that the code stands in the body of a task over `S`, which only runs while a run over `S` is being turned. Only generated code
-//! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that is why nothing here has to be checked when the program runs.
+//! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that is why nothing here has to be checked when the program runs, and why `new` is
+//! unsafe: the contract of all that follows.
 //!
 //! One mistake is to give one error, on the argument. So what a method gives is named by parameters that are bound where the argument is (`Task<S, Output = O>`), and is
 //! a type that needs no bound of its own: a `T::Output` in the return type would be looked up for the call, and again for the `.await`, and each time found wanting.
@@ -46,21 +47,24 @@ pub struct Frame<S> {
 
 impl<S> Frame<S> {
     /// Only for generated code: see the module.
-    #[expect(clippy::new_without_default, reason = "not made by anyone else")]
+    ///
+    /// # Safety
+    /// Whoever has the frame, or a reference to it, runs only while a run over `S` is being turned and the task runs whose frame it is; what its methods give is awaited
+    /// at once, in the same frame, which nobody else polls, moves or forgets.
     #[inline]
-    pub fn new() -> Self {
+    pub unsafe fn new() -> Self {
         Frame { context: PhantomData }
     }
 
     /// `context!()`
     pub fn context(&self) -> &S {
-        // SAFETY: a task over `S` runs only in a run over `S`, which borrows its context for longer than any frame of its tasks is used; and the reference lives no longer
+        // SAFETY: by `new`, a run over `S` is being turned, which borrows its context for longer than any frame of its tasks is used; and the reference lives no longer
         // than this frame.
         unsafe { &*core::with(|core| core.context.get()).cast::<S>() }
     }
 
     fn open<R: Dispatch<S>>() {
-        // SAFETY: code with a `Frame<S>` runs in a run over `S`, or over any context if `S` is `AnyContext`.
+        // SAFETY: by `new`, this is in a run over `S`, or over any context if `S` is `AnyContext`.
         core::with(|core| unsafe { core.open::<S, R>() });
     }
 

@@ -42,7 +42,8 @@ use crate::desk::Dispatch;
 /// `std::pin::pin!` and `poll_fn` by hand do, work over futures from `Cx`.
 pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Output = T> {
     task::<S, _>(async move {
-        let frame = Frame::<S>::new();
+        // SAFETY: this is the body of a task over `S`, and what is given of the frame looks at the run before it uses it.
+        let frame = unsafe { Frame::<S>::new() };
         let cx = Cx { frame: &frame, context: frame.context(), run: core::with(Core::run), on_this_thread: PhantomData };
         // When a panic ends the run, and this task is only to say where it stands, no code of the user's is to run.
         let mut body = pin!(body(cx));
