@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Dispatch, DispatcherId, Request, Requests, Schedule, Slot, task_fn};
@@ -631,6 +632,296 @@ mod everything_together {
             SLOTS.take();
             assert_eq!((alive.get(), Rc::strong_count(&alive), Rc::strong_count(&random)), (0, 1, 1), "seed {seed}");
             assert_eq!(schedule.run(healthy()), Ok(10));
+        }
+    }
+}
+
+/// Once a task has been dropped nothing can be done in its name, although its locals are still there and hold its `Cx` and futures of it.
+mod a_destructor_of_a_dropped_task {
+    use super::*;
+
+    const REFUSED: &str = "corio: a `Cx` can only be used by its own task, and not by a destructor when the task has been dropped";
+
+    type Started<'r> = Vec<(&'static str, Pin<Box<dyn Future<Output = ()> + 'r>>)>;
+
+    /// Uses all that it holds when it is dropped, and notes what became of it.
+    struct UsesAll<'r> {
+        cx: Cx<'r, ()>,
+        started: Started<'r>,
+        log: &'r RefCell<Vec<String>>,
+    }
+
+    impl UsesAll<'_> {
+        fn note<T>(log: &RefCell<Vec<String>>, what: &str, used: impl FnOnce() -> T) {
+            let became = match catch_unwind(AssertUnwindSafe(|| drop(used()))) {
+                Ok(()) => "done".to_string(),
+                Err(panic) => panic.downcast_ref::<&str>().map_or("another panic", |message| if *message == REFUSED { "refused" } else { message }).to_string(),
+            };
+            log.borrow_mut().push(format!("{what}: {became}"));
+        }
+    }
+
+    impl Drop for UsesAll<'_> {
+        fn drop(&mut self) {
+            let (cx, log) = (self.cx, self.log);
+            for (what, future) in &mut self.started {
+                Self::note(log, what, || poll(future));
+            }
+            Self::note(log, "spawn", || cx.spawn(healthy()));
+            Self::note(log, "io", || cx.io(double(1)));
+            Self::note(log, "io_all", || cx.io_all([double(1)]));
+            Self::note(log, "call", || cx.call(healthy()));
+            Self::note(log, "all", || cx.all([healthy()]));
+            Self::note(log, "wait", || cx.wait());
+            cx.context();
+        }
+    }
+
+    fn unit<'r, F: Future + 'r>(future: F) -> Pin<Box<dyn Future<Output = ()> + 'r>> {
+        Box::pin(async { drop(future.await) })
+    }
+
+    /// Waits for ever, with futures that have begun and such that have not.
+    fn holds(log: &RefCell<Vec<String>>) -> impl corio::Task<(), Output = Result<(), ()>> {
+        task_fn(async move |cx: Cx<'_, ()>| {
+            let mut started: Started<'_> = vec![
+                ("io, begun", unit(cx.io(kept(1)))),
+                ("io_all, begun", unit(cx.io_all([kept(2), kept(3)]))),
+                ("call, begun", unit(cx.call(kept(4)))),
+                ("all, begun", unit(cx.all([kept(5), kept(6)]))),
+            ];
+            started.iter_mut().for_each(|(_, future)| assert!(poll(future).is_pending()));
+            started.push(("io, not begun", unit(cx.io(kept(7)))));
+            let _uses_all = UsesAll { cx, started, log };
+            cx.io(kept(8)).await;
+            Ok(())
+        })
+    }
+
+    #[corio::task]
+    fn ends() -> Result<(), ()> {
+        io!(double(1));
+        Ok(())
+    }
+
+    #[corio::task]
+    fn fails() -> Result<(), ()> {
+        io!(double(1));
+        Err(())
+    }
+
+    #[corio::task]
+    fn panics() -> Result<(), ()> {
+        io!(double(1));
+        resume_unwind(Box::new("away"))
+    }
+
+    #[corio::task(())]
+    fn loses(how: &str, log: &RefCell<Vec<String>>) {
+        match how {
+            "a race" => drop(race!(holds(log), ends())),
+            "a set with an error" => drop(try_join!(holds(log), fails())),
+            "a time limit" => drop(timeout!(Duration::from_secs(1), holds(log))),
+            "a run that panics" => drop(join!(holds(log), panics())),
+            "a run that is dropped" => drop(call!(holds(log))),
+            other => unreachable!("{other}"),
+        }
+        // Whoever comes now gets the entries that have become free.
+        let (text, numbers) = (spawn!(gives_text()), spawn!(gives_numbers()));
+        assert_eq!(call!(text), "a text of some length, on the heap");
+        assert_eq!(call!(numbers), [1, 2, 3]);
+    }
+
+    #[corio::task]
+    fn gives_text() -> String {
+        io!(double(1));
+        String::from("a text of some length, on the heap")
+    }
+
+    #[corio::task]
+    fn gives_numbers() -> [usize; 3] {
+        io!(double(1));
+        [1, 2, 3]
+    }
+
+    #[test]
+    fn is_refused_whatever_it_does_with_its_cx() {
+        let all = ["io, begun", "io_all, begun", "call, begun", "all, begun", "io, not begun", "spawn", "io", "io_all", "call", "all", "wait"];
+        let refused: Vec<String> = all.iter().map(|what| format!("{what}: refused")).collect();
+        for how in ["a race", "a set with an error", "a time limit", "a run that panics", "a run that is dropped"] {
+            let log = RefCell::default();
+            let mut schedule = Schedule::new(());
+            schedule.clock(corio::testing::VirtualClock::new());
+            let ended = catch_unwind(AssertUnwindSafe(|| match how {
+                "a run that is dropped" => assert!(poll(&mut schedule.run_async(loses(how, &log))).is_pending()),
+                _ => schedule.run(loses(how, &log)).unwrap(),
+            }));
+            assert_eq!(ended.is_err(), how == "a run that panics", "{how}");
+            assert_eq!(log.take(), refused, "{how}");
+            assert_eq!(schedule.run(healthy()), Ok(10), "{how}");
+            SLOTS.take();
+        }
+    }
+
+    /// Its task goes on, or ends after this: the child has a parent.
+    #[test]
+    fn is_none_as_long_as_the_task_runs_and_may_spawn() {
+        struct Spawns<'r>(Cx<'r, ()>, Rc<Cell<u64>>);
+
+        impl Drop for Spawns<'_> {
+            fn drop(&mut self) {
+                drop(self.0.spawn(adds(self.1.clone())));
+            }
+        }
+
+        #[corio::task]
+        fn adds(sum: Rc<Cell<u64>>) {
+            sum.set(sum.get() + io!(double(1)));
+        }
+
+        let sum = Rc::new(Cell::new(0));
+        let of_task = sum.clone();
+        let task = task_fn(async move |cx: Cx<'_, ()>| {
+            drop(Spawns(cx, of_task.clone()));
+            let _at_the_end = Spawns(cx, of_task);
+            cx.io(double(1)).await;
+        });
+        Schedule::new(()).run(task).unwrap();
+        assert_eq!((sum.get(), Rc::strong_count(&sum)), (4, 1));
+    }
+
+    /// Aligned so that its block comes from the global allocator, where tools see what becomes of it.
+    #[repr(align(64))]
+    struct Wide(Rc<RefCell<Vec<u64>>>, u64);
+
+    impl Drop for Wide {
+        fn drop(&mut self) {
+            self.0.borrow_mut().push(self.1);
+        }
+    }
+
+    #[test]
+    fn that_would_leave_a_branch_to_nobody_leaves_none() {
+        #[corio::task]
+        fn child(own: Wide) {
+            io!(kept(1));
+            drop(own);
+        }
+
+        #[corio::task]
+        fn orphan(dropped: Rc<RefCell<Vec<u64>>>) {
+            all!((0..3).map(|n| child(Wide(dropped.clone(), n))));
+        }
+
+        struct SpawnsWhenDropped<'r>(Cx<'r, ()>, Rc<RefCell<Vec<u64>>>);
+
+        impl Drop for SpawnsWhenDropped<'_> {
+            fn drop(&mut self) {
+                drop(self.0.spawn(orphan(self.1.clone())));
+            }
+        }
+
+        #[corio::task(())]
+        fn program(dropped: Rc<RefCell<Vec<u64>>>) {
+            let loser = task_fn(async move |cx: Cx<'_, ()>| {
+                let _spawns = SpawnsWhenDropped(cx, dropped);
+                cx.io(kept(2)).await
+            });
+            race!(loser, double(1));
+            io!(double(2));
+        }
+
+        let dropped = Rc::default();
+        let mut schedule = Schedule::new(());
+        assert_eq!(support::message(|| schedule.run(program(Rc::clone(&dropped)))), REFUSED);
+        assert_eq!((dropped.take(), Rc::strong_count(&dropped)), (vec![], 1));
+        assert_eq!(schedule.run(healthy()), Ok(10));
+        SLOTS.take();
+    }
+}
+
+/// What a panic carries may panic itself when it is dropped. Whoever was to be dropped after it is dropped nevertheless: something pinned is never freed without its destructor.
+mod a_payload_that_panics_when_dropped {
+    use super::*;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use tokio::sync::Notify;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "a payload panics when it is dropped");
+        }
+    }
+
+    struct Throws;
+
+    impl Drop for Throws {
+        fn drop(&mut self) {
+            std::panic::panic_any(Bomb);
+        }
+    }
+
+    /// Its future is in a list of the notify's from the first poll on, and takes itself out when it is dropped.
+    fn listed(notify: Arc<Notify>) -> impl corio::Task<(), Output = ()> {
+        task_fn(async move |cx: Cx<'_, ()>| {
+            let mut notified = pin!(notify.notified());
+            poll_fn(|context| Poll::Ready(notified.as_mut().poll(context).is_pending())).await;
+            cx.io(double(1)).await;
+            cx.io(double(1)).await;
+            notified.await;
+        })
+    }
+
+    fn throws() -> impl corio::Task<(), Output = ()> {
+        task_fn(async |cx: Cx<'_, ()>| {
+            let _throws = Throws;
+            cx.io(kept(1)).await;
+        })
+    }
+
+    fn throws_twice_and_is_listed(notify: Arc<Notify>) -> impl corio::Task<(), Output = ()> {
+        task_fn(async move |cx: Cx<'_, ()>| {
+            drop([cx.spawn(throws()), cx.spawn(throws()), cx.spawn(listed(notify))]);
+            cx.io(kept(1)).await;
+        })
+    }
+
+    #[corio::task(())]
+    fn panics_meanwhile() {
+        io!(double(1));
+        resume_unwind(Box::new("away"));
+    }
+
+    #[corio::task(())]
+    fn program(how: &str, notify: Arc<Notify>) {
+        match how {
+            "lose" => drop(race!(
+                throws_twice_and_is_listed(notify),
+                task!({
+                    io!(double(1));
+                })
+            )),
+            "end with the run" => drop(join!(throws_twice_and_is_listed(notify), panics_meanwhile())),
+            _ => call!(throws_twice_and_is_listed(notify)),
+        }
+    }
+
+    #[test]
+    fn keeps_nothing_from_being_dropped() {
+        for how in ["lose", "end with the run", "are dropped with the run"] {
+            let notify = Arc::new(Notify::new());
+            let mut schedule = Schedule::new(());
+            let ended = catch_unwind(AssertUnwindSafe(|| match how {
+                "are dropped with the run" => drop(poll(&mut schedule.run_async(program(how, notify.clone())))),
+                _ => drop(schedule.run(program(how, notify.clone()))),
+            }));
+            std::mem::forget(ended.expect_err("the first panic goes on"));
+            drop(schedule);
+            SLOTS.take();
+            assert_eq!(Arc::strong_count(&notify), 1, "{how}");
+            notify.notify_waiters();
         }
     }
 }

@@ -18,10 +18,10 @@ use crate::cancel::CancelToken;
 use crate::core::{self, Core};
 use crate::desk::{ContextRef, Sending, Waiter};
 use crate::drivers::FutureSet;
-use crate::engine::{Id, NIL};
+use crate::engine::Id;
 use crate::error::Error;
 use crate::observe::{Event, Watch};
-use crate::sweep::Sweep;
+use crate::sweep::{self, Sweep};
 use crate::terms::Terms;
 use crate::time::Time;
 
@@ -82,7 +82,7 @@ impl<'s, T> Run<'s, T> {
         // In the run already: should an observer panic, it drops the task.
         if let Some(core) = &run.core {
             // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
-            run.root = unsafe { core.engine.spawn(NIL, future) };
+            run.root = unsafe { core.engine.spawn(Id::NONE, future) };
         }
         run
     }
@@ -264,7 +264,7 @@ impl<'s, T> Run<'s, T> {
     /// Drops everything that is left, tasks first.
     fn tear_down(&self, core: &Core) -> Sweep {
         let mut sweep = Sweep::default();
-        sweep.run(|| core.engine.clear(self.root));
+        sweep.run(|| core.engine.clear());
         sweep.run(|| self.futures.clear());
         sweep.run(|| core.desk.clear());
         core.bell.clear();
@@ -303,7 +303,7 @@ impl<T> Drop for Run<'_, T> {
         match torn_down.into_panic() {
             None => *self.home = Some(core),
             Some(panic) if !std::thread::panicking() => resume_unwind(panic),
-            Some(_) => {}
+            Some(panic) => sweep::discard(panic),
         }
     }
 }

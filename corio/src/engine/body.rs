@@ -25,10 +25,14 @@ pub(crate) enum Step {
     DecidesAtOnce,
 }
 
+/// Owned by its entry, and then by whoever takes it out of the tree: what ends a body takes it, and so nothing can be dropped or given back twice.
+pub(crate) struct Body(BodyRef);
+
+/// A body that stays in the tree.
 #[derive(Clone, Copy)]
-pub(crate) struct Body {
-    pub(super) data: NonNull<()>,
-    pub(super) vtable: &'static VTable,
+pub(super) struct BodyRef {
+    data: NonNull<()>,
+    vtable: &'static VTable,
 }
 
 /// # Safety
@@ -151,7 +155,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
         let data = engine.pool().take(Self::BLOCK).cast::<Self>();
         // SAFETY: the block has this layout and is ours; it stays where it is until the engine gives it back, after one of the two drops.
         unsafe { Coroutine::init((&raw mut (*data.as_ptr()).running).cast(), future) };
-        Body { data: data.cast(), vtable: Self::VTABLE }
+        Body(BodyRef { data: data.cast(), vtable: Self::VTABLE })
     }
 
     unsafe fn resume(data: NonNull<()>, engine: &Engine) -> Step {
@@ -259,7 +263,7 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
             K::init((&raw mut (*this).content.running).cast(), seed);
             (*this).stage = Stage::Running;
             let data = NonNull::new_unchecked(this.cast());
-            engine.add_child(scope.index(), Body { data, vtable: Self::VTABLE })
+            engine.add_child(scope, Body(BodyRef { data, vtable: Self::VTABLE }))
         };
         // SAFETY: made by `init`, and the body under `id` resumes it.
         unsafe { K::start((&raw mut (*this).content.running).cast(), engine, id) };
@@ -333,22 +337,62 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     }
 }
 
+impl BodyRef {
+    /// Runs it until it waits or has returned.
+    ///
+    /// # Safety
+    /// It is in the tree, has not returned, and runs nowhere else.
+    #[inline(always)]
+    pub(super) unsafe fn resume(self, engine: &Engine) -> Step {
+        // SAFETY: by the caller.
+        unsafe { (self.vtable.resume)(self.data, engine) }
+    }
+
+    #[inline]
+    pub(super) fn vtable(self) -> &'static VTable {
+        self.vtable
+    }
+}
+
 impl Body {
     #[inline]
-    pub(super) fn is_spawned(self) -> bool {
-        self.vtable.block.is_some()
+    pub(super) fn by_ref(&self) -> BodyRef {
+        self.0
+    }
+
+    #[inline]
+    pub(super) fn vtable(&self) -> &'static VTable {
+        self.0.vtable
+    }
+
+    #[inline]
+    pub(super) fn is_spawned(&self) -> bool {
+        self.0.vtable.block.is_some()
+    }
+
+    /// Gives the output, and the block back.
+    ///
+    /// # Safety
+    /// The output is there, and is a `T`; the block came from the engine's pool.
+    pub(super) unsafe fn into_output<T>(self, engine: &Engine) -> T {
+        // SAFETY: by the caller it is there, at the start of the block, from which it is moved out.
+        unsafe {
+            let output = self.0.data.cast::<T>().read();
+            self.give_back(engine);
+            output
+        }
     }
 
     /// Says that it has ended, and gives the block back.
     ///
     /// # Safety
-    /// Its entry is not in the tree any more, and it has returned; the block came from the engine's pool.
+    /// It has returned; the block came from the engine's pool.
     #[inline]
     pub(super) unsafe fn end(self, engine: &Engine) {
         // SAFETY: by the caller, this is the last call.
         unsafe {
-            if let Some(at_end) = self.vtable.at_end {
-                at_end(self.data);
+            if let Some(at_end) = self.0.vtable.at_end {
+                at_end(self.0.data);
             }
             self.give_back(engine);
         }
@@ -357,13 +401,13 @@ impl Body {
     /// Drops what is there and gives the block back.
     ///
     /// # Safety
-    /// `flags` are those of the body's entry, which is not in the tree any more; the block came from the engine's pool.
+    /// `flags` are those of the entry that it was in; the block came from the engine's pool.
     pub(super) unsafe fn release(self, flags: u32, engine: &Engine) {
         let ended = flags & (flag::ENDING | flag::DONE) != 0;
-        let drop = if ended { self.vtable.drop_output } else { self.vtable.drop_body };
-        // SAFETY: the flags tell whether the output is there; the entry is gone, so this is the last call.
+        let drop = if ended { self.0.vtable.drop_output } else { self.0.vtable.drop_body };
+        // SAFETY: the flags tell whether the output is there; this takes the body, so it is the last call.
         unsafe {
-            drop(self.data);
+            drop(self.0.data);
             self.give_back(engine);
         }
     }
@@ -371,10 +415,10 @@ impl Body {
     /// # Safety
     /// There is nothing left in the block, and it came from the engine's pool.
     #[inline]
-    pub(super) unsafe fn give_back(self, engine: &Engine) {
-        if let Some(block) = self.vtable.block {
+    unsafe fn give_back(self, engine: &Engine) {
+        if let Some(block) = self.0.vtable.block {
             // SAFETY: `Spawned::body` took the block for this layout, and by the caller nobody uses it.
-            unsafe { engine.pool().give(self.data.cast(), block) }
+            unsafe { engine.pool().give(self.0.data.cast(), block) }
         }
     }
 }

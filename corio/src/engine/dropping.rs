@@ -3,14 +3,14 @@
 
 use super::telling::Numbers;
 use super::tree::Felled;
-use super::{Engine, Id, NIL, flag};
+use super::{Engine, Id, flag};
 use crate::sweep::Sweep;
 
 impl Engine {
     /// Drops a task or scope and everything below it.
-    pub(super) fn cut(&self, top: u32) {
+    pub(super) fn cut(&self, top: Id) {
         let mut felled = self.felled.take();
-        self.tree.borrow_mut().cut(top, &mut felled);
+        self.tree.borrow_mut().cut(top.index(), &mut felled);
         self.drop_felled(felled);
     }
 
@@ -23,26 +23,17 @@ impl Engine {
     }
 
     /// Drops everything that is left of a run.
-    pub(crate) fn clear(&self, root: Id) {
-        self.scope.set(NIL);
+    pub(crate) fn clear(&self) {
+        self.scope.set(Id::NONE);
+        self.current.set(Id::NONE);
         let mut felled = self.felled.take();
-        if self.is_alive(root) {
-            self.tree.borrow_mut().cut(root.index(), &mut felled);
-        }
         self.tree.borrow_mut().clear(&mut felled);
         let mut sweep = Sweep::default();
-        // Again, as a destructor that holds a `Cx` can spawn.
-        while !felled.is_empty() {
-            sweep.run(|| self.drop_felled(felled));
-            felled = self.felled.take();
-            self.tree.borrow_mut().clear(&mut felled);
-        }
-        self.felled.set(felled);
+        sweep.run(|| self.drop_felled(felled));
         self.ready.borrow_mut().clear();
         self.joiners.borrow_mut().clear();
         self.room.clear();
         *self.numbers.borrow_mut() = Numbers::default();
-        self.current.set(Id::NONE);
         self.foreign.set(Id::NONE);
         self.has_moved.set(false);
         self.standing.take();
@@ -57,13 +48,13 @@ impl Engine {
         if felled.is_empty() {
             return self.felled.set(felled);
         }
-        self.dropped.borrow_mut().extend(felled.iter().filter(|felled| felled.body.vtable.asks).map(|felled| felled.id));
+        self.dropped.borrow_mut().extend(felled.iter().filter(|felled| felled.body.vtable().asks).map(|felled| felled.id));
         for felled in &felled {
             if felled.body.is_spawned() && felled.flags & flag::DONE == 0 {
                 self.room.give_back();
             }
             if felled.flags & flag::JOINED != 0 {
-                self.wake_joiner(felled.id.index());
+                self.wake_joiner(felled.id);
             }
         }
         let mut sweep = Sweep::default();

@@ -28,21 +28,24 @@ pub(crate) use coroutine::Coroutine;
 pub(crate) use id::Id;
 pub(crate) use pool::{BlockOf, Pool};
 pub(crate) use standing::{Asked, Relation, Standing, Waits, Waypoint};
-pub(crate) use tree::{NIL, flag};
+use tree::flag;
 
 use crate::observe::{Event, Watch};
-use body::{Body, Spawned};
+use body::{Body, BodyRef, Spawned};
 use room::Room;
 use telling::Numbers;
-use tree::{Felled, Tree};
+use tree::{Felled, NIL, Tree};
+
+/// Looked at always: what the children of a scope borrow may be gone with it.
+const SCOPE_IS_GONE: &str = "corio: children were waited for when their task had been dropped";
 
 pub struct Engine {
     tree: RefCell<Tree>,
     ready: RefCell<VecDeque<Id>>,
     /// The task that runs, or panicked.
     current: Cell<Id>,
-    /// Where the running task's children go: its own entry, the scope of a `call!`, or `NIL` in a `call!` that has not spawned yet.
-    scope: Cell<u32>,
+    /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a `call!` that has not spawned yet.
+    scope: Cell<Id>,
     /// Set by whatever makes a task wait. A task that is pending and did not set it waits for something that corio knows nothing of.
     parked: Cell<bool>,
     foreign: Cell<Id>,
@@ -50,8 +53,8 @@ pub struct Engine {
     allowed: Cell<usize>,
     /// What was dropped since the desk last asked.
     dropped: RefCell<Vec<Id>>,
-    /// Who waits on the handle of a child, by the index of the child.
-    joiners: RefCell<HashMap<u32, Id>>,
+    /// Who waits on the handle of a child, by the child.
+    joiners: RefCell<HashMap<Id, Id>>,
     /// For what was cut and is to be dropped; empty between cuts.
     felled: Cell<Vec<Felled>>,
     pool: Pool,
@@ -74,7 +77,7 @@ impl Engine {
             tree: RefCell::new(Tree::new()),
             ready: RefCell::new(VecDeque::new()),
             current: Cell::new(Id::NONE),
-            scope: Cell::new(NIL),
+            scope: Cell::new(Id::NONE),
             parked: Cell::new(false),
             foreign: Cell::new(Id::NONE),
             allowed: Cell::new(0),
@@ -135,7 +138,7 @@ impl Engine {
     pub(crate) fn resume(&self, id: Id) {
         self.allowed.set(self.allowed.get() - 1);
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body,
+            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.as_ref().map(Body::by_ref),
             _ => None,
         };
         let Some(body) = body else { return };
@@ -147,7 +150,7 @@ impl Engine {
     }
 
     #[cold]
-    fn resume_observed(&self, id: Id, body: Body) {
+    fn resume_observed(&self, id: Id, body: BodyRef) {
         self.tell_run(body, || Event::Resumed { task: self.number_around(id) });
         if self.resume_body(id, body) {
             if !self.parked.get() {
@@ -166,14 +169,13 @@ impl Engine {
 
     /// Whether it waits. `body` is that of `id`, which is in the tree and has not returned.
     #[inline(always)]
-    fn resume_body(&self, id: Id, body: Body) -> bool {
+    fn resume_body(&self, id: Id, body: BodyRef) -> bool {
         self.current.set(id);
-        self.scope.set(id.index());
+        self.scope.set(id);
         self.parked.set(false);
         // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
-        let step = unsafe { (body.vtable.resume)(body.data, self) };
-        // What destructors spawn from here on is no child of this task, whose entry may be gone.
-        self.scope.set(NIL);
+        let step = unsafe { body.resume(self) };
+        self.scope.set(Id::NONE);
         let waits = matches!(step, Step::Suspended);
         if !waits {
             self.returned(id, step);
@@ -216,6 +218,11 @@ impl Engine {
         current
     }
 
+    /// Whether this task runs now. One that panicked does until it is dropped.
+    pub(crate) fn is_running(&self, task: Id) -> bool {
+        self.current.get() == task && self.is_alive(task)
+    }
+
     #[inline]
     pub(crate) fn is_alive(&self, id: Id) -> bool {
         self.tree.borrow().get(id).is_some()
@@ -245,37 +252,39 @@ impl Engine {
 
     // ── beginning and ending ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Puts a task into the tree, ready. Its output is kept until it is taken or let go of.
+    /// Puts a task into the tree, ready: below a scope, or as the root of the run, below `NONE`. Its output is kept until it is taken or let go of.
     ///
     /// # Safety
     /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
-    pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: u32, future: F) -> Id {
+    pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: Id, future: F) -> Id {
         let body = Spawned::body(self, future);
         self.add_spawned(parent, body)
     }
 
     /// The same for every future.
-    fn add_spawned(&self, parent: u32, body: Body) -> Id {
-        self.room.take();
+    fn add_spawned(&self, parent: Id, body: Body) -> Id {
+        let vtable = body.vtable();
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
+        self.room.take();
         if self.watch.has_observer() {
-            self.tell_started(id, body);
+            self.tell_started(id, vtable);
         }
         self.wake(id);
         id
     }
 
-    pub(crate) fn add_child(&self, scope: u32, body: Body) -> Id {
+    pub(crate) fn add_child(&self, scope: Id, body: Body) -> Id {
+        let vtable = body.vtable();
         let id = self.tree.borrow_mut().add(scope, Some(body), 0);
         if self.watch.has_observer() {
-            self.tell_started(id, body);
+            self.tell_started(id, vtable);
         }
         id
     }
 
     /// Whether a child of this scope has decided its set, and may still wait for its own children.
     pub(crate) fn is_decided(&self, scope: Id) -> bool {
-        self.tree.borrow()[scope.index()].has(flag::DECIDES)
+        self.tree.borrow().get(scope).is_some_and(|entry| entry.has(flag::DECIDES))
     }
 
     /// The body that runs must not be touched again.
@@ -289,74 +298,66 @@ impl Engine {
 
     /// Swaps the scope that children of the running task go to, for the time that a `call!` runs.
     #[inline]
-    pub(crate) fn swap_scope(&self, scope: u32) -> u32 {
+    pub(crate) fn swap_scope(&self, scope: Id) -> Id {
         self.scope.replace(scope)
     }
 
     /// The scope for a child of the running task; opened now if a `call!` spawns for the first time.
     #[inline]
-    pub(crate) fn scope(&self) -> u32 {
-        if self.scope.get() == NIL {
-            self.scope.set(self.open_scope().index());
+    pub(crate) fn scope(&self) -> Id {
+        if self.scope.get() == Id::NONE {
+            self.scope.set(self.open_scope());
         }
         self.scope.get()
     }
 
-    /// The same, or `NIL`.
-    pub(crate) fn scope_if_open(&self) -> u32 {
+    /// The same, or `NONE`.
+    pub(crate) fn scope_if_open(&self) -> Id {
         self.scope.get()
     }
 
-    /// A scope of the running task; of nobody if a destructor opens it whose task is gone.
+    /// A scope of the running task.
     pub(crate) fn open_scope(&self) -> Id {
-        let current = self.current.get();
+        let task = self.waiting_task();
         let mut tree = self.tree.borrow_mut();
-        let task = match tree.get_mut(current) {
-            Some(entry) => {
-                entry.flags |= flag::SCOPES;
-                current.index()
-            }
-            None => NIL,
-        };
-        tree.add(task, None, 0)
+        let scope = tree.add(task, None, 0);
+        tree[task.index()].flags |= flag::SCOPES;
+        scope
     }
 
     /// Whether the children of a scope have ended, or were cut when one of them decided their set. If not, the running task is woken when they have.
-    pub(crate) fn await_children(&self, scope: u32) -> bool {
-        if scope == NIL {
+    pub(crate) fn await_children(&self, scope: Id) -> bool {
+        if scope == Id::NONE {
             return true;
         }
         let mut tree = self.tree.borrow_mut();
-        let over = !tree.has_tasks(scope);
+        assert!(tree.get(scope).is_some(), "{SCOPE_IS_GONE}");
+        let over = !tree.has_tasks(scope.index());
         if !over {
-            tree[scope].flags |= flag::AWAITED;
-            self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
+            tree[scope.index()].flags |= flag::AWAITED;
+            self.park_for(|| Waits::ends("its children", tree.tasks_in(scope.index())));
         }
         over
     }
 
     /// Has the running task woken when the next child of a scope has ended, or one of them has decided.
-    pub(crate) fn await_next_child(&self, scope: u32) {
+    pub(crate) fn await_next_child(&self, scope: Id) {
         let mut tree = self.tree.borrow_mut();
-        tree[scope].flags |= flag::AWAITED | flag::EACH;
-        self.park_for(|| Waits::ends("its children", tree.tasks_in(scope)));
+        let entry = tree.get_mut(scope).expect(SCOPE_IS_GONE);
+        entry.flags |= flag::AWAITED | flag::EACH;
+        self.park_for(|| Waits::ends("its children", tree.tasks_in(scope.index())));
     }
 
-    /// Takes out a scope, dropping the children it still has.
-    pub(crate) fn close_scope(&self, scope: u32) {
-        if self.tree.borrow()[scope].first_child == NIL {
-            let mut tree = self.tree.borrow_mut();
-            tree.unlink(scope);
-            tree.free(scope);
+    /// Takes out a scope, dropping the children it still has. One that is gone already, with its task, had its children dropped then.
+    pub(crate) fn close_scope(&self, scope: Id) {
+        let mut tree = self.tree.borrow_mut();
+        let Some(entry) = tree.get(scope) else { return };
+        if entry.first_child == NIL {
+            tree.unlink(scope.index());
+            tree.free(scope.index());
         } else {
+            drop(tree);
             self.cut(scope);
-        }
-    }
-
-    /// The same, for a scope that may be gone already.
-    pub(crate) fn close_scope_if_open(&self, scope: Id) {
-        if self.is_alive(scope) {
-            self.close_scope(scope.index());
         }
     }
 
@@ -372,7 +373,7 @@ impl Engine {
             }
         };
         if !done {
-            self.joiners.borrow_mut().insert(id.index(), self.current.get());
+            self.joiners.borrow_mut().insert(id, self.current.get());
             self.park_for(|| Waits::ends("the end of a task", vec![id]));
         }
         done
@@ -394,14 +395,10 @@ impl Engine {
         if !entry.has(flag::DONE) {
             return None;
         }
-        let body = entry.body?;
-        tree.free(id.index());
+        let body = tree.free(id.index())?;
         drop(tree);
-        // SAFETY: `DONE`, so the output is there, at the start of the block; the entry is free, so nobody else takes or drops it.
-        let output = unsafe { body.data.cast::<T>().read() };
-        // SAFETY: the output was moved out.
-        unsafe { body.give_back(self) };
-        Some(output)
+        // SAFETY: `DONE`, so the output is there, and by the caller is a `T`.
+        Some(unsafe { body.into_output(self) })
     }
 
     /// Nobody wants the output of this task any more.
@@ -411,20 +408,17 @@ impl Engine {
         let Some(entry) = tree.get_mut(id) else { return };
         entry.flags &= !flag::HELD;
         if entry.has(flag::DONE) {
+            let body = tree.free(id.index());
             drop(tree);
-            self.drop_output(id.index());
+            self.drop_output(body);
         }
     }
 
     /// Of a task that has ended, and whose handle is gone.
-    fn drop_output(&self, index: u32) {
-        let mut tree = self.tree.borrow_mut();
-        let (body, flags) = (tree[index].body, tree[index].flags);
-        tree.free(index);
-        drop(tree);
+    fn drop_output(&self, body: Option<Body>) {
         if let Some(body) = body {
-            // SAFETY: the entry is free, and its flags say that the output is there.
-            unsafe { body.release(flags, self) };
+            // SAFETY: `DONE`, so the output is there.
+            unsafe { body.release(flag::DONE, self) };
         }
     }
 }

@@ -4,7 +4,8 @@
 //! a large run would find its blocks all over the memory (a tree of 100,000 tasks took twice as long).
 //!
 //! What must hold: a block is given back at most once, for the layout it was taken for, to the pool it came from. Chunks are freed when the pool is dropped,
-//! so no block may be used after that; a run drops everything it made before it lets go of its pool, or leaks the pool with it.
+//! so no block may be used after that: a run drops everything it made before it lets go of its pool, or leaks the pool with it. Where blocks are in use nevertheless (a
+//! set of children was forgotten, a destructor panicked), the chunks are leaked: something pinned there may be known elsewhere by its address.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
@@ -197,8 +198,11 @@ fn global(layout: Layout) -> NonNull<u8> {
 
 impl Drop for Pool {
     fn drop(&mut self) {
+        if self.in_use.get() > 0 {
+            return;
+        }
         for (chunk, layout) in self.chunks.get_mut().drain(..) {
-            // SAFETY: the chunk came from `alloc` with this layout, and by the rule at the top no block in it is in use.
+            // SAFETY: the chunk came from `alloc` with this layout, and no block in it is in use.
             unsafe { dealloc(chunk.as_ptr(), layout) };
         }
     }

@@ -8,7 +8,7 @@
 
 use std::panic::Location;
 
-use super::{Engine, Id, flag};
+use super::{Body, Engine, Id, flag};
 
 /// What a task waits for.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Engine {
     #[cold]
     pub(super) fn ask_standing(&self, id: Id, asked: Asked) -> Standing {
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.filter(|body| body.vtable.runs_code),
+            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.as_ref().map(Body::by_ref).filter(|body| body.vtable().runs_code),
             _ => None,
         };
         let Some(body) = body.filter(|_| !self.ready.borrow().contains(&id)) else { return Standing::default() };

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::panic::Location;
 
-use super::body::Body;
+use super::body::{BodyRef, VTable};
 use super::tree::NIL;
-use super::{Asked, Engine, Id};
+use super::{Asked, Body, Engine, Id};
 use crate::names;
 use crate::observe::{Event, TaskId};
 
@@ -21,38 +21,38 @@ const LONGEST_PATH: usize = 16;
 
 impl Engine {
     #[cold]
-    pub(super) fn tell_started(&self, id: Id, body: Body) {
-        self.tell(body, || {
+    pub(super) fn tell_started(&self, id: Id, vtable: &VTable) {
+        self.tell(vtable, || {
             let tree = self.tree.borrow();
             let parent = tree[id.index()].parent;
             let parent = (parent != NIL).then(|| self.number(tree.named_task_of(parent)));
             let Numbers { last, by_index } = &mut *self.numbers.borrow_mut();
             *last += 1;
             by_index.insert(id.index(), TaskId(*last));
-            Event::Started { task: TaskId(*last), name: names::short((body.vtable.name)()), parent }
+            Event::Started { task: TaskId(*last), name: names::short((vtable.name)()), parent }
         });
     }
 
     /// Tells observers, if it is a task that something happened to.
     #[inline]
-    pub(super) fn tell<'a>(&self, body: Body, event: impl FnOnce() -> Event<'a>) {
-        if self.watch.has_observer() && body.vtable.is_task {
+    pub(super) fn tell<'a>(&self, vtable: &VTable, event: impl FnOnce() -> Event<'a>) {
+        if self.watch.has_observer() && vtable.is_task {
             self.watch.emit(event);
         }
     }
 
     #[cold]
     pub(super) fn tell_ended(&self, index: u32) {
-        let body = self.tree.borrow()[index].body;
+        let body = self.tree.borrow()[index].body.as_ref().map(Body::by_ref);
         if let Some(body) = body {
-            self.tell(body, || Event::Ended { task: self.number(index) });
+            self.tell(body.vtable(), || Event::Ended { task: self.number(index) });
         }
     }
 
     /// Tells observers, if code of a task runs, or has run: its own, or a part of it that is a child.
     #[inline]
-    pub(super) fn tell_run<'a>(&self, body: Body, event: impl FnOnce() -> Event<'a>) {
-        if self.watch.has_observer() && body.vtable.runs_code {
+    pub(super) fn tell_run<'a>(&self, body: BodyRef, event: impl FnOnce() -> Event<'a>) {
+        if self.watch.has_observer() && body.vtable().runs_code {
             self.watch.emit(event);
         }
     }
@@ -93,7 +93,7 @@ impl Engine {
             let mut above = Vec::new();
             let mut index = entry.parent;
             while index != NIL && above.len() < LONGEST_PATH {
-                above.extend(tree[index].body.map(|body| (tree.id(index), names::short((body.vtable.name)()))));
+                above.extend(tree[index].body.as_ref().map(|body| (tree.id(index), names::short((body.vtable().name)()))));
                 index = tree[index].parent;
             }
             above
@@ -121,7 +121,7 @@ impl Engine {
                 names.push("…");
                 break;
             }
-            names.extend(tree[index].body.filter(|body| body.vtable.is_task).map(|body| names::short((body.vtable.name)())));
+            names.extend(tree[index].body.as_ref().filter(|body| body.vtable().is_task).map(|body| names::short((body.vtable().name)())));
             index = tree[index].parent;
         }
         names.reverse();

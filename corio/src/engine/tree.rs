@@ -12,10 +12,13 @@ use super::body::Body;
 use super::id::Id;
 
 /// Marks the end of a list of siblings, and the parent of the root.
-pub(crate) const NIL: u32 = u32::MAX;
+pub(super) const NIL: u32 = u32::MAX;
 
 /// The parent of a free entry.
 const FREE: u32 = u32::MAX - 1;
+
+/// Looked at always, in release builds too: that memory is safe rests on it.
+const NOT_IN_THE_TREE: &str = "corio: an entry that is not in the tree was taken out of it; this is a fault of corio";
 
 /// The generation of entries that are not used any more.
 const RETIRED: u32 = u32::MAX;
@@ -30,6 +33,7 @@ pub(super) struct Felled {
 
 /// What has ended.
 pub(super) struct Ended {
+    /// Unless it stays in the tree, for the handle.
     pub(super) body: Option<Body>,
     pub(super) parent: u32,
     pub(super) flags: u32,
@@ -74,7 +78,7 @@ impl Entry {
 
     /// It is a task or a part of one.
     fn runs_code(&self) -> bool {
-        self.body.is_some_and(|body| body.vtable.runs_code)
+        self.body.as_ref().is_some_and(|body| body.vtable().runs_code)
     }
 }
 
@@ -94,11 +98,17 @@ impl Tree {
         Tree { entries: Vec::new(), free: NIL, fresh: 0, live: 0, walk: Vec::new() }
     }
 
+    /// Adds an entry below one that is alive, or as the root, below `Id::NONE`.
     #[inline(always)]
-    pub(super) fn add(&mut self, parent: u32, body: Option<Body>, flags: u32) -> Id {
+    pub(super) fn add(&mut self, parent: Id, body: Option<Body>, flags: u32) -> Id {
+        // An entry below one that is gone would be dropped after what it borrows.
+        assert!(parent == Id::NONE || self.get(parent).is_some(), "corio: a task that is gone can't have children");
         self.live += 1;
         let index = self.occupy();
-        let next = if parent == NIL { NIL } else { mem::replace(&mut self[parent].first_child, index) };
+        let (parent, next) = match parent {
+            Id::NONE => (NIL, NIL),
+            parent => (parent.index(), mem::replace(&mut self[parent.index()].first_child, index)),
+        };
         if next != NIL {
             self[next].previous = index;
         }
@@ -143,6 +153,7 @@ impl Tree {
     #[inline]
     pub(super) fn unlink(&mut self, index: u32) {
         let Entry { parent, next, previous, .. } = self[index];
+        assert!(parent != FREE, "{NOT_IN_THE_TREE}");
         if previous != NIL {
             self[previous].next = next;
         } else if parent != NIL {
@@ -158,13 +169,14 @@ impl Tree {
     /// Takes out an entry that has ended; it stays, with its body, as long as there is a handle.
     #[inline]
     pub(super) fn end(&mut self, index: u32) -> Ended {
-        let Entry { body, parent, flags, .. } = self[index];
+        let Entry { parent, flags, .. } = self[index];
         self.unlink(index);
-        if flags & flag::HELD == 0 {
-            self.free(index);
+        let body = if flags & flag::HELD == 0 {
+            self.free(index)
         } else {
             self[index].flags = flags | flag::DONE;
-        }
+            None
+        };
         Ended { body, parent, flags }
     }
 
@@ -180,12 +192,14 @@ impl Tree {
         is_last || flags & flag::DECIDES != 0 || above.has(flag::EACH)
     }
 
-    /// Frees an entry that is in no list and has no children. Ids of it match nothing from here on.
+    /// Frees an entry that is in no list and has no children; gives its body. Ids of it match nothing from here on.
     #[inline]
-    pub(super) fn free(&mut self, index: u32) {
+    pub(super) fn free(&mut self, index: u32) -> Option<Body> {
         let free = self.free;
         let entry = &mut self[index];
-        entry.body = None;
+        // Twice on the list of free entries, it would be given to two tasks: each would read the other's memory.
+        assert!(entry.parent != FREE, "{NOT_IN_THE_TREE}");
+        let body = entry.body.take();
         entry.first_child = NIL;
         entry.parent = FREE;
         // An index whose generations are used up is retired: an old id must never match a new entry.
@@ -195,6 +209,7 @@ impl Tree {
             self.free = index;
         }
         self.live -= 1;
+        body
     }
 
     #[inline]
@@ -221,7 +236,7 @@ impl Tree {
 
     /// The task that an entry belongs to, in the eyes of observers: requests are children too, and no tasks.
     pub(super) fn named_task_of(&self, mut index: u32) -> u32 {
-        while self[index].body.is_none_or(|body| !body.vtable.is_task) && self[index].parent != NIL {
+        while self[index].body.as_ref().is_none_or(|body| !body.vtable().is_task) && self[index].parent != NIL {
             index = self[index].parent;
         }
         index
@@ -323,22 +338,18 @@ impl Tree {
         self[task].first_child != NIL
     }
 
-    /// Frees what is left in no list once the root is gone: results whose handles were forgotten.
+    /// Frees every branch that is left: that of the root, and results whose handles were forgotten.
     pub(super) fn clear(&mut self, felled: &mut Vec<Felled>) {
         if self.live > 0 {
-            felled.extend((0..self.entries.len() as u32).filter_map(|index| self.fell(index)));
+            let mut doomed = mem::take(&mut self.walk);
+            doomed.extend((0..self.entries.len() as u32).rev().filter(|index| self[*index].parent == NIL));
+            self.fell_all(doomed, felled);
         }
     }
 
     fn fell(&mut self, index: u32) -> Option<Felled> {
-        let Entry { body, flags, .. } = self[index];
-        // A free entry has no body either; it must not be freed twice.
-        let id = self.id(index);
-        let felled = body.map(|body| Felled { id, body, flags });
-        if felled.is_some() || self[index].parent != FREE {
-            self.free(index);
-        }
-        felled
+        let (id, flags) = (self.id(index), self[index].flags);
+        self.free(index).map(|body| Felled { id, body, flags })
     }
 
     /// Whether a task has returned, or waits at a `wait!()`, a `call!` or a set, for children that are still there.

@@ -7,14 +7,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::core;
-use crate::engine::NIL;
+use crate::engine::Id;
 
 /// The future of a `call!`.
 #[must_use]
 pub struct Call<F: Future> {
     stage: Stage<F>,
-    /// Where its children are, or `NIL`.
-    scope: u32,
+    /// Where its children are, or `NONE`.
+    scope: Id,
 }
 
 enum Stage<F: Future> {
@@ -27,7 +27,7 @@ enum Stage<F: Future> {
 impl<F: Future> Call<F> {
     #[inline]
     pub(crate) fn new(future: F) -> Self {
-        Call { stage: Stage::Running(future), scope: NIL }
+        Call { stage: Stage::Running(future), scope: Id::NONE }
     }
 }
 
@@ -46,7 +46,7 @@ impl<F: Future> Future for Call<F> {
                 let poll = unsafe { Pin::new_unchecked(future) }.poll(context);
                 this.scope = engine.swap_scope(outside);
                 let Poll::Ready(output) = poll else { return Poll::Pending };
-                if this.scope == NIL {
+                if this.scope == Id::NONE {
                     this.stage = Stage::Over;
                     return Poll::Ready(output);
                 }
@@ -56,7 +56,7 @@ impl<F: Future> Future for Call<F> {
                 return Poll::Pending;
             }
             engine.close_scope(this.scope);
-            this.scope = NIL;
+            this.scope = Id::NONE;
             match std::mem::replace(&mut this.stage, Stage::Over) {
                 Stage::Ending(output) => Poll::Ready(output),
                 Stage::Running(_) | Stage::Over => unreachable!("polled after it was over"),

@@ -138,11 +138,11 @@ impl<G: Group> Future for Set<G> {
                 // SAFETY: once, as the scope is not new any more; `drop` closes it before it clears.
                 unsafe { self.group.start(engine, scope) };
             }
-            if !engine.await_children(self.scope.index()) {
+            if !engine.await_children(self.scope) {
                 return Poll::Pending;
             }
             let scope = mem::replace(&mut self.scope, OVER);
-            engine.close_scope(scope.index());
+            engine.close_scope(scope);
             // SAFETY: once, as the scope is over; it is closed.
             Poll::Ready(unsafe { self.group.outputs() })
         })
@@ -155,7 +155,7 @@ impl<G: Group> Drop for Set<G> {
         let engine = unsafe { &self.core.as_ref().engine };
         let mut sweep = Sweep::default();
         // No entry has the ids of those that are new or over.
-        sweep.run(|| engine.close_scope_if_open(self.scope));
+        sweep.run(|| engine.close_scope(self.scope));
         // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
         sweep.run(|| unsafe { self.group.clear(engine.pool()) });
         sweep.finish();

@@ -128,7 +128,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
             self.running += 1;
         }
         if self.running > 0 {
-            engine.await_next_child(scope.index());
+            engine.await_next_child(scope);
             return Poll::Pending;
         }
         let outputs = std::mem::take(&mut self.outputs);
@@ -199,7 +199,7 @@ impl<I, K: Kind, P: Policy<K::Output>> Drop for Window<I, K, P> {
         let engine: &Engine = unsafe { &self.core.as_ref().engine };
         let mut sweep = Sweep::default();
         if let Some(scope) = self.scope {
-            sweep.run(|| engine.close_scope_if_open(scope));
+            sweep.run(|| engine.close_scope(scope));
         }
         let mut next = self.all;
         while let Some(slot) = NonNull::new(next) {
