@@ -219,6 +219,201 @@ mod nested_sets {
     }
 }
 
+/// Each call is polled within the poll of its caller, but for those that the tree takes: see `boxed`.
+mod nested_calls {
+    use super::*;
+    use std::cell::RefCell;
+    use std::hint::black_box;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::time::Duration;
+
+    use corio::testing::VirtualClock;
+    use corio::{CancelToken, Event, boxed};
+
+    /// What is done at the bottom.
+    #[derive(Clone, Copy)]
+    enum Bottom {
+        Asks,
+        WaitsForEver,
+        Panics,
+    }
+
+    /// Notes the order in which frames go.
+    struct Frame<'a>(u64, &'a RefCell<Vec<u64>>);
+
+    impl Drop for Frame<'_> {
+        fn drop(&mut self) {
+            self.1.borrow_mut().push(self.0);
+        }
+    }
+
+    #[corio::task]
+    fn bottom(bottom: Bottom) -> u64 {
+        match bottom {
+            Bottom::Asks => io!(double(1)),
+            Bottom::WaitsForEver => io!(never(1)),
+            Bottom::Panics => {
+                io!(double(1));
+                resume_unwind(Box::new("at the bottom"))
+            }
+        }
+    }
+
+    #[corio::task]
+    fn by_its_name<'a>(left: u64, at: Bottom, gone: &'a RefCell<Vec<u64>>) -> u64 {
+        let frame = Frame(left, gone);
+        let below = if left == 0 { call!(bottom(at)) } else { call!(by_its_name(left - 1, at, frame.1)) };
+        below + 1
+    }
+
+    #[corio::task]
+    fn one(left: u64, at: Bottom, gone: &RefCell<Vec<u64>>) -> u64 {
+        let _frame = Frame(left, gone);
+        let below = if left == 0 { call!(bottom(at)) } else { call!(boxed(other(left - 1, at, gone))) };
+        below + 1
+    }
+
+    #[corio::task]
+    fn other(left: u64, at: Bottom, gone: &RefCell<Vec<u64>>) -> u64 {
+        let _frame = Frame(left, gone);
+        let below = if left == 0 { call!(bottom(at)) } else { call!(boxed(one(left - 1, at, gone))) };
+        below + 1
+    }
+
+    #[track_caller]
+    fn check_gone(gone: &RefCell<Vec<u64>>) {
+        assert!(gone.take().into_iter().eq(0..=MANY), "every frame goes, the deepest first");
+    }
+
+    #[test]
+    fn give_results() {
+        on_a_small_stack(|| {
+            let gone = RefCell::default();
+            let mut schedule = Schedule::new(());
+            assert_eq!(schedule.run(by_its_name(MANY, Bottom::Asks, &gone)), Ok(MANY + 3));
+            check_gone(&gone);
+            assert_eq!(schedule.run(one(MANY, Bottom::Asks, &gone)), Ok(MANY + 3));
+            check_gone(&gone);
+        });
+    }
+
+    #[test]
+    fn are_dropped_in_every_way() {
+        #[corio::task]
+        fn ends(how: &str, gone: &RefCell<Vec<u64>>) {
+            match how {
+                "a race" => drop(race!(by_its_name(MANY, Bottom::WaitsForEver, gone), double(1))),
+                "a time limit" => drop(timeout!(Duration::from_secs(1), boxed(one(MANY, Bottom::WaitsForEver, gone)))),
+                _ => drop(call!(by_its_name(MANY, Bottom::WaitsForEver, gone))),
+            }
+        }
+
+        on_a_small_stack(|| {
+            for how in ["a race", "a time limit", "a run that is dropped", "a run that is cancelled"] {
+                let gone = RefCell::default();
+                let token = CancelToken::new();
+                let mut schedule = Schedule::new(());
+                schedule.clock(VirtualClock::new()).budget(usize::MAX).cancel_on(&token);
+                match how {
+                    "a run that is dropped" | "a run that is cancelled" => {
+                        let mut run = schedule.run_async(ends(how, &gone));
+                        let mut poll = || Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop()));
+                        assert!(poll().is_pending());
+                        if how == "a run that is cancelled" {
+                            token.cancel();
+                            assert!(poll().is_ready());
+                        }
+                    }
+                    _ => schedule.run(ends(how, &gone)).unwrap(),
+                }
+                check_gone(&gone);
+            }
+        });
+    }
+
+    #[test]
+    fn panic_at_the_bottom() {
+        on_a_small_stack(|| {
+            let gone = RefCell::default();
+            let panicked = catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(one(MANY, Bottom::Panics, &gone))));
+            assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"at the bottom"));
+            check_gone(&gone);
+        });
+    }
+
+    #[test]
+    fn wait_on_the_way_down_and_up_and_for_what_they_spawned() {
+        #[corio::task]
+        fn counts(count: Rc<Cell<u64>>) {
+            io!(double(1));
+            count.set(count.get() + 1);
+        }
+
+        #[corio::task]
+        fn walks(left: u64, count: Rc<Cell<u64>>) {
+            if left > 0 {
+                io!(double(left));
+                spawn!(counts(count.clone()));
+                let before = count.get();
+                call!(walks(left - 1, count.clone()));
+                assert!(count.get() >= before + left - 1, "a call ends after what it has spawned");
+                io!(double(left));
+            }
+        }
+
+        on_a_small_stack(|| {
+            let count = Rc::new(Cell::new(0));
+            assert_eq!(Schedule::new(()).run(walks(MANY, count.clone())), Ok(()));
+            assert_eq!((count.get(), Rc::strong_count(&count)), (MANY, 1));
+        });
+    }
+
+    #[test]
+    fn take_no_more_stack_where_each_takes_much() {
+        #[corio::task]
+        fn large(left: u64) -> u64 {
+            // Not kept while it waits, and so on the stack of the poll.
+            let sum: u64 = black_box([left; 2000]).iter().sum();
+            let below = if left == 0 { io!(double(1)) } else { call!(large(left - 1)) };
+            let again: u64 = black_box([left; 2000]).iter().sum();
+            below + sum - again + 1
+        }
+
+        let on_the_stack_of_a_thread = || assert_eq!(Schedule::new(()).run(large(10_000)), Ok(10_003));
+        thread::Builder::new().stack_size(2 << 20).spawn(on_the_stack_of_a_thread).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn are_the_same_to_an_observer_and_in_a_deadlock_however_deep() {
+        #[corio::task]
+        fn down(left: u64, group: &WaitGroup) {
+            if left == 0 {
+                call!(group.wait());
+            } else {
+                call!(down(left - 1, group));
+            }
+        }
+
+        let tell = |depth| {
+            let events = Rc::new(RefCell::new(Vec::new()));
+            let heard = events.clone();
+            let group = WaitGroup::new();
+            group.add(1);
+            let mut schedule = Schedule::new(());
+            schedule.observe(move |event: &Event<'_>| {
+                if let Event::Started { name, .. } | Event::Asked { dispatcher: name, .. } = event {
+                    heard.borrow_mut().push(name.to_string());
+                }
+            });
+            let Err(Error::Deadlock(deadlock)) = schedule.run(down(depth, &group)) else { panic!("nobody ends the group") };
+            let tasks: Vec<String> = deadlock.tasks().iter().map(|task| format!("{} waits for {}", task.path(), task.waits_for())).collect();
+            (events.take(), tasks)
+        };
+        assert_eq!(tell(1000), tell(1));
+        assert_eq!(tell(1).0, ["down"]);
+    }
+}
+
 mod waiters_of_one_mutex {
     use super::*;
 

@@ -9,6 +9,7 @@
 
 mod body;
 mod coroutine;
+mod depth;
 mod dropping;
 mod ending;
 mod id;
@@ -32,6 +33,7 @@ use tree::flag;
 
 use crate::observe::{Event, Watch};
 use body::{Body, BodyRef, Spawned};
+use depth::Depth;
 use room::Room;
 use telling::Numbers;
 use tree::{Felled, NIL, Tree};
@@ -59,6 +61,7 @@ pub struct Engine {
     felled: Cell<Vec<Felled>>,
     pool: Pool,
     room: Room,
+    depth: Depth,
     /// Why the running task was resumed.
     asked: Cell<Asked>,
     /// A task that was only to say where it stands has gone on instead.
@@ -86,6 +89,7 @@ impl Engine {
             felled: Cell::default(),
             pool: Pool::new(),
             room: Room::new(most),
+            depth: Depth::default(),
             asked: Cell::new(Asked::No),
             has_moved: Cell::new(false),
             standing: RefCell::default(),

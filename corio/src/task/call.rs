@@ -31,6 +31,9 @@ impl<F: Future> Call<F> {
     }
 }
 
+// The output is moved out, and so not pinned.
+impl<F: Future + Unpin> Unpin for Call<F> {}
+
 impl<F: Future> Future for Call<F> {
     type Output = F::Output;
 
