@@ -60,7 +60,7 @@ impl Futures<'_> {
 
 impl Drop for Futures<'_> {
     fn drop(&mut self) {
-        for _ in 0..random(6) {
+        for _ in 0..random(12) {
             caught(|| match random(4) {
                 0 => {
                     SPAWNED.set(SPAWNED.get() + 1);
@@ -126,13 +126,14 @@ pub(crate) fn by_hand(depth: u64) -> impl Task<(), Output = ()> {
         let mutex = Rc::new(Mutex::new(Filled::<14>::new()));
         let _throws = Throws::now_and_then();
         for _ in 0..random(8) {
-            match random(9) {
+            match random(10) {
                 0..3 => futures.held.push(future(cx, depth)),
                 3 => drop(caught(|| futures.drop_one())),
                 4 => mem::forget(futures.held.pop()),
                 5 => handles.push(cx.spawn(either::<13>(depth.saturating_sub(1)))),
-                6 => drop(handles.pop()),
+                6 => futures.held.extend(handles.pop().map(|handle| checked(cx.call(handle)))),
                 7 => mutex.try_lock().iter().for_each(|locked| locked.check()),
+                8 => drop(handles.pop()),
                 _ => mem::forget(handles.pop()),
             }
             poll_fn(|context| Poll::Ready(futures.poll_most(context))).await;

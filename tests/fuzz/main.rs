@@ -37,7 +37,11 @@ thread_local! {
 #[test]
 fn whatever_safe_code_does_nobodys_memory_is_anothers() {
     let tell = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| if !QUIET.get() { tell(panic) }));
+    std::panic::set_hook(Box::new(move |panic| {
+        if !QUIET.get() {
+            tell(panic)
+        }
+    }));
     let seeds = std::env::var("CORIO_FUZZ").map_or(SEEDS, |seeds| range(&seeds));
     let mut ends = Ends::default();
     let mut schedule = Schedule::new(());

@@ -125,7 +125,7 @@ pub(super) union Spawned<'a, F: Future> {
     output: ManuallyDrop<F::Output>,
 }
 
-/// Whoever unwinds out of a destructor leaves something half dropped behind: nobody may touch it again.
+/// Whoever unwinds out of a destructor has dropped the rest as well: nobody may touch it again, and its block is free.
 struct Abandon<'e>(&'e Engine);
 
 impl Drop for Abandon<'_> {
@@ -389,12 +389,11 @@ impl Body {
     /// It has returned; the block came from the engine's pool.
     #[inline]
     pub(super) unsafe fn end(self, engine: &Engine) {
-        // SAFETY: by the caller, this is the last call.
-        unsafe {
-            if let Some(at_end) = self.0.vtable.at_end {
-                at_end(self.0.data);
-            }
-            self.give_back(engine);
+        let at_end = self.0.vtable.at_end;
+        let emptied = Emptied(self.0, engine);
+        if let Some(at_end) = at_end {
+            // SAFETY: by the caller, this is the last call.
+            unsafe { at_end(emptied.0.data) };
         }
     }
 
@@ -405,20 +404,30 @@ impl Body {
     pub(super) unsafe fn release(self, flags: u32, engine: &Engine) {
         let ended = flags & (flag::ENDING | flag::DONE) != 0;
         let drop = if ended { self.0.vtable.drop_output } else { self.0.vtable.drop_body };
+        let emptied = Emptied(self.0, engine);
         // SAFETY: the flags tell whether the output is there; this takes the body, so it is the last call.
-        unsafe {
-            drop(self.0.data);
-            self.give_back(engine);
-        }
+        unsafe { drop(emptied.0.data) }
     }
 
+    /// Gives the block back.
+    ///
     /// # Safety
-    /// There is nothing left in the block, and it came from the engine's pool.
+    /// What was in it is dropped; the block came from the engine's pool.
+    pub(super) unsafe fn give_back(self, engine: &Engine) {
+        drop(Emptied(self.0, engine));
+    }
+}
+
+/// Gives the block of a body back to the engine's pool, from which it came, when what is in it has been dropped or moved out; also by unwinding, as that drops the rest.
+struct Emptied<'e>(BodyRef, &'e Engine);
+
+impl Drop for Emptied<'_> {
     #[inline]
-    unsafe fn give_back(self, engine: &Engine) {
-        if let Some(block) = self.0.vtable.block {
-            // SAFETY: `Spawned::body` took the block for this layout, and by the caller nobody uses it.
-            unsafe { engine.pool().give(self.0.data.cast(), block) }
+    fn drop(&mut self) {
+        let Emptied(BodyRef { data, vtable }, engine) = self;
+        if let Some(block) = vtable.block {
+            // SAFETY: `Spawned::body` took the block for this layout. It is made by methods that take the body, and so once.
+            unsafe { engine.pool().give(data.cast(), block) }
         }
     }
 }

@@ -291,10 +291,12 @@ impl Engine {
         self.tree.borrow().get(scope).is_some_and(|entry| entry.has(flag::DECIDES))
     }
 
-    /// The body that runs must not be touched again.
+    /// The body that runs has been dropped, in a panic.
     fn abandon_current(&self) {
-        if let Some(entry) = self.tree.borrow_mut().get_mut(self.current.get()) {
-            entry.body = None;
+        let body = self.tree.borrow_mut().get_mut(self.current.get()).and_then(|entry| entry.body.take());
+        if let Some(body) = body {
+            // SAFETY: it is that of a spawned task, which asks for this, and whose coroutine was dropped.
+            unsafe { body.give_back(self) };
         }
     }
 
