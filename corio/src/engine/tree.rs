@@ -17,9 +17,6 @@ pub(super) const NIL: u32 = u32::MAX;
 /// The parent of a free entry.
 const FREE: u32 = u32::MAX - 1;
 
-/// Looked at always, in release builds too: that memory is safe rests on it.
-const NOT_IN_THE_TREE: &str = "corio: an entry that is not in the tree was taken out of it; this is a fault of corio";
-
 /// The generation of entries that are not used any more.
 const RETIRED: u32 = u32::MAX;
 
@@ -101,14 +98,13 @@ impl Tree {
     /// Adds an entry below one that is alive, or as the root, below `Id::NONE`.
     #[inline(always)]
     pub(super) fn add(&mut self, parent: Id, body: Option<Body>, flags: u32) -> Id {
-        // An entry below one that is gone would be dropped after what it borrows.
-        assert!(parent == Id::NONE || self.get(parent).is_some(), "corio: a task that is gone can't have children");
-        self.live += 1;
         let index = self.occupy();
-        let (parent, next) = match parent {
-            Id::NONE => (NIL, NIL),
-            parent => (parent.index(), mem::replace(&mut self[parent.index()].first_child, index)),
+        let (parent, next) = match self.get_mut(parent) {
+            Some(above) => (parent.index(), mem::replace(&mut above.first_child, index)),
+            None if parent == Id::NONE => (NIL, NIL),
+            None => parent_is_gone(),
         };
+        self.live += 1;
         if next != NIL {
             self[next].previous = index;
         }
@@ -150,10 +146,12 @@ impl Tree {
     }
 
     /// Takes an entry out of its parent's list of children; it stays alive.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unlink(&mut self, index: u32) {
         let Entry { parent, next, previous, .. } = self[index];
-        assert!(parent != FREE, "{NOT_IN_THE_TREE}");
+        if parent == FREE {
+            not_in_the_tree();
+        }
         if previous != NIL {
             self[previous].next = next;
         } else if parent != NIL {
@@ -193,12 +191,13 @@ impl Tree {
     }
 
     /// Frees an entry that is in no list and has no children; gives its body. Ids of it match nothing from here on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn free(&mut self, index: u32) -> Option<Body> {
         let free = self.free;
         let entry = &mut self[index];
-        // Twice on the list of free entries, it would be given to two tasks: each would read the other's memory.
-        assert!(entry.parent != FREE, "{NOT_IN_THE_TREE}");
+        if entry.parent == FREE {
+            not_in_the_tree();
+        }
         let body = entry.body.take();
         entry.first_child = NIL;
         entry.parent = FREE;
@@ -368,6 +367,22 @@ impl Tree {
     pub(super) fn tasks(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.entries.len() as u32).filter(|index| self[*index].runs_code() && !self[*index].has(flag::DONE))
     }
+}
+
+// Looked at always, in release builds too, as memory safety rests on it.
+
+/// An entry that is freed twice would be given to two tasks, and each would read the other's memory.
+#[cold]
+#[inline(never)]
+fn not_in_the_tree() -> ! {
+    panic!("corio: an entry that is not in the tree was taken out of it; this is a fault of corio")
+}
+
+/// An entry below one that is gone would be dropped after what it borrows.
+#[cold]
+#[inline(never)]
+fn parent_is_gone() -> ! {
+    panic!("corio: a task that is gone can't have children")
 }
 
 impl std::ops::Index<u32> for Tree {
