@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod assertions;
 mod cancel;
 mod context;
 mod core;

@@ -8,4 +8,5 @@
     label = "can't be sent to another thread",
     note = "make the schedule on the thread that runs it; on an executor of many threads use its `block_on` or a local set. Requests, answers and batches can be sent"
 )]
-pub trait LeavesItsThread {}
+// `Sized`, or `dyn LeavesItsThread` would be one.
+pub trait LeavesItsThread: Sized {}

@@ -4,7 +4,7 @@
 //! memory, its output. A spawned task has a block of its own (`Spawned`); a child of a set has a place in the block of its set (`Place`), which knows by itself what is in it.
 
 use std::alloc::Layout;
-use std::future::Future;
+use std::future::{Future, Ready};
 use std::mem::{ManuallyDrop, needs_drop};
 use std::ptr::NonNull;
 use std::task::Poll;
@@ -13,6 +13,7 @@ use super::coroutine::Coroutine;
 use super::id::Id;
 use super::pool::BlockOf;
 use super::{Engine, flag};
+use crate::assertions::assert_has_not;
 
 /// How a resume ended.
 pub(crate) enum Step {
@@ -124,6 +125,9 @@ pub(super) union Spawned<'a, F: Future> {
     running: ManuallyDrop<Coroutine<'a, F>>,
     output: ManuallyDrop<F::Output>,
 }
+
+// Used where it is, through raw pointers; see `Adapter` for what a reference to the whole would claim.
+assert_has_not!(Spawned<'static, Ready<()>>: Unpin);
 
 /// Whoever unwinds out of a destructor has dropped the rest as well: nobody may touch it again, and its block is free.
 struct Abandon<'e>(&'e Engine);

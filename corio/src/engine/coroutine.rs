@@ -4,7 +4,7 @@
 //! The adapter around the task's future yields whenever that future is pending. So a coroutine suspends exactly where the future waits, and whoever replaces genawaiter
 //! by polling directly, or by language coroutines, changes this file alone.
 
-use std::future::Future;
+use std::future::{Future, Ready};
 use std::marker::PhantomPinned;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -12,6 +12,8 @@ use std::task::{Context, Poll};
 
 use genawaiter::GeneratorState;
 use genawaiter::stack::{Co, Gen, Shelf};
+
+use crate::assertions::assert_has_not;
 
 /// A task's future, ready to be resumed. Refers to itself: it is made in place by `init` and never moves.
 #[repr(C)]
@@ -27,6 +29,10 @@ struct Adapter<'a, F> {
     future: F,
     _pinned: PhantomPinned,
 }
+
+// A reference to the whole of one of these, which is made while `co` points into it, claims to be the only one unless they are not `Unpin`.
+assert_has_not!(Adapter<'static, ()>: Unpin);
+assert_has_not!(Coroutine<'static, Ready<()>>: Unpin);
 
 impl<F: Future> Future for Adapter<'_, F> {
     type Output = F::Output;
