@@ -342,6 +342,22 @@ mod nested_calls {
     }
 
     #[test]
+    fn panic_under_the_name_of_the_task_that_called_them() {
+        let gone = RefCell::default();
+        let told = Rc::new(RefCell::new(String::new()));
+        let heard = told.clone();
+        let mut schedule = Schedule::new(());
+        schedule.observe(move |event: &Event<'_>| {
+            if let Event::Panicked { place, above } = event {
+                let above: Vec<&str> = above.iter().map(|(name, _)| *name).collect();
+                *heard.borrow_mut() = format!("{place}, below {}", above.join(", "));
+            }
+        });
+        assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(by_its_name(100, Bottom::Panics, &gone)))).is_err());
+        assert_eq!(told.take(), "task `by_its_name`, below by_its_name, by_its_name, by_its_name");
+    }
+
+    #[test]
     fn wait_on_the_way_down_and_up_and_for_what_they_spawned() {
         #[corio::task]
         fn counts(count: Rc<Cell<u64>>) {

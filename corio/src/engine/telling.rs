@@ -93,7 +93,10 @@ impl Engine {
             let mut above = Vec::new();
             let mut index = entry.parent;
             while index != NIL && above.len() < LONGEST_PATH {
-                above.extend(tree[index].body.as_ref().map(|body| (tree.id(index), names::short((body.vtable().name)()))));
+                if tree[index].body.is_some() {
+                    let task = &tree[tree.named_task_of(index)].body;
+                    above.extend(task.as_ref().map(|body| (tree.id(index), names::short((body.vtable().name)()))));
+                }
                 index = tree[index].parent;
             }
             above
