@@ -17,6 +17,12 @@ use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Dispatch, DispatcherId, Request, Requests, Schedule, Slot, task_fn};
 use support::{double, healthy};
 
+/// How often what is random is tried, or what reuses memory. Miri is slow, and sees more in less.
+const ROUNDS: u64 = if cfg!(miri) { 3 } else { 30 };
+
+/// The bytes of a large frame.
+const LARGE: usize = if cfg!(miri) { 1 << 10 } else { 1 << 17 };
+
 /// Notes what a global allocator must never be asked: for nothing (`GlobalAlloc::alloc` calls that undefined), or to take back what it has not given.
 struct Strict;
 
@@ -221,7 +227,7 @@ mod a_frame {
         #[corio::task]
         fn program() -> u64 {
             let mut sum = 0;
-            for seed in 0..20 {
+            for seed in 0..ROUNDS {
                 let handles = (spawn!(refers_to_itself::<2>(seed)), spawn!(refers_to_itself::<20>(seed)), spawn!(refers_to_itself::<200>(seed)));
                 let (a, b) = join!(refers_to_itself::<3>(seed), refers_to_itself::<2000>(seed));
                 let all: Vec<u64> = all!((0..seed).map(refers_to_itself::<30>));
@@ -233,7 +239,7 @@ mod a_frame {
 
         // A task of seed `s` gives `s + 0 + 2 + 4 + 6 + 8` and `s + 5`.
         let one = |seed: u64| 2 * seed + 25;
-        let expected: u64 = (0..20).map(|seed| 5 * one(seed) + (0..seed).map(one).sum::<u64>()).sum();
+        let expected: u64 = (0..ROUNDS).map(|seed| 5 * one(seed) + (0..seed).map(one).sum::<u64>()).sum();
         let mut schedule = Schedule::new(());
         for _ in 0..3 {
             // The schedule moves between runs; what it keeps must not mind.
@@ -312,7 +318,7 @@ mod a_frame {
     fn of_a_megabyte_and_sets_of_many() {
         #[corio::task]
         fn large(seed: u8) -> usize {
-            let large = [seed; 1 << 17];
+            let large = [seed; LARGE];
             io!(double(1));
             large.iter().filter(|byte| **byte == seed).count()
         }
@@ -324,7 +330,7 @@ mod a_frame {
         }
 
         // Moving such a task takes stack, a multiple of it where nothing is optimised.
-        let on_a_large_stack = || assert_eq!(Schedule::new(()).run(program()), Ok(13 << 17));
+        let on_a_large_stack = || assert_eq!(Schedule::new(()).run(program()), Ok(13 * LARGE));
         std::thread::Builder::new().stack_size(64 << 20).spawn(on_a_large_stack).unwrap().join().unwrap();
     }
 
@@ -470,7 +476,7 @@ mod an_answer {
 
         #[corio::task]
         fn program() {
-            for key in 0..50 {
+            for key in 0..ROUNDS {
                 race!(slow(key), slow(key), task!({ io!(double(key)) }));
                 let own = [key + 1000; 4];
                 let handle = spawn!(double(key));
@@ -613,7 +619,7 @@ mod everything_together {
     fn nobodys_memory_is_anothers_and_nothing_is_left() {
         let alive = Rc::new(Cell::new(0));
         let mut schedule = Schedule::new(());
-        for seed in 1..=30 {
+        for seed in 1..=ROUNDS {
             let random = Rc::new(Cell::new(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed)));
             let task = lives::<8>(random.clone(), alive.clone(), 5);
             if seed % 3 == 0 {
@@ -938,7 +944,7 @@ fn handles_of_one_type_do_not_take_each_others_results() {
 
     #[corio::task]
     fn program() {
-        for round in 0..20 {
+        for round in 0..ROUNDS {
             let mut handles = Vec::new();
             for number in (0..10).map(|at| round * 10 + at) {
                 handles.push((number, spawn!(gives(number))));
@@ -960,7 +966,7 @@ fn handles_of_one_type_do_not_take_each_others_results() {
 fn futures_of_a_cx_come_and_go_in_any_order() {
     let task = task_fn(async |cx: Cx<'_, ()>| {
         let mut asked: Vec<Pin<Box<dyn Future<Output = u64>>>> = Vec::new();
-        for key in 0..50_u64 {
+        for key in 0..2 * ROUNDS {
             asked.push(Box::pin(cx.io(double(key))));
             asked.push(Box::pin(async move { cx.all((0..key % 4).map(|_| healthy())).await.iter().sum() }));
             poll_fn(|context| {
