@@ -1,6 +1,8 @@
 //! `Schedule::run` puts its thread to sleep: where it may, where it must not, and by what it is
 //! woken.
 
+mod support;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
@@ -12,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corio::{Batch, Clock, Elapsed, Error, Event, Schedule};
+use support::{Counts, healthy};
 
 /// Fails a program that hangs.
 #[track_caller]
@@ -19,6 +22,200 @@ fn ends<T: Send + 'static>(program: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(program()));
     receiver.recv_timeout(Duration::from_secs(20)).expect("it ends, and does not hang")
+}
+
+mod on_executors {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use tokio::runtime::{Builder, Handle, Runtime};
+    use tokio::sync::oneshot;
+    use tokio::task::{LocalSet, block_in_place, coop, spawn_blocking};
+
+    /// Answered by another task of the runtime: somebody else has to drive it.
+    #[corio::dispatcher]
+    async fn fetch(keys: &[u64]) -> Vec<u64> {
+        let keys = keys.to_vec();
+        tokio::spawn(async move { keys }).await.unwrap()
+    }
+
+    #[corio::dispatcher]
+    fn in_place(keys: &[u64]) -> Vec<u64> {
+        keys.to_vec()
+    }
+
+    #[corio::dispatcher]
+    async fn never(_: &[u64]) -> Vec<u64> {
+        std::future::pending().await
+    }
+
+    /// Where it would sleep for ever, and where it need not sleep.
+    fn run() -> String {
+        format!("{:?}, {:?} in place", Schedule::new(()).run(never(7)), Schedule::new(()).run(in_place(8)))
+    }
+
+    /// Where it may sleep.
+    fn sleep() -> String {
+        format!("{:?}, {:?} in place", Schedule::new(()).run(fetch(7)), Schedule::new(()).run(in_place(8)))
+    }
+
+    #[corio::task]
+    fn runs_another(how: fn() -> String) -> String {
+        how()
+    }
+
+    async fn below_an_asynchronous_run(how: fn() -> String) -> String {
+        Schedule::new(()).run_async(runs_another(how)).await.unwrap()
+    }
+
+    fn multi_thread() -> Runtime {
+        Builder::new_multi_thread().worker_threads(1).build().unwrap()
+    }
+
+    fn current_thread() -> Runtime {
+        Builder::new_current_thread().build().unwrap()
+    }
+
+    /// Drives the runtime, until the thread has its result.
+    fn on_a_plain_thread(runtime: &Runtime) -> String {
+        let (sender, receiver) = oneshot::channel();
+        let handle = runtime.handle().clone();
+        thread::spawn(move || {
+            let _entered = handle.enter();
+            sender.send(sleep()).unwrap();
+        });
+        runtime.block_on(receiver).unwrap()
+    }
+
+    async fn without_budget() -> String {
+        while coop::has_budget_remaining() {
+            coop::consume_budget().await;
+        }
+        run()
+    }
+
+    type Place = (&'static str, fn(&Runtime) -> String);
+
+    /// Runs at every place of a runtime, and tells what came of it.
+    fn everywhere(runtime: fn() -> Runtime) -> String {
+        let places: [Place; 9] = [
+            ("block_on", |runtime| runtime.block_on(async { run() })),
+            ("a task", |runtime| runtime.block_on(async { tokio::spawn(async { run() }).await.unwrap() })),
+            ("a task that has used up its budget", |runtime| runtime.block_on(async { tokio::spawn(without_budget()).await.unwrap() })),
+            ("a local set", |runtime| LocalSet::new().block_on(runtime, async { run() })),
+            ("a task of a local set", |runtime| LocalSet::new().block_on(runtime, async { tokio::task::spawn_local(async { run() }).await.unwrap() })),
+            ("a task of an asynchronous run", |runtime| runtime.block_on(below_an_asynchronous_run(run))),
+            ("block_on in spawn_blocking", |runtime| {
+                let nested = || Handle::current().block_on(async { run() });
+                runtime.block_on(async { spawn_blocking(nested).await.unwrap() })
+            }),
+            ("spawn_blocking", |runtime| runtime.block_on(async { spawn_blocking(sleep).await.unwrap() })),
+            ("a plain thread with a handle", on_a_plain_thread),
+        ];
+        places.iter().fold(String::new(), |text, (place, run)| text + &format!("{place}: {}\n", run(&runtime())))
+    }
+
+    const EVERYWHERE: Expect = expect![[r#"
+        block_on: Err(WouldBlockExecutor), Ok(8) in place
+        a task: Err(WouldBlockExecutor), Ok(8) in place
+        a task that has used up its budget: Err(WouldBlockExecutor), Ok(8) in place
+        a local set: Err(WouldBlockExecutor), Ok(8) in place
+        a task of a local set: Err(WouldBlockExecutor), Ok(8) in place
+        a task of an asynchronous run: Err(WouldBlockExecutor), Ok(8) in place
+        block_on in spawn_blocking: Err(WouldBlockExecutor), Ok(8) in place
+        spawn_blocking: Ok(7), Ok(8) in place
+        a plain thread with a handle: Ok(7), Ok(8) in place
+    "#]];
+
+    #[test]
+    fn of_tokio_with_many_threads() {
+        EVERYWHERE.assert_eq(&ends(|| everywhere(multi_thread)));
+    }
+
+    #[test]
+    fn of_tokio_with_one_thread() {
+        EVERYWHERE.assert_eq(&ends(|| everywhere(current_thread)));
+    }
+
+    #[test]
+    fn of_tokio_in_block_in_place() {
+        let places = || {
+            let in_block_on = multi_thread().block_on(async { block_in_place(sleep) });
+            let in_a_task = multi_thread().block_on(async { tokio::spawn(async { block_in_place(sleep) }).await.unwrap() });
+            let below = multi_thread().block_on(below_an_asynchronous_run(|| block_in_place(sleep)));
+            [in_block_on, in_a_task, below]
+        };
+        assert_eq!(ends(places), ["Ok(7), Ok(8) in place"; 3]);
+    }
+
+    /// Answered by another thread, whatever executor there is.
+    #[corio::dispatcher]
+    fn threaded(batch: Batch<u64, u64>) {
+        thread::spawn(|| batch.into_iter().for_each(|slot| slot.answer_with(|key| key)));
+    }
+
+    #[test]
+    fn of_others_where_it_is_known_and_only_there() {
+        let text = ends(|| {
+            let below = smol::block_on(below_an_asynchronous_run(|| format!("{:?}", Schedule::new(()).run(never(1)))));
+            let in_place = smol::block_on(below_an_asynchronous_run(|| format!("{:?}", Schedule::new(()).run(in_place(8)))));
+            let beside = smol::block_on(async { format!("{:?}", Schedule::new(()).run(threaded(7))) });
+            let afterwards = format!("{:?}", Schedule::new(()).run(threaded(7)));
+            [below, in_place, beside, afterwards].join(", ")
+        });
+        assert_eq!(text, "Err(WouldBlockExecutor), Ok(8), Ok(7), Ok(7)");
+    }
+
+    #[test]
+    fn a_pause_and_a_limit_are_waited_for_as_answers_are() {
+        #[corio::dispatcher(retry(attempts = 2, backoff = "1h"))]
+        fn pauses(batch: Batch<u64, u64>) {
+            batch.into_iter().for_each(|slot| slot.retry());
+        }
+
+        let error = ends(|| current_thread().block_on(async { Schedule::new(()).run(pauses(1)) }));
+        assert_eq!(error, Err(Error::WouldBlockExecutor));
+    }
+
+    #[corio::task]
+    fn waits(counts: Counts) -> u64 {
+        let _local = counts.one();
+        io!(fetch(7))
+    }
+
+    #[test]
+    fn the_error_says_the_way_out_which_works_on_the_same_schedule() {
+        ends(|| {
+            current_thread().block_on(async {
+                let (mut schedule, counts) = (Schedule::new(()), Counts::default());
+                let error = schedule.run(waits(counts.clone())).unwrap_err();
+                counts.check_built(1);
+                expect!["`run` has to wait for answers, and this thread runs an async executor, which must not sleep: `.await` `run_async`, or call `run` where a thread may block (in tokio's `spawn_blocking` or `block_in_place`, or on a thread of its own)"].assert_eq(&error.to_string());
+                assert_eq!(schedule.run(healthy()), Ok(10));
+                assert_eq!(schedule.run_async(waits(counts)).await, Ok(7));
+            });
+        });
+    }
+
+    #[test]
+    fn the_budget_of_a_task_is_afterwards_what_it_was() {
+        /// How many steps are left, of which none is taken.
+        fn left() -> usize {
+            let mut context = Context::from_waker(Waker::noop());
+            let Poll::Ready(_as_before) = coop::poll_proceed(&mut context) else { return 0 };
+            let mut step = || coop::poll_proceed(&mut context).map(|step| step.made_progress()).is_ready();
+            1 + std::iter::from_fn(|| step().then_some(())).count()
+        }
+
+        ends(|| {
+            current_thread().block_on(async {
+                coop::consume_budget().await;
+                let before = left();
+                assert_eq!(Schedule::new(()).run(never(1)), Err(Error::WouldBlockExecutor));
+                assert!(before > 0);
+                assert_eq!(left(), before);
+            });
+        });
+    }
 }
 
 mod park_token {

@@ -44,6 +44,9 @@ pub enum Error {
         /// The time that the run had.
         limit: Duration,
     },
+    /// [`run`](crate::Schedule::run) would have put a thread to sleep that polls futures for an
+    /// executor; what else the executor has to do would have stood still.
+    WouldBlockExecutor,
 }
 
 impl From<RequestError> for Error {
@@ -63,6 +66,9 @@ impl fmt::Display for Error {
             ),
             Error::Cancelled => f.write_str("the run was cancelled"),
             Error::TimedOut { limit } => write!(f, "the run was not over after {limit:?}, its deadline"),
+            Error::WouldBlockExecutor => f.write_str(
+                "`run` has to wait for answers, and this thread runs an async executor, which must not sleep: `.await` `run_async`, or call `run` where a thread may block (in tokio's `spawn_blocking` or `block_in_place`, or on a thread of its own)"
+            ),
         }
     }
 }

@@ -74,6 +74,37 @@ impl<C: AsContext> Schedule<C> {
     ///
     /// The thread sleeps while every task waits for asynchronous answers. The task may borrow from the caller.
     ///
+    /// A thread that polls futures for an executor must not sleep: a handler of a server `.await`s
+    /// [`run_async`](Schedule::run_async) instead, or has `run` called where a thread may block.
+    /// Where `run` is about to sleep on a thread that is known to poll, it ends with
+    /// [`Error::WouldBlockExecutor`]; where all dispatchers answer in place it works anywhere. What
+    /// tokio polls is known with the feature `tokio`, what other executors do only below a
+    /// `run_async`; tasks that tokio runs
+    /// [unconstrained](https://docs.rs/tokio/latest/tokio/task/coop/fn.unconstrained.html) are not
+    /// found out. (Within tokio's `block_in_place` below a `run_async` it needs that feature to see
+    /// that the thread may block.)
+    ///
+    /// ```
+    /// #[corio::dispatcher]
+    /// async fn fetch(ids: &[u64]) -> Vec<u64> {
+    ///     tokio::task::yield_now().await; // asks a server
+    ///     ids.to_vec()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn page(id: u64) -> u64 {
+    ///     io!(fetch(id))
+    /// }
+    ///
+    /// async fn handler(id: u64) -> Result<u64, corio::Error> {
+    ///     // Such a thread may sleep, and what dispatchers need of tokio is there.
+    ///     let run = move || corio::Schedule::new(()).run(page(id));
+    ///     tokio::task::spawn_blocking(run).await.expect("it does not panic")
+    /// }
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # assert_eq!(runtime.block_on(handler(7)), Ok(7));
+    /// ```
+    ///
     /// # Errors
     /// See [`Error`]. A fallible task gives two layers: `schedule.run(card(id))??`, the run's error and the task's own.
     ///

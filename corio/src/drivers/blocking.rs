@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
+use super::executor;
 use super::sleep::Sleep;
 use crate::error::Error;
 use crate::run::{Run, Turn};
@@ -44,6 +45,7 @@ impl Wake for Woken {
 
 pub(crate) fn block_on<T>(mut run: Run<'_, T>) -> Result<T, Error> {
     let mut sleeper = None;
+    let mut may_sleep = false;
     let mut sleep = Sleep::new(run.time());
     loop {
         let until = match run.turn(usize::MAX) {
@@ -59,6 +61,13 @@ pub(crate) fn block_on<T>(mut run: Run<'_, T>) -> Result<T, Error> {
         if !run.sleep(waker) {
             continue;
         }
+        if !may_sleep && executor::polls_this_thread() {
+            // Asleep, the thread would hold up what else its executor has to do: perhaps the very
+            // thing that is awaited.
+            drop(run);
+            return Err(Error::WouldBlockExecutor);
+        }
+        may_sleep = true;
         // It may have been set by what is no news any more; then the next turn finds nothing and
         // comes back here.
         match (until, run.time().clock()) {

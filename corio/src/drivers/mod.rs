@@ -3,6 +3,7 @@
 
 mod bell;
 mod blocking;
+mod executor;
 mod futures;
 mod run_async;
 mod sleep;

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::executor::Polling;
 use super::sleep::Sleep;
 use crate::error::Error;
 use crate::run::{Run, Turn};
@@ -46,7 +47,10 @@ impl<K: IsTask> Future for RunAsync<'_, K> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let RunAsync { run, sleep, budget, .. } = &mut *self;
         let turned = run.as_mut().expect("polled after it was over");
-        match turned.turn(*budget) {
+        let polling = Polling::begin();
+        let turn = turned.turn(*budget);
+        drop(polling);
+        match turn {
             Turn::Over(result) => {
                 *run = None;
                 return Poll::Ready(result);
