@@ -218,6 +218,55 @@ mod on_executors {
     }
 }
 
+mod without_an_executor {
+    use super::*;
+    use corio::RequestError;
+    use expect_test::expect;
+    use std::env;
+    use std::process::Command;
+
+    #[corio::dispatcher]
+    async fn needs_tokio(keys: &[u64]) -> Vec<u64> {
+        tokio::spawn(std::future::ready(keys.to_vec())).await.unwrap()
+    }
+
+    #[corio::dispatcher(faults = "error")]
+    async fn says_so(keys: &[u64]) -> Vec<u64> {
+        tokio::spawn(std::future::ready(keys.to_vec())).await.unwrap()
+    }
+
+    #[test]
+    fn a_client_that_needs_one_panics_and_the_report_says_what_to_do() {
+        const AGAIN: &str = "CORIO_TEST_OF_A_REPORT";
+        if env::var_os(AGAIN).is_some() {
+            Schedule::new(()).run(needs_tokio(1)).unwrap();
+        }
+        let name = "without_an_executor::a_client_that_needs_one_panics_and_the_report_says_what_to_do";
+        let output = Command::new(env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]).env(AGAIN, "").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let report: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("corio:")).take(2).collect();
+        expect![[r#"
+            corio: the panic ends the run; it came from dispatcher `needs_tokio`
+              it needs the context of a tokio runtime: hold `let _entered = handle.enter();` around `schedule.run(..)`, or `.await` `schedule.run_async(..)` on the runtime"#]]
+        .assert_eq(&report.join("\n"));
+    }
+
+    #[test]
+    fn so_does_the_error_of_its_requests() {
+        let error = Schedule::new(()).run(says_so(1)).unwrap().unwrap_err();
+        assert!(matches!(error, RequestError::Panicked { .. }), "{error:?}");
+        expect!["dispatcher `says_so` panicked: there is no reactor running, must be called from the context of a Tokio 1.x runtime; it needs the context of a tokio runtime: hold `let _entered = handle.enter();` around `schedule.run(..)`, or `.await` `schedule.run_async(..)` on the runtime"]
+            .assert_eq(&error.to_string());
+    }
+
+    #[test]
+    fn with_a_handle_it_works() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let _entered = runtime.enter();
+        assert_eq!(Schedule::new(()).run(needs_tokio(1)), Ok(1));
+    }
+}
+
 mod park_token {
     use super::*;
 

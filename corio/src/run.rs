@@ -7,6 +7,7 @@
 //! A run takes the core out of its schedule and gives it back only when everything is dropped. One that is forgotten half-way takes its core with it, so that nobody
 //! resumes tasks whose borrows are over.
 
+use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,6 +15,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::advice;
 use crate::cancel::CancelToken;
 use crate::core::{self, Core};
 use crate::desk::{ContextRef, Sending, Waiter};
@@ -113,7 +115,7 @@ impl<'s, T> Run<'s, T> {
             Err(panic) => {
                 // Further panics, of an observer or of destructors, are not worth losing the first.
                 let mut further = Sweep::default();
-                further.run(|| self.report(&core));
+                further.run(|| self.report(&core, &*panic));
                 drop(self.tear_down(&core));
                 drop(entered);
                 further.run(|| drop(core));
@@ -248,7 +250,7 @@ impl<'s, T> Run<'s, T> {
     }
 
     /// Says once where a panic came from; what it said itself, the panic hook has told.
-    fn report(&self, core: &Core) {
+    fn report(&self, core: &Core, panic: &dyn Any) {
         let (place, above) = match core.desk.dispatching() {
             Some(dispatcher) => (format!("dispatcher `{dispatcher}`"), Vec::new()),
             None => {
@@ -258,6 +260,7 @@ impl<'s, T> Run<'s, T> {
         };
         eprintln!("corio: the panic ends the run; it came from {place}");
         above.iter().for_each(|(task, line)| eprintln!("  `{task}` waits at {line}"));
+        advice::on(panic).iter().for_each(|advice| eprintln!("  {advice}"));
         self.watch.emit(|| Event::Panicked { place: &place, above: &above });
     }
 

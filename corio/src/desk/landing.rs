@@ -411,7 +411,8 @@ impl<'q, R: Request> Sorting<'q, R> {
 /// What a panic said, as the panic hook shows it.
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("(no message)").to_owned()
+    let text = text.unwrap_or("(no message)");
+    crate::advice::on(panic).map_or_else(|| text.to_owned(), |advice| format!("{text}; {advice}"))
 }
 
 /// Lets go of what a panic carried. Should its destructor panic, what that carries is forgotten: nobody could be told.
