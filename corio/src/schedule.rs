@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cancel::CancelToken;
 use crate::context::AsContext;
 use crate::core::Core;
-use crate::desk::{Answers, Options, Replacement, Request, Requests, Settings};
+use crate::desk::{self, Answers, Options, Replacement, Request, Requests, Settings};
 use crate::drivers::{self, RunAsync};
 use crate::error::Error;
 use crate::observe::{Observer, Watch};
@@ -284,6 +284,9 @@ impl<C: AsContext> Schedule<C> {
 
     /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as soon as its tasks wait: no code is interrupted.
     ///
+    /// A thousand years or more, as [`Duration::MAX`], is no limit; this holds for every time that
+    /// corio is told.
+    ///
     /// ```
     /// # use std::time::Duration;
     /// #[corio::dispatcher]
@@ -296,7 +299,7 @@ impl<C: AsContext> Schedule<C> {
     /// assert_eq!(schedule.run(never(1)).unwrap_err().to_string(), "the run was not over after 5s, its deadline");
     /// ```
     pub fn deadline(&mut self, limit: Duration) -> &mut Self {
-        self.terms.deadline = Some(limit);
+        self.terms.deadline = desk::limit(limit);
         self
     }
 

@@ -9,7 +9,7 @@ use super::Waiter;
 use super::delivery::{Answered, Offered};
 use super::fault::Fault;
 use super::flights::FlightId;
-use super::timers::{Alarm, Timers};
+use super::timers::{Alarm, LONGEST, Timers};
 use crate::observe::{Event, Watch};
 
 /// Tells the run, from any thread, that there is post for a flight of a queue.
@@ -139,7 +139,7 @@ impl Board {
     /// Has something happen after a while.
     pub(super) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
         // The clock may be of the user's: it is asked before anything is borrowed.
-        let at = self.now().saturating_add(after);
+        let at = self.now().saturating_add(after.min(LONGEST));
         self.due.borrow_mut().set(at, due)
     }
 

@@ -129,7 +129,7 @@ impl<K, A> Keep<K, A> {
     }
 
     pub(super) const fn at_most_for(mut self, time: Duration) -> Self {
-        self.time = Some(time);
+        self.time = super::limit(time);
         self
     }
 }

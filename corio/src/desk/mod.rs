@@ -71,7 +71,7 @@ pub use retry::Retry;
 pub(crate) use settings::Settings;
 pub(crate) use shown::keys_of;
 pub use slot::Slot;
-pub(crate) use timers::{Alarm, Timers};
+pub(crate) use timers::{Alarm, Timers, limit};
 
 use crate::cancel::CancelToken;
 use crate::sweep::Sweep;

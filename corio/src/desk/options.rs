@@ -268,7 +268,7 @@ impl<K, A> Options<K, A> {
 
     /// A batch that is not answered after `limit` is given up: its future is dropped, late answers are thrown away. Nothing can cut short a dispatcher that answers in place.
     pub const fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+        self.timeout = super::limit(limit);
         self
     }
 

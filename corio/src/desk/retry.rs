@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::timers::LONGEST;
+
 /// How often requests are tried again, after which pauses, and which answers ask for it; for [`Options::retry`](crate::Options::retry).
 ///
 /// A request goes out again when its slot says [`retry`](crate::Slot::retry), when `when` calls its answer worth another try, or with [`timeouts`](Retry::timeouts) when its batch
@@ -111,7 +113,7 @@ impl<A> Retry<A> {
     /// How long a request pauses that was sent so often before its last sending.
     pub(super) fn pause(&self, before: u32, random: impl FnOnce() -> f64) -> Duration {
         let Some((first, longest)) = self.backoff else { return Duration::ZERO };
-        let pause = first.saturating_mul(1 << before.min(31)).min(longest);
+        let pause = first.saturating_mul(1 << before.min(31)).min(longest).min(LONGEST);
         if self.jitter { pause.mul_f64(1.0 - random() / 2.0) } else { pause }
     }
 }
@@ -135,6 +137,12 @@ mod tests {
         assert_eq!(jittered.pause(1, || 0.0), Duration::from_millis(20));
         assert_eq!(jittered.pause(1, || 0.5), Duration::from_millis(15));
         assert_eq!(jittered.pause(1, || 1.0), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn the_longest_pause_can_be_jittered() {
+        const ENDLESS: Retry<u8> = Retry::attempts(5).backoff(Duration::MAX, Duration::MAX).jitter();
+        assert_eq!(ENDLESS.pause(0, || 0.0), LONGEST);
     }
 
     #[test]

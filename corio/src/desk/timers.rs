@@ -3,6 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// A thousand years: what is longer never ends. So a time that a clock is asked for can be added to
+/// any other, also by clocks of the user's.
+pub(crate) const LONGEST: Duration = Duration::from_secs(1000 * 366 * 24 * 3600);
+
+/// A limit, unless it is so long that it is none.
+pub(crate) const fn limit(time: Duration) -> Option<Duration> {
+    if time.as_secs() < LONGEST.as_secs() { Some(time) } else { None }
+}
+
 /// Alarms, by the time when they are due; those of one time in the order in which they were set.
 pub(crate) struct Timers<T> {
     due: BTreeMap<Alarm, T>,

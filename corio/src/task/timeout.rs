@@ -12,7 +12,8 @@ use crate::time::Elapsed;
 /// Interrupts after a while.
 pub struct Alarm {
     limit: Duration,
-    /// The alarm, and the run that it is of: a frame may be dropped while another run is being turned.
+    /// The alarm, and the run that it is of: a frame may be dropped while another run is being
+    /// turned. Absent also where there is no limit.
     set: Option<(desk::Alarm, RunRef)>,
 }
 
@@ -21,7 +22,7 @@ impl Interrupt for Alarm {
     const BESIDE_A_TASK: bool = true;
 
     fn start(&mut self, id: Id) {
-        self.set = Some(core::with(|core| (core.set_alarm(self.limit, id), core.this_run())));
+        self.set = desk::limit(self.limit).map(|limit| core::with(|core| (core.set_alarm(limit, id), core.this_run())));
     }
 
     fn reason(&self) -> Option<Elapsed> {
