@@ -187,14 +187,15 @@ impl<'s, T> Run<'s, T> {
                     // Late news, of what nobody waits for any more: it must not keep the run awake.
                     drop(core.bell.take());
                 }
+                // It may have been cancelled since: then what was asked has not left, which is no
+                // deadlock, and the bell's news of it may have been taken with the rest.
+                self.check_cancelled()?;
                 if desk.in_flight() == 0 && next.is_none() {
                     match engine.deadlock() {
                         Some(deadlock) => return Err(Error::Deadlock(deadlock)),
                         None => continue,
                     }
                 }
-                // It may have been cancelled since, and the bell's news of it taken with the rest.
-                self.check_cancelled()?;
                 let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
                 return Ok(Phase::Waiting { until });
             }
