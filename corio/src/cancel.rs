@@ -9,7 +9,8 @@ use crate::drivers::Bell;
 /// Cancels runs, from any thread: one whose client is gone, all when the server shuts down. Given to schedules by [`Schedule::cancel_on`](crate::Schedule::cancel_on).
 ///
 /// A cancelled run ends with [`Error::Cancelled`](crate::Error::Cancelled) as soon as its tasks wait: no code is interrupted. Its tasks are dropped, children first, what was
-/// queued is not sent, and late answers are thrown away. Clones cancel the same runs.
+/// queued is not sent, and late answers are thrown away. Clones cancel the same runs. What counts
+/// beside it is in the table at [`Schedule::deadline`](crate::Schedule::deadline).
 ///
 /// ```
 /// use std::time::Duration;

@@ -29,6 +29,9 @@ pub(crate) struct Core {
     pub(crate) shuffle: Option<Shuffle>,
     /// Tasks that wait for a time.
     alarms: RefCell<Timers<Id>>,
+    /// Alarms of tasks up to this time are due. They go off when the answers that are there have
+    /// been taken.
+    due_by: Cell<Option<Duration>>,
     /// The context of the run, while there is one.
     pub(crate) context: Cell<*const ()>,
     /// Tells runs apart, of all schedules. 0 between runs.
@@ -53,6 +56,7 @@ impl Core {
                 time,
                 shuffle: terms.shuffle.map(Shuffle::new),
                 alarms: RefCell::default(),
+                due_by: Cell::new(None),
                 context: Cell::new(ptr::null()),
                 run: Cell::new(0),
             }
@@ -74,6 +78,7 @@ impl Core {
 
     pub(crate) fn end_run(&self) {
         self.alarms.borrow_mut().clear();
+        self.due_by.set(None);
         self.run.set(0);
     }
 
@@ -148,14 +153,35 @@ impl Core {
     }
 
     fn do_all_due(&self) {
-        {
-            let now = self.time.now();
-            self.desk.do_due(now);
-            loop {
-                let Some((_, task)) = self.alarms.borrow_mut().take_due(now) else { return };
-                self.engine.wake(task);
-            }
+        let now = self.time.now();
+        self.desk.do_due(now);
+        if self.desk.has_answers() || self.engine.has_ready() {
+            self.due_by.set(Some(now));
+        } else {
+            self.wake_all_due(now);
         }
+    }
+
+    /// Wakes the tasks whose alarms were due when answers were last taken; whether there are any.
+    /// Called when no task can run: those who had an answer by that time have gone on, and many of
+    /// these alarms are not there any more.
+    #[inline]
+    pub(crate) fn wake_due(&self) -> bool {
+        self.due_by.take().is_some_and(|now| self.wake_all_due(now))
+    }
+
+    #[inline(never)]
+    fn wake_all_due(&self, now: Duration) -> bool {
+        let mut some = false;
+        while let Some((_, task)) = self.take_due(now) {
+            self.engine.wake(task);
+            some = true;
+        }
+        some
+    }
+
+    fn take_due(&self, now: Duration) -> Option<(Alarm, Id)> {
+        self.alarms.borrow_mut().take_due(now)
     }
 
     /// Asks on behalf of a task, for what is open.

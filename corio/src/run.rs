@@ -10,6 +10,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::task::Waker;
@@ -38,6 +39,8 @@ pub(crate) struct Run<'s, T> {
     time: Rc<Time>,
     /// The time that the run has, and when it is over.
     deadline: Option<(Duration, Duration)>,
+    /// It is, and nothing leaves any more.
+    time_is_up: bool,
     cancel: Option<CancelToken>,
     /// The longest CPU phase, in resumes, and what is left of it.
     fairness: usize,
@@ -79,8 +82,21 @@ impl<'s, T> Run<'s, T> {
         let cancel = terms.cancel.clone();
         let fairness = terms.fairness;
         let context = ContextRef::new(context);
-        let mut run =
-            Run { core: Some(core), home, context, futures, watch, root: Id::NONE, time, deadline, cancel, fairness, patience: fairness, output: PhantomData };
+        let mut run = Run {
+            core: Some(core),
+            home,
+            context,
+            futures,
+            watch,
+            root: Id::NONE,
+            time,
+            deadline,
+            time_is_up: false,
+            cancel,
+            fairness,
+            patience: fairness,
+            output: PhantomData,
+        };
         // In the run already: should an observer panic, it drops the task.
         if let Some(core) = &run.core {
             // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
@@ -137,7 +153,6 @@ impl<'s, T> Run<'s, T> {
         let was_panicking = std::thread::panicking();
         loop {
             self.check_cancelled()?;
-            self.check_time()?;
             if budget == 0 {
                 return Ok(Phase::Spent);
             }
@@ -159,6 +174,10 @@ impl<'s, T> Run<'s, T> {
                 continue;
             }
             self.check_cancelled()?;
+            if core.wake_due() && self.patience > 0 {
+                continue;
+            }
+            self.check_time()?;
 
             if engine.has_dropped() {
                 engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word()))));
@@ -173,13 +192,19 @@ impl<'s, T> Run<'s, T> {
                     self.watch.emit(|| Event::Overlong { resumes: self.fairness });
                 }
                 self.patience = self.fairness;
-                desk.send(&sending);
+                if !self.time_is_up {
+                    desk.send(&sending);
+                }
             }
             self.take_news(core);
             core.do_due();
             self.cancel_futures(core);
             if let Some(fault) = desk.take_fault() {
+                self.check_cancelled()?;
                 return Err(fault.into());
+            }
+            if self.time_is_up {
+                continue;
             }
             if !desk.has_answers() && !engine.has_ready() && !desk.can_send() {
                 let next = core.next_due();
@@ -202,10 +227,17 @@ impl<'s, T> Run<'s, T> {
         }
     }
 
-    /// Whether the run may go on.
-    fn check_time(&self) -> Result<(), Error> {
+    /// Whether the run may go on. When its time is up, the answers that are there by then are
+    /// taken, and tasks run once more.
+    fn check_time(&mut self) -> Result<(), Error> {
         match self.deadline {
-            Some((limit, over)) if self.time.now() >= over => Err(Error::TimedOut { limit }),
+            Some((limit, over)) if self.time.now() >= over => {
+                if mem::replace(&mut self.time_is_up, true) {
+                    Err(Error::TimedOut { limit })
+                } else {
+                    Ok(())
+                }
+            }
             _ => Ok(()),
         }
     }

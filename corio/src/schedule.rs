@@ -282,10 +282,25 @@ impl<C: AsContext> Schedule<C> {
         self.seed(seed)
     }
 
-    /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as soon as its tasks wait: no code is interrupted.
+    /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as
+    /// soon as its tasks wait: no code is interrupted. The answers that are there by then are
+    /// taken, and tasks run once more; nothing leaves any more.
     ///
     /// A thousand years or more, as [`Duration::MAX`], is no limit; this holds for every time that
     /// corio is told.
+    ///
+    /// # What counts when several things happen at one time
+    /// The first of these, everywhere:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | the end | what has come to its end has its result, whatever happens afterwards |
+    /// | cancel | by a [`CancelToken`]: the run ends, and nobody hears of anything else |
+    /// | drop | whoever is dropped (it lost a `race!`, its sibling failed) hears of nothing |
+    /// | answer | it is taken, and all that follows from it runs until every task waits |
+    /// | limit of a batch | `timeout = ".."`; where that is an error of the requests, it is taken too |
+    /// | `timeout!` | of two, one around the other, the outer one |
+    /// | deadline | |
     ///
     /// ```
     /// # use std::time::Duration;

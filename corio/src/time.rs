@@ -72,6 +72,9 @@ impl Time {
 
 /// A part of a task was not over in time: the error of `timeout!`.
 ///
+/// An answer that is there at that time is first, and so is whatever follows from it; see the table
+/// at [`Schedule::deadline`](crate::Schedule::deadline).
+///
 /// ```
 /// # use std::time::Duration;
 /// # #[corio::dispatcher]

@@ -267,6 +267,8 @@ impl<K, A> Options<K, A> {
     }
 
     /// A batch that is not answered after `limit` is given up: its future is dropped, late answers are thrown away. Nothing can cut short a dispatcher that answers in place.
+    /// Answers that are there at that time count: see
+    /// [`Schedule::deadline`](crate::Schedule::deadline).
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = super::limit(limit);
         self
