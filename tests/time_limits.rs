@@ -423,6 +423,50 @@ mod of_runs {
     }
 
     #[test]
+    fn an_answer_at_the_time_of_the_deadline_is_taken() {
+        check_under(
+            |schedule| {
+                schedule.deadline(ms(13)).budget(1);
+            },
+            two_steps,
+            expect![[r#"
+                0ns: unlimited[6]
+                6ms: unlimited: 1 answered
+                6ms: unlimited[7]
+                13ms: unlimited: 1 answered
+                13ms: the task is dropped
+                13"#]],
+        );
+    }
+
+    #[test]
+    fn what_is_asked_at_the_time_of_the_deadline_does_not_leave() {
+        check_under(
+            |schedule| {
+                schedule.deadline(ms(6)).budget(1);
+            },
+            two_steps,
+            expect![[r#"
+                0ns: unlimited[6]
+                6ms: unlimited: 1 answered
+                6ms: the task is dropped
+                the run was not over after 6ms, its deadline"#]],
+        );
+    }
+
+    #[test]
+    fn without_any_time_tasks_run_once_and_nothing_leaves() {
+        let story = Story::default();
+        let mut schedule = story.schedule_at_length();
+        schedule.deadline(Duration::ZERO);
+        let result = schedule.run(two_steps());
+        expect![[r#"
+            0ns: the task is dropped
+            the run was not over after 0ns, its deadline"#]]
+        .assert_eq(&shown(&story, result));
+    }
+
+    #[test]
     fn each_run_has_the_whole_time() {
         let story = Story::default();
         let mut schedule = story.schedule();
