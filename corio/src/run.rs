@@ -8,9 +8,9 @@
 //! resumes tasks whose borrows are over.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::task::Waker;
@@ -39,8 +39,8 @@ pub(crate) struct Run<'s, T> {
     time: Rc<Time>,
     /// The time that the run has, and when it is over.
     deadline: Option<(Duration, Duration)>,
-    /// It is, and nothing leaves any more.
-    time_is_up: bool,
+    /// It was found to be.
+    time_is_up: Cell<bool>,
     cancel: Option<CancelToken>,
     /// The longest CPU phase, in resumes, and what is left of it.
     fairness: usize,
@@ -91,7 +91,7 @@ impl<'s, T> Run<'s, T> {
             root: Id::NONE,
             time,
             deadline,
-            time_is_up: false,
+            time_is_up: Cell::new(false),
             cancel,
             fairness,
             patience: fairness,
@@ -177,7 +177,6 @@ impl<'s, T> Run<'s, T> {
             if core.wake_due() && self.patience > 0 {
                 continue;
             }
-            self.check_time()?;
 
             if engine.has_dropped() {
                 engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word()))));
@@ -185,6 +184,11 @@ impl<'s, T> Run<'s, T> {
             }
             let sending = Sending { context: self.context, futures: &self.futures, cancel: self.cancel.as_ref(), was_panicking };
             desk.settle(&sending);
+            if self.deadline.is_some() && self.is_time_up()? {
+                self.patience = self.fairness;
+                self.take_last_arrivals(core)?;
+                continue;
+            }
             // What was kept goes out first: whoever gets it may ask for something that leaves together with what waits.
             let can_go_on = desk.has_answers() || engine.has_ready();
             if self.patience == 0 || !can_go_on {
@@ -192,20 +196,9 @@ impl<'s, T> Run<'s, T> {
                     self.watch.emit(|| Event::Overlong { resumes: self.fairness });
                 }
                 self.patience = self.fairness;
-                if !self.time_is_up {
-                    desk.send(&sending);
-                }
+                desk.send(&sending);
             }
-            self.take_news(core);
-            core.do_due();
-            self.cancel_futures(core);
-            if let Some(fault) = desk.take_fault() {
-                self.check_cancelled()?;
-                return Err(fault.into());
-            }
-            if self.time_is_up {
-                continue;
-            }
+            self.take_arrivals(core)?;
             if !desk.has_answers() && !engine.has_ready() && !desk.can_send() {
                 let next = core.next_due();
                 if desk.in_flight() == 0 {
@@ -227,18 +220,19 @@ impl<'s, T> Run<'s, T> {
         }
     }
 
-    /// Whether the run may go on. When its time is up, the answers that are there by then are
-    /// taken, and tasks run once more.
-    fn check_time(&mut self) -> Result<(), Error> {
+    /// Whether it is time to end. The first time the answers that are there by then are taken, and
+    /// tasks run once more, but nothing leaves; the second time it is an error.
+    #[inline(never)]
+    fn is_time_up(&self) -> Result<bool, Error> {
         match self.deadline {
             Some((limit, over)) if self.time.now() >= over => {
-                if mem::replace(&mut self.time_is_up, true) {
+                if self.time_is_up.replace(true) {
                     Err(Error::TimedOut { limit })
                 } else {
-                    Ok(())
+                    Ok(true)
                 }
             }
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 
@@ -249,13 +243,34 @@ impl<'s, T> Run<'s, T> {
         }
     }
 
+    #[inline(always)]
     fn cancel_futures(&self, core: &Core) {
         while let Some(future) = core.desk.next_cancelled() {
             self.futures.cancel(future, &core.desk);
         }
     }
 
+    /// Takes what is there by now: what has come from outside, and what is due.
+    #[inline(always)]
+    fn take_arrivals(&self, core: &Core) -> Result<(), Error> {
+        self.take_news(core);
+        core.do_due();
+        self.cancel_futures(core);
+        if let Some(fault) = core.desk.take_fault() {
+            self.check_cancelled()?;
+            return Err(fault.into());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_last_arrivals(&self, core: &Core) -> Result<(), Error> {
+        self.take_arrivals(core)
+    }
+
     /// Takes what has come from outside.
+    #[inline(always)]
     fn take_news(&self, core: &Core) {
         if core.desk.in_flight() == 0 {
             return;
