@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use corio::sync::WaitGroup;
 use corio::testing::VirtualClock;
-use corio::{Batch, Cx, Dispatch, Error, Options, Request, Requests, Schedule, Slot, cache, task_fn};
+use corio::{Batch, Cx, Dispatch, Error, Request, Requests, Schedule, Slot, cache, task_fn};
 use support::{double, gated, set_open};
 
 const SECOND: Duration = Duration::from_secs(1);

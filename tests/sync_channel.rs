@@ -120,7 +120,7 @@ fn room_that_is_given_up_goes_to_the_next_sender_and_the_order_is_kept() {
     /// Those with an even value give up.
     #[corio::task]
     fn sends_or_gives_up(sender: Sender<u64>, diary: Rc<Diary>, value: u64) {
-        call!(impatient(sender, diary, value, if value % 2 == 0 { 1 } else { FOR_EVER }));
+        call!(impatient(sender, diary, value, if value.is_multiple_of(2) { 1 } else { FOR_EVER }));
     }
 
     /// Makes room for three, whose values are in the channel before any of them goes on.

@@ -202,7 +202,10 @@ fn waits(what: What, who: &'static str, world: World) {
         }
         What::EndOfAGroup => call!(world.group.wait()).unwrap_err(),
         What::PlaceInAGroup => {
-            let is_member = task!(-> Result<(), &'static str> { Ok(world.diary.say(format!("{who} runs"))) });
+            let is_member = task!(-> Result<(), &'static str> {
+                world.diary.say(format!("{who} runs"));
+                Ok(())
+            });
             call!(world.group.run(is_member));
             "ended"
         }

@@ -136,7 +136,11 @@ pub(crate) fn by_hand(depth: u64) -> impl Task<(), Output = ()> {
                 8 => drop(handles.pop()),
                 _ => mem::forget(handles.pop()),
             }
-            poll_fn(|context| Poll::Ready(futures.poll_most(context))).await;
+            poll_fn(|context| {
+                futures.poll_most(context);
+                Poll::Ready(())
+            })
+            .await;
             if random(4) == 0 {
                 cx.io(now(1)).await.check();
             }

@@ -6,7 +6,6 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::Waiter;
@@ -22,6 +21,7 @@ use super::request::Request;
 use super::requests::{Cargo, Panic};
 use super::shown::shown;
 use crate::observe::Event;
+use crate::sweep::discard;
 
 impl<R: Request> Queue<R> {
     /// Takes the answers of a whole flight that comes back late, if it was not given up.
@@ -172,7 +172,7 @@ impl<R: Request> Queue<R> {
     pub(super) fn panicked_later(&self, id: FlightId, panic: Panic) {
         match self.land(id) {
             Some(flight) => self.panicked(flight, panic),
-            None => drop_payload(panic),
+            None => discard(panic),
         }
     }
 
@@ -413,11 +413,4 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("(no message)");
     crate::advice::on(panic).map_or_else(|| text.to_owned(), |advice| format!("{text}; {advice}"))
-}
-
-/// Lets go of what a panic carried. Should its destructor panic, what that carries is forgotten: nobody could be told.
-pub(super) fn drop_payload(panic: Panic) {
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        mem::forget(another);
-    }
 }

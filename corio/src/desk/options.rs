@@ -18,6 +18,9 @@ pub(crate) const DEFAULT_IN_FLIGHT: usize = 1;
 /// Makes what finds the group of a key.
 type MakeGroups<K> = fn() -> Groups<K>;
 
+/// How a key is copied: its `Clone::clone`.
+pub(crate) type CopyKey<K> = fn(&K) -> K;
+
 /// How a key prints: its `Debug::fmt`.
 pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;
 
@@ -40,7 +43,7 @@ pub struct Options<K, A> {
     pub(crate) groups: Option<MakeGroups<K>>,
     pub(crate) retry: Retry<A>,
     /// For keys that a dispatcher takes by value, where they are needed afterwards.
-    pub(crate) copy_key: Option<fn(&K) -> K>,
+    pub(crate) copy_key: Option<CopyKey<K>>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) show_key: Option<ShowKey<K>>,
     /// Makes trouble with a batch an answer. Absent, it ends the run.
@@ -289,7 +292,7 @@ impl<K, A> Options<K, A> {
     }
 
     /// How to copy keys that go out, where they are needed afterwards: to find who has joined, or to send them again when their batch has timed out.
-    pub(crate) fn copies_keys(&self) -> Option<fn(&K) -> K> {
+    pub(crate) fn copies_keys(&self) -> Option<CopyKey<K>> {
         let by_time_out = self.copy_key.filter(|_| self.timeout.is_some() && self.retry.wants_timeouts());
         self.dedup.map(|dedup| dedup.copy_key).or(by_time_out)
     }

@@ -16,9 +16,9 @@ use super::delivery::Answered;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, Flights};
 use super::groups::{Grouped, Groups};
-use super::landing::{drop_payload, panic_message};
+use super::landing::panic_message;
 use super::load::{Boxed, Load, Spares};
-use super::options::Options;
+use super::options::{CopyKey, Options};
 use super::request::Request;
 use super::requests::Panic;
 use super::timers::Alarm;
@@ -26,7 +26,7 @@ use super::waiting::Waiting;
 use super::withdrawing::Gone;
 use super::{Sending, Waiter};
 use crate::observe::Event;
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, discard};
 
 pub(super) type LoadOf<R> = Boxed<<R as Request>::Key, <R as Request>::Answer>;
 
@@ -52,7 +52,7 @@ pub(super) struct Queue<R: Request> {
     /// There is more to do with an answer than to give it to who waits.
     pub(super) handles_answers: bool,
     /// Keys that go out are needed afterwards.
-    pub(super) copies_keys: Option<fn(&R::Key) -> R::Key>,
+    pub(super) copies_keys: Option<CopyKey<R::Key>>,
     /// Is in one of the board's lists.
     pub(super) listed: Cell<bool>,
     /// Was asked in this run.
@@ -162,7 +162,7 @@ impl<R: Request> Queue<R> {
     /// What requests hear of a panic.
     pub(super) fn fault_of(&self, panic: Panic) -> Fault {
         let fault = Fault::Panicked { dispatcher: R::name(), message: panic_message(&*panic) };
-        drop_payload(panic);
+        discard(panic);
         fault
     }
 
