@@ -51,7 +51,8 @@ impl<__S> ::corio::Dispatch<__S> for store {
 fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
     ::corio::__private::any_task(async move {
         let _ = &i;
-        // SAFETY: as in every expansion: used in this block alone, which only the run polls, and awaited where it is asked.
+        // SAFETY: as in every expansion: used in this block alone, which only the run polls, and
+        // awaited where it is asked.
         let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
         if false {
             return ::corio::__private::returns::<()>();

@@ -219,7 +219,8 @@ mod nested_sets {
     }
 }
 
-/// Each call is polled within the poll of its caller, but for those that the tree takes: see `boxed`.
+/// Each call is polled within the poll of its caller, but for those that the tree takes: see
+/// `boxed`.
 mod nested_calls {
     use super::*;
     use std::cell::RefCell;

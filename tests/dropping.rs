@@ -845,7 +845,8 @@ mod a_destructor_that_still_holds_a_cx {
     }
 }
 
-/// A loser that would spawn when it is dropped: at a time when the entry of the winner, which has just ended, is free and soon somebody else's. It is told that it can't.
+/// A loser that would spawn when it is dropped: at a time when the entry of the winner, which has
+/// just ended, is free and soon somebody else's. It is told that it can't.
 mod a_loser_whose_destructor_spawns {
     use super::*;
 

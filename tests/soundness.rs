@@ -642,7 +642,8 @@ mod everything_together {
     }
 }
 
-/// Once a task has been dropped nothing can be done in its name, although its locals are still there and hold its `Cx` and futures of it.
+/// Once a task has been dropped nothing can be done in its name, although its locals are still
+/// there and hold its `Cx` and futures of it.
 mod a_destructor_of_a_dropped_task {
     use super::*;
 
@@ -796,7 +797,8 @@ mod a_destructor_of_a_dropped_task {
         assert_eq!((sum.get(), Rc::strong_count(&sum)), (4, 1));
     }
 
-    /// Aligned so that its block comes from the global allocator, where tools see what becomes of it.
+    /// Aligned so that its block comes from the global allocator, where tools see what becomes of
+    /// it.
     #[repr(align(64))]
     struct Wide(Rc<RefCell<Vec<u64>>>, u64);
 
@@ -846,7 +848,8 @@ mod a_destructor_of_a_dropped_task {
     }
 }
 
-/// What a panic carries may panic itself when it is dropped. Whoever was to be dropped after it is dropped nevertheless: something pinned is never freed without its destructor.
+/// What a panic carries may panic itself when it is dropped. Whoever was to be dropped after it is
+/// dropped nevertheless: something pinned is never freed without its destructor.
 mod a_payload_that_panics_when_dropped {
     use super::*;
     use std::pin::pin;
@@ -869,7 +872,8 @@ mod a_payload_that_panics_when_dropped {
         }
     }
 
-    /// Its future is in a list of the notify's from the first poll on, and takes itself out when it is dropped.
+    /// Its future is in a list of the notify's from the first poll on, and takes itself out when it
+    /// is dropped.
     fn listed(notify: Arc<Notify>) -> impl corio::Task<(), Output = ()> {
         task_fn(async move |cx: Cx<'_, ()>| {
             let mut notified = pin!(notify.notified());

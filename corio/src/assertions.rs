@@ -1,4 +1,5 @@
-//! What soundness rests on and the compiler can check: sizes, and what types are not. Each is argued where it is used.
+//! What soundness rests on and the compiler can check: sizes, and what types are not. Each is
+//! argued where it is used.
 
 /// The type has none of these traits: with one of them, `_` would be ambiguous.
 macro_rules! assert_has_not {

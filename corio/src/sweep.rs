@@ -1,6 +1,7 @@
 //! Running many destructors, all of them, even if some panic.
 //!
-//! What a panic carries has a destructor too, which may panic; what that carries is forgotten. So nothing here unwinds before all has been done.
+//! What a panic carries has a destructor too, which may panic; what that carries is forgotten. So
+//! nothing here unwinds before all has been done.
 
 use std::any::Any;
 use std::mem;

@@ -1,8 +1,12 @@
-//! Programs at random, of tasks written by hand and by macros, that do with the futures of a `Cx` whatever safe code can: poll them out of turn, swap, drop and forget them, take
-//! them into runs within, poll them and spawn in destructors. Children panic when they are dropped, runs are dropped and forgotten half-way, answers come late.
+//! Programs at random, of tasks written by hand and by macros, that do with the futures of a `Cx`
+//! whatever safe code can: poll them out of turn, swap, drop and forget them, take them into runs
+//! within, poll them and spawn in destructors. Children panic when they are dropped, runs are
+//! dropped and forgotten half-way, answers come late.
 //!
-//! Nothing is compared: there is no undefined behaviour. Whatever is given, kept or dropped looks at its own memory (`filled`), and whoever finds another's ends the process;
-//! most telling under AddressSanitizer. One schedule goes through all programs, so what one of them breaks the next one meets.
+//! Nothing is compared: there is no undefined behaviour. Whatever is given, kept or dropped looks
+//! at its own memory (`filled`), and whoever finds another's ends the process; most telling under
+//! AddressSanitizer. One schedule goes through all programs, so what one of them breaks the next
+//! one meets.
 //!
 //! `CORIO_FUZZ=from..to` goes through those seeds instead of the usual ones.
 

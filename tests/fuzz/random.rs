@@ -1,4 +1,5 @@
-//! Numbers that look random and follow from the seed, wherever code of the program runs: destructors have nobody to ask but the thread.
+//! Numbers that look random and follow from the seed, wherever code of the program runs:
+//! destructors have nobody to ask but the thread.
 
 use std::cell::Cell;
 

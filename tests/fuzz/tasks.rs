@@ -1,4 +1,5 @@
-//! Tasks by macros: children of all kinds, of which some lose, panic when they are dropped, or are written by hand.
+//! Tasks by macros: children of all kinds, of which some lose, panic when they are dropped, or are
+//! written by hand.
 
 use std::panic::resume_unwind;
 use std::thread;

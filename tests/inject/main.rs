@@ -1,8 +1,11 @@
-//! A panic at each call of the user's code, one after the other, in a program that uses nearly everything: keys and answers that are cloned, hashed, compared and dropped, iterators,
-//! dispatchers of all forms with their callbacks, the context, the clock, the observer, tasks themselves. Nothing may break: the schedule works afterwards, and
-//! each value is dropped once. Most telling under AddressSanitizer.
+//! A panic at each call of the user's code, one after the other, in a program that uses nearly
+//! everything: keys and answers that are cloned, hashed, compared and dropped, iterators,
+//! dispatchers of all forms with their callbacks, the context, the clock, the observer, tasks
+//! themselves. Nothing may break: the schedule works afterwards, and each value is dropped once.
+//! Most telling under AddressSanitizer.
 //!
-//! `CORIO_INJECT=n` panics at the n-th call alone, `CORIO_INJECT=all` at every one of them with and without an observer, and at pairs: usual is a part of that.
+//! `CORIO_INJECT=n` panics at the n-th call alone, `CORIO_INJECT=all` at every one of them with and
+//! without an observer, and at pairs: usual is a part of that.
 
 mod calls;
 mod dispatchers;

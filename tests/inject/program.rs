@@ -1,4 +1,5 @@
-//! The program: children of all kinds, those that fail and those that lose, locks, channels, groups and flights, a task by hand, a run within.
+//! The program: children of all kinds, those that fail and those that lose, locks, channels, groups
+//! and flights, a task by hand, a run within.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -10,7 +10,8 @@ thread_local! {
     static ALIVE: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Some are leaked by rustc (a value that is returned while a local panics) and by std (the rest of a collection, if dropping a key panics), for each panic.
+/// Some are leaked by rustc (a value that is returned while a local panics) and by std (the rest of
+/// a collection, if dropping a key panics), for each panic.
 pub(crate) const MOST_LEFT: i64 = 3;
 
 pub(crate) fn begin() {

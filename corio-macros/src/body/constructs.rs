@@ -157,7 +157,8 @@ impl Rewriter<'_> {
         } else if matches!(self.owner.context, Context::Any) {
             wrong(&context, "this task names no context: write `#[corio::task(Context)]`")
         } else {
-            // Not awaited, but a closure that has it would see the context of whatever run is being turned when it is called.
+            // Not awaited, but a closure that has it would see the context of whatever run is being
+            // turned when it is called.
             let frame = self.guard(frame(&context), context.span);
             asked(&frame, &context, "context", &TokenStream::new())
         }

@@ -88,8 +88,10 @@ impl Rewriter<'_> {
     }
 }
 
-/// `let __corio: Frame<Context> = unsafe { Frame::new() };`: what the constructs of one task are called on. Bound and used by the same expansion only, under a name no user
-/// code can see. Nothing of the user's stands within the `unsafe`; and as none of it has a span of the user's, no lint looks at it, be `unsafe_code` forbidden in that crate.
+/// `let __corio: Frame<Context> = unsafe { Frame::new() };`: what the constructs of one task are
+/// called on. Bound and used by the same expansion only, under a name no user code can see. Nothing
+/// of the user's stands within the `unsafe`; and as none of it has a span of the user's, no lint
+/// looks at it, be `unsafe_code` forbidden in that crate.
 pub(crate) fn frame(context: &Context) -> TokenStream {
     let name = frame_name(Span::mixed_site());
     let context = context.frame_type();

@@ -26,7 +26,8 @@ pub(crate) enum Step {
     DecidesAtOnce,
 }
 
-/// Owned by its entry, and then by whoever takes it out of the tree: what ends a body takes it, and so nothing can be dropped or given back twice.
+/// Owned by its entry, and then by whoever takes it out of the tree: what ends a body takes it, and
+/// so nothing can be dropped or given back twice.
 pub(crate) struct Body(BodyRef);
 
 /// A body that stays in the tree.
@@ -126,10 +127,12 @@ pub(super) union Spawned<'a, F: Future> {
     output: ManuallyDrop<F::Output>,
 }
 
-// Used where it is, through raw pointers; see `Adapter` for what a reference to the whole would claim.
+// Used where it is, through raw pointers; see `Adapter` for what a reference to the whole would
+// claim.
 assert_has_not!(Spawned<'static, Ready<()>>: Unpin);
 
-/// Whoever unwinds out of a destructor has dropped the rest as well: nobody may touch it again, and its block is free.
+/// Whoever unwinds out of a destructor has dropped the rest as well: nobody may touch it again, and
+/// its block is free.
 struct Abandon<'e>(&'e Engine);
 
 impl Drop for Abandon<'_> {
@@ -409,7 +412,8 @@ impl Body {
         let ended = flags & (flag::ENDING | flag::DONE) != 0;
         let drop = if ended { self.0.vtable.drop_output } else { self.0.vtable.drop_body };
         let emptied = Emptied(self.0, engine);
-        // SAFETY: the flags tell whether the output is there; this takes the body, so it is the last call.
+        // SAFETY: the flags tell whether the output is there; this takes the body, so it is the
+        // last call.
         unsafe { drop(emptied.0.data) }
     }
 
@@ -422,7 +426,8 @@ impl Body {
     }
 }
 
-/// Gives the block of a body back to the engine's pool, from which it came, when what is in it has been dropped or moved out; also by unwinding, as that drops the rest.
+/// Gives the block of a body back to the engine's pool, from which it came, when what is in it has
+/// been dropped or moved out; also by unwinding, as that drops the rest.
 struct Emptied<'e>(BodyRef, &'e Engine);
 
 impl Drop for Emptied<'_> {
@@ -430,7 +435,8 @@ impl Drop for Emptied<'_> {
     fn drop(&mut self) {
         let Emptied(BodyRef { data, vtable }, engine) = self;
         if let Some(block) = vtable.block {
-            // SAFETY: `Spawned::body` took the block for this layout. It is made by methods that take the body, and so once.
+            // SAFETY: `Spawned::body` took the block for this layout. It is made by methods that
+            // take the body, and so once.
             unsafe { engine.pool().give(data.cast(), block) }
         }
     }

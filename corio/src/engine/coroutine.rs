@@ -30,7 +30,8 @@ struct Adapter<'a, F> {
     _pinned: PhantomPinned,
 }
 
-// A reference to the whole of one of these, which is made while `co` points into it, claims to be the only one unless they are not `Unpin`.
+// A reference to the whole of one of these, which is made while `co` points into it, claims to be
+// the only one unless they are not `Unpin`.
 assert_has_not!(Adapter<'static, ()>: Unpin);
 assert_has_not!(Coroutine<'static, Ready<()>>: Unpin);
 

@@ -1,10 +1,13 @@
-//! How deep the running task is in calls whose depth nobody knows when the program is compiled: those of boxed tasks.
+//! How deep the running task is in calls whose depth nobody knows when the program is compiled:
+//! those of boxed tasks.
 //!
-//! A call is polled within the poll of its caller, and dropped within its drop, so each takes a piece of the stack. Beyond a depth the next one goes into the tree instead, as a child of its
-//! own, which the run loop resumes: then depth costs memory of the pool. Frames of callers below are not polled either, each time that it goes on.
+//! A call is polled within the poll of its caller, and dropped within its drop, so each takes a
+//! piece of the stack. Beyond a depth the next one goes into the tree instead, as a child of its
+//! own, which the run loop resumes: then depth costs memory of the pool. Frames of callers below
+//! are not polled either, each time that it goes on.
 //!
-//! The depth is counted, so that the order in which tasks run is the same however the program was compiled. Only calls that take more of the stack than is usual by far are
-//! cut off earlier.
+//! The depth is counted, so that the order in which tasks run is the same however the program was
+//! compiled. Only calls that take more of the stack than is usual by far are cut off earlier.
 
 use std::cell::Cell;
 use std::ptr;

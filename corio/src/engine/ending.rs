@@ -65,7 +65,8 @@ impl Engine {
         }
     }
 
-    /// What the end of a child means for those above it: its siblings are cut if it decides, who waits is woken. Gives the entry that ends with it, or `NONE`.
+    /// What the end of a child means for those above it: its siblings are cut if it decides, who
+    /// waits is woken. Gives the entry that ends with it, or `NONE`.
     #[inline(never)]
     fn child_ended(&self, mut tree: RefMut<'_, Tree>, parent: u32, flags: u32) -> Id {
         let mut losers = self.felled.take();

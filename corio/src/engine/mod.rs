@@ -46,7 +46,8 @@ pub struct Engine {
     ready: RefCell<VecDeque<Id>>,
     /// The task that runs, or panicked.
     current: Cell<Id>,
-    /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a `call!` that has not spawned yet.
+    /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a
+    /// `call!` that has not spawned yet.
     scope: Cell<Id>,
     /// Set by whatever makes a task wait. A task that is pending and did not set it waits for something that corio knows nothing of.
     parked: Cell<bool>,
@@ -256,7 +257,8 @@ impl Engine {
 
     // ── beginning and ending ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Puts a task into the tree, ready: below a scope, or as the root of the run, below `NONE`. Its output is kept until it is taken or let go of.
+    /// Puts a task into the tree, ready: below a scope, or as the root of the run, below `NONE`.
+    /// Its output is kept until it is taken or let go of.
     ///
     /// # Safety
     /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
@@ -295,7 +297,8 @@ impl Engine {
     fn abandon_current(&self) {
         let body = self.tree.borrow_mut().get_mut(self.current.get()).and_then(|entry| entry.body.take());
         if let Some(body) = body {
-            // SAFETY: it is that of a spawned task, which asks for this, and whose coroutine was dropped.
+            // SAFETY: it is that of a spawned task, which asks for this, and whose coroutine was
+            // dropped.
             unsafe { body.give_back(self) };
         }
     }
@@ -354,7 +357,8 @@ impl Engine {
         self.park_for(|| Waits::ends("its children", tree.tasks_in(scope.index())));
     }
 
-    /// Takes out a scope, dropping the children it still has. One that is gone already, with its task, had its children dropped then.
+    /// Takes out a scope, dropping the children it still has. One that is gone already, with its
+    /// task, had its children dropped then.
     pub(crate) fn close_scope(&self, scope: Id) {
         let mut tree = self.tree.borrow_mut();
         let Some(entry) = tree.get(scope) else { return };

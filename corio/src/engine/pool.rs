@@ -4,8 +4,9 @@
 //! a large run would find its blocks all over the memory (a tree of 100,000 tasks took twice as long).
 //!
 //! What must hold: a block is given back at most once, for the layout it was taken for, to the pool it came from. Chunks are freed when the pool is dropped,
-//! so no block may be used after that: a run drops everything it made before it lets go of its pool, or leaks the pool with it. Where blocks are in use nevertheless (a
-//! set of children was forgotten, a destructor panicked), the chunks are leaked: something pinned there may be known elsewhere by its address.
+//! so no block may be used after that: a run drops everything it made before it lets go of its
+//! pool, or leaks the pool with it. Where blocks are in use nevertheless (a set of children was
+//! forgotten), the chunks are leaked: something pinned there may be known elsewhere by its address.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};

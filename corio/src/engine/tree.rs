@@ -190,7 +190,8 @@ impl Tree {
         is_last || flags & flag::DECIDES != 0 || above.has(flag::EACH)
     }
 
-    /// Frees an entry that is in no list and has no children; gives its body. Ids of it match nothing from here on.
+    /// Frees an entry that is in no list and has no children; gives its body. Ids of it match
+    /// nothing from here on.
     #[inline(always)]
     pub(super) fn free(&mut self, index: u32) -> Option<Body> {
         let free = self.free;
@@ -371,7 +372,8 @@ impl Tree {
 
 // Looked at always, in release builds too, as memory safety rests on it.
 
-/// An entry that is freed twice would be given to two tasks, and each would read the other's memory.
+/// An entry that is freed twice would be given to two tasks, and each would read the other's
+/// memory.
 #[cold]
 #[inline(never)]
 fn not_in_the_tree() -> ! {

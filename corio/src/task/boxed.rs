@@ -25,8 +25,9 @@ pub struct Boxed<'a, S, T> {
 ///
 /// A task that calls itself by its own name needs no box of yours: the attribute sees it. `spawn!`, `all!` and `join!` need none either.
 ///
-/// The depth of such calls is bounded by memory, not by the stack: of a deep chain every 32nd call (sooner, where calls take much of the stack) runs as a child of
-/// its own, as in `all!([task])`, and so in its turn behind what else can run.
+/// The depth of such calls is bounded by memory, not by the stack: of a deep chain every 32nd call
+/// (sooner, where calls take much of the stack) runs as a child of its own, as in `all!([task])`,
+/// and so in its turn behind what else can run.
 ///
 /// ```
 /// use corio::boxed;
@@ -96,7 +97,8 @@ impl<T> Future for BoxedCall<'_, T> {
     }
 }
 
-/// The called task as a child: to observers a part of the one that calls. It is in a box already, and so needs no coroutine to stay where it is.
+/// The called task as a child: to observers a part of the one that calls. It is in a box already,
+/// and so needs no coroutine to stay where it is.
 pub(super) struct Part<'a, T>(BoxFuture<'a, T>);
 
 impl<'a, T> Seed for Part<'a, T> {

@@ -1,8 +1,9 @@
 //! What the macros expand to: `io!(r)` is `__corio.io(|| here(), r).await`, where `__corio` is the `Frame` of the task. Whatever is awaited there gets its line first.
 //!
 //! A frame is a token without size: it says that the code stands in the body of a task over `S`, which only runs while a run over `S` is being turned. Only generated code
-//! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that is why nothing here has to be checked when the program runs, and why `new` is
-//! unsafe: the contract of all that follows.
+//! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that
+//! is why nothing here has to be checked when the program runs, and why `new` is unsafe: the
+//! contract of all that follows.
 //!
 //! One mistake is to give one error, on the argument. So what a method gives is named by parameters that are bound where the argument is (`Task<S, Output = O>`), and is
 //! a type that needs no bound of its own: a `T::Output` in the return type would be looked up for the call, and again for the `.await`, and each time found wanting.
@@ -49,8 +50,9 @@ impl<S> Frame<S> {
     /// Only for generated code: see the module.
     ///
     /// # Safety
-    /// Whoever has the frame, or a reference to it, runs only while a run over `S` is being turned and the task runs whose frame it is; what its methods give is awaited
-    /// at once, in the same frame, which nobody else polls, moves or forgets.
+    /// Whoever has the frame, or a reference to it, runs only while a run over `S` is being turned
+    /// and the task runs whose frame it is; what its methods give is awaited at once, in the same
+    /// frame, which nobody else polls, moves or forgets.
     #[inline]
     pub unsafe fn new() -> Self {
         Frame { context: PhantomData }
@@ -58,7 +60,8 @@ impl<S> Frame<S> {
 
     /// `context!()`
     pub fn context(&self) -> &S {
-        // SAFETY: by `new`, a run over `S` is being turned, which borrows its context for longer than any frame of its tasks is used; and the reference lives no longer
+        // SAFETY: by `new`, a run over `S` is being turned, which borrows its context for longer
+        // than any frame of its tasks is used; and the reference lives no longer
         // than this frame.
         unsafe { &*core::with(|core| core.context.get()).cast::<S>() }
     }

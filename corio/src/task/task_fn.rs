@@ -42,10 +42,12 @@ use crate::engine::Id;
 /// [`Error::ForeignFuture`](crate::Error::ForeignFuture), as nobody would wake it. Combinators that poll what they hold whenever they are polled, as
 /// `std::pin::pin!` and `poll_fn` by hand do, work over futures from `Cx`.
 ///
-/// When such a task is dropped, its children are dropped first, and then its locals. Their destructors can neither spawn nor wait: see [`Cx::spawn`].
+/// When such a task is dropped, its children are dropped first, and then its locals. Their
+/// destructors can neither spawn nor wait: see [`Cx::spawn`].
 pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Output = T> {
     task::<S, _>(async move {
-        // SAFETY: this is the body of a task over `S`, and what is given of the frame looks at the run and the task before it uses it.
+        // SAFETY: this is the body of a task over `S`, and what is given of the frame looks at the
+        // run and the task before it uses it.
         let frame = unsafe { Frame::<S>::new() };
         let (run, task) = core::with(|core| (core.run(), core.engine.current()));
         let cx = Cx { frame: &frame, context: frame.context(), run, task, on_this_thread: PhantomData };
@@ -66,8 +68,10 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
 /// It is what the macros are in a `#[corio::task]`, but for children that borrow: these need the macros, which see to it that nobody can forget the future that holds them.
 /// It costs more per request than they do: each one is a child with a place of its own.
 ///
-/// It belongs to its task, and to the time when that runs. In a run inside that task (a `Schedule::run` called by it), and in destructors of what the task holds once it has
-/// been dropped (it lost a race, say, or the run ended), everything but [`context`](Cx::context) panics, and so does polling a future that it gave.
+/// It belongs to its task, and to the time when that runs. In a run inside that task (a
+/// `Schedule::run` called by it), and in destructors of what the task holds once it has been
+/// dropped (it lost a race, say, or the run ended), everything but [`context`](Cx::context) panics,
+/// and so does polling a future that it gave.
 pub struct Cx<'r, S> {
     frame: &'r Frame<S>,
     context: &'r S,
@@ -131,8 +135,9 @@ impl<'r, S> Cx<'r, S> {
 
     /// Spawns a child task: `spawn!(task)`. It cannot wait, and so is not held by [`max_tasks`](crate::Schedule::max_tasks).
     ///
-    /// A task that has been dropped spawns nothing, as nobody would be there to end after the child: a destructor that is to clean up does so by itself, or leaves
-    /// it to a task that is still there, by a [`channel`](crate::sync::channel) say.
+    /// A task that has been dropped spawns nothing, as nobody would be there to end after the
+    /// child: a destructor that is to clean up does so by itself, or leaves it to a task that is
+    /// still there, by a [`channel`](crate::sync::channel) say.
     ///
     /// # Panics
     /// In a run inside the task, and in a destructor once the task has been dropped.
@@ -146,7 +151,8 @@ impl<'r, S> Cx<'r, S> {
         self.bound(self.frame().wait(here()))
     }
 
-    /// The frame, where it may be used: it does not know its run and its task, and would take others for its own.
+    /// The frame, where it may be used: it does not know its run and its task, and would take
+    /// others for its own.
     fn frame(self) -> &'r Frame<S> {
         core::with(|core| {
             assert!(core.run() == self.run, "corio: a `Cx` can only be used in the run of its own task");
