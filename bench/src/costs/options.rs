@@ -41,8 +41,8 @@ impl Choice {
     fn set(self, options: Chosen) -> Chosen {
         match self {
             Ordered => options.ordered(),
-            TwoGroups => options.group_by(|keys| groups(keys, |key| key % 2)),
-            GroupsOfOne => options.group_by(|keys| groups(keys, |key| *key)),
+            TwoGroups => options.group_by(|| groups(|key: &u64| key % 2)),
+            GroupsOfOne => options.group_by(|| groups(|key: &u64| *key)),
             MaxBatch => options.max_batch(7),
             Dedup => options.dedup(),
             Retry => options.retry(corio::Retry::attempts(2).when(Result::is_err)),

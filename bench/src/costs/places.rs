@@ -223,7 +223,7 @@ fn writes(world: World, _key: u64) {
 
 #[corio::task(Time)]
 fn reads_or_writes(world: World, key: u64) {
-    if key % 2 == 0 {
+    if key.is_multiple_of(2) {
         let _guard = call!(world.lock.read());
     } else {
         let _guard = call!(world.lock.write());
