@@ -58,6 +58,12 @@ pub(crate) enum Turn<T> {
     Spent,
 }
 
+/// After so many resumes in one phase it is looked whether many tasks were dropped in it.
+const SLICE: usize = 1024;
+
+/// So many that were dropped are told at the next look, though others can run.
+const MANY_DROPPED: usize = 256;
+
 enum Phase {
     Ended,
     Waiting { until: Option<Duration> },
@@ -156,7 +162,7 @@ impl<'s, T> Run<'s, T> {
             if budget == 0 {
                 return Ok(Phase::Spent);
             }
-            let most = budget.min(self.patience);
+            let most = budget.min(self.patience).min(SLICE);
             engine.allow(most);
             run_tasks(core);
             let resumes = most - engine.allowed();
@@ -171,6 +177,9 @@ impl<'s, T> Run<'s, T> {
             // Nobody else can run: whoever waits for room gets what there is.
             let can_go_on = engine.has_ready() || desk.has_answers() || engine.let_spawner_in();
             if can_go_on && self.patience > 0 {
+                if engine.dropped_len() >= MANY_DROPPED {
+                    self.withdraw_amid_a_phase(core);
+                }
                 continue;
             }
             self.check_cancelled()?;
@@ -179,7 +188,7 @@ impl<'s, T> Run<'s, T> {
             }
 
             if engine.has_dropped() {
-                engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word()))));
+                engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), false));
                 self.cancel_futures(core);
             }
             let sending = Sending { context: self.context, futures: &self.futures, cancel: self.cancel.as_ref(), was_panicking };
@@ -241,6 +250,15 @@ impl<'s, T> Run<'s, T> {
             Some(token) if token.is_cancelled() => Err(Error::Cancelled),
             _ => Ok(()),
         }
+    }
+
+    /// Withdraws what tasks have asked in this phase that were dropped in it: a phase may be long, and what has come and gone is not to gather in it.
+    #[cold]
+    #[inline(never)]
+    fn withdraw_amid_a_phase(&self, core: &Core) {
+        let Core { engine, desk, .. } = core;
+        engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), true));
+        self.cancel_futures(core);
     }
 
     #[inline(always)]

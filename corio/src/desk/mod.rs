@@ -219,10 +219,14 @@ impl Desk {
         self.board.due.borrow().next()
     }
 
-    /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more are given up.
-    pub(crate) fn tasks_were_dropped(&self, dropped: impl Iterator<Item = Waiter>) {
+    /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more are given up. What has gathered in this phase is looked through when it leaves; `amid_a_phase`,
+    /// which may be long, as soon as half of it may be of nobody.
+    pub(crate) fn tasks_were_dropped(&self, dropped: impl Iterator<Item = Waiter>, amid_a_phase: bool) {
         self.board.drops.set(self.board.drops.get() + 1);
-        let queues = self.board.hear_of_drops.borrow().clone();
+        let mut queues = self.board.hear_of_drops.borrow().clone();
+        if amid_a_phase {
+            queues.extend(self.board.asked_concurrent.borrow().iter().chain(self.board.asked_in_place.borrow().iter()));
+        }
         if !queues.is_empty() {
             let dropped: Vec<Waiter> = dropped.collect();
             queues.into_iter().filter_map(|number| self.registry.number(number)).for_each(|queue| queue.tasks_were_dropped(&dropped));

@@ -245,6 +245,12 @@ impl Engine {
         !self.dropped.borrow().is_empty()
     }
 
+    /// How many were dropped since then.
+    #[inline]
+    pub(crate) fn dropped_len(&self) -> usize {
+        self.dropped.borrow().len()
+    }
+
     /// Tells which tasks, and requests in sets, were dropped since the last call, and so may have asked for something that nobody wants any more.
     pub(crate) fn tell_dropped(&self, hear: impl FnOnce(&[Id])) {
         let mut dropped = self.dropped.take();

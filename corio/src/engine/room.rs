@@ -12,11 +12,16 @@ pub(super) struct Room {
     /// With the first task of the run, which was not spawned.
     living: Cell<usize>,
     waiting: RefCell<VecDeque<Id>>,
+    /// When so many wait, those that are gone are taken out.
+    sweep_at: Cell<usize>,
 }
+
+/// Fewer are not looked through.
+const FEW: usize = 32;
 
 impl Room {
     pub(super) fn new(most: usize) -> Self {
-        Room { most, living: Cell::new(0), waiting: RefCell::default() }
+        Room { most, living: Cell::new(0), waiting: RefCell::default(), sweep_at: Cell::new(FEW) }
     }
 
     #[inline]
@@ -29,9 +34,20 @@ impl Room {
         self.living.set(self.living.get() - 1);
     }
 
+    fn add(&self, id: Id, is_alive: impl Fn(Id) -> bool) {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() >= self.sweep_at.get() {
+            // As many have come since the last time as were left then, so it costs nothing to speak of.
+            waiting.retain(|id| is_alive(*id));
+            self.sweep_at.set(FEW.max(2 * waiting.len()));
+        }
+        waiting.push_back(id);
+    }
+
     pub(super) fn clear(&self) {
         self.living.set(0);
         self.waiting.borrow_mut().clear();
+        self.sweep_at.set(FEW);
     }
 }
 
@@ -51,7 +67,7 @@ impl Engine {
     fn wait_for_room(&self) {
         // One that is asked stands in the line already.
         if !self.is_asked() {
-            self.room.waiting.borrow_mut().push_back(self.current.get());
+            self.room.add(self.current.get(), |id| self.is_alive(id));
         }
         self.park_for(|| Waits::ends(format!("room for one more task: the schedule is limited to {}", self.room.most), Vec::new()));
     }
