@@ -61,7 +61,7 @@ fn whatever_safe_code_does_nobodys_memory_is_anothers() {
     let (polled, spawned) = by_hand::used_in_destructors();
     println!("{ends:?}, in destructors {polled} polled and {spawned} spawned");
     let covered = [ends.ended, ends.panicked, ends.cut_short, ends.forgotten].iter().all(|count| *count > 0) && polled > 0 && spawned > 0;
-    assert!(covered || seeds != SEEDS, "programs in which nothing happens prove little: {ends:?}, {polled}, {spawned}");
+    assert!(covered || seeds != SEEDS || cfg!(miri), "programs in which nothing happens prove little: {ends:?}, {polled}, {spawned}");
 }
 
 /// `from..to`
