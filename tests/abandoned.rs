@@ -335,7 +335,7 @@ fn what_a_run_that_ended_had_asked_for_is_asked_anew_by_the_next() {
 }
 
 #[test]
-fn those_who_joined_what_is_primed_get_that_at_once() {
+fn all_who_wait_for_what_is_primed_get_that_at_once_and_nobody_waits_for_the_batch() {
     #[corio::dispatcher(show_keys, cache)]
     async fn kept(story: &Story, keys: &[u64]) -> Vec<u64> {
         ten(story, keys).await
@@ -365,9 +365,9 @@ fn those_who_joined_what_is_primed_get_that_at_once() {
         program(),
         expect![[r#"
             0ns: kept[1]
+            4ms: asked at 0: 100
             4ms: asked at 2: 100
-            10ms: (over)
-            10ms: asked at 0: 1
+            4ms: (over)
         "#]],
     );
 }

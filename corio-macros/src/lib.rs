@@ -201,7 +201,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///     up, nobody knows.
 /// - `timeout = "2s"` is how long a batch may take. The error names the dispatcher, the number of requests and the time. Not for a function that answers in place, which can't
 ///   be cut short: for an `async fn`, with `blocking`, or with a `Batch`.
-/// - `faults = "error"`: trouble with a batch (a wrong number of answers, a slot dropped, a time limit, a panic) becomes the error of its requests, and `io!` gives a `Result`
+/// - `faults = "error"`: trouble with a batch (a wrong number of answers, a slot dropped, a time limit, a panic of the function or of what runs for it: `group_by`, `when`, and `Hash`,
+///   `Eq` and `Clone` of keys and answers) becomes the error of its requests, and `io!` gives a `Result`
 ///   with a `corio::RequestError<E>`, which is `Clone` whatever `E` is. By default, `faults = "run"`, it ends the run.
 ///
 /// | with `faults = "error"` the function | `io!` gives |

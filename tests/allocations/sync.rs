@@ -196,7 +196,7 @@ fn groups() {
         "spawn!(group.run(t))", group: ErrGroup<u64> = ErrGroup::new() => { spawn!(group.run(member(1, false))); }
         "spawn!(group.run(t)) with a limit", group: ErrGroup<u64> = ErrGroup::with_limit(10) => { spawn!(group.run(member(1, false))); }
         "spawn!(group.run(t)); call!(group.wait())", group: ErrGroup<u64> = ErrGroup::new() => { spawn!(group.run(member(1, false))); call!(group.wait()).unwrap(); }
-        "the same of a hundred members, one of which fails", group: ErrGroup<u64> = ErrGroup::new() => {
+        "the same of a hundred members, one of which fails: the error, for all who wait", group: ErrGroup<u64> = ErrGroup::new() => {
             for key in 0..100 {
                 spawn!(group.run(member(key, key == 50)));
             }
@@ -211,7 +211,7 @@ fn groups() {
             0  spawn!(group.run(t))
             0  spawn!(group.run(t)) with a limit
             0  spawn!(group.run(t)); call!(group.wait())
-            0  the same of a hundred members, one of which fails
+            1  the same of a hundred members, one of which fails: the error, for all who wait
     "#]]
     .assert_eq(&table);
 }

@@ -77,7 +77,7 @@ pub enum RequestError<E = Infallible> {
         /// The key, if the dispatcher has `show_keys`.
         key: Option<String>,
     },
-    /// The dispatcher panicked before it had answered.
+    /// The dispatcher panicked before it had answered; or what runs for it: `group_by`, `when`, and `Hash`, `Eq` and `Clone` of keys and answers.
     Panicked {
         /// The dispatcher.
         dispatcher: &'static str,

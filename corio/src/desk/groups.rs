@@ -21,7 +21,7 @@ pub struct Groups<K>(Box<dyn Numbering<K>>);
 /// struct Page { of: u64, size: u32 }
 /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
 /// ```
-pub fn groups<K, G: Distinct, F: Fn(&K) -> G + 'static>(by: F) -> Groups<K> {
+pub fn groups<K, G: Distinct>(by: impl Fn(&K) -> G + 'static) -> Groups<K> {
     Groups(Box::new(By { by, numbers: HashMap::new(), free: Vec::new() }))
 }
 

@@ -1,4 +1,12 @@
 //! What a dispatcher has kept, changed from inside a task: by tasks that do one thing and never wait.
+//!
+//! What a change means for those who wait for the key, however their request waits:
+//!
+//! | the request | [`prime`] | [`invalidate`], [`clear`] |
+//! |---|---|---|
+//! | has not left: it was just asked, waits behind a limit, or pauses before it is tried again | all who wait get the answer now, and it does not leave | nothing: it will be read later anyway |
+//! | is on its way | all who wait get the answer now; what comes back reaches nobody | who asked first gets what comes back, and it is not kept; those who joined ask anew |
+//! | is not there, as the answer was kept | it takes the place of what was kept | the next who asks asks anew |
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +23,8 @@ pub struct ChangeCache<R: Request>(CacheChange<R>);
 
 /// Keeps an answer as if the dispatcher had given it: `call!(cache::prime(fetch(id), row))`.
 ///
-/// For what another dispatcher gave on the way: rows of a list, that somebody will ask for one by one.
+/// For what another dispatcher gave on the way: rows of a list, that somebody will ask for one by one. Whoever waits for the key already gets it at once, wherever the request is:
+/// see the [table](self).
 ///
 /// ```
 /// use corio::cache;
@@ -43,7 +52,8 @@ pub fn prime<R: Request>(request: R, answer: R::Answer) -> ChangeCache<R> {
 
 /// Forgets what was kept for a key: `call!(cache::invalidate(fetch(id)))`, after a write.
 ///
-/// An answer that is on its way still goes to the one who asked for it, but is not kept; others who wait for it ask anew.
+/// An answer that is on its way still goes to the one who asked for it, but is not kept; others who wait for it ask anew. One that has not been sent for is read later anyway: see the
+/// [table](self).
 ///
 /// ```
 /// use corio::cache;

@@ -27,7 +27,7 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     chain.duration("timeout", &options.timeout);
     if let Some(With { name, value }) = &options.group_by {
         let at = hidden(name.span());
-        chain.option("group_by", name.span(), quote_spanned!(at=> || ::corio::__private::groups::<Self::Key, _, _>(#value)));
+        chain.option("group_by", name.span(), quote_spanned!(at=> || ::corio::__private::groups::<Self::Key, _>(#value)));
     }
     if let Some(retry) = &options.retry {
         chain.option("retry", retry.name.span(), self::retry(retry, options.faults.is_some()));

@@ -41,8 +41,8 @@ fn words_and_numbers() {
     check("", PLAIN, "");
     check("max_batch = 5, in_flight = limits::MOST", PLAIN, ".max_batch(5).in_flight(limits::MOST)");
     check("dedup, show_keys", PLAIN, ".dedup().show_keys()");
-    check("ordered, group_by = |key| key.page", PLAIN, ".ordered().group_by(|| ::corio::__private::groups::<Self::Key, _, _>(|key| key.page))");
-    check("group_by = page_of,", PLAIN, ".group_by(|| ::corio::__private::groups::<Self::Key, _, _>(page_of))");
+    check("ordered, group_by = |key| key.page", PLAIN, ".ordered().group_by(|| ::corio::__private::groups::<Self::Key, _>(|key| key.page))");
+    check("group_by = page_of,", PLAIN, ".group_by(|| ::corio::__private::groups::<Self::Key, _>(page_of))");
 }
 
 #[test]
