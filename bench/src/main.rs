@@ -66,7 +66,7 @@ enum Command {
     },
     /// Do some programs of `costs`, and no more
     #[command(hide = true)]
-    Cost { names: Vec<String> },
+    Cost { times: u64, names: Vec<String> },
 }
 
 fn size(text: &str) -> Result<Size, serde_json::Error> {
@@ -95,6 +95,6 @@ fn run(args: &Args) -> anyhow::Result<()> {
             Ok(())
         }
         Some(Command::Repeat { size, contender, repetitions }) => instructions::repeat(*size, contender, *repetitions),
-        Some(Command::Cost { names }) => costs::cost(names),
+        Some(Command::Cost { times, names }) => costs::cost(*times, names),
     }
 }
