@@ -160,4 +160,70 @@ mod tests {
         assert_eq!(unwanted.iter().map(|entry| entry.key).collect::<Vec<_>>(), [40]);
         assert_eq!(keys(&mut backlog), [10, 30, 50]);
     }
+
+    /// One sorted list, in which each is put to its place.
+    #[derive(Default)]
+    struct Naive {
+        /// By ticket, then whether it was never sent, then the order of coming.
+        entries: Vec<((u64, bool, u32), u32)>,
+        came: u32,
+    }
+
+    impl Naive {
+        fn push(&mut self, key: u32, ticket: u64, attempts: u32) {
+            self.came += 1;
+            self.entries.push(((ticket, attempts == 0, self.came), key));
+            self.entries.sort();
+        }
+    }
+
+    #[test]
+    fn whatever_happens_it_is_a_sorted_list() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for with_tickets in [true, false].repeat(100) {
+            let (mut backlog, mut naive) = (Backlog::default(), Naive::default());
+            // Those that were taken, and may come back.
+            let mut sent: Vec<Entry<u32>> = Vec::new();
+            let mut last = 0;
+            for _ in 0..300 {
+                match random.u32(0..8) {
+                    0..3 => {
+                        last += 1;
+                        let ticket = if with_tickets { u64::from(last) } else { 0 };
+                        backlog.push(entry(last, ticket, 0));
+                        naive.push(last, ticket, 0);
+                    }
+                    3..6 => {
+                        let first = if naive.entries.is_empty() { None } else { Some(naive.entries.remove(0)) };
+                        let taken = backlog.pop();
+                        assert_eq!(taken.as_ref().map(|entry| entry.key), first.map(|(_, key)| key));
+                        match (taken, first) {
+                            (Some(taken), Some(first)) if with_tickets && random.u32(0..3) == 0 => {
+                                backlog.put_back(taken);
+                                naive.entries.insert(0, first);
+                            }
+                            (taken, _) => sent.extend(taken),
+                        }
+                    }
+                    6 => {
+                        if sent.is_empty() {
+                            continue;
+                        }
+                        let Entry { key, ticket, attempts, .. } = sent.swap_remove(random.usize(0..sent.len()));
+                        backlog.push(entry(key, ticket, attempts + 1));
+                        naive.push(key, ticket, attempts + 1);
+                    }
+                    _ => {
+                        let (by, mut unwanted) = (random.u32(3..9), Vec::new());
+                        backlog.take_unwanted(&mut |entry| entry.key % by > 0, &mut unwanted);
+                        let before = naive.entries.len();
+                        naive.entries.retain(|(_, key)| key % by > 0);
+                        assert_eq!(unwanted.len(), before - naive.entries.len());
+                    }
+                }
+                assert_eq!(backlog.len(), naive.entries.len());
+            }
+            assert_eq!(keys(&mut backlog), naive.entries.iter().map(|(_, key)| *key).collect::<Vec<_>>());
+        }
+    }
 }

@@ -282,4 +282,84 @@ mod tests {
         grouped.batch_is_back(0);
         assert_eq!(send(&mut grouped), [(0, vec![13])]);
     }
+
+    /// What `Grouped` stands for: all requests in the order of asking, and how many batches each group has on its way.
+    #[derive(Default)]
+    struct Naive {
+        waiting: Vec<(u32, u32)>,
+        on_the_way: Vec<u32>,
+    }
+
+    impl Naive {
+        fn takes(&mut self, takes: impl Fn(&(u32, u32)) -> bool) -> Vec<u32> {
+            let taken = self.waiting.iter().filter(|request| takes(request)).map(|(_, key)| *key).collect();
+            self.waiting.retain(|request| !takes(request));
+            taken
+        }
+
+        fn of(&self, of: u32) -> usize {
+            self.on_the_way.iter().filter(|other| **other == of).count()
+        }
+    }
+
+    #[test]
+    fn whatever_happens_all_that_is_known_of_groups_is_in_step() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for limit in [1, 2, 3, usize::MAX].repeat(50) {
+            let (mut grouped, mut naive) = (grouped(limit), Naive::default());
+            // By number, the group as its keys tell it.
+            let mut names: HashMap<u32, u32> = HashMap::new();
+            let groups = random.u32(1..100);
+            for ticket in 1..300 {
+                match random.u32(0..10) {
+                    0..4 => {
+                        let key = random.u32(0..groups * 10);
+                        let group = grouped.number(&key);
+                        names.insert(group, key / 10);
+                        grouped.push(group, Entry { waiter: Waiter(0), key, attempts: 0, ticket });
+                        naive.waiting.push((key / 10, key));
+                    }
+                    4..7 => {
+                        let Some(group) = grouped.next_ready() else { continue };
+                        let of = names[&group];
+                        let keys: Vec<u32> = std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect();
+                        assert_eq!(keys, naive.takes(|request| request.0 == of));
+                        // Some are answered in place.
+                        if random.bool() {
+                            assert!(naive.of(of) < limit);
+                            grouped.batch_leaves(group);
+                            naive.on_the_way.push(of);
+                        }
+                    }
+                    7..9 => {
+                        if naive.on_the_way.is_empty() {
+                            continue;
+                        }
+                        let of = naive.on_the_way.swap_remove(random.usize(0..naive.on_the_way.len()));
+                        let group = grouped.number(&(of * 10));
+                        assert_eq!(names[&group], of, "a group in use keeps its number");
+                        grouped.batch_is_back(group);
+                    }
+                    _ => {
+                        let (by, mut unwanted) = (random.u32(2..5), Vec::new());
+                        grouped.take_unwanted(&mut |entry| entry.key % by > 0, &mut unwanted);
+                        let mut unwanted: Vec<u32> = unwanted.into_iter().map(|entry| entry.key).collect();
+                        let mut expected = naive.takes(|request| request.1 % by == 0);
+                        unwanted.sort();
+                        expected.sort();
+                        assert_eq!(unwanted, expected);
+                    }
+                }
+                let waiting: BTreeSet<u32> = naive.waiting.iter().map(|(of, _)| *of).collect();
+                let named = |numbers: &mut dyn Iterator<Item = &u32>| numbers.map(|number| names[number]).collect::<Vec<u32>>();
+                let (mut ready, mut held) = (named(&mut grouped.ready.iter()), named(&mut grouped.held.iter()));
+                ready.sort();
+                held.sort();
+                assert_eq!(ready, waiting.iter().copied().filter(|of| naive.of(*of) < limit).collect::<Vec<_>>());
+                assert_eq!(held, waiting.iter().copied().filter(|of| naive.of(*of) >= limit).collect::<Vec<_>>());
+                let in_use: BTreeSet<u32> = waiting.iter().chain(&naive.on_the_way).copied().collect();
+                assert_eq!((grouped.len(), grouped.in_use), (naive.waiting.len(), in_use.len()));
+            }
+        }
+    }
 }
