@@ -329,10 +329,18 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     fn again(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
+        let queue = self.queue;
         let before = self.flight.load.attempts(position);
-        let (board, random) = (&self.queue.board, &mut self.random);
-        let pause = after.unwrap_or_else(|| self.queue.options.retry.pause(before, || *random.get_or_insert_with(|| board.random())));
         let entry = Entry { ticket: self.flight.load.ticket(position), waiter: self.settle(position), key, attempts: before + 1 };
+        if queue.sharing.is_some() {
+            // The flight may be watched through one who has joined this request, and waits for it no more.
+            self.no_longer_waits(self.flight.watched_by);
+        }
+        if !queue.is_wanted(&entry) {
+            return queue.forget(entry);
+        }
+        let random = &mut self.random;
+        let pause = after.unwrap_or_else(|| queue.options.retry.pause(before, || *random.get_or_insert_with(|| queue.board.random())));
         self.again.push((pause, entry));
     }
 

@@ -109,7 +109,10 @@ impl<R: Request> Queue<R> {
             let mut places = flight.extras().unwatched.take().unwrap_or_else(|| (0..flight.load.len()).collect());
             let mut waits = Waits::Nobody;
             while let Some(place) = places.last() {
-                if let Some(waiter) = sharing.borrow_mut().watch(flight.load.ticket(*place), &is_alive) {
+                // Whoever has joined what was given back to be tried again does not wait for this flight.
+                let is_here = flight.load.waiters[*place] != GONE;
+                let watch = || sharing.borrow_mut().watch(flight.load.ticket(*place), &is_alive);
+                if let Some(waiter) = is_here.then(watch).flatten() {
                     waits = Waits::Somebody(waiter);
                     break;
                 }
@@ -129,7 +132,8 @@ impl<R: Request> Queue<R> {
         }
         if let Some(flight) = self.land(id) {
             self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
-            for position in 0..flight.load.len() {
+            // The keys of those that were answered are let go of, and of those to be tried again they are not.
+            for position in (0..flight.load.len()).filter(|position| flight.load.waiters[*position] != GONE) {
                 self.let_go_of_key(flight.load.ticket(position), flight.load.names().get(position));
             }
         }
