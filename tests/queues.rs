@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use corio::Batch;
+use corio::{Batch, cache};
 use expect_test::expect;
 use support::story::Story;
 
@@ -110,6 +110,32 @@ fn what_nobody_waits_for_is_not_tried_again() {
         0ns: write[1]
         30ms: write[2]
         60ms: write: 1 answered
+    "#]]
+    .assert_eq(&story.take());
+}
+
+#[corio::dispatcher(cache, show_keys)]
+fn look_up(keys: &[u64]) -> Vec<u64> {
+    keys.to_vec()
+}
+
+#[test]
+fn what_is_kept_is_given_though_the_time_is_up() {
+    #[corio::task(Story)]
+    fn program() -> u64 {
+        call!(cache::prime(look_up(1), 1));
+        context!().clock.advance(50 * MILLISECOND);
+        race!(look_up(1), look_up(2))
+    }
+
+    let story = Story::default();
+    let mut schedule = story.schedule_at_length();
+    schedule.deadline(50 * MILLISECOND);
+    let result = schedule.run(program());
+    story.note(format_args!("{result:?}"));
+    expect![[r#"
+        50ms: look_up: 1 kept
+        50ms: Ok(1)
     "#]]
     .assert_eq(&story.take());
 }

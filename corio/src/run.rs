@@ -284,6 +284,7 @@ impl<'s, T> Run<'s, T> {
     #[cold]
     #[inline(never)]
     fn take_last_arrivals(&self, core: &Core) -> Result<(), Error> {
+        core.desk.give_kept_now();
         self.take_arrivals(core)
     }
 

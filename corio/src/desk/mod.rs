@@ -282,6 +282,14 @@ impl Desk {
         }
     }
 
+    /// Gives kept answers to those who would get them with a batch, as none leaves any more.
+    pub(crate) fn give_kept_now(&self) {
+        // What answers later holds none back.
+        for number in self.board.asked_in_place.borrow().iter() {
+            self.registry.number(*number).iter().for_each(|queue| queue.give_kept_now());
+        }
+    }
+
     /// Whether something has gathered that no limit holds.
     pub(crate) fn can_send(&self) -> bool {
         self.board.decide_bar();

@@ -185,6 +185,9 @@ pub(super) trait AnyQueue {
     /// Sends what waits, unless a limit holds it; what stays is on the board again.
     fn send(&self, sending: &Sending<'_, '_>);
 
+    /// Gives what was kept to those who would get it with the answers of a batch.
+    fn give_kept_now(&self);
+
     /// Whether something waits that no limit holds.
     fn can_send(&self) -> bool;
 
@@ -225,15 +228,19 @@ impl<R: Request> AnyQueue for Queue<R> {
 
     fn send(&self, sending: &Sending<'_, '_>) {
         self.listed.set(false);
-        if let Some(kept) = self.kept.take() {
-            self.come_back(kept);
-        }
+        self.give_kept_now();
         if self.is_held() {
             self.hear_of_drops();
             return self.list();
         }
         // From here on: comparing keys, to find groups, runs code of the user's too.
         self.board.blame(R::name(), || self.send_waiting(sending));
+    }
+
+    fn give_kept_now(&self) {
+        if let Some(kept) = self.kept.take() {
+            self.come_back(kept);
+        }
     }
 
     fn can_send(&self) -> bool {
