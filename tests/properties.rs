@@ -552,8 +552,8 @@ struct BatchState {
     /// Where groups may overtake each other, its group: each has the limit for itself.
     group: Option<u64>,
     round: u64,
-    /// The numbers without an answer.
-    open: Vec<u64>,
+    /// Those without an answer: the numbers, and whose requests they are.
+    open: Vec<(u64, usize)>,
     /// It is answered by a future that has not ended.
     goes_on: bool,
     /// Nobody waits for it any more: its answers come too late.
@@ -662,7 +662,7 @@ impl Record {
         if plan.shares_keys() {
             for (at, key) in keys.iter().enumerate() {
                 run.check(!keys[..at].contains(key), || format!("{name} gets a key twice: {keys:?}"));
-                let on_the_way = run.batches.iter().any(|batch| batch.of == of && batch.open.contains(&key.number));
+                let on_the_way = run.batches.iter().any(|batch| batch.of == of && batch.open.iter().any(|(number, _)| *number == key.number));
                 run.check(!on_the_way, || format!("{name} gets {key:?} while it is on the way"));
                 let wanted = run.requests.iter().any(|request| request.of == of && request.number == key.number && run.waits(request));
                 run.check(wanted, || format!("{name} gets {key:?}, which nobody waits for"));
@@ -685,7 +685,7 @@ impl Record {
         run.kinds.extend(kinds.into_iter().filter(|(_, seen)| *seen).map(|(kind, _)| kind));
 
         let group = plan.group_of(keys[0].number);
-        run.batches.push(BatchState { of, group, round, open: keys.iter().map(|key| key.number).collect(), goes_on: plan.is_later(), abandoned: false });
+        run.batches.push(BatchState { of, group, round, open: keys.iter().map(|key| (key.number, key.request)).collect(), goes_on: plan.is_later(), abandoned: false });
         let limit = plan.in_flight().unwrap_or(usize::MAX);
         let on_the_way = run.on_the_way(|other, of_group| (other, of_group) == (of, group));
         if run.on_the_way(|other, _| other == of) > 1 {
@@ -703,10 +703,25 @@ impl Record {
         BatchRecord { record: self.clone(), number }
     }
 
-    /// Time moves on: nobody can be waiting for anything but time.
+    /// Time moves on: nobody can be waiting for anything but time, and nothing is on its way for nobody.
     fn is_idle(&self) {
         let mut run = self.run.borrow_mut();
         let run = &mut *run;
+        for at in 0..run.batches.len() {
+            let BatchState { of, open, .. } = &run.batches[at];
+            let plan = &self.case.plans[*of];
+            // What has begun to be written is seen to its end.
+            if open.is_empty() || plan.keys == Keys::Ordered {
+                continue;
+            }
+            let asks = |request: &RequestState, number: u64| request.of == *of && request.number == number && run.waits(request);
+            let is_wanted = |(number, request): &(u64, usize)| match plan.shares_keys() {
+                true => run.requests.iter().any(|request| asks(request, *number)),
+                false => run.waits(&run.requests[*request]),
+            };
+            let is_wanted = open.iter().any(is_wanted);
+            run.check(is_wanted, || format!("nobody waits for batch {at}, which is still on its way"));
+        }
         for (of, plan) in self.case.plans.iter().enumerate() {
             // A key that waits under another request's, and pauses that hold who comes later, are not known here.
             let pauses = plan.retries.is_some() && (plan.keys == Keys::Ordered || self.case.rounds);
@@ -801,7 +816,7 @@ impl BatchRecord {
         let run = &mut *run;
         let BatchState { of, open, abandoned, .. } = &mut run.batches[self.number];
         let (of, late) = (*of, late || *abandoned);
-        if let Some(at) = open.iter().position(|number| *number == key.number) {
+        if let Some(at) = open.iter().position(|open| *open == (key.number, key.request)) {
             open.swap_remove(at);
             if !open.is_empty() {
                 run.kinds.insert(Kind::AnsweredInParts);
