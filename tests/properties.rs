@@ -685,7 +685,14 @@ impl Record {
         run.kinds.extend(kinds.into_iter().filter(|(_, seen)| *seen).map(|(kind, _)| kind));
 
         let group = plan.group_of(keys[0].number);
-        run.batches.push(BatchState { of, group, round, open: keys.iter().map(|key| (key.number, key.request)).collect(), goes_on: plan.is_later(), abandoned: false });
+        run.batches.push(BatchState {
+            of,
+            group,
+            round,
+            open: keys.iter().map(|key| (key.number, key.request)).collect(),
+            goes_on: plan.is_later(),
+            abandoned: false,
+        });
         let limit = plan.in_flight().unwrap_or(usize::MAX);
         let on_the_way = run.on_the_way(|other, of_group| (other, of_group) == (of, group));
         if run.on_the_way(|other, _| other == of) > 1 {
@@ -703,7 +710,8 @@ impl Record {
         BatchRecord { record: self.clone(), number }
     }
 
-    /// Time moves on: nobody can be waiting for anything but time, and nothing is on its way for nobody.
+    /// Time moves on: nobody can be waiting for anything but time, and nothing is on its way for
+    /// nobody.
     fn is_idle(&self) {
         let mut run = self.run.borrow_mut();
         let run = &mut *run;

@@ -241,6 +241,11 @@ impl<K> Sharing<K> {
         self.shared.remove(&ticket)
     }
 
+    /// Whether others may join.
+    pub(super) fn is_valid(&self, ticket: Ticket) -> bool {
+        self.shared.contains_key(&ticket)
+    }
+
     /// One who has joined and is still there.
     pub(super) fn joined(&mut self, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
         self.shared.get_mut(&ticket)?.living(is_alive)

@@ -59,19 +59,26 @@ pub(super) struct Extras<K, A> {
     pub(super) dropped: Vec<(usize, Option<String>)>,
     /// Where its slots put their answers.
     pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
+    /// How many were answered from elsewhere, and not by the dispatcher yet.
+    pub(super) elsewhere: usize,
     /// With dedup, when all who asked are gone: the positions where one who has joined may still be there.
     pub(super) unwatched: Option<Vec<usize>>,
 }
 
 impl<K, A> Default for Extras<K, A> {
     fn default() -> Self {
-        Extras { alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None, unwatched: None }
+        Extras { alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None, elsewhere: 0, unwatched: None }
     }
 }
 
 impl<K, A> Flight<K, A> {
     pub(super) fn new(load: Boxed<K, A>, part: Part) -> Self {
         Flight { left: load.waiters.len(), wanted_from: 0, watched_by: GONE, part, extras: None, load }
+    }
+
+    /// How many were answered from elsewhere, and not by the dispatcher yet.
+    pub(super) fn elsewhere(&self) -> usize {
+        self.extras.as_ref().map_or(0, |extras| extras.elsewhere)
     }
 
     pub(super) fn extras(&mut self) -> &mut Extras<K, A> {

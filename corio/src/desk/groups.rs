@@ -283,7 +283,8 @@ mod tests {
         assert_eq!(send(&mut grouped), [(0, vec![13])]);
     }
 
-    /// What `Grouped` stands for: all requests in the order of asking, and how many batches each group has on its way.
+    /// What `Grouped` stands for: all requests in the order of asking, and the group of each batch
+    /// that is on its way.
     #[derive(Default)]
     struct Naive {
         waiting: Vec<(u32, u32)>,

@@ -9,7 +9,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::Waiter;
-use super::dedup::Sharing;
+use super::dedup::{Sharing, Ticket};
 use super::delivery::Answered;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE, Part};
@@ -105,7 +105,8 @@ impl<R: Request> Queue<R> {
 
     /// Whoever has answered everything may still have something to do, and is in flight until then.
     fn land_if_over(&self, id: FlightId) {
-        let is_over = |flight: &mut Flight<_, _>| flight.left == 0 && flight.extras.as_ref().is_none_or(|extras| extras.future.is_none());
+        let is_over =
+            |flight: &mut Flight<_, _>| flight.left == 0 && flight.elsewhere() == 0 && flight.extras.as_ref().is_none_or(|extras| extras.future.is_none());
         if self.flights.with(id, is_over) == Some(true) {
             drop(self.land(id));
         }
@@ -224,6 +225,16 @@ impl<R: Request> Queue<R> {
         }
     }
 
+    /// The ticket of a request that is tried again. If its key was invalidated on its way it is a new
+    /// one; or none, where others have asked for the key since, whom it has joined.
+    fn ticket_for_another_try(&self, ticket: Ticket, key: &R::Key, waiter: Waiter) -> Option<Ticket> {
+        let is_alive = |waiter| self.board.is_alive(waiter);
+        match &self.sharing {
+            Some(sharing) if is_alive(waiter) && !sharing.borrow().is_valid(ticket) => sharing.borrow_mut().register_or_join(key, waiter, &is_alive),
+            _ => Some(ticket),
+        }
+    }
+
     fn show(&self, key: &R::Key) -> Option<String> {
         shown(key, self.options.show_key)
     }
@@ -252,6 +263,11 @@ impl<'q, R: Request> Sorting<'q, R> {
     fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>) -> FlightOf<R> {
         let is_with_a_job = self.flight.extras.as_ref().is_some_and(|extras| extras.is_with_a_job);
         for arrived in arrived {
+            if self.flight.load.waiters[arrived.position()] == GONE {
+                // Who waited had it from elsewhere meanwhile.
+                self.flight.extras().elsewhere -= 1;
+                continue;
+            }
             match arrived {
                 Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
                 Arrived::Retry { position, key, after } => self.retry(position, key, after),
@@ -317,9 +333,6 @@ impl<'q, R: Request> Sorting<'q, R> {
 
     /// A slot asked for one more try.
     fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
-        if self.flight.load.waiters[position] == GONE {
-            return;
-        }
         let before = self.flight.load.attempts(position);
         if self.queue.options.retry.is_last(before) {
             self.fault(position, &Fault::RetriesSpent { dispatcher: R::name(), attempts: before + 1, key: self.queue.show(&key) });
@@ -330,10 +343,17 @@ impl<'q, R: Request> Sorting<'q, R> {
 
     fn again(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
         let queue = self.queue;
-        let before = self.flight.load.attempts(position);
-        let entry = Entry { ticket: self.flight.load.ticket(position), waiter: self.settle(position), key, attempts: before + 1 };
+        let (before, ticket, waiter) = (self.flight.load.attempts(position), self.flight.load.ticket(position), self.flight.load.waiters[position]);
+        let ticket = match queue.guarded(|| queue.ticket_for_another_try(ticket, &key, waiter)) {
+            Ok(ticket) => ticket,
+            Err(fault) => return self.fault(position, &fault),
+        };
+        self.settle(position);
+        let Some(ticket) = ticket else { return };
+        let entry = Entry { ticket, waiter, key, attempts: before + 1 };
         if queue.sharing.is_some() {
-            // The flight may be watched through one who has joined this request, and waits for it no more.
+            // The flight may be watched through one who has joined this request, and waits for the
+            // flight no more.
             self.no_longer_waits(self.flight.watched_by);
         }
         if !queue.is_wanted(&entry) {

@@ -30,6 +30,14 @@ pub(super) enum Arrived<K, A> {
     },
 }
 
+impl<K, A> Arrived<K, A> {
+    pub(super) fn position(&self) -> usize {
+        match *self {
+            Arrived::Answer { position, .. } | Arrived::Retry { position, .. } | Arrived::Unanswered { position, .. } => position,
+        }
+    }
+}
+
 /// The side of those who wait.
 pub(super) trait Posts<K, A> {
     fn take(&self) -> Vec<Arrived<K, A>>;

@@ -131,15 +131,13 @@ impl<R: Request> Queue<R> {
     fn is_answered_elsewhere(&self, (id, position): Place) {
         let Some(mut flight) = self.flights.lift(id) else { return };
         let asker = std::mem::replace(&mut flight.load.waiters[position], GONE);
-        flight.left -= usize::from(asker != GONE);
+        debug_assert!(asker != GONE, "who has an answer has no ticket");
+        flight.left -= 1;
+        flight.extras().elsewhere += 1;
         if flight.watched_by == asker {
             self.watched.borrow_mut().remove(&asker);
             flight.watched_by = GONE;
         }
-        let is_of_nobody = flight.left == 0;
         self.go_on(id, flight);
-        if is_of_nobody && !self.options.ordered {
-            self.abandon(id);
-        }
     }
 }

@@ -95,7 +95,7 @@ impl<R: Request> Queue<R> {
         }
         let waits = self.flights.with(id, |flight| {
             if flight.left == 0 {
-                return Waits::NoLonger;
+                return if flight.elsewhere() > 0 { Waits::Nobody } else { Waits::NoLonger };
             }
             // From where the last one was found: nobody comes back to life, and so all of this is linear.
             let rest = &flight.load.waiters[flight.wanted_from..];
@@ -109,7 +109,7 @@ impl<R: Request> Queue<R> {
             let mut places = flight.extras().unwatched.take().unwrap_or_else(|| (0..flight.load.len()).collect());
             let mut waits = Waits::Nobody;
             while let Some(place) = places.last() {
-                // Whoever has joined what was given back to be tried again does not wait for this flight.
+                // Whoever has joined what was given back to be tried again waits elsewhere.
                 let is_here = flight.load.waiters[*place] != GONE;
                 let watch = || sharing.borrow_mut().watch(flight.load.ticket(*place), &is_alive);
                 if let Some(waiter) = is_here.then(watch).flatten() {
@@ -132,7 +132,7 @@ impl<R: Request> Queue<R> {
         }
         if let Some(flight) = self.land(id) {
             self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
-            // The keys of those that were answered are let go of, and of those to be tried again they are not.
+            // Those that were answered have let go of their keys; those that are tried again keep them.
             for position in (0..flight.load.len()).filter(|position| flight.load.waiters[*position] != GONE) {
                 self.let_go_of_key(flight.load.ticket(position), flight.load.names().get(position));
             }
