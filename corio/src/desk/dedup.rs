@@ -263,7 +263,7 @@ impl<K> Sharing<K> {
         std::mem::take(&mut self.watch_again)
     }
 
-    /// Whether a request that waits to be sent has its answer already. Asked once, when it is dropped.
+    /// Whether a request that waits to be sent has its answer already.
     pub(super) fn is_answered(&self, ticket: Ticket) -> bool {
         !self.answered.is_empty() && self.answered.contains(&ticket)
     }

@@ -77,7 +77,7 @@ impl<K, A> fmt::Debug for Options<K, A> {
 }
 
 impl<K, A> Options<K, A> {
-    /// One batch of everything that was asked for, doubles included; a few batches on the way at once; trouble ends the run.
+    /// One batch of everything that was asked for, doubles included; one on the way at once; trouble ends the run.
     #[expect(clippy::new_without_default, reason = "there is one way to write it, and it is const")]
     pub const fn new() -> Self {
         Options {
