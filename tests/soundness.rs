@@ -18,7 +18,7 @@ use corio::{Batch, Cx, Dispatch, DispatcherId, Request, Requests, Schedule, Slot
 use support::{double, healthy};
 
 /// How often what is random is tried, or what reuses memory. Miri is slow, and sees more in less.
-const ROUNDS: u64 = if cfg!(miri) { 3 } else { 30 };
+const ROUNDS: u64 = if cfg!(miri) { 2 } else { 30 };
 
 /// The bytes of a large frame.
 const LARGE: usize = if cfg!(miri) { 1 << 10 } else { 1 << 17 };
@@ -207,6 +207,9 @@ mod children_that_borrow {
 mod a_frame {
     use super::*;
 
+    /// Miri takes long for what is large and moved.
+    const LONG: usize = if cfg!(miri) { 40 } else { 2000 };
+
     /// Refers to itself across every request: whoever moved it would be seen.
     #[corio::task]
     fn refers_to_itself<const N: usize>(seed: u64) -> u64 {
@@ -228,8 +231,8 @@ mod a_frame {
         fn program() -> u64 {
             let mut sum = 0;
             for seed in 0..ROUNDS {
-                let handles = (spawn!(refers_to_itself::<2>(seed)), spawn!(refers_to_itself::<20>(seed)), spawn!(refers_to_itself::<200>(seed)));
-                let (a, b) = join!(refers_to_itself::<3>(seed), refers_to_itself::<2000>(seed));
+                let handles = (spawn!(refers_to_itself::<2>(seed)), spawn!(refers_to_itself::<20>(seed)), spawn!(refers_to_itself::<{ LONG / 10 }>(seed)));
+                let (a, b) = join!(refers_to_itself::<3>(seed), refers_to_itself::<LONG>(seed));
                 let all: Vec<u64> = all!((0..seed).map(refers_to_itself::<30>));
                 let (c, d, e) = handles;
                 sum += a + b + call!(c) + call!(d) + call!(e) + all.iter().sum::<u64>();

@@ -15,6 +15,9 @@ use corio::sync::{Mutex, MutexGuard, WaitGroup};
 use corio::{Cx, Error, Schedule, task_fn};
 use support::{Counts, FOR_EVER, double, gated, message, poll, rounds, run, set_open};
 
+/// A hundred thousand, and under Miri fewer.
+const MANY: u64 = if cfg!(miri) { 200 } else { 100_000 };
+
 mod a_mutex {
     use super::*;
 
@@ -55,12 +58,12 @@ mod a_mutex {
         #[corio::task]
         fn program(counter: &Mutex<u64>) {
             let inside = Cell::new(0);
-            all!((0..1000).map(|_| five_rounds(counter, &inside)));
+            all!((0..MANY / 100).map(|_| five_rounds(counter, &inside)));
         }
 
         let counter = Mutex::new(0);
         run(program(&counter));
-        assert_eq!(counter.into_inner(), 5000);
+        assert_eq!(counter.into_inner(), MANY / 100 * 5);
     }
 
     #[test]
@@ -158,7 +161,7 @@ mod a_mutex {
         #[corio::task]
         fn program(mutex: Rc<Mutex<u64>>) -> u64 {
             let locked = call!(mutex.lock());
-            for _ in 0..100_000 {
+            for _ in 0..MANY {
                 spawn!(adds(mutex.clone()));
             }
             io!(double(1));
@@ -167,7 +170,7 @@ mod a_mutex {
             *call!(mutex.lock())
         }
 
-        assert_eq!(run(program(Rc::default())), 100_000);
+        assert_eq!(run(program(Rc::default())), MANY);
     }
 
     #[test]
@@ -186,7 +189,7 @@ mod a_mutex {
                     race!(
                         rounds(first),
                         task!({
-                            all!((0..50_000).map(|_| counted(order, counts)));
+                            all!((0..MANY / 2).map(|_| counted(order, counts)));
                         })
                     )
                 }),
@@ -195,7 +198,7 @@ mod a_mutex {
                     race!(
                         rounds(second),
                         task!({
-                            all!((0..50_000).map(|_| counted(order, counts)));
+                            all!((0..MANY / 2).map(|_| counted(order, counts)));
                         })
                     )
                 }),
@@ -207,7 +210,7 @@ mod a_mutex {
             let (order, counts) = (Mutex::new(Vec::new()), Counts::default());
             run(program(&order, &counts, first, second));
             assert_eq!(order.into_inner(), [2, 3]);
-            counts.check_built(100_000);
+            counts.check_built(usize::try_from(MANY).unwrap());
         }
     }
 

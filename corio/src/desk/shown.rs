@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn of_a_long_key_the_beginning_is_shown() {
         assert_eq!(text(&"ö".repeat(199)), format!("\"{}…", "ö".repeat(199)));
-        assert_eq!(text(&"x".repeat(10_000_000)), format!("\"{}…", "x".repeat(199)));
-        assert_eq!(text(&(0..1_000_000).collect::<Vec<u32>>()).chars().count(), 201);
+        let long = if cfg!(miri) { 1000 } else { 1_000_000 };
+        assert_eq!(text(&"x".repeat(10 * long)), format!("\"{}…", "x".repeat(199)));
+        assert_eq!(text(&(0..long).collect::<Vec<_>>()).chars().count(), 201);
     }
 }

@@ -249,7 +249,8 @@ mod tests {
     #[test]
     fn a_class_holds_what_is_of_it_and_wastes_at_most_a_quarter() {
         let mut last = (0, 0);
-        for size in (1..=8 * STEPPED).chain([LARGEST / 2 + 1, LARGEST - 1, LARGEST]) {
+        let step = if cfg!(miri) { 61 } else { 1 };
+        for size in (1..=8 * STEPPED).step_by(step).chain([LARGEST / 2 + 1, LARGEST - 1, LARGEST]) {
             let BlockOf { kept: Kept::InClass { class, size: room }, .. } = BlockOf::new(Layout::from_size_align(size, 1).unwrap()) else { panic!() };
             assert!(class < CLASSES && room >= size && room % STEP == 0, "{size}: class {class} of {room} bytes");
             assert!(room - size < STEP || room <= size + size / 4, "{size} takes {room} bytes");
