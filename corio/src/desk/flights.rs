@@ -25,8 +25,8 @@ pub(super) struct Flight<K, A> {
     pub(super) left: usize,
     /// Everybody before this position was answered or is gone.
     pub(super) wanted_from: usize,
-    /// Somebody who waits: when he is gone, the flight may be given up. `GONE` where nobody is known to.
-    pub(super) watched_by: Waiter,
+    /// Somebody who waits, as far as one is known: when he is gone, the flight may be given up.
+    pub(super) watched_by: Option<Waiter>,
     pub(super) part: Part,
     /// What most flights do without.
     pub(super) extras: Option<Box<Extras<K, A>>>,
@@ -73,7 +73,7 @@ impl<K, A> Default for Extras<K, A> {
 
 impl<K, A> Flight<K, A> {
     pub(super) fn new(load: Boxed<K, A>, part: Part) -> Self {
-        Flight { left: load.waiters.len(), wanted_from: 0, watched_by: GONE, part, extras: None, load }
+        Flight { left: load.waiters.len(), wanted_from: 0, watched_by: None, part, extras: None, load }
     }
 
     /// How many were answered from elsewhere, and not by the dispatcher yet.

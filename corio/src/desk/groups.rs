@@ -22,7 +22,7 @@ pub struct Groups<K>(Box<dyn Numbering<K>>);
 /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
 /// ```
 pub fn groups<K, G: Distinct>(by: impl Fn(&K) -> G + 'static) -> Groups<K> {
-    Groups(Box::new(By { by, numbers: HashMap::new(), free: Vec::new() }))
+    Groups(Box::new(By { by, numbers: HashMap::new(), free: Vec::new(), unused: 0 }))
 }
 
 impl<K> fmt::Debug for Groups<K> {
@@ -45,13 +45,19 @@ struct By<G, F> {
     numbers: HashMap<G, u32>,
     /// Those of groups that were forgotten.
     free: Vec<u32>,
+    /// The first that no group has had.
+    unused: u32,
 }
 
 impl<K, G: Distinct, F: Fn(&K) -> G> Numbering<K> for By<G, F> {
     fn number(&mut self, key: &K) -> u32 {
-        let By { by, numbers, free } = self;
-        let unused = numbers.len() + free.len();
-        *numbers.entry(by(key)).or_insert_with(|| free.pop().unwrap_or(unused as u32))
+        let By { by, numbers, free, unused } = self;
+        *numbers.entry(by(key)).or_insert_with(|| {
+            free.pop().unwrap_or_else(|| {
+                *unused += 1;
+                *unused - 1
+            })
+        })
     }
 
     fn len(&self) -> usize {

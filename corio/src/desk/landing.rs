@@ -82,8 +82,8 @@ impl<R: Request> Queue<R> {
                 board.cancelled.borrow_mut().push(future);
             }
         }
-        if flight.watched_by != GONE {
-            self.watched.borrow_mut().remove(&flight.watched_by);
+        if let Some(waiter) = flight.watched_by {
+            self.watched.borrow_mut().remove(&waiter);
         }
         let Part { group, whole } = flight.part;
         let was_last = whole.is_none_or(|whole| self.flights.part_is_back(whole));
@@ -129,7 +129,7 @@ impl<R: Request> Queue<R> {
 
     /// Puts back a flight of which some were answered.
     pub(super) fn go_on(&self, id: FlightId, flight: FlightOf<R>) {
-        let is_watched = flight.watched_by != GONE;
+        let is_watched = flight.watched_by.is_some();
         self.flights.put_back(id, flight);
         self.land_if_over(id);
         if !is_watched {
@@ -291,9 +291,9 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     fn no_longer_waits(&mut self, waiter: Waiter) {
-        if waiter == self.flight.watched_by {
+        if self.flight.watched_by == Some(waiter) {
             self.queue.watched.borrow_mut().remove(&waiter);
-            self.flight.watched_by = GONE;
+            self.flight.watched_by = None;
         }
     }
 
@@ -354,7 +354,7 @@ impl<'q, R: Request> Sorting<'q, R> {
         if queue.sharing.is_some() {
             // The flight may be watched through one who has joined this request, and waits for the
             // flight no more.
-            self.no_longer_waits(self.flight.watched_by);
+            self.flight.watched_by.into_iter().for_each(|waiter| self.no_longer_waits(waiter));
         }
         if !queue.is_wanted(&entry) {
             return queue.forget(entry);

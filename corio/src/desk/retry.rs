@@ -8,8 +8,8 @@ use super::timers::LONGEST;
 /// How often requests are tried again, after which pauses, and which answers ask for it; for [`Options::retry`](crate::Options::retry).
 ///
 /// A request goes out again when its slot says [`retry`](crate::Slot::retry), when `when` calls its answer worth another try, or with [`timeouts`](Retry::timeouts) when its batch
-/// has timed out. When all attempts are used up, the task gets
-/// the last answer (a slot that asks for one more is [`RetriesSpent`](crate::RequestError::RetriesSpent)). A request that waits for its pause holds nobody; afterwards it leaves with the next batch of its dispatcher, before what was asked later.
+/// has timed out. When all attempts are used up, the task gets the last answer (a slot that asks for one more is [`RetriesSpent`](crate::RequestError::RetriesSpent)). A request that
+/// waits for its pause holds nobody; afterwards it leaves with the next batch of its dispatcher, before what was asked later.
 ///
 /// ```
 /// # use std::time::Duration;

@@ -177,6 +177,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
+    /// Sends a batch; out of line, for all places but the most frequent one.
+    #[inline(never)]
     fn send_one(&self, load: LoadOf<R>, part: Part, sending: &Sending<'_, '_>) {
         self.send_now(load, part, sending);
     }

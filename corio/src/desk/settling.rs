@@ -134,9 +134,9 @@ impl<R: Request> Queue<R> {
         debug_assert!(asker != GONE, "who has an answer has no ticket");
         flight.left -= 1;
         flight.extras().elsewhere += 1;
-        if flight.watched_by == asker {
+        if flight.watched_by == Some(asker) {
             self.watched.borrow_mut().remove(&asker);
-            flight.watched_by = GONE;
+            flight.watched_by = None;
         }
         self.go_on(id, flight);
     }

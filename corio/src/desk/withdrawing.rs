@@ -5,6 +5,10 @@
 //!
 //! What waits to be sent is looked through when half as many tasks were dropped as requests wait, which costs nothing to speak of for each; what is left of it then is left out when
 //! its batch leaves (`sending.rs`). If nobody waits for any of it, all of it is gone at once.
+//!
+//! So a queue knows of drops in three ways. *That* there were some since what has gathered was last looked through, `drops` tells, a number for all queues together: nobody has to be
+//! told. Queues with something on its way, or that waits on when others leave, are told *which* tasks were dropped (`hear_of_drops`). And `gone` counts how many these were, to know
+//! when looking through is worth it.
 
 use std::cell::Cell;
 
@@ -77,7 +81,7 @@ impl<R: Request> Queue<R> {
         }
         match self.who_waits(id) {
             Waits::Somebody(waiter) => {
-                self.flights.with(id, |flight| flight.watched_by = waiter);
+                self.flights.with(id, |flight| flight.watched_by = Some(waiter));
                 self.watched.borrow_mut().insert(waiter, id);
                 true
             }

@@ -26,10 +26,6 @@ pub struct ChangeCache<R: Request>(CacheChange<R>);
 /// For what another dispatcher gave on the way: rows of a list, that somebody will ask for one by one. Whoever waits for the key already gets it at once, wherever the request is:
 /// see the [table](self).
 ///
-/// Whoever waits for the key gets this answer at once, whether the request is queued, on its way or
-/// waits to be tried again. What comes back for it later may be older: it reaches nobody, and is not
-/// kept.
-///
 /// ```
 /// use corio::cache;
 ///
