@@ -129,7 +129,7 @@ impl<K, A> Options<K, A> {
     /// Only keys of one group go out together, each group as a batch of its own: keys with a page size, a tenant, a locale that has to be one for the whole batch. Each has its own
     /// limit of batches [`in_flight`](Options::in_flight): one whose batch is slow holds back no other.
     ///
-    /// `groups` makes what finds the group of a key; [`groups`] does from what the keys of a group have in common.
+    /// `groups` makes what finds the group of a key; [`corio::groups`](crate::groups()) does from what the keys of a group have in common.
     ///
     /// ```
     /// # use corio::{Options, groups};
