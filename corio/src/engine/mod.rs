@@ -14,6 +14,7 @@ mod dropping;
 mod ending;
 mod id;
 mod pool;
+mod ready;
 mod room;
 mod standing;
 mod stuck;
@@ -21,7 +22,7 @@ mod telling;
 mod tree;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::Future;
 
 pub(crate) use body::{Kind, Place, Policy, Step};
@@ -34,6 +35,7 @@ use tree::flag;
 use crate::observe::{Event, Watch};
 use body::{Body, BodyRef, Spawned};
 use depth::Depth;
+use ready::Ready;
 use room::Room;
 use telling::Numbers;
 use tree::{Felled, NIL, Tree};
@@ -43,7 +45,7 @@ const SCOPE_IS_GONE: &str = "corio: children were waited for when their task had
 
 pub struct Engine {
     tree: RefCell<Tree>,
-    ready: RefCell<VecDeque<Id>>,
+    ready: RefCell<Ready>,
     /// The task that runs, or panicked.
     current: Cell<Id>,
     /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a
@@ -79,7 +81,7 @@ impl Engine {
     pub(crate) fn new(watch: Watch, most: usize) -> Self {
         Engine {
             tree: RefCell::new(Tree::new()),
-            ready: RefCell::new(VecDeque::new()),
+            ready: RefCell::default(),
             current: Cell::new(Id::NONE),
             scope: Cell::new(Id::NONE),
             parked: Cell::new(false),
@@ -108,7 +110,7 @@ impl Engine {
     /// The task that became ready first.
     #[inline]
     pub(crate) fn next_ready(&self) -> Option<Id> {
-        self.ready.borrow_mut().pop_front()
+        self.ready.borrow_mut().pop()
     }
 
     /// How many entries are ready. Some may be of tasks that are gone.
@@ -118,7 +120,7 @@ impl Engine {
 
     /// One of those that are ready, out of its turn.
     pub(crate) fn take_ready(&self, at: usize) -> Option<Id> {
-        self.ready.borrow_mut().swap_remove_front(at)
+        self.ready.borrow_mut().take(at)
     }
 
     #[inline]
@@ -192,7 +194,7 @@ impl Engine {
 
     #[inline]
     pub(crate) fn wake(&self, id: Id) {
-        self.ready.borrow_mut().push_back(id);
+        self.ready.borrow_mut().push(id);
     }
 
     /// The running task is about to wait, for something that will wake it.

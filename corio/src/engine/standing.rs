@@ -109,7 +109,7 @@ impl Engine {
             Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.as_ref().map(Body::by_ref).filter(|body| body.vtable().runs_code),
             _ => None,
         };
-        let Some(body) = body.filter(|_| !self.ready.borrow().contains(&id)) else { return Standing::default() };
+        let Some(body) = body.filter(|_| !self.ready.borrow().contains(id)) else { return Standing::default() };
         self.standing.take();
         self.asked.set(asked);
         let asking = Asking(self);
