@@ -105,6 +105,13 @@ pub trait Group {
 /// The future of a set of children.
 #[must_use]
 pub struct Set<G: Group> {
+    // In a block of its own: each frame has room for the sets that its task may make, and the leaves
+    // of a tree make none.
+    state: NonNull<State<G>>,
+    owns: PhantomData<State<G>>,
+}
+
+struct State<G> {
     group: G,
     /// Where the children are; `NEW` or `OVER` when there are none.
     scope: Id,
@@ -112,13 +119,23 @@ pub struct Set<G: Group> {
     core: NonNull<Core>,
 }
 
-// In one word with the scope: leaves of a tree have a set in their frames that they never use.
 const NEW: Id = Id::NONE;
 const OVER: Id = Id::NOBODY;
 
 impl<G: Group> Set<G> {
+    const BLOCK: BlockOf = BlockOf::new(Layout::new::<State<G>>());
+
     fn new(core: &Core, group: G) -> Self {
-        Set { group, scope: NEW, core: NonNull::from(core) }
+        let state = core.engine.pool().take(Self::BLOCK).cast();
+        // SAFETY: the block has this layout, and is the set's own until `drop` gives it back.
+        unsafe { state.write(State { group, scope: NEW, core: NonNull::from(core) }) };
+        Set { state, owns: PhantomData }
+    }
+
+    fn state(&mut self) -> &mut State<G> {
+        // SAFETY: `new` has written it, `drop` alone gives it back, and who has the set has the only
+        // way to it.
+        unsafe { self.state.as_mut() }
     }
 }
 
@@ -128,36 +145,41 @@ impl<G: Group> Future for Set<G> {
     type Output = G::Outputs;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<G::Outputs> {
+        let state = self.state();
         core::with(|core| {
-            assert!(self.core == NonNull::from(core), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
+            assert!(state.core == NonNull::from(core), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
             let engine = &core.engine;
-            assert!(self.scope != OVER, "corio: a set of children was polled after it was over");
-            if self.scope == NEW {
-                self.scope = engine.open_scope();
-                let scope = self.scope;
+            assert!(state.scope != OVER, "corio: a set of children was polled after it was over");
+            if state.scope == NEW {
+                state.scope = engine.open_scope();
                 // SAFETY: once, as the scope is not new any more; `drop` closes it before it clears.
-                unsafe { self.group.start(engine, scope) };
+                unsafe { state.group.start(engine, state.scope) };
             }
-            if !engine.await_children(self.scope) {
+            if !engine.await_children(state.scope) {
                 return Poll::Pending;
             }
-            let scope = mem::replace(&mut self.scope, OVER);
+            let scope = mem::replace(&mut state.scope, OVER);
             engine.close_scope(scope);
             // SAFETY: once, as the scope is over; it is closed.
-            Poll::Ready(unsafe { self.group.outputs() })
+            Poll::Ready(unsafe { state.group.outputs() })
         })
     }
 }
 
 impl<G: Group> Drop for Set<G> {
     fn drop(&mut self) {
+        let block = self.state.cast();
+        let State { group, scope, core } = self.state();
         // SAFETY: a set lives in the frame of a task, or is bound to one by the lifetime of a `Cx`. Frames are dropped before the run lets go of its core, or never.
-        let engine = unsafe { &self.core.as_ref().engine };
+        let engine = unsafe { &core.as_ref().engine };
         let mut sweep = Sweep::default();
         // No entry has the ids of those that are new or over.
-        sweep.run(|| engine.close_scope(self.scope));
+        sweep.run(|| engine.close_scope(*scope));
         // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
-        sweep.run(|| unsafe { self.group.clear(engine.pool()) });
+        sweep.run(|| unsafe { group.clear(engine.pool()) });
+        // SAFETY: a group that is cleared needs no drop, nobody uses the block any more, and it came
+        // from this pool with this layout.
+        unsafe { engine.pool().give(block, Self::BLOCK) };
         sweep.finish();
     }
 }
@@ -305,7 +327,7 @@ where
             // A set from the start: the iterator is user code, and if it panics, what it gave before is dropped with the set.
             let mut set = Set::new(core, Row::with_capacity(pool, seeds.size_hint().0));
             for seed in seeds {
-                set.group.push(pool, seed);
+                set.state().group.push(pool, seed);
             }
             set
         })
