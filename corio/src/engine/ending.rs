@@ -7,7 +7,23 @@ use super::{Engine, Id, NIL, Step, flag};
 
 impl Engine {
     /// A body has returned.
+    #[inline]
     pub(super) fn returned(&self, id: Id, step: Step) {
+        if matches!(step, Step::Ended) && !self.watch.has_observer() {
+            let unnoticed = self.tree.borrow_mut().end_unnoticed(id);
+            if let Some(body) = unnoticed {
+                if body.is_spawned() {
+                    self.room.give_back();
+                }
+                // SAFETY: the entry is free, and it has returned.
+                return unsafe { body.end(self) };
+            }
+        }
+        self.returned_otherwise(id, step);
+    }
+
+    #[inline(never)]
+    fn returned_otherwise(&self, id: Id, step: Step) {
         if let Step::DecidesAtOnce = step {
             self.cut_siblings(id);
         }

@@ -178,16 +178,35 @@ impl Tree {
         Ended { body, parent, flags }
     }
 
+    /// Takes out an entry of whose end nobody hears, as most are: it has no children, no handle and
+    /// nothing to decide, and a sibling is left. Gives its body; none if there is more to do.
+    #[inline]
+    pub(super) fn end_unnoticed(&mut self, id: Id) -> Option<Body> {
+        let index = id.index();
+        let Entry { parent, first_child, next, previous, flags, .. } = *self.get(id)?;
+        let is_plain = first_child == NIL && flags == 0 && parent != NIL;
+        if !is_plain || self.matters_above(parent, if previous == NIL { next } else { self[parent].first_child }) {
+            return None;
+        }
+        self.unlink(index);
+        self.free(index)
+    }
+
+    /// Whether the end of a child that decides nothing can mean something for those above it, when
+    /// `first` is the first of those that are left: it was the last one, or each is waited for.
+    #[inline]
+    fn matters_above(&self, parent: u32, first: u32) -> bool {
+        // Most children have siblings that are tasks, and their parent waits for the last of them.
+        first == NIL || self[first].body.is_none() || self[parent].has(flag::EACH)
+    }
+
     /// Whether the end of a child with these flags can mean something for those above: it decides, or was the last one, or is waited for.
     #[inline]
     pub(super) fn concerns_parent(&self, parent: u32, flags: u32) -> bool {
         if parent == NIL {
             return false;
         }
-        let above = &self[parent];
-        // Most children have siblings that are tasks, and their parent waits for the last of them.
-        let is_last = above.first_child == NIL || self[above.first_child].body.is_none();
-        is_last || flags & flag::DECIDES != 0 || above.has(flag::EACH)
+        flags & flag::DECIDES != 0 || self.matters_above(parent, self[parent].first_child)
     }
 
     /// Frees an entry that is in no list and has no children; gives its body. Ids of it match
