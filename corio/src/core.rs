@@ -2,6 +2,7 @@
 //!
 //! Generated code and the futures of tasks carry no handle; that keeps their frames as small as what the user wrote.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::{Rc, Weak};
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::desk::{Alarm, ContextRef, Desk, Dispatch, Outside, Request, Settings, Timers, Waiter};
+use crate::at_once::Quiet;
+use crate::desk::{Alarm, ContextRef, Desk, Dispatch, Outside, Queue, Request, Settings, Timers, Waiter};
 use crate::drivers::Bell;
 use crate::engine::{Engine, Id};
 use crate::observe::Watch;
@@ -27,6 +29,9 @@ pub(crate) struct Core {
     pub(crate) time: Rc<Time>,
     /// Absent, for the order in which tasks became ready.
     pub(crate) shuffle: Option<Shuffle>,
+    pub(crate) quiet: Rc<Quiet>,
+    /// What a dispatcher that was to answer at once has panicked with.
+    pub(crate) panic: Cell<Option<Box<dyn Any + Send>>>,
     /// Tasks that wait for a time.
     alarms: RefCell<Timers<Id>>,
     /// Alarms of tasks up to this time are due. They go off when the answers that are there have
@@ -44,17 +49,21 @@ impl Core {
         terms.cancel.iter().for_each(|token| token.ring(&bell));
         let time = Time::new(terms.clock.clone());
         let clock = time.clone();
+        let quiet = Rc::new(Quiet::default());
         Rc::new_cyclic(|me: &Weak<Core>| {
             let of_this = me.clone();
             let is_alive = move |waiter: Waiter| of_this.upgrade().is_some_and(|core| core.engine.is_alive(Id::from_word(waiter.0)));
-            let outside = Outside { ring: bell.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), watch: watch.clone() };
+            let outside =
+                Outside { ring: bell.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), watch: watch.clone(), quiet: quiet.clone() };
             Core {
                 me: me.clone(),
-                engine: Engine::new(watch, terms.max_tasks),
+                engine: Engine::new(watch, terms.max_tasks, quiet.clone()),
                 desk: Desk::new(outside, settings),
                 bell,
                 time,
                 shuffle: terms.shuffle.map(Shuffle::new),
+                quiet,
+                panic: Cell::default(),
                 alarms: RefCell::default(),
                 due_by: Cell::new(None),
                 context: Cell::new(ptr::null()),
@@ -107,22 +116,24 @@ impl Core {
     /// As `open`.
     #[inline(always)]
     pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
-        let key = if self.engine.is_observed() { Err(key) } else { self.desk.ask_at_once::<R>(Waiter(id.to_word()), key) };
-        if let Err(key) = key {
+        let Some(queue) = self.desk.queue::<R>() else {
             // SAFETY: the caller's promise is the same.
-            unsafe { self.open_and_ask_at_leisure::<S, R>(id, key) }
+            let queue = unsafe { self.desk.opened_queue::<S, R>() };
+            return self.ask_otherwise(queue, id, key);
+        };
+        let asked = if self.engine.is_observed() { Err(key) } else { queue.ask_with_others(Waiter(id.to_word()), key) };
+        if let Err(key) = asked {
+            self.ask_otherwise(queue, id, key);
         }
     }
 
-    /// The first request of its kind, or one without a number to find its queue by, or one that its queue must get room for, or that observers hear of.
-    ///
-    /// # Safety
-    /// As `open`.
+    /// The first request for a batch, or one that its queue must get room for, or that observers hear of.
     #[inline(never)]
-    unsafe fn open_and_ask_at_leisure<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
-        // SAFETY: as in `open`.
-        unsafe { self.desk.open_and_ask::<S, R>(Waiter(id.to_word()), key) };
-        self.engine.asked(id, R::name);
+    fn ask_otherwise<R: Request>(&self, queue: &Queue<R>, id: Id, key: R::Key) {
+        if let Err(key) = self.answer_at_once(queue, id, key) {
+            queue.ask(Waiter(id.to_word()), key);
+            self.engine.asked(id, R::name);
+        }
     }
 
     // ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +142,15 @@ impl Core {
     pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {
         // The clock may be of the user's: it is asked before anything is borrowed.
         let at = self.time.now().saturating_add(after);
+        self.quiet.end();
         self.alarms.borrow_mut().set(at, task)
+    }
+
+    /// Whether nothing is asked, answered (but for one batch), in flight or due, no task was dropped
+    /// and none waits for room.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let Core { engine, desk, alarms, .. } = self;
+        engine.is_quiet() && desk.is_quiet() && alarms.borrow().is_empty()
     }
 
     pub(crate) fn unset_alarm(&self, alarm: Alarm) {

@@ -2,6 +2,7 @@
 
 mod advice;
 mod assertions;
+mod at_once;
 mod cancel;
 mod context;
 mod core;

@@ -45,6 +45,7 @@ pub(crate) struct Run<'s, T> {
     /// The longest CPU phase, in resumes, and what is left of it.
     fairness: usize,
     patience: usize,
+    at_once: bool,
     output: PhantomData<T>,
 }
 
@@ -60,6 +61,10 @@ pub(crate) enum Turn<T> {
 
 /// After so many resumes in one phase it is looked whether many tasks were dropped in it.
 const SLICE: usize = 1024;
+
+/// Where a run has a deadline, after so many requests that were answered at once the time is looked at,
+/// as it is before each batch that leaves otherwise.
+const LOOK_AT_TIME: u32 = 16;
 
 /// So many that were dropped are told at the next look, though others can run.
 const MANY_DROPPED: usize = 256;
@@ -101,6 +106,7 @@ impl<'s, T> Run<'s, T> {
             cancel,
             fairness,
             patience: fairness,
+            at_once: terms.at_once,
             output: PhantomData,
         };
         // In the run already: should an observer panic, it drops the task.
@@ -157,6 +163,8 @@ impl<'s, T> Run<'s, T> {
     fn cycle(&mut self, core: &Core, mut budget: usize) -> Result<Phase, Error> {
         let Core { engine, desk, .. } = core;
         let was_panicking = std::thread::panicking();
+        let sending = Sending { context: self.context, futures: &self.futures, cancel: self.cancel.as_ref(), was_panicking };
+        let _lent = desk.lend(&sending);
         loop {
             self.check_cancelled()?;
             if budget == 0 {
@@ -164,10 +172,25 @@ impl<'s, T> Run<'s, T> {
             }
             let most = budget.min(self.patience).min(SLICE);
             engine.allow(most);
+            core.quiet.begin(self.at_once(core));
             run_tasks(core);
-            let resumes = most - engine.allowed();
-            budget -= resumes;
-            self.patience -= resumes;
+            core.quiet.end();
+            let paused_at = engine.take_paused_at();
+            let left = paused_at.unwrap_or(engine.allowed());
+            budget -= most - left;
+            // A batch has left whenever a task went on without having waited.
+            self.patience = match engine.take_went_on_at() {
+                Some(at) => self.fairness - (at - left),
+                None => self.patience - (most - left),
+            };
+            if let Some(panic) = core.panic.take() {
+                resume_unwind(panic);
+            }
+            if paused_at.is_some() {
+                // As after all batches that leave.
+                self.take_arrivals(core)?;
+                continue;
+            }
             if let Some(task) = engine.foreign() {
                 return Err(Error::ForeignFuture { task });
             }
@@ -191,7 +214,6 @@ impl<'s, T> Run<'s, T> {
                 engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), false));
                 self.cancel_futures(core);
             }
-            let sending = Sending { context: self.context, futures: &self.futures, cancel: self.cancel.as_ref(), was_panicking };
             desk.settle(&sending);
             if self.deadline.is_some() && self.is_time_up()? {
                 self.patience = self.fairness;
@@ -226,6 +248,18 @@ impl<'s, T> Run<'s, T> {
                 let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
                 return Ok(Phase::Waiting { until });
             }
+        }
+    }
+
+    /// How many requests may be answered where they are asked. With a shuffle, whose tasks take turns
+    /// by chance, none.
+    #[inline(always)]
+    fn at_once(&self, core: &Core) -> u32 {
+        let is_quiet = self.at_once && !self.time_is_up.get() && core.shuffle.is_none() && core.is_quiet();
+        match self.deadline {
+            _ if !is_quiet => 0,
+            Some(_) => LOOK_AT_TIME,
+            None => u32::MAX,
         }
     }
 

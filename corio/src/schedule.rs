@@ -284,7 +284,8 @@ impl<C: AsContext> Schedule<C> {
 
     /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as
     /// soon as its tasks wait: no code is interrupted. The answers that are there by then are
-    /// taken, and tasks run once more; nothing leaves any more.
+    /// taken, and tasks run once more; nothing leaves any more. The time is looked at before batches
+    /// leave; of batches of one that are answered in place one after another, before each sixteenth.
     ///
     /// A thousand years or more, as [`Duration::MAX`], is no limit; this holds for every time that
     /// corio is told.
@@ -315,6 +316,14 @@ impl<C: AsContext> Schedule<C> {
     /// ```
     pub fn deadline(&mut self, limit: Duration) -> &mut Self {
         self.terms.deadline = desk::limit(limit);
+        self
+    }
+
+    /// Whether requests that nobody can join are answered where they are asked; for tests of corio,
+    /// which compare both ways.
+    #[doc(hidden)]
+    pub fn answer_at_once(&mut self, at_once: bool) -> &mut Self {
+        self.terms.at_once = at_once;
         self
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Terms {
     pub(crate) shuffle: Option<u64>,
     /// So many resumes a poll, for asynchronous runs.
     pub(crate) budget: usize,
+    /// Requests that nobody can join are answered where they are asked.
+    pub(crate) at_once: bool,
 }
 
 /// A fraction of a millisecond.
@@ -30,6 +32,15 @@ const DEFAULT_FAIRNESS: usize = 1 << 24;
 
 impl Default for Terms {
     fn default() -> Self {
-        Terms { clock: None, deadline: None, cancel: None, max_tasks: usize::MAX, fairness: DEFAULT_FAIRNESS, shuffle: None, budget: DEFAULT_BUDGET }
+        Terms {
+            clock: None,
+            deadline: None,
+            cancel: None,
+            max_tasks: usize::MAX,
+            fairness: DEFAULT_FAIRNESS,
+            shuffle: None,
+            budget: DEFAULT_BUDGET,
+            at_once: true,
+        }
     }
 }

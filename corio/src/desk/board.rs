@@ -2,14 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Waiter;
-use super::delivery::{Answered, Offered};
+use super::delivery::{Answered, Offered, Progress};
 use super::fault::Fault;
 use super::flights::FlightId;
 use super::timers::{Alarm, LONGEST, Timers};
+use crate::at_once::Quiet;
 use crate::observe::{Event, Watch};
 
 /// Tells the run, from any thread, that there is post for a flight of a queue.
@@ -25,6 +28,7 @@ pub(crate) struct Outside {
     /// Whether a waiter is still there.
     pub(crate) is_alive: Box<dyn Fn(Waiter) -> bool>,
     pub(crate) watch: Watch,
+    pub(crate) quiet: Rc<Quiet>,
 }
 
 /// How many batches of all dispatchers may be on the way.
@@ -61,6 +65,10 @@ pub(super) struct Board {
     /// For those who wait, in the order in which the answers came.
     pub(super) answered: RefCell<VecDeque<Answered>>,
     pub(super) offered: Offered,
+    /// That of the delivery which is going on; null if none is.
+    pub(super) delivering: Cell<*mut Progress>,
+    /// A `Sending`, while requests may be answered at once.
+    pub(super) lent: Cell<Option<NonNull<()>>>,
     /// Batches that are with their dispatchers.
     pub(super) in_flight: Cell<usize>,
     /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
@@ -100,6 +108,8 @@ impl Board {
             asked_in_place: RefCell::default(),
             answered: RefCell::default(),
             offered: Offered::default(),
+            delivering: Cell::new(ptr::null_mut()),
+            lent: Cell::new(None),
             in_flight: Cell::new(0),
             places: Cell::new(0),
             due: RefCell::default(),
@@ -138,6 +148,7 @@ impl Board {
 
     /// Has something happen after a while.
     pub(super) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
+        self.outside.quiet.end();
         // The clock may be of the user's: it is asked before anything is borrowed.
         let at = self.now().saturating_add(after.min(LONGEST));
         self.due.borrow_mut().set(at, due)

@@ -37,6 +37,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Whether all its answers have been offered.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.next == self.end
+    }
+
     /// There is no answer yet.
     pub(super) fn none() -> Self {
         Progress { is_begun: false, answers: ptr::null_mut(), of: TypeId::of::<()>(), next: ptr::null_mut(), end: ptr::null_mut() }
@@ -105,7 +111,7 @@ impl Answered {
 
 /// The answer for the task that runs, if there is one.
 ///
-/// What must hold: `answers` leads to those of the delivery that is going on, or nowhere.
+/// What must hold: `answers` leads to those of the delivery that is going on, or to that of a request which is answered at once, or nowhere.
 pub(super) struct Offered {
     /// A `Vec<A>`, the last of which is offered; null if none is.
     answers: Cell<*mut ()>,
@@ -120,6 +126,18 @@ impl Default for Offered {
 }
 
 impl Offered {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.get().is_null()
+    }
+
+    /// Offers the last of these, which nobody else uses until it is taken.
+    #[inline]
+    pub(super) fn offer<A: 'static>(&self, answers: *mut Vec<A>) {
+        self.of.set(TypeId::of::<A>());
+        self.answers.set(answers.cast());
+    }
+
     /// The answer, if it is an `A`.
     #[inline(always)]
     pub(super) fn take<A: 'static>(&self) -> Option<A> {
@@ -128,7 +146,7 @@ impl Offered {
             return None;
         }
         self.answers.set(ptr::null_mut());
-        // SAFETY: not null, so a delivery is going on, and these are its answers, of this type. `pop` runs no code of the user's, and so nobody else uses them meanwhile.
+        // SAFETY: not null, so these are the answers of a delivery that is going on, or that of a request which is answered at once, of this type. `pop` runs no code of the user's, and so nobody else uses them meanwhile.
         unsafe { (*answers).pop() }
     }
 }
@@ -149,6 +167,7 @@ impl<'b> Delivery<'b> {
         let Progress { is_begun, of, .. } = answered.progress_mut();
         *is_begun = true;
         board.offered.of.set(*of);
+        board.delivering.set(answered.load.as_ptr());
         Delivery { answered, queue, board }
     }
 
@@ -192,8 +211,12 @@ impl<'b> Delivery<'b> {
 
     #[cold]
     fn drop_offered(&mut self) {
+        // One that was answered at once lies elsewhere, and goes with the next.
+        let is_of_this = self.board.offered.answers.get() == self.answered.progress().answers;
         self.board.offered.answers.set(ptr::null_mut());
-        self.queue.drop_next_answer(&mut self.answered);
+        if is_of_this {
+            self.queue.drop_next_answer(&mut self.answered);
+        }
     }
 
     /// Gives the load back to its queue. If not all have got their answers, these are delivered next.
@@ -201,8 +224,9 @@ impl<'b> Delivery<'b> {
     pub(crate) fn end(mut self) {
         self.hide();
         let Delivery { queue, board, .. } = self;
+        board.delivering.set(ptr::null_mut());
         let answered = self.into_answered();
-        if answered.progress().next == answered.progress().end {
+        if answered.progress().is_over() {
             queue.take_back(answered);
         } else {
             board.answered.borrow_mut().push_front(answered);
@@ -214,6 +238,7 @@ impl Drop for Delivery<'_> {
     /// A task has panicked. What is left is dropped with all else.
     fn drop(&mut self) {
         self.board.offered.answers.set(ptr::null_mut());
+        self.board.delivering.set(ptr::null_mut());
         let answered = Answered { ..self.answered };
         self.board.answered.borrow_mut().push_front(answered);
     }

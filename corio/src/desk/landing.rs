@@ -65,6 +65,10 @@ impl<R: Request> Queue<R> {
     /// Queues answers, which are in the order of their waiters, for delivery.
     #[inline]
     pub(super) fn come_back(&self, mut load: LoadOf<R>) {
+        if self.is_in_hand.get() {
+            return self.in_hand.set(Some(load));
+        }
+        self.board.outside.quiet.end();
         load.answers.reverse();
         self.board.answered.borrow_mut().push_back(Answered::new(self.number, load));
     }

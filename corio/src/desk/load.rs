@@ -149,6 +149,14 @@ impl<K, A> Load<K, A> {
         self.marks.as_ref().map_or(&[], |marks| &marks.names)
     }
 
+    /// Holds this request and no other. Where one was before nothing is allocated.
+    #[inline]
+    pub(super) fn fill_with_one(&mut self, waiter: Waiter, key: K) {
+        self.clear();
+        self.waiters.push(waiter);
+        self.keys.push(key);
+    }
+
     #[inline]
     pub(super) fn clear(&mut self) {
         self.batch = 0;

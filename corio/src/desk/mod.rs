@@ -9,6 +9,7 @@
 
 mod answering;
 mod answers;
+mod at_once;
 mod backlog;
 mod batch;
 mod board;
@@ -64,6 +65,7 @@ pub use future::{FutureRequest, future};
 pub use groups::{Groups, groups};
 pub use options::Options;
 pub use probe::{FailingAnswer, Probe, ProbeAny, ProbeResult, is_transient, is_transient_fault};
+pub(crate) use queue::Queue;
 pub use request::{Dispatch, DispatcherId, Request};
 pub(crate) use requests::Futures;
 pub use requests::Requests;
@@ -78,7 +80,6 @@ use crate::sweep::Sweep;
 use answering::Answering;
 use board::{Board, Due};
 use delivery::Answered;
-use queue::Queue;
 use registry::Registry;
 
 /// Who asked; chosen by the asker.
@@ -145,22 +146,19 @@ impl Desk {
         self.opened::<S, R>();
     }
 
-    /// Queues a request, if its queue is open and has room; gives back the key otherwise.
+    /// The queue of `R`, if it is open and has a number of its own.
     #[inline(always)]
-    pub(crate) fn ask_at_once<R: Request>(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
-        match self.registry.get_by_id::<R>() {
-            Some(queue) => queue.ask_at_once(waiter, key),
-            None => Err(key),
-        }
+    pub(crate) fn queue<R: Request>(&self) -> Option<&Queue<R>> {
+        self.registry.get_by_id::<R>()
     }
 
-    /// Queues a request, opening its queue if need be.
+    /// The queue of `R`, opened if need be.
     ///
     /// # Safety
     /// As `open`.
-    #[inline]
-    pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, waiter: Waiter, key: R::Key) {
-        self.opened::<S, R>().ask(waiter, key);
+    #[inline(never)]
+    pub(crate) unsafe fn opened_queue<S, R: Dispatch<S>>(&self) -> &Queue<R> {
+        self.opened::<S, R>()
     }
 
     #[inline]

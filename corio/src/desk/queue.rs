@@ -32,7 +32,7 @@ pub(super) type LoadOf<R> = Boxed<<R as Request>::Key, <R as Request>::Answer>;
 
 pub(super) type FlightOf<R> = Flight<<R as Request>::Key, <R as Request>::Answer>;
 
-pub(super) struct Queue<R: Request> {
+pub(crate) struct Queue<R: Request> {
     /// Itself, for futures that answer later.
     pub(super) me: Weak<Queue<R>>,
     pub(super) number: u32,
@@ -70,6 +70,12 @@ pub(super) struct Queue<R: Request> {
     pub(super) sharing: Option<RefCell<Sharing<R::Key>>>,
     pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
     spares: Spares<R::Key, R::Answer>,
+    /// A request that nobody can join may be answered where it is asked: it leaves as it is, in place, and its answer is given as it comes.
+    pub(super) may_answer_at_once: bool,
+    /// Whether what comes back stays in hand…
+    pub(super) is_in_hand: Cell<bool>,
+    /// … in this load, from which the next takes it.
+    pub(super) in_hand: Cell<Option<LoadOf<R>>>,
 }
 
 impl<R: Request> Queue<R> {
@@ -84,6 +90,7 @@ impl<R: Request> Queue<R> {
         if options.dedup.is_some() {
             board.sharing.set(board.sharing.get() + 1);
         }
+        let is_replaced = replacement.is_some();
         Queue {
             me: me.clone(),
             number,
@@ -108,21 +115,21 @@ impl<R: Request> Queue<R> {
             sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
             cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
             spares: Spares::default(),
+            may_answer_at_once: options.is_plain() && !options.handles_answers() && !(options.concurrent && !is_replaced),
+            is_in_hand: Cell::new(false),
+            in_hand: Cell::default(),
             board,
         }
     }
 
-    /// As `ask`, where there is room: a straight way without calls, as nearly all requests go it. Gives back the key where there is none.
+    /// As `ask`, where others have asked and there is room: a straight way without calls, as nearly all requests go it. Gives back the key otherwise.
     #[inline(always)]
-    pub(super) fn ask_at_once(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
-        if self.waiting.borrow_mut().gather_within_capacity(waiter, key)? {
-            self.list();
-        }
-        Ok(())
+    pub(crate) fn ask_with_others(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
+        self.waiting.borrow_mut().gather_within_capacity(waiter, key)
     }
 
     #[inline]
-    pub(super) fn ask(&self, waiter: Waiter, key: R::Key) {
+    pub(crate) fn ask(&self, waiter: Waiter, key: R::Key) {
         if self.waiting.borrow_mut().gather(waiter, key) {
             self.list();
         }
@@ -132,6 +139,7 @@ impl<R: Request> Queue<R> {
     #[inline(never)]
     pub(super) fn list(&self) {
         self.used.set(true);
+        self.board.outside.quiet.end();
         if !self.listed.replace(true) {
             let asked = if self.is_concurrent() { &self.board.asked_concurrent } else { &self.board.asked_in_place };
             asked.borrow_mut().push(self.number);
@@ -294,6 +302,10 @@ impl<R: Request> AnyQueue for Queue<R> {
         }
         // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
         let mut sweep = Sweep::default();
+        self.is_in_hand.set(false);
+        if let Some(in_hand) = self.in_hand.take() {
+            sweep.run(|| self.put_back(in_hand));
+        }
         let gathered = self.waiting.borrow_mut().take_gathered(self.spare());
         let others = self.waiting.borrow_mut().take_others();
         sweep.run(|| self.put_back(gathered));

@@ -185,7 +185,7 @@ impl<R: Request> Queue<R> {
 
     /// The same, in line: most batches leave as they have gathered.
     #[inline(always)]
-    fn send_now<'r>(&self, mut load: LoadOf<R>, part: Part, sending: &Sending<'_, 'r>) {
+    pub(super) fn send_now<'r>(&self, mut load: LoadOf<R>, part: Part, sending: &Sending<'_, 'r>) {
         load.batch = self.board.next_batch();
         if self.board.watch().has_observer() {
             self.tell_sent(&load);
@@ -224,6 +224,7 @@ impl<R: Request> Queue<R> {
     /// A flight will be answered later.
     pub(super) fn take_off(&self, load: LoadOf<R>, part: Part) -> FlightId {
         let board = &self.board;
+        board.outside.quiet.end();
         let mut flight = Flight::new(load, part);
         board.in_flight.set(board.in_flight.get() + 1);
         let is_first = part.whole.is_none_or(|whole| self.flights.part_leaves(whole));

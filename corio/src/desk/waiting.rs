@@ -35,13 +35,14 @@ impl<K, A> Waiting<K, A> {
         first
     }
 
-    /// The same, if there is room for it; gives back the key if there is none. Nothing in it can call the allocator, which saves the registers that `push` keeps for that.
+    /// The same, if something has gathered and there is room for more; gives back the key if not.
+    /// Nothing in it can call the allocator, which saves the registers that `push` keeps for that.
     #[inline(always)]
-    pub(super) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<bool, K> {
+    pub(super) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<(), K> {
         let Load { waiters, keys, .. } = &mut *self.gathered;
         let (before, keys_before) = (waiters.len(), keys.len());
         match (waiters.spare_capacity_mut(), keys.spare_capacity_mut()) {
-            ([of_waiter, ..], [of_key, ..]) => {
+            ([of_waiter, ..], [of_key, ..]) if before > 0 => {
                 of_waiter.write(waiter);
                 of_key.write(key);
             }
@@ -52,7 +53,7 @@ impl<K, A> Waiting<K, A> {
             waiters.set_len(before + 1);
             keys.set_len(keys_before + 1);
         }
-        Ok(before == 0)
+        Ok(())
     }
 
     #[inline]

@@ -36,6 +36,9 @@ impl Engine {
         *self.numbers.borrow_mut() = Numbers::default();
         self.foreign.set(Id::NONE);
         self.has_moved.set(false);
+        self.said_to_wait.set(false);
+        self.went_on_at.set(None);
+        self.paused_at.set(None);
         self.standing.take();
         self.dropped.borrow_mut().clear();
         self.tree.borrow_mut().start_over();
@@ -48,6 +51,7 @@ impl Engine {
         if felled.is_empty() {
             return self.felled.set(felled);
         }
+        self.quiet.end();
         self.dropped.borrow_mut().extend(felled.iter().filter(|felled| felled.body.vtable().asks).map(|felled| felled.id));
         for felled in &felled {
             if felled.body.is_spawned() && felled.flags & flag::DONE == 0 {

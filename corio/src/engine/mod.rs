@@ -24,6 +24,7 @@ mod tree;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
+use std::rc::Rc;
 
 pub(crate) use body::{Kind, Place, Policy, Step};
 pub(crate) use coroutine::Coroutine;
@@ -32,6 +33,7 @@ pub(crate) use pool::{BlockOf, Pool};
 pub(crate) use standing::{Asked, Relation, Standing, Waits, Waypoint};
 use tree::flag;
 
+use crate::at_once::Quiet;
 use crate::observe::{Event, Watch};
 use body::{Body, BodyRef, Spawned};
 use depth::Depth;
@@ -74,11 +76,18 @@ pub struct Engine {
     watch: Watch,
     /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
     numbers: RefCell<Numbers>,
+    quiet: Rc<Quiet>,
+    /// How many could still be resumed when the running task last went on without having waited.
+    went_on_at: Cell<Option<usize>>,
+    /// The CPU phase was cut short when so many could still be resumed.
+    paused_at: Cell<Option<usize>>,
+    /// Observers have heard that the running task waits.
+    said_to_wait: Cell<bool>,
 }
 
 impl Engine {
     /// At most so many spawned tasks live at a time.
-    pub(crate) fn new(watch: Watch, most: usize) -> Self {
+    pub(crate) fn new(watch: Watch, most: usize, quiet: Rc<Quiet>) -> Self {
         Engine {
             tree: RefCell::new(Tree::new()),
             ready: RefCell::default(),
@@ -98,6 +107,10 @@ impl Engine {
             standing: RefCell::default(),
             watch,
             numbers: RefCell::default(),
+            quiet,
+            went_on_at: Cell::new(None),
+            paused_at: Cell::new(None),
+            said_to_wait: Cell::new(false),
         }
     }
 
@@ -163,7 +176,9 @@ impl Engine {
             if !self.parked.get() {
                 self.stop_for_foreign(id);
             }
-            self.tell_run(body, || Event::Suspended { task: self.number_around(id) });
+            if !self.said_to_wait.take() {
+                self.tell_run(body, || Event::Suspended { task: self.number_around(id) });
+            }
         }
     }
 
@@ -201,6 +216,58 @@ impl Engine {
     #[inline]
     pub(crate) fn park(&self) {
         self.parked.set(true);
+    }
+
+    /// Whether no other task can run, and one more may be resumed.
+    #[inline]
+    pub(crate) fn is_last(&self) -> bool {
+        self.allowed.get() > 0 && !self.has_ready()
+    }
+
+    /// Whether no task was dropped that was not told of, and none waits for room.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.has_dropped() && !self.room.is_wanted()
+    }
+
+    /// The running task makes way for something that is none, until `step_back`. When it goes on it
+    /// has been resumed.
+    #[inline]
+    pub(crate) fn step_aside(&self) -> (Id, Id) {
+        let allowed = self.allowed.get();
+        self.went_on_at.set(Some(allowed));
+        self.allowed.set(allowed - 1);
+        (self.current.replace(Id::NONE), self.scope.replace(Id::NONE))
+    }
+
+    #[inline]
+    pub(crate) fn step_back(&self, (task, scope): (Id, Id)) {
+        self.current.set(task);
+        self.scope.set(scope);
+    }
+
+    /// The running task need not wait after all.
+    #[inline]
+    pub(crate) fn go_on(&self) {
+        self.parked.set(false);
+    }
+
+    /// Cuts the CPU phase short: the run loop has something to do before others run.
+    #[cold]
+    pub(crate) fn pause(&self) {
+        self.paused_at.set(Some(self.allowed.replace(0)));
+    }
+
+    /// How many could still have been resumed, if the CPU phase was cut short.
+    #[inline]
+    pub(crate) fn take_paused_at(&self) -> Option<usize> {
+        self.paused_at.take()
+    }
+
+    /// How many could still be resumed when a task last went on without having waited, if one has
+    /// since this was asked.
+    #[inline]
+    pub(crate) fn take_went_on_at(&self) -> Option<usize> {
+        self.went_on_at.take()
     }
 
     /// Whether the running task has begun to wait since it was resumed.

@@ -34,6 +34,12 @@ impl Room {
         self.living.set(self.living.get() - 1);
     }
 
+    /// Whether somebody waits for it.
+    #[inline]
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
     fn add(&self, id: Id, is_alive: impl Fn(Id) -> bool) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() >= self.sweep_at.get() {
@@ -67,6 +73,7 @@ impl Engine {
     fn wait_for_room(&self) {
         // One that is asked stands in the line already.
         if !self.is_asked() {
+            self.quiet.end();
             self.room.add(self.current.get(), |id| self.is_alive(id));
         }
         self.park_for(|| Waits::ends(format!("room for one more task: the schedule is limited to {}", self.room.most), Vec::new()));
@@ -75,7 +82,7 @@ impl Engine {
     /// Wakes the first that waits for room, if there is some. Whoever fills it waits behind the others then, and so they take turns.
     #[inline]
     pub(crate) fn let_spawner_in(&self) -> bool {
-        !self.room.waiting.borrow().is_empty() && self.let_first_spawner_in()
+        self.room.is_wanted() && self.let_first_spawner_in()
     }
 
     #[cold]

@@ -75,6 +75,23 @@ impl Engine {
         self.watch.emit(|| Event::Asked { task: self.number_around(id), dispatcher: dispatcher() });
     }
 
+    /// The running task waits.
+    #[inline]
+    pub(crate) fn tell_waits(&self, id: Id) {
+        if self.watch.has_observer() {
+            self.said_to_wait.set(true);
+            self.watch.emit(|| Event::Suspended { task: self.number_around(id) });
+        }
+    }
+
+    /// It goes on.
+    #[inline]
+    pub(crate) fn tell_goes_on(&self, id: Id) {
+        if self.said_to_wait.take() {
+            self.watch.emit(|| Event::Resumed { task: self.number_around(id) });
+        }
+    }
+
     /// The number of the task that this is, or is a part of.
     pub(super) fn number_around(&self, id: Id) -> TaskId {
         let task = self.tree.borrow().named_task_of(id.index());

@@ -1,0 +1,82 @@
+//! A request that nobody can join: who asks is the last task that can run, and nothing else is asked,
+//! in flight, answered or due. The next thing that would happen is that its batch of one leaves, and
+//! the next after that that its task goes on. So both happen where it is asked, and the task does not
+//! wait. Who watches hears the same events in the same order as of a task that does.
+//!
+//! Here is when that may be, and what the engine has to do with it; `desk/at_once.rs` sends the batch.
+//!
+//! What must hold: no task runs while a dispatcher does, so the one that asks steps aside; and what a
+//! dispatcher panics with does not unwind through the frame of a task, which has done nothing wrong:
+//! it is kept until the task waits, and then ends the run.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::core::Core;
+use crate::desk::{Queue, Request, Waiter};
+use crate::engine::Id;
+
+/// Whether nothing but tasks that run is going on: nothing is asked, in flight, answered or due, no
+/// task was dropped, none waits for room.
+///
+/// What must hold: the run loop alone says that it is so, before a CPU phase and after looking at all
+/// of it; whoever begins any of it while tasks run says that it is over, and so does the end of the
+/// phase.
+#[derive(Default)]
+pub(crate) struct Quiet(Cell<u32>);
+
+impl Quiet {
+    /// It is quiet, and so many requests may be answered at once before the run loop wants to look at
+    /// the time.
+    #[inline]
+    pub(crate) fn begin(&self, requests: u32) {
+        self.0.set(requests);
+    }
+
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.0.set(0);
+    }
+}
+
+impl Core {
+    /// Whether one more request may be answered at once.
+    #[inline]
+    fn may_answer_at_once(&self) -> bool {
+        let Core { engine, desk, quiet, .. } = self;
+        quiet.0.get() > 0 && engine.is_last() && desk.has_delivered()
+    }
+
+    /// Has a request answered now, if nobody can join it and its dispatcher answers in place; gives
+    /// back the key otherwise.
+    #[inline]
+    pub(crate) fn answer_at_once<R: Request>(&self, queue: &Queue<R>, id: Id, key: R::Key) -> Result<(), R::Key> {
+        let Core { engine, quiet, panic, .. } = self;
+        if !self.may_answer_at_once() {
+            return Err(key);
+        }
+        let Some(sending) = queue.lent() else { return Err(key) };
+        quiet.0.set(quiet.0.get() - 1);
+        let place = engine.step_aside();
+        let answered = catch_unwind(AssertUnwindSafe(|| {
+            engine.asked(id, R::name);
+            engine.tell_waits(id);
+            let is_offered = queue.answer_at_once(Waiter(id.to_word()), key, sending);
+            if is_offered {
+                engine.tell_goes_on(id);
+            }
+            is_offered
+        }));
+        engine.step_back(place);
+        match answered {
+            Ok(true) => engine.go_on(),
+            // It may have failed, or cancelled the run: the run loop looks before others run.
+            Ok(false) => engine.pause(),
+            Err(payload) => {
+                panic.set(Some(payload));
+                engine.pause();
+            }
+        }
+        Ok(())
+    }
+}
