@@ -444,7 +444,8 @@ mod whatever_a_dispatcher_does {
               Ok(10)
             RunsASchedule: answers [1], after 1, answers [2], after 2, answers [3], after 3, answers [4], after 4, another runs
               Ok(10)
-        "#]].assert_eq(&told_of);
+        "#]]
+        .assert_eq(&told_of);
     }
 }
 

@@ -67,9 +67,8 @@ impl<R: Request> Queue<R> {
         load.fill_with_one(waiter, key);
         self.mark_used();
         let board = &*self.board;
-        board.new_round();
         self.is_in_hand.set(true);
-        board.blame(R::name(), || self.send_now(load, Part::default(), sending));
+        board.blame(R::name(), || self.send_now(load, board.begin_round(), Part::default(), sending));
         self.is_in_hand.set(false);
         let Some(mut load) = self.in_hand.take() else { return false };
         if !sending.goes_on() {

@@ -176,10 +176,19 @@ impl Board {
     /// The number for a batch that is about to leave.
     #[inline]
     pub(super) fn next_batch(&self) -> u64 {
-        if !self.round_has_begun.replace(true) {
-            self.rounds.set(self.rounds.get() + 1);
-            self.watch().emit(|| Event::Round { round: self.rounds.get() });
-        }
+        if self.round_has_begun.replace(true) { self.next_number() } else { self.begin_round() }
+    }
+
+    /// The number for the first batch of a round.
+    #[inline]
+    pub(super) fn begin_round(&self) -> u64 {
+        self.rounds.set(self.rounds.get() + 1);
+        self.watch().emit(|| Event::Round { round: self.rounds.get() });
+        self.next_number()
+    }
+
+    #[inline]
+    fn next_number(&self) -> u64 {
         self.batches.set(self.batches.get() + 1);
         self.batches.get()
     }

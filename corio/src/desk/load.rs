@@ -152,9 +152,12 @@ impl<K, A> Load<K, A> {
     /// Holds this request and no other. Where one was before nothing is allocated.
     #[inline]
     pub(super) fn fill_with_one(&mut self, waiter: Waiter, key: K) {
-        self.clear();
+        debug_assert!(self.marks.is_none(), "what has marks goes another way");
+        self.waiters.clear();
         self.waiters.push(waiter);
+        self.keys.clear();
         self.keys.push(key);
+        self.answers.clear();
     }
 
     #[inline]

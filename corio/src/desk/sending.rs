@@ -38,7 +38,7 @@ impl<R: Request> Queue<R> {
     #[inline]
     pub(super) fn send_waiting(&self, sending: &Sending<'_, '_>) {
         match self.take_plain() {
-            Some(load) => self.send_now(load, Part::default(), sending),
+            Some(load) => self.send_now(load, self.board.next_batch(), Part::default(), sending),
             None => self.send_otherwise(sending),
         }
     }
@@ -180,13 +180,13 @@ impl<R: Request> Queue<R> {
     /// Sends a batch; out of line, for all places but the most frequent one.
     #[inline(never)]
     fn send_one(&self, load: LoadOf<R>, part: Part, sending: &Sending<'_, '_>) {
-        self.send_now(load, part, sending);
+        self.send_now(load, self.board.next_batch(), part, sending);
     }
 
-    /// The same, in line: most batches leave as they have gathered.
+    /// The same, in line, as the batch of that number: most leave as they have gathered.
     #[inline(always)]
-    pub(super) fn send_now<'r>(&self, mut load: LoadOf<R>, part: Part, sending: &Sending<'_, 'r>) {
-        load.batch = self.board.next_batch();
+    pub(super) fn send_now<'r>(&self, mut load: LoadOf<R>, batch: u64, part: Part, sending: &Sending<'_, 'r>) {
+        load.batch = batch;
         if self.board.watch().has_observer() {
             self.tell_sent(&load);
         }

@@ -76,20 +76,17 @@ impl Engine {
     }
 
     /// The running task waits.
-    #[inline]
+    #[cold]
     pub(crate) fn tell_waits(&self, id: Id) {
-        if self.watch.has_observer() {
-            self.said_to_wait.set(true);
-            self.watch.emit(|| Event::Suspended { task: self.number_around(id) });
-        }
+        self.said_to_wait.set(true);
+        self.watch.emit(|| Event::Suspended { task: self.number_around(id) });
     }
 
     /// It goes on.
-    #[inline]
+    #[cold]
     pub(crate) fn tell_goes_on(&self, id: Id) {
-        if self.said_to_wait.take() {
-            self.watch.emit(|| Event::Resumed { task: self.number_around(id) });
-        }
+        self.said_to_wait.set(false);
+        self.watch.emit(|| Event::Resumed { task: self.number_around(id) });
     }
 
     /// The number of the task that this is, or is a part of.

@@ -180,16 +180,30 @@ impl Tree {
 
     /// Takes out an entry of whose end nobody hears, as most are: it has no children, no handle and
     /// nothing to decide, and a sibling is left. Gives its body; none if there is more to do.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_unnoticed(&mut self, id: Id) -> Option<Body> {
-        let index = id.index();
+        // One that an id leads to is in the tree.
         let Entry { parent, first_child, next, previous, flags, .. } = *self.get(id)?;
-        let is_plain = first_child == NIL && flags == 0 && parent != NIL;
-        if !is_plain || self.matters_above(parent, if previous == NIL { next } else { self[parent].first_child }) {
+        if first_child != NIL || flags != 0 || parent == NIL {
             return None;
         }
-        self.unlink(index);
-        self.free(index)
+        let above = &mut self[parent];
+        if previous == NIL {
+            if above.has(flag::EACH) || next == NIL || self[next].body.is_none() {
+                return None;
+            }
+            self[parent].first_child = next;
+        } else {
+            let first = above.first_child;
+            if above.has(flag::EACH) || self[first].body.is_none() {
+                return None;
+            }
+            self[previous].next = next;
+        }
+        if next != NIL {
+            self[next].previous = previous;
+        }
+        self.free(id.index())
     }
 
     /// Whether the end of a child that decides nothing can mean something for those above it, when
