@@ -40,12 +40,13 @@ pub fn run(args: &CompileTimeArgs) -> anyhow::Result<()> {
             source: include_str!("../compile_time/dataloader.rs"),
         },
     ];
+    let load = print::load();
     let mut table = print::table(["quick start with", "crates", "cold build", "after a change", "cold release build", "binary"], 1);
     for program in &programs {
         eprintln!("{} …", program.name);
         table.add_row(measure(program, args.jobs)?);
     }
-    println!("{table}\n\n{}", print::machine());
+    println!("{table}\n\n{}", print::machine(&load));
     Ok(())
 }
 

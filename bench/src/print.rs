@@ -15,15 +15,22 @@ pub fn table<const N: usize>(header: [&str; N], text_columns: usize) -> Table {
     table
 }
 
-/// Where, by what and beside what it was measured, as far as that can be known.
-pub fn machine() -> String {
-    let read = |file| fs::read_to_string(file).unwrap_or_default();
+/// Where, by what and beside what it was measured, as far as that can be known. Takes the load
+/// average from before.
+pub fn machine(before: &str) -> String {
     let cpus = read("/proc/cpuinfo");
     let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")).map_or("unknown CPU", |name| name.trim_start_matches([' ', '\t', ':']));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = read("/proc/loadavg");
-    let load = load.split(' ').next().unwrap_or("?");
-    format!("{cpu}, {cores} cores; {}; load average at the end {load}", rustc())
+    format!("{cpu}, {cores} cores; {}; load average before {before}, after {}", rustc(), load())
+}
+
+/// The load average of the last minute.
+pub fn load() -> String {
+    read("/proc/loadavg").split(' ').next().filter(|load| !load.is_empty()).unwrap_or("?").to_owned()
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(file).unwrap_or_default()
 }
 
 pub fn rustc() -> String {

@@ -19,8 +19,8 @@ pub struct TableArgs {
     only: Vec<Workload>,
 
     /// Repetitions of each contender, after one to warm up
-    #[arg(long, value_name = "NUMBER", default_value_t = 11)]
-    reps: u32,
+    #[arg(long, alias = "reps", value_name = "NUMBER", default_value_t = 11)]
+    repetitions: u32,
 
     /// So many times the full size; 0.1 for a first look
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor)]
@@ -44,18 +44,19 @@ struct Compared {
 }
 
 pub fn run(args: &TableArgs) -> anyhow::Result<()> {
-    ensure!(args.reps > 0, "at least one repetition is needed");
+    ensure!(args.repetitions > 0, "at least one repetition is needed");
+    let load = print::load();
     let workloads = if args.only.is_empty() { Workload::value_variants() } else { &args.only };
     let mut all = Vec::new();
     for workload in workloads {
         let size = workload.scaled(args.scale);
         eprintln!("{size} …");
-        all.push(Compared { size, rows: in_a_process(size, args.reps)? });
+        all.push(Compared { size, rows: in_a_process(size, args.repetitions)? });
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&all)?);
     } else {
-        println!("{}\n\n{}", table(&all), print::machine());
+        println!("{}\n\n{} repetitions; {}", table(&all), args.repetitions, print::machine(&load));
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ pub struct GrowthArgs {
     write: bool,
 
     /// Repetitions of each, after one to warm up; the shortest counts
-    #[arg(long, value_name = "NUMBER", default_value_t = 9)]
-    reps: u32,
+    #[arg(long, alias = "reps", value_name = "NUMBER", default_value_t = 9)]
+    repetitions: u32,
 }
 
 /// Something of which there can be more.
@@ -43,11 +43,12 @@ const SERIES: [Series; 5] = [
 ];
 
 pub fn run(args: &GrowthArgs) -> anyhow::Result<()> {
+    let load = print::load();
     let mut table = print::table(["ns, the number of them", "1", "10", "10²", "10³", "10⁴", "10⁵", "10⁶"], 1);
     let mut measured = Vec::new();
     for series in &SERIES {
         eprintln!("{} …", series.name);
-        let points: Vec<Point> = series.points.iter().map(|point| (*point, shortest(series, *point, args.reps))).collect();
+        let points: Vec<Point> = series.points.iter().map(|point| (*point, shortest(series, *point, args.repetitions))).collect();
         measured.push((series.name, points));
     }
     for (name, points) in &measured {
@@ -55,7 +56,7 @@ pub fn run(args: &GrowthArgs) -> anyhow::Result<()> {
         let cells = (0..=6).map(|exponent| at(exponent).map(|(_, ns)| format!("{ns:.1}")).collect::<Vec<_>>().join(", "));
         table.add_row([(*name).to_owned()].into_iter().chain(cells));
     }
-    println!("{table}\n\n{}", print::machine());
+    println!("{table}\n\n{}", print::machine(&load));
     if args.write {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
         plot::draw(&measured, &docs.join("growth.svg")).with_context(|| format!("cannot draw in {}", docs.display()))?;
