@@ -41,7 +41,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Count instructions an operation by callgrind, and fail if one has grown by more than 5 % (needs valgrind, and no peers: give cargo `--no-default-features`)
+    /// Count instructions an operation by callgrind, and fail if one has grown by more than 5 %, in W6 7 % (needs valgrind, and no peers: give cargo `--no-default-features`)
     Instructions(instructions::InstructionsArgs),
     /// Count instructions and bytes of n and of 4n, in every place where something can wait, and fail where they grow by more than what there is (needs valgrind)
     Costs(costs::CostsArgs),

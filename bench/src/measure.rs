@@ -50,11 +50,14 @@ pub fn measure(size: Size, repetitions: usize) -> anyhow::Result<Vec<Row>> {
             let Some(job) = job else { continue };
             take_tally();
             let start = Instant::now();
-            job();
+            for _ in 0..size.runs() {
+                job();
+            }
             let time = start.elapsed();
-            *batches = check(size).with_context(|| format!("{} in {size}", contender.name))?.batches;
+            let tally = check(size, size.runs()).with_context(|| format!("{} in {size}", contender.name))?;
+            *batches = tally.batches / size.runs();
             if repetition >= warm_up {
-                times.push(time.as_nanos() as f64 / size.operations() as f64);
+                times.push(time.as_nanos() as f64 / (size.operations() * size.runs()) as f64);
             }
         }
     }
@@ -78,10 +81,11 @@ pub fn measure(size: Size, repetitions: usize) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// That everything was asked and every task has ended with the right result; how it was batched is up to the contender.
-pub fn check(size: Size) -> anyhow::Result<Tally> {
+/// That everything was asked in so many runs and every task has ended with the right result; how it was batched is up to the contender.
+pub fn check(size: Size, runs: u64) -> anyhow::Result<Tally> {
     let tally = take_tally();
-    let expected = Tally { batches: tally.batches, ..size.expected() };
+    let Tally { asked, finished, sum, .. } = size.expected();
+    let expected = Tally { batches: tally.batches, asked: asked * runs, finished: finished * runs, sum: sum * runs };
     ensure!(tally == expected, "wrong: did {tally:?}, and was to do {expected:?}");
     Ok(tally)
 }

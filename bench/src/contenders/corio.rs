@@ -2,16 +2,18 @@
 
 use std::rc::Rc;
 
-use corio::Schedule;
 use corio::sync::{Mutex, SingleFlight};
+use corio::{Batch, Schedule};
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip, start};
+use super::executor::{Executor, yield_now};
+use super::worker::Worker;
+use crate::work::{FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, answer_one, child, count, finish, round_trip, start};
 
 pub const NAME: &str = "corio";
 
 #[derive(corio::Context)]
-struct Distance(Size);
+struct Distance(Size, Worker);
 
 #[corio::dispatcher]
 fn next(keys: &[u64], answers: &mut Vec<u64>) {
@@ -24,6 +26,33 @@ fn next_from_afar(size: &Size, keys: &[u64], answers: &mut Vec<u64>) {
     answer(keys, answers);
 }
 
+#[corio::dispatcher]
+async fn next_later(keys: &[u64], answers: &mut Vec<u64>) {
+    yield_now().await;
+    answer(keys, answers);
+}
+
+#[corio::dispatcher]
+fn next_by_another(worker: &Worker, batch: Batch<u64, u64>) {
+    count(batch.len());
+    worker.run(move || batch.into_iter().for_each(|slot| slot.answer_with(answer_one)));
+}
+
+#[corio::dispatcher(dedup)]
+fn next_once(keys: &[u64], answers: &mut Vec<u64>) {
+    answer(keys, answers);
+}
+
+#[corio::dispatcher(ordered)]
+fn next_in_order(keys: &[u64], answers: &mut Vec<u64>) {
+    answer(keys, answers);
+}
+
+#[corio::dispatcher(dedup, cache)]
+fn next_kept(keys: &[u64], answers: &mut Vec<u64>) {
+    answer(keys, answers);
+}
+
 #[corio::task]
 pub fn four(key: u64) {
     let key = io!(next(key));
@@ -33,7 +62,7 @@ pub fn four(key: u64) {
 }
 
 #[corio::task]
-fn many(requests: u64) {
+pub fn many(requests: u64) {
     let mut key = 0;
     for _ in 0..requests {
         key = io!(next(key));
@@ -82,6 +111,56 @@ fn root(depth: u64) {
     finish(call!(node(0, depth)));
 }
 
+#[corio::task]
+fn four_later(key: u64) {
+    let key = io!(next_later(key));
+    let key = io!(next_later(key));
+    let key = io!(next_later(key));
+    finish(io!(next_later(key)));
+}
+
+#[corio::task]
+fn many_later(requests: u64) {
+    let mut key = 0;
+    for _ in 0..requests {
+        key = io!(next_later(key));
+    }
+    finish(key);
+}
+
+#[corio::task(Distance)]
+fn four_by_another(key: u64) {
+    let key = io!(next_by_another(key));
+    let key = io!(next_by_another(key));
+    let key = io!(next_by_another(key));
+    finish(io!(next_by_another(key)));
+}
+
+#[corio::task]
+fn four_once(key: u64) {
+    let key = io!(next_once(key));
+    let key = io!(next_once(key));
+    let key = io!(next_once(key));
+    finish(io!(next_once(key)));
+}
+
+#[corio::task]
+fn four_in_order(key: u64) {
+    let key = io!(next_in_order(key));
+    let key = io!(next_in_order(key));
+    let key = io!(next_in_order(key));
+    finish(io!(next_in_order(key)));
+}
+
+#[corio::task]
+fn same(key: u64) {
+    let mut sum = 0;
+    for _ in 0..SAME {
+        sum += io!(next_kept(key));
+    }
+    finish(sum);
+}
+
 #[corio::task(Distance)]
 fn program(size: Size) {
     match size.workload {
@@ -118,10 +197,42 @@ fn program(size: Size) {
                 spawn!(locked(counter.clone()));
             }
         }
+        Workload::W8 => {
+            for task in 0..size.n {
+                spawn!(four_later(start(task)));
+            }
+        }
+        Workload::W9 => {
+            spawn!(many_later(size.n));
+        }
+        Workload::W10 => {
+            for task in 0..size.n {
+                spawn!(four_by_another(start(task)));
+            }
+        }
+        Workload::W11 => {
+            for task in 0..size.n {
+                spawn!(four_once(start(task % size.distinct())));
+            }
+        }
+        Workload::W12 => {
+            for task in 0..size.n {
+                spawn!(four_in_order(start(task)));
+            }
+        }
+        Workload::W13 => {
+            for task in 0..size.n {
+                spawn!(same(start(task)));
+            }
+        }
     }
 }
 
 pub fn job(size: Size) -> Option<Job> {
-    let mut schedule = Schedule::new(Distance(size));
+    let mut schedule = Schedule::new(Distance(size, Worker::new(size)));
+    if let Workload::W8 | Workload::W9 = size.workload {
+        let executor = Executor::new();
+        return Some(Box::new(move || executor.block_on(schedule.run_async(program(size))).expect("no run of these ends badly")));
+    }
     Some(Box::new(move || schedule.run(program(size)).expect("no run of these ends badly")))
 }

@@ -4,6 +4,9 @@ pub mod corio;
 pub mod plain_loop;
 pub mod state_machine;
 
+mod executor;
+mod worker;
+
 #[cfg(feature = "peers")]
 mod async_graphql;
 #[cfg(feature = "peers")]

@@ -8,13 +8,18 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, child, finish, start};
+use crate::work::{FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, child, finish, start};
 
 pub trait Batcher: Clone + Send + Sync + 'static {
     /// Whether it asks for equal keys once.
     const DEDUPS: bool;
 
     fn ask(&self, key: u64) -> impl Future<Output = u64> + Send;
+
+    /// Forgets the answers that it keeps, as a run is over.
+    fn clear(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 async fn four(batcher: impl Batcher, key: u64) {
@@ -64,6 +69,14 @@ async fn locked(batcher: impl Batcher, counter: Arc<Mutex<u64>>) {
     finish(*counter);
 }
 
+async fn same(batcher: impl Batcher, key: u64) {
+    let mut sum = 0;
+    for _ in 0..SAME {
+        sum += batcher.ask(key).await;
+    }
+    finish(sum);
+}
+
 /// Without drivers, as nothing here waits for a socket or a timer; and without the pause after every 61 tasks to look for what they have, in which tasks that have yielded are
 /// made ready again, so that they overtake others and batches break up.
 pub fn runtime() -> Runtime {
@@ -76,6 +89,7 @@ pub fn job(size: Size, runtime: Runtime, batcher: impl Batcher) -> Option<Job> {
             for task in spawn_all(size, &batcher) {
                 task.await.expect("no task panics");
             }
+            batcher.clear().await;
         });
     }))
 }
@@ -83,8 +97,8 @@ pub fn job(size: Size, runtime: Runtime, batcher: impl Batcher) -> Option<Job> {
 fn spawn_all(size: Size, batcher: &impl Batcher) -> Vec<JoinHandle<()>> {
     let batcher = || batcher.clone();
     match size.workload {
-        Workload::W1 => (0..size.n).map(|task| tokio::spawn(four(batcher(), start(task)))).collect(),
-        Workload::W2 => vec![tokio::spawn(many(batcher(), 0, size.n))],
+        Workload::W1 | Workload::W8 | Workload::W10 | Workload::W12 => (0..size.n).map(|task| tokio::spawn(four(batcher(), start(task)))).collect(),
+        Workload::W2 | Workload::W9 => vec![tokio::spawn(many(batcher(), 0, size.n))],
         Workload::W3 => (0..size.n).map(|task| tokio::spawn(one(batcher(), start(task)))).collect(),
         Workload::W4 => vec![tokio::spawn(root(batcher(), size.n))],
         Workload::W5 => (0..size.n).map(|task| tokio::spawn(many(batcher(), start(task), ROUNDS))).collect(),
@@ -96,5 +110,10 @@ fn spawn_all(size: Size, batcher: &impl Batcher) -> Vec<JoinHandle<()>> {
             let counter = Arc::new(Mutex::new(0));
             (0..size.n).map(|_| tokio::spawn(locked(batcher(), counter.clone()))).collect()
         }
+        Workload::W11 => {
+            let keys = (0..size.n).map(|task| start(task % size.distinct()));
+            keys.map(|key| tokio::spawn(four(batcher(), key))).collect()
+        }
+        Workload::W13 => (0..size.n).map(|task| tokio::spawn(same(batcher(), start(task)))).collect(),
     }
 }

@@ -1,13 +1,16 @@
 //! A state machine for each task, in a box, with a list of what is ready and a queue of what is asked: what one writes by hand where no runtime is wanted. The measure of
 //! all others.
 
+mod again;
+mod later;
+
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip, start};
+use crate::work::{FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, child, finish, round_trip, start};
 
 pub const NAME: &str = "state machine by hand";
 
@@ -78,27 +81,37 @@ impl World {
 /// Everything that is ready runs, then everything that was asked leaves as one batch, until nothing is asked. Each list has two buffers that take turns.
 fn run(size: Size, world: &mut World, spare: &mut World, answers: &mut Vec<u64>) {
     loop {
-        while !world.ready.is_empty() {
-            std::mem::swap(&mut world.ready, &mut spare.ready);
-            for (task, given) in spare.ready.drain(..) {
-                world.step(task, given);
-            }
-        }
+        run_ready(world, spare);
         if world.keys.is_empty() {
             return;
         }
         answers.clear();
         round_trip(size);
         answer(&world.keys, answers);
-        world.keys.clear();
-        std::mem::swap(&mut world.askers, &mut spare.askers);
-        for (task, answer) in spare.askers.drain(..).zip(answers.iter()) {
-            world.step(task, Some(*answer));
+        deliver(world, spare, answers);
+    }
+}
+
+#[inline]
+fn run_ready(world: &mut World, spare: &mut World) {
+    while !world.ready.is_empty() {
+        std::mem::swap(&mut world.ready, &mut spare.ready);
+        for (task, given) in spare.ready.drain(..) {
+            world.step(task, given);
         }
     }
 }
 
-/// W1, W2, W3 and W5.
+#[inline]
+fn deliver(world: &mut World, spare: &mut World, answers: &[u64]) {
+    world.keys.clear();
+    std::mem::swap(&mut world.askers, &mut spare.askers);
+    for (task, answer) in spare.askers.drain(..).zip(answers.iter()) {
+        world.step(task, Some(*answer));
+    }
+}
+
+/// W1, W2, W3, W5 and W8 to W12.
 struct Chain {
     key: u64,
     left: u64,
@@ -214,21 +227,59 @@ impl Machine for Locked {
     }
 }
 
-pub fn job(size: Size) -> Option<Job> {
-    let (mut world, mut spare, mut answers) = (World::default(), World::default(), Vec::new());
-    Some(Box::new(move || {
-        match size.workload {
-            Workload::W1 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 4 })),
-            Workload::W2 => world.spawn(Chain { key: 0, left: size.n }),
-            Workload::W3 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 1 })),
-            Workload::W4 => world.spawn(Node { key: 0, depth: size.n, parent: None }),
-            Workload::W5 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: ROUNDS })),
-            Workload::W6 => (0..size.n).for_each(|_| world.spawn(Caller { leads: false })),
-            Workload::W7 => {
-                world.counter = 0;
-                (0..size.n).for_each(|_| world.spawn(Locked::Outside));
-            }
+/// W13.
+struct Same {
+    key: u64,
+    left: u64,
+    sum: u64,
+}
+
+impl Machine for Same {
+    fn resume(&mut self, answer: Option<u64>, _: &mut World) -> Step {
+        if let Some(answer) = answer {
+            self.sum += answer;
+            self.left -= 1;
         }
-        run(size, &mut world, &mut spare, &mut answers);
-    }))
+        if self.left == 0 {
+            finish(self.sum);
+            return Step::Done;
+        }
+        Step::Ask(self.key)
+    }
+}
+
+fn spawn_all(size: Size, world: &mut World) {
+    match size.workload {
+        Workload::W1 | Workload::W8 | Workload::W10 | Workload::W12 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 4 })),
+        Workload::W2 | Workload::W9 => world.spawn(Chain { key: 0, left: size.n }),
+        Workload::W3 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 1 })),
+        Workload::W4 => world.spawn(Node { key: 0, depth: size.n, parent: None }),
+        Workload::W5 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: ROUNDS })),
+        Workload::W6 => (0..size.n).for_each(|_| world.spawn(Caller { leads: false })),
+        Workload::W7 => {
+            world.counter = 0;
+            (0..size.n).for_each(|_| world.spawn(Locked::Outside));
+        }
+        Workload::W11 => {
+            let keys = (0..size.n).map(|task| start(task % size.distinct()));
+            keys.for_each(|key| world.spawn(Chain { key, left: 4 }));
+        }
+        Workload::W13 => (0..size.n).for_each(|task| world.spawn(Same { key: start(task), left: SAME, sum: 0 })),
+    }
+}
+
+pub fn job(size: Size) -> Option<Job> {
+    let (mut world, mut spare) = (World::default(), World::default());
+    Some(match size.workload {
+        Workload::W8 | Workload::W9 => later::pending(size, world, spare),
+        Workload::W10 => later::one_by_one(size, world, spare),
+        Workload::W11 | Workload::W13 => again::job(size, world),
+        _ => {
+            let mut answers = Vec::new();
+            Box::new(move || {
+                spawn_all(size, &mut world);
+                run(size, &mut world, &mut spare, &mut answers);
+            })
+        }
+    })
 }

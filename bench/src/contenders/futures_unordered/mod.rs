@@ -3,19 +3,22 @@
 //! Tuned: one type of future a run, so that none is boxed; no channel, an answer is found by its place in the batch; a batch leaves when nothing was woken any more, which is
 //! quiescence. Children of the tree stand in a `join_all` inside their parent: faster here than a `FuturesUnordered` in each node.
 
+mod again;
+mod later;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Job;
+use super::executor::Woken;
 use crate::work::{FAN_OUT, KEY, ROUNDS, Size, Workload, answer, child, finish, round_trip, start};
 
 #[derive(Default)]
@@ -44,11 +47,10 @@ impl Batcher {
         .await
     }
 
-    fn dispatch(&self, size: Size) {
+    fn dispatch(&self) {
         let (mut keys, mut answers) = (self.keys.borrow_mut(), self.answers.borrow_mut());
         assert!(!keys.is_empty(), "nobody can go on");
         answers.clear();
-        round_trip(size);
         answer(&keys, &mut answers);
         keys.clear();
         self.round.set(self.round.get() + 1);
@@ -56,32 +58,39 @@ impl Batcher {
     }
 }
 
-/// `FuturesUnordered` also pauses to let others run; then it wakes itself.
-#[derive(Default)]
-struct Woken(AtomicBool);
+/// The tasks of a run.
+struct Tasks<F> {
+    tasks: FuturesUnordered<F>,
+    woken: Arc<Woken>,
+    waker: Waker,
+}
 
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
+impl<F: Future<Output = ()>> Tasks<F> {
+    fn new(tasks: impl IntoIterator<Item = F>) -> Self {
+        let woken = Arc::new(Woken::default());
+        Tasks { tasks: tasks.into_iter().collect(), waker: Waker::from(woken.clone()), woken }
     }
 
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Goes on until all wait, and says whether any are left.
+    fn advance(&mut self) -> bool {
+        let mut context = Context::from_waker(&self.waker);
+        loop {
+            match self.tasks.poll_next_unpin(&mut context) {
+                Poll::Ready(Some(())) => {}
+                Poll::Ready(None) => return false,
+                // It also pauses to let others run; then it wakes itself.
+                Poll::Pending if self.woken.take() => {}
+                Poll::Pending => return true,
+            }
+        }
     }
 }
 
 fn run(size: Size, batcher: &Batcher, tasks: impl IntoIterator<Item = impl Future<Output = ()>>) {
-    let woken = Arc::new(Woken::default());
-    let waker = Waker::from(woken.clone());
-    let mut context = Context::from_waker(&waker);
-    let mut tasks: FuturesUnordered<_> = tasks.into_iter().collect();
-    loop {
-        match tasks.poll_next_unpin(&mut context) {
-            Poll::Ready(Some(())) => {}
-            Poll::Ready(None) => return,
-            Poll::Pending if woken.0.swap(false, Ordering::Relaxed) => {}
-            Poll::Pending => batcher.dispatch(size),
-        }
+    let mut tasks = Tasks::new(tasks);
+    while tasks.advance() {
+        round_trip(size);
+        batcher.dispatch();
     }
 }
 
@@ -184,11 +193,20 @@ async fn locked(batcher: Rc<Batcher>, mutex: Rc<Mutex>) {
 }
 
 pub fn job(size: Size) -> Option<Job> {
+    Some(match size.workload {
+        Workload::W8 | Workload::W9 => later::pending(size),
+        Workload::W10 => later::one_by_one(size),
+        Workload::W11 | Workload::W13 => again::job(size),
+        _ => in_place(size),
+    })
+}
+
+fn in_place(size: Size) -> Job {
     let batcher = Rc::new(Batcher::default());
-    Some(Box::new(move || {
+    Box::new(move || {
         let b = &batcher;
         match size.workload {
-            Workload::W1 => run(size, b, (0..size.n).map(|task| four(b.clone(), start(task)))),
+            Workload::W1 | Workload::W12 => run(size, b, (0..size.n).map(|task| four(b.clone(), start(task)))),
             Workload::W2 => run(size, b, [many(b.clone(), 0, size.n)]),
             Workload::W3 => run(size, b, (0..size.n).map(|task| one(b.clone(), start(task)))),
             Workload::W4 => run(size, b, [async { finish(node(b, 0, size.n).await) }]),
@@ -201,6 +219,7 @@ pub fn job(size: Size) -> Option<Job> {
                 let mutex = Rc::new(Mutex::default());
                 run(size, b, (0..size.n).map(|_| locked(b.clone(), mutex.clone())));
             }
+            other => unreachable!("{other:?} is not answered in place"),
         }
-    }))
+    })
 }
