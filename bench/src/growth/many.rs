@@ -3,7 +3,7 @@
 use corio::{Cx, Dispatch, Request, Requests, Schedule, task_fn};
 
 use crate::contenders::Job;
-use crate::contenders::corio::{four, node, one};
+use crate::contenders::corio::{four, many, node, one};
 use crate::work::answer;
 
 /// Operations of a job, at least.
@@ -44,6 +44,10 @@ fn spawns_one(times: u64, tasks: u64) {
 
 pub fn tasks_of_one(tasks: u64) -> (Job, u64) {
     job(times(tasks), tasks, move |schedule, times| schedule.run(spawns_one(times, tasks)))
+}
+
+pub fn requests(requests: u64) -> (Job, u64) {
+    job(times(requests), requests, move |schedule, times| (0..times).try_for_each(|_| schedule.run(many(requests))))
 }
 
 #[corio::task]

@@ -1,7 +1,9 @@
-//! How the cost of corio grows with the number of tasks, the depth of a tree, the number of dispatchers and that of children in one `all!`. It should not.
+//! How the cost of corio grows with the number of tasks, the depth of a tree, the number of dispatchers and that of children in one `all!`; and with a thread more. It should not.
 
 mod many;
 mod plot;
+#[cfg(unix)]
+mod threads;
 
 use std::path::Path;
 use std::time::Instant;
@@ -42,6 +44,14 @@ const SERIES: [Series; 5] = [
     Series { name: "children in one all!, a child", points: &[1, 10, 100, 1000, 10_000, 100_000], job: many::children },
 ];
 
+/// Done by one thread and by two, with a schedule each, in sizes for the caches that a core has for
+/// itself. Within 5 % is wanted.
+#[cfg(unix)]
+const ON_THREADS: [Series; 2] = [
+    Series { name: "W1 on one thread and on two, CPU time a request", points: &[1000], job: many::tasks_of_four },
+    Series { name: "W2 on one thread and on two, CPU time a request", points: &[100_000], job: many::requests },
+];
+
 pub fn run(args: &GrowthArgs) -> anyhow::Result<()> {
     let load = print::load();
     let mut table = print::table(["ns, the number of them", "1", "10", "10²", "10³", "10⁴", "10⁵", "10⁶"], 1);
@@ -55,6 +65,15 @@ pub fn run(args: &GrowthArgs) -> anyhow::Result<()> {
         let at = |exponent: u32| points.iter().filter(move |(number, _)| number.ilog10() == exponent);
         let cells = (0..=6).map(|exponent| at(exponent).map(|(_, ns)| format!("{ns:.1}")).collect::<Vec<_>>().join(", "));
         table.add_row([(*name).to_owned()].into_iter().chain(cells));
+    }
+    #[cfg(unix)]
+    for Series { name, points, job } in ON_THREADS {
+        eprintln!("{name} …");
+        for point in points {
+            let (one, two) = threads::alone_and_together(|| job(*point), args.repetitions);
+            let more = 100.0 * (two / one - 1.0);
+            table.add_row([name.to_owned(), format!("{one:.1}, {two:.1} ({more:+.1} %)")]);
+        }
     }
     println!("{table}\n\n{}", print::machine(&load));
     if args.write {
