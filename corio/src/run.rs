@@ -328,17 +328,18 @@ impl<'s, T> Run<'s, T> {
         if core.desk.in_flight() == 0 {
             return;
         }
-        let mut news = core.bell.take();
+        let Some(mut news) = core.bell.take() else { return };
         if let Some(shuffle) = &core.shuffle {
             shuffle.mix(&mut news.futures);
             shuffle.mix(&mut news.posts);
         }
-        for future in news.futures {
+        for future in news.futures.drain(..) {
             self.futures.poll(future, &core.desk);
         }
-        for (queue, flight) in news.posts {
+        for (queue, flight) in news.posts.drain(..) {
             core.desk.collect(queue, flight);
         }
+        core.bell.put_back(news);
     }
 
     pub(crate) fn time(&self) -> Rc<Time> {

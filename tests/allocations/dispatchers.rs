@@ -2,6 +2,9 @@
 //! batch to batch double as requests come, and maps that are trees have nodes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::mem;
+use std::task::Poll;
 
 use corio::{Batch, cache};
 use expect_test::expect;
@@ -95,6 +98,22 @@ async fn later_list(keys: &[u64]) -> Vec<u64> {
     keys.to_vec()
 }
 
+/// Wakes itself, and goes on when it is polled again.
+async fn pending_once() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
+
+#[corio::dispatcher]
+async fn woken_list(keys: &[u64]) -> Vec<u64> {
+    pending_once().await;
+    keys.to_vec()
+}
+
 #[corio::dispatcher]
 async fn later_slots(batch: Batch<u64, u64>) {
     for slot in batch {
@@ -119,9 +138,10 @@ fn ways_to_answer() {
         map: "&[K] -> HashMap<K, R>: the map, and as dedup"
         tree: "&[K] -> BTreeMap<K, R>: the map, and as dedup"
         slots: "Batch<K, R>: the keys are given away; the way back of the slots, and lists of what comes by it"
-        later_fills: "async &[K], &mut Vec<R>: the future, its waker, a note on the flight, the list"
+        later_fills: "async &[K], &mut Vec<R>: the future, the list"
         later_list: "async &[K] -> Vec<R>: the same"
-        later_slots: "async Batch<K, R>: as Batch, and the future and its waker"
+        woken_list: "async &[K] -> Vec<R>, pending once: the same"
+        later_slots: "async Batch<K, R>: as Batch, and the future"
     };
     expect![[r#"
 
@@ -134,15 +154,16 @@ fn ways_to_answer() {
             0     0  &[K] -> Err(E)
             5    15  &[K] -> HashMap<K, R>: the map, and as dedup
             6    41  &[K] -> BTreeMap<K, R>: the map, and as dedup
-           11    36  Batch<K, R>: the keys are given away; the way back of the slots, and lists of what comes by it
-            4     4  async &[K], &mut Vec<R>: the future, its waker, a note on the flight, the list
-            4     4  async &[K] -> Vec<R>: the same
-           13    38  async Batch<K, R>: as Batch, and the future and its waker
+            9    34  Batch<K, R>: the keys are given away; the way back of the slots, and lists of what comes by it
+            2     2  async &[K], &mut Vec<R>: the future, the list
+            2     2  async &[K] -> Vec<R>: the same
+            2     2  async &[K] -> Vec<R>, pending once: the same
+           10    35  async Batch<K, R>: as Batch, and the future
     "#]]
     .assert_eq(&table);
 }
 
-/// The job, the future that waits for it, its waker and a note on the flight. How often a list of news from the pool has to grow is up to when they come.
+/// The job, what waits for it, and the list of results. How long what the pool keeps of its jobs gets is up to when they end.
 #[test]
 fn a_blocking_batch() {
     #[corio::task]
@@ -153,7 +174,7 @@ fn a_blocking_batch() {
     }
 
     let batch = each(program);
-    assert!(batch.is_at_most(6), "{batch} allocations a batch on this thread, of which one is for the results");
+    assert!(batch.is_at_most(4), "{batch} allocations a batch on this thread, of which one is for the results");
 }
 
 #[corio::dispatcher(max_batch = 10)]
@@ -212,6 +233,12 @@ fn faulty(keys: &[u64], answers: &mut Vec<u64>) {
 }
 
 #[corio::dispatcher(faults = "error")]
+async fn later_faulty(keys: &[u64]) -> Vec<u64> {
+    pending_once().await;
+    keys.to_vec()
+}
+
+#[corio::dispatcher(faults = "error")]
 fn at_fault(_keys: &[u64], _answers: &mut Vec<u64>) {}
 
 #[corio::dispatcher(show_keys)]
@@ -233,6 +260,7 @@ fn options() {
         tried_twice: "retry, used once: and those who ask again, and how often they did"
         timed: "timeout, of an async fn that fills: as that"
         faulty: "faults = \"error\": a list of answers that are no `Result`s"
+        later_faulty: "faults = \"error\", of an async fn that is pending once: the future, and the same"
         at_fault: "faults = \"error\", of a batch without answers: lists of those who get errors"
         shown: "show_keys"
     };
@@ -248,8 +276,9 @@ fn options() {
             4    14  cache = "schedule", capacity = 10: as dedup
             1     6  retry, not used: those who get answers
             6    26  retry, used once: and those who ask again, and how often they did
-            4     4  timeout, of an async fn that fills: as that
+            2     2  timeout, of an async fn that fills: as that
             1     1  faults = "error": a list of answers that are no `Result`s
+            2     2  faults = "error", of an async fn that is pending once: the future, and the same
             5    26  faults = "error", of a batch without answers: lists of those who get errors
             0     0  show_keys
     "#]]

@@ -86,7 +86,7 @@ fn requests() {
             1  io_all! of one: the answers
             1  io_all! of 100: the answers
             1  io_all! of an iterator that does not say how many come: the answers
-            5  io!(corio::future(f)): a batch of an async dispatcher for each
+            3  io!(corio::future(f)): a batch of an async dispatcher for each
     "#]]
     .assert_eq(&table);
 }

@@ -28,8 +28,20 @@ pub(super) struct Flight<K, A> {
     /// Somebody who waits, as far as one is known: when he is gone, the flight may be given up.
     pub(super) watched_by: Option<Waiter>,
     pub(super) part: Part,
-    /// What most flights do without.
-    pub(super) extras: Option<Box<Extras<K, A>>>,
+    /// Goes off when it takes too long.
+    pub(super) alarm: Option<Alarm>,
+    /// The number of the future that answers it.
+    pub(super) future: Option<u32>,
+    /// A function on a thread pool has its slots: when it panics, they are dropped before the panic is known here.
+    pub(super) is_with_a_job: bool,
+    /// Slots that were dropped by a panic, perhaps the job's: position and key.
+    pub(super) dropped: Vec<(usize, Option<String>)>,
+    /// Where its slots put their answers.
+    pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
+    /// How many were answered from elsewhere, and not by the dispatcher yet.
+    pub(super) elsewhere: usize,
+    /// With dedup, when all who asked are gone: the positions where one who has joined may still be there.
+    pub(super) unwatched: Option<Vec<usize>>,
 }
 
 /// Which part a batch is of what left together.
@@ -48,41 +60,22 @@ pub(super) struct Whole(NonZeroU64);
 /// Who waited at a position that was answered.
 pub(super) const GONE: Waiter = Waiter(u64::MAX);
 
-pub(super) struct Extras<K, A> {
-    /// Goes off when it takes too long.
-    pub(super) alarm: Option<Alarm>,
-    /// The number of the future that answers it.
-    pub(super) future: Option<u32>,
-    /// A function on a thread pool has its slots: when it panics, they are dropped before the panic is known here.
-    pub(super) is_with_a_job: bool,
-    /// Slots that were dropped by a panic, perhaps the job's: position and key.
-    pub(super) dropped: Vec<(usize, Option<String>)>,
-    /// Where its slots put their answers.
-    pub(super) posts: Option<Rc<dyn Posts<K, A>>>,
-    /// How many were answered from elsewhere, and not by the dispatcher yet.
-    pub(super) elsewhere: usize,
-    /// With dedup, when all who asked are gone: the positions where one who has joined may still be there.
-    pub(super) unwatched: Option<Vec<usize>>,
-}
-
-impl<K, A> Default for Extras<K, A> {
-    fn default() -> Self {
-        Extras { alarm: None, future: None, is_with_a_job: false, dropped: Vec::new(), posts: None, elsewhere: 0, unwatched: None }
-    }
-}
-
 impl<K, A> Flight<K, A> {
     pub(super) fn new(load: Boxed<K, A>, part: Part) -> Self {
-        Flight { left: load.waiters.len(), wanted_from: 0, watched_by: None, part, extras: None, load }
-    }
-
-    /// How many were answered from elsewhere, and not by the dispatcher yet.
-    pub(super) fn elsewhere(&self) -> usize {
-        self.extras.as_ref().map_or(0, |extras| extras.elsewhere)
-    }
-
-    pub(super) fn extras(&mut self) -> &mut Extras<K, A> {
-        self.extras.get_or_insert_default()
+        Flight {
+            left: load.waiters.len(),
+            wanted_from: 0,
+            watched_by: None,
+            part,
+            alarm: None,
+            future: None,
+            is_with_a_job: false,
+            dropped: Vec::new(),
+            posts: None,
+            elsewhere: 0,
+            unwatched: None,
+            load,
+        }
     }
 }
 

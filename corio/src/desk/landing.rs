@@ -78,13 +78,11 @@ impl<R: Request> Queue<R> {
         let mut flight = self.flights.take(id)?;
         let board = &self.board;
         board.in_flight.set(board.in_flight.get() - 1);
-        if let Some(extras) = &mut flight.extras {
-            if let Some(alarm) = extras.alarm.take() {
-                board.due.borrow_mut().unset(alarm);
-            }
-            if let Some(future) = extras.future.take() {
-                board.cancelled.borrow_mut().push(future);
-            }
+        if let Some(alarm) = flight.alarm.take() {
+            board.due.borrow_mut().unset(alarm);
+        }
+        if let Some(future) = flight.future.take() {
+            board.cancelled.borrow_mut().push(future);
         }
         if let Some(waiter) = flight.watched_by {
             self.watched.borrow_mut().remove(&waiter);
@@ -103,14 +101,13 @@ impl<R: Request> Queue<R> {
 
     /// The future that was to answer a flight has ended. Its slots may still be with others.
     pub(super) fn future_has_ended(&self, id: FlightId) {
-        self.flights.with(id, |flight| flight.extras().future = None);
+        self.flights.with(id, |flight| flight.future = None);
         self.land_if_over(id);
     }
 
     /// Whoever has answered everything may still have something to do, and is in flight until then.
     fn land_if_over(&self, id: FlightId) {
-        let is_over =
-            |flight: &mut Flight<_, _>| flight.left == 0 && flight.elsewhere() == 0 && flight.extras.as_ref().is_none_or(|extras| extras.future.is_none());
+        let is_over = |flight: &mut Flight<_, _>| flight.left == 0 && flight.elsewhere == 0 && flight.future.is_none();
         if self.flights.with(id, is_over) == Some(true) {
             drop(self.land(id));
         }
@@ -125,7 +122,7 @@ impl<R: Request> Queue<R> {
 
     /// A flight that was on its way, with all that is in the post for it. Lifted off its place.
     pub(super) fn with_posts(&self, id: FlightId) -> Option<FlightOf<R>> {
-        let posts = self.flights.with(id, |flight| flight.extras.as_ref()?.posts.clone())??;
+        let posts = self.flights.with(id, |flight| flight.posts.clone())??;
         let arrived = posts.take();
         let flight = self.flights.lift(id)?;
         Some(Sorting::new(self, flight).take_all(arrived))
@@ -146,8 +143,8 @@ impl<R: Request> Queue<R> {
     pub(super) fn job_has_ended(&self, id: FlightId) {
         self.take_posts(id);
         let Some(mut flight) = self.flights.lift(id) else { return };
-        let dropped = mem::take(&mut flight.extras().dropped);
-        flight.extras().is_with_a_job = false;
+        let dropped = mem::take(&mut flight.dropped);
+        flight.is_with_a_job = false;
         let arrived = dropped.into_iter().map(|(position, key)| Arrived::Unanswered { position, key, by_panic: false });
         self.go_on(id, Sorting::new(self, flight).take_all(arrived.collect()));
     }
@@ -182,7 +179,7 @@ impl<R: Request> Queue<R> {
     }
 
     pub(super) fn panicked(&self, flight: FlightOf<R>, panic: Panic) {
-        let arrived = flight.extras.as_ref().and_then(|extras| extras.posts.as_ref()).map(|posts| posts.take()).unwrap_or_default();
+        let arrived = flight.posts.as_ref().map(|posts| posts.take()).unwrap_or_default();
         // The slots that went unanswered are those that the panic dropped.
         let said = arrived.into_iter().filter(|arrived| !matches!(arrived, Arrived::Unanswered { .. })).collect();
         let flight = Sorting::new(self, flight).take_all(said);
@@ -265,18 +262,17 @@ impl<'q, R: Request> Sorting<'q, R> {
 
     /// What came by post.
     fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>) -> FlightOf<R> {
-        let is_with_a_job = self.flight.extras.as_ref().is_some_and(|extras| extras.is_with_a_job);
         for arrived in arrived {
             if self.flight.load.waiters[arrived.position()] == GONE {
                 // Who waited had it from elsewhere meanwhile.
-                self.flight.extras().elsewhere -= 1;
+                self.flight.elsewhere -= 1;
                 continue;
             }
             match arrived {
                 Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
                 Arrived::Retry { position, key, after } => self.retry(position, key, after),
                 // Whether it was the job's panic shows when that ends.
-                Arrived::Unanswered { position, key, by_panic: true } if is_with_a_job => self.flight.extras().dropped.push((position, key)),
+                Arrived::Unanswered { position, key, by_panic: true } if self.flight.is_with_a_job => self.flight.dropped.push((position, key)),
                 Arrived::Unanswered { position, key, .. } => {
                     let requests = self.flight.load.waiters.len();
                     self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });

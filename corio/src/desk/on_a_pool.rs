@@ -90,7 +90,7 @@ impl<R: Request> Requests<'_, '_, R> {
         R::Key: Travels,
     {
         let (id, slots) = self.slots(wrap);
-        self.queue.flights.with(id, |flight| flight.extras().is_with_a_job = true);
+        self.queue.flights.with(id, |flight| flight.is_with_a_job = true);
         self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| queue.job_has_ended(id));
     }
 }

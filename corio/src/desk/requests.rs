@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::convert::identity;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -198,7 +198,10 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let number = self.sending.futures.start(
             R::name(),
             Box::pin(async move {
-                let result = if catches { Caught(Box::pin(future)).await } else { Ok(future.await) };
+                let result = {
+                    let mut future = pin!(future);
+                    poll_fn(|context| if catches { poll_caught(future.as_mut(), context) } else { future.as_mut().poll(context).map(Ok) }).await
+                };
                 queue.future_has_ended(id);
                 match result {
                     Ok(ended) => then(&queue, id, ended),
@@ -207,7 +210,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
             }),
         );
         if number.is_some() {
-            self.queue.flights.with(id, |flight| flight.extras().future = number);
+            self.queue.flights.with(id, |flight| flight.future = number);
         }
     }
 
@@ -249,7 +252,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let queue = self.queue;
         let id = queue.take_off(load, self.part);
         let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
-        queue.flights.with(id, |flight| flight.extras().posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
+        queue.flights.with(id, |flight| flight.posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
         (id, Batch::new(keys.into_iter(), &post))
     }
 }
@@ -264,17 +267,11 @@ pub(super) struct Given<K> {
     pub(super) shown: Vec<String>,
 }
 
-/// A future whose panic is a value.
-struct Caught<'r, T>(Pin<Box<dyn Future<Output = T> + 'r>>);
-
-impl<T> Future for Caught<'_, T> {
-    type Output = Result<T, Panic>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
+/// Polls a future whose panic is a value.
+fn poll_caught<T>(future: Pin<&mut impl Future<Output = T>>, context: &mut Context<'_>) -> Poll<Result<T, Panic>> {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
     }
 }
 

@@ -237,7 +237,7 @@ impl<R: Request> Queue<R> {
         }
         let id = self.flights.next();
         if let Some(limit) = self.options.timeout {
-            flight.extras().alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
+            flight.alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
         }
         if let Some(sharing) = &self.sharing {
             let mut sharing = sharing.borrow_mut();

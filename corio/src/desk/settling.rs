@@ -133,7 +133,7 @@ impl<R: Request> Queue<R> {
         let asker = std::mem::replace(&mut flight.load.waiters[position], GONE);
         debug_assert!(asker != GONE, "who has an answer has no ticket");
         flight.left -= 1;
-        flight.extras().elsewhere += 1;
+        flight.elsewhere += 1;
         if flight.watched_by == Some(asker) {
             self.watched.borrow_mut().remove(&asker);
             flight.watched_by = None;

@@ -94,12 +94,12 @@ impl<R: Request> Queue<R> {
         let is_alive = |waiter| self.board.is_alive(waiter);
         if let Some(sharing) = &self.sharing {
             for (flight, position) in sharing.borrow_mut().take_watch_again() {
-                self.flights.with(flight, |flight| flight.extras().unwatched.iter_mut().for_each(|places| places.push(position)));
+                self.flights.with(flight, |flight| flight.unwatched.iter_mut().for_each(|places| places.push(position)));
             }
         }
         let waits = self.flights.with(id, |flight| {
             if flight.left == 0 {
-                return if flight.elsewhere() > 0 { Waits::Nobody } else { Waits::NoLonger };
+                return if flight.elsewhere > 0 { Waits::Nobody } else { Waits::NoLonger };
             }
             // From where the last one was found: nobody comes back to life, and so all of this is linear.
             let rest = &flight.load.waiters[flight.wanted_from..];
@@ -110,7 +110,7 @@ impl<R: Request> Queue<R> {
             }
             let Some(sharing) = &self.sharing else { return Waits::Nobody };
             // Where nobody is found is not looked again, unless somebody joins there.
-            let mut places = flight.extras().unwatched.take().unwrap_or_else(|| (0..flight.load.len()).collect());
+            let mut places = flight.unwatched.take().unwrap_or_else(|| (0..flight.load.len()).collect());
             let mut waits = Waits::Nobody;
             while let Some(place) = places.last() {
                 // Whoever has joined what was given back to be tried again waits elsewhere.
@@ -122,7 +122,7 @@ impl<R: Request> Queue<R> {
                 }
                 places.pop();
             }
-            flight.extras().unwatched = Some(places);
+            flight.unwatched = Some(places);
             waits
         });
         waits.unwrap_or(Waits::NoLonger)

@@ -14,6 +14,8 @@ pub(crate) struct Bell {
 #[derive(Default)]
 struct State {
     news: News,
+    /// Memory for news, while none of it is being looked through.
+    spare: News,
     /// Who sleeps until there is news.
     sleeper: Option<Waker>,
 }
@@ -59,8 +61,18 @@ impl Bell {
         }
     }
 
-    pub(crate) fn take(&self) -> News {
-        mem::take(&mut self.state().news)
+    /// Takes the news, if there is any.
+    pub(crate) fn take(&self) -> Option<News> {
+        let State { news, spare, .. } = &mut *self.state();
+        (!news.is_empty()).then(|| mem::replace(news, mem::take(spare)))
+    }
+
+    /// Takes back the memory of news that was looked through.
+    pub(crate) fn put_back(&self, mut news: News) {
+        news.futures.clear();
+        news.posts.clear();
+        news.nudged = false;
+        self.state().spare = news;
     }
 
     /// Has `sleeper` woken by the next news. False if there is news already.

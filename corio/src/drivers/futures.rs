@@ -13,18 +13,30 @@ use crate::desk::{Desk, Futures};
 pub(crate) struct FutureSet<'r> {
     /// By number; the numbers of those that have ended are used again.
     flying: RefCell<Vec<Option<Flying<'r>>>>,
-    free: RefCell<Vec<u32>>,
+    free: RefCell<Vec<Place>>,
     bell: Arc<Bell>,
 }
 
 struct Flying<'r> {
     dispatcher: &'static str,
     future: Pin<Box<dyn Future<Output = ()> + 'r>>,
+    place: Place,
+}
+
+/// A number, and what wakes the future that has it: made once, and handed on with the number.
+struct Place {
     wake: Arc<WakeOne>,
     waker: Waker,
 }
 
-/// Wakes one future. Late ones may wake another that has its number by then, which is polled once in vain.
+impl Place {
+    fn new(number: u32, bell: Arc<Bell>) -> Self {
+        let wake = Arc::new(WakeOne { number, woken: AtomicBool::new(false), bell });
+        Place { waker: Waker::from(wake.clone()), wake }
+    }
+}
+
+/// Wakes the future that has this number. Late wakes may find another than they were meant for, which is polled once in vain.
 struct WakeOne {
     number: u32,
     /// Woken since it was last polled: further wakes say nothing new.
@@ -54,30 +66,35 @@ impl<'r> FutureSet<'r> {
         // Out of its place while it runs: it may be dropped by a panic, and must not be found half run.
         let Some(flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
         desk.set_dispatching(Some(flying.dispatcher));
-        self.run(number, flying);
+        self.run(flying);
         desk.set_dispatching(None);
     }
 
-    /// Whether it has not ended.
-    fn run(&self, number: u32, mut flying: Flying<'r>) -> bool {
-        flying.wake.woken.swap(false, Ordering::AcqRel);
-        let poll = flying.future.as_mut().poll(&mut Context::from_waker(&flying.waker));
-        if poll.is_pending() {
+    /// Its number, if it has not ended.
+    fn run(&self, mut flying: Flying<'r>) -> Option<u32> {
+        let Place { wake, waker } = &flying.place;
+        let number = wake.number;
+        wake.woken.swap(false, Ordering::AcqRel);
+        if flying.future.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
             self.flying.borrow_mut()[number as usize] = Some(flying);
-        } else {
-            drop(flying);
-            self.free.borrow_mut().push(number);
+            return Some(number);
         }
-        poll.is_pending()
+        self.end(flying);
+        None
+    }
+
+    fn end(&self, flying: Flying<'r>) {
+        let Flying { future, place, .. } = flying;
+        drop(future);
+        self.free.borrow_mut().push(place);
     }
 
     /// Drops a future that nobody waits for any more.
     pub(crate) fn cancel(&self, number: u32, desk: &Desk) {
         let Some(flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
         desk.set_dispatching(Some(flying.dispatcher));
-        drop(flying);
+        self.end(flying);
         desk.set_dispatching(None);
-        self.free.borrow_mut().push(number);
     }
 
     pub(crate) fn clear(&self) {
@@ -88,14 +105,12 @@ impl<'r> FutureSet<'r> {
 
 impl<'r> Futures<'r> for FutureSet<'r> {
     fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) -> Option<u32> {
-        let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
+        let place = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut flying = self.flying.borrow_mut();
             flying.push(None);
-            flying.len() as u32 - 1
+            Place::new(flying.len() as u32 - 1, self.bell.clone())
         });
-        let wake = Arc::new(WakeOne { number, woken: AtomicBool::new(false), bell: self.bell.clone() });
-        let waker = Waker::from(wake.clone());
         // At once: it is on its way before a dispatcher that answers in place blocks the thread.
-        self.run(number, Flying { dispatcher, future, wake, waker }).then_some(number)
+        self.run(Flying { dispatcher, future, place })
     }
 }
