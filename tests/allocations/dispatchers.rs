@@ -137,7 +137,7 @@ fn ways_to_answer() {
         error: "&[K] -> Err(E)"
         map: "&[K] -> HashMap<K, R>: the map, and as dedup"
         tree: "&[K] -> BTreeMap<K, R>: the map, and as dedup"
-        slots: "Batch<K, R>: the keys are given away; the way back of the slots, and lists of what comes by it"
+        slots: "Batch<K, R>: the list of slots, their way back with its reader, and the list of what comes by it"
         later_fills: "async &[K], &mut Vec<R>: the future, the list"
         later_list: "async &[K] -> Vec<R>: the same"
         woken_list: "async &[K] -> Vec<R>, pending once: the same"
@@ -152,13 +152,13 @@ fn ways_to_answer() {
             1     1  &[K] -> Vec<Result<R, E>>: the list
             1     1  &[K] -> Result<Vec<R>, E>: the list
             0     0  &[K] -> Err(E)
-            5    15  &[K] -> HashMap<K, R>: the map, and as dedup
-            6    41  &[K] -> BTreeMap<K, R>: the map, and as dedup
-            9    34  Batch<K, R>: the keys are given away; the way back of the slots, and lists of what comes by it
+            1     1  &[K] -> HashMap<K, R>: the map, and as dedup
+            2    27  &[K] -> BTreeMap<K, R>: the map, and as dedup
+            4     4  Batch<K, R>: the list of slots, their way back with its reader, and the list of what comes by it
             2     2  async &[K], &mut Vec<R>: the future, the list
             2     2  async &[K] -> Vec<R>: the same
             2     2  async &[K] -> Vec<R>, pending once: the same
-           10    35  async Batch<K, R>: as Batch, and the future
+            5     5  async Batch<K, R>: as Batch, and the future
     "#]]
     .assert_eq(&table);
 }
@@ -270,16 +270,16 @@ fn options() {
             0     1  max_batch = 10: a list of the parts
             0     0  in_flight = 4
             0     0  group_by, of two groups
-            2     7  ordered: numbers of the requests
-            4    14  dedup: numbers of the requests, copies of the keys, those who get answers
-            4    14  cache: as dedup
-            4    14  cache = "schedule", capacity = 10: as dedup
-            1     6  retry, not used: those who get answers
-            6    26  retry, used once: and those who ask again, and how often they did
+            0     0  ordered: numbers of the requests
+            0     0  dedup: numbers of the requests, copies of the keys, those who get answers
+            0     0  cache: as dedup
+            0     0  cache = "schedule", capacity = 10: as dedup
+            0     0  retry, not used: those who get answers
+            3    13  retry, used once: and those who ask again, and how often they did
             2     2  timeout, of an async fn that fills: as that
             1     1  faults = "error": a list of answers that are no `Result`s
             2     2  faults = "error", of an async fn that is pending once: the future, and the same
-            5    26  faults = "error", of a batch without answers: lists of those who get errors
+            0     0  faults = "error", of a batch without answers: lists of those who get errors
             0     0  show_keys
     "#]]
     .assert_eq(&table);
@@ -299,7 +299,7 @@ fn keys_that_are_known() {
     expect![[r#"
 
         takes
-            5  three equal keys with dedup: as that, and the list of those who wait for one
+            2  three equal keys with dedup: as that, and the list of those who wait for one
             0  an answer from the cache of a run
             0  an answer from the cache of a schedule
             0  call!(cache::prime(r, answer))

@@ -109,7 +109,7 @@ impl<R: Request> Queue<R> {
     fn land_if_over(&self, id: FlightId) {
         let is_over = |flight: &mut Flight<_, _>| flight.left == 0 && flight.elsewhere == 0 && flight.future.is_none();
         if self.flights.with(id, is_over) == Some(true) {
-            drop(self.land(id));
+            self.land(id).into_iter().for_each(|flight| self.put_back(flight.load));
         }
     }
 
@@ -123,9 +123,9 @@ impl<R: Request> Queue<R> {
     /// A flight that was on its way, with all that is in the post for it. Lifted off its place.
     pub(super) fn with_posts(&self, id: FlightId) -> Option<FlightOf<R>> {
         let posts = self.flights.with(id, |flight| flight.posts.clone())??;
-        let arrived = posts.take();
-        let flight = self.flights.lift(id)?;
-        Some(Sorting::new(self, flight).take_all(arrived))
+        let mut sorting = Sorting::new(self, self.flights.lift(id)?);
+        posts.take_each(&mut |arrived| sorting.take(arrived));
+        Some(sorting.finish())
     }
 
     /// Puts back a flight of which some were answered.
@@ -145,8 +145,9 @@ impl<R: Request> Queue<R> {
         let Some(mut flight) = self.flights.lift(id) else { return };
         let dropped = mem::take(&mut flight.dropped);
         flight.is_with_a_job = false;
-        let arrived = dropped.into_iter().map(|(position, key)| Arrived::Unanswered { position, key, by_panic: false });
-        self.go_on(id, Sorting::new(self, flight).take_all(arrived.collect()));
+        let mut sorting = Sorting::new(self, flight);
+        dropped.into_iter().for_each(|(position, key)| sorting.take(Arrived::Unanswered { position, key, by_panic: false }));
+        self.go_on(id, sorting.finish());
     }
 
     pub(super) fn timed_out(&self, id: FlightId) {
@@ -167,7 +168,7 @@ impl<R: Request> Queue<R> {
                 None => sorting.fault(position, &fault),
             }
         }
-        sorting.finish();
+        self.put_back(sorting.finish().load);
     }
 
     /// The dispatcher of a flight that was on its way has panicked, and its requests are to hear of it.
@@ -179,10 +180,16 @@ impl<R: Request> Queue<R> {
     }
 
     pub(super) fn panicked(&self, flight: FlightOf<R>, panic: Panic) {
-        let arrived = flight.posts.as_ref().map(|posts| posts.take()).unwrap_or_default();
-        // The slots that went unanswered are those that the panic dropped.
-        let said = arrived.into_iter().filter(|arrived| !matches!(arrived, Arrived::Unanswered { .. })).collect();
-        let flight = Sorting::new(self, flight).take_all(said);
+        let posts = flight.posts.clone();
+        let mut sorting = Sorting::new(self, flight);
+        if let Some(posts) = posts {
+            posts.take_each(&mut |arrived| match arrived {
+                // The slots that went unanswered are those that the panic dropped.
+                Arrived::Unanswered { .. } => {}
+                arrived => sorting.take(arrived),
+            });
+        }
+        let flight = sorting.finish();
         let fault = self.fault_of(panic);
         self.give_up(flight, |_, _| fault.clone());
     }
@@ -214,7 +221,7 @@ impl<R: Request> Queue<R> {
         for position in 0..sorting.flight.load.len() {
             sorting.fault(position, &fault(position, requests));
         }
-        sorting.finish();
+        self.put_back(sorting.finish().load);
     }
 
     /// The answer; or what trouble is as an answer, where it is one.
@@ -241,15 +248,13 @@ impl<R: Request> Queue<R> {
     }
 }
 
-/// An answer, for whom, and with dedup his number in the order of asking.
-type Addressed<A> = (u64, Waiter, A);
-
 /// Answers of one flight that came together, being sorted: to those who wait, or back into the queue.
 struct Sorting<'q, R: Request> {
     queue: &'q Queue<R>,
     /// Out of its place.
     flight: FlightOf<R>,
-    given: Vec<Addressed<R::Answer>>,
+    /// Those who get answers, and these; with the number of each in the order of asking, where they have one.
+    given: LoadOf<R>,
     again: Vec<(Duration, Entry<R::Key>)>,
     /// One for all: those who failed together pause together.
     random: Option<f64>,
@@ -257,29 +262,26 @@ struct Sorting<'q, R: Request> {
 
 impl<'q, R: Request> Sorting<'q, R> {
     fn new(queue: &'q Queue<R>, flight: FlightOf<R>) -> Self {
-        Sorting { queue, flight, given: Vec::new(), again: Vec::new(), random: None }
+        Sorting { queue, flight, given: queue.spare(), again: Vec::new(), random: None }
     }
 
     /// What came by post.
-    fn take_all(mut self, arrived: Vec<Arrived<R::Key, R::Answer>>) -> FlightOf<R> {
-        for arrived in arrived {
-            if self.flight.load.waiters[arrived.position()] == GONE {
-                // Who waited had it from elsewhere meanwhile.
-                self.flight.elsewhere -= 1;
-                continue;
-            }
-            match arrived {
-                Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
-                Arrived::Retry { position, key, after } => self.retry(position, key, after),
-                // Whether it was the job's panic shows when that ends.
-                Arrived::Unanswered { position, key, by_panic: true } if self.flight.is_with_a_job => self.flight.dropped.push((position, key)),
-                Arrived::Unanswered { position, key, .. } => {
-                    let requests = self.flight.load.waiters.len();
-                    self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });
-                }
+    fn take(&mut self, arrived: Arrived<R::Key, R::Answer>) {
+        if self.flight.load.waiters[arrived.position()] == GONE {
+            // Who waited had it from elsewhere meanwhile.
+            self.flight.elsewhere -= 1;
+            return;
+        }
+        match arrived {
+            Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
+            Arrived::Retry { position, key, after } => self.retry(position, key, after),
+            // Whether it was the job's panic shows when that ends.
+            Arrived::Unanswered { position, key, by_panic: true } if self.flight.is_with_a_job => self.flight.dropped.push((position, key)),
+            Arrived::Unanswered { position, key, .. } => {
+                let requests = self.flight.load.waiters.len();
+                self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });
             }
         }
-        self.finish()
     }
 
     /// The one who asked. From here on he has been dealt with.
@@ -391,11 +393,11 @@ impl<'q, R: Request> Sorting<'q, R> {
         let waiter = self.settle(position);
         let queue = self.queue;
         let Some((sharing, dedup)) = queue.sharing.as_ref().zip(queue.options.dedup) else {
-            return self.given.push((ticket, waiter, answer));
+            return self.given.give(ticket, waiter, answer);
         };
         // Without a valid ticket it was invalidated on its way, and is old news.
         let Some(others) = sharing.borrow_mut().take(ticket) else {
-            return self.given.push((ticket, waiter, answer));
+            return self.given.give(ticket, waiter, answer);
         };
         let settled = queue.guarded(|| {
             let Some(name) = self.name(position) else { return };
@@ -409,9 +411,9 @@ impl<'q, R: Request> Sorting<'q, R> {
         let copy = |answer: &R::Answer| queue.unless_failed(queue.guarded(|| (dedup.copy_answer)(answer)));
         for (number, waiter) in others.into_joined(|waiter| queue.board.is_alive(waiter)) {
             self.no_longer_waits(waiter);
-            self.given.push((number, waiter, copy(&answer)));
+            self.given.give(number, waiter, copy(&answer));
         }
-        self.given.push((ticket, waiter, answer));
+        self.given.give(ticket, waiter, answer);
     }
 
     /// Sends everything on its way; gives the flight back.
@@ -421,16 +423,13 @@ impl<'q, R: Request> Sorting<'q, R> {
             queue.board.watch().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.load.batch, len: again.len() });
             queue.try_again(again);
         }
-        if !given.is_empty() {
+        if given.is_empty() {
+            queue.put_back(given);
+        } else {
             // Those who joined go on in the order of asking, not after the first who asked for their key.
-            given.sort_by_key(|(number, ..)| *number);
-            let mut load = queue.spare();
-            for (_, waiter, answer) in given {
-                load.waiters.push(waiter);
-                load.answers.push(answer);
-            }
-            load.batch = flight.load.batch;
-            queue.come_back(load);
+            given.sort_given();
+            given.batch = flight.load.batch;
+            queue.come_back(given);
         }
         flight
     }

@@ -40,6 +40,16 @@ impl<K> Default for Marks<K> {
 }
 
 impl<K> Marks<K> {
+    fn is_empty(&self) -> bool {
+        self.attempts.is_empty() && self.tickets.is_empty() && self.names.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.attempts.clear();
+        self.tickets.clear();
+        self.names.clear();
+    }
+
     pub(super) fn attempts(&self, at: usize) -> u32 {
         self.attempts.get(at).copied().unwrap_or(0)
     }
@@ -92,16 +102,38 @@ impl<K, A> Load<K, A> {
         }
     }
 
+    /// Adds one who gets an answer, with the number in the order of asking if there is one.
+    pub(super) fn give(&mut self, number: Ticket, waiter: Waiter, answer: A) {
+        self.waiters.push(waiter);
+        self.answers.push(answer);
+        if number != NO_TICKET {
+            self.marks.get_or_insert_default().tickets.push(number);
+        }
+    }
+
+    /// Puts those who get answers into the order of asking, where they have numbers.
+    pub(super) fn sort_given(&mut self) {
+        let Some(Marks { tickets, .. }) = self.marks.as_deref_mut().filter(|marks| !marks.tickets.is_sorted()) else { return };
+        let mut given: Vec<_> = tickets.drain(..).zip(self.waiters.drain(..).zip(self.answers.drain(..))).collect();
+        given.sort_by_key(|(number, _)| *number);
+        for (number, (waiter, answer)) in given {
+            self.give(number, waiter, answer);
+        }
+    }
+
     /// Takes everything out, and leaves the memory.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<K>> + '_ {
-        let marks = self.marks.take().map_or_else(Marks::default, |marks| *marks);
-        let entry = move |(at, (waiter, key))| Entry { waiter, key, attempts: marks.attempts(at), ticket: marks.ticket(at) };
-        self.waiters.drain(..).zip(self.keys.drain(..)).enumerate().map(entry)
+        let Load { waiters, keys, marks, .. } = self;
+        let entry = |(at, (waiter, key))| match marks {
+            Some(marks) => Entry { waiter, key, attempts: marks.attempts(at), ticket: marks.ticket(at) },
+            None => Entry { waiter, key, attempts: 0, ticket: NO_TICKET },
+        };
+        waiters.drain(..).zip(keys.drain(..)).enumerate().map(entry)
     }
 
     /// Takes out those that `is_wanted` does not want; gives their keys, to be dropped where nothing is borrowed.
     pub(super) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(Waiter) -> bool) -> Vec<K> {
-        debug_assert!(self.marks.is_none(), "what has tickets waits elsewhere");
+        debug_assert!(self.marks.as_ref().is_none_or(|marks| marks.is_empty()), "what has tickets waits elsewhere");
         let mut wanted = 0;
         for at in 0..self.waiters.len() {
             if is_wanted(self.waiters[at]) {
@@ -141,8 +173,7 @@ impl<K, A> Load<K, A> {
 
     /// Keeps copies of the keys.
     pub(super) fn copy_keys(&mut self, copy: fn(&K) -> K) {
-        let names = self.keys.iter().map(copy).collect();
-        self.marks.get_or_insert_default().names = names;
+        self.marks.get_or_insert_default().names.extend(self.keys.iter().map(copy));
     }
 
     pub(super) fn names(&self) -> &[K] {
@@ -166,7 +197,9 @@ impl<K, A> Load<K, A> {
         self.waiters.clear();
         self.keys.clear();
         self.answers.clear();
-        self.marks = None;
+        if let Some(marks) = &mut self.marks {
+            marks.clear();
+        }
     }
 }
 

@@ -40,7 +40,8 @@ impl<K, A> Arrived<K, A> {
 
 /// The side of those who wait.
 pub(super) trait Posts<K, A> {
-    fn take(&self) -> Vec<Arrived<K, A>>;
+    /// Takes what has arrived, in the order in which it did.
+    fn take_each(&self, take: &mut dyn FnMut(Arrived<K, A>));
 }
 
 /// The side of the slots.
@@ -53,8 +54,9 @@ pub(super) struct Post<K, R> {
 }
 
 impl<K, R> Post<K, R> {
-    pub(super) fn new(ring: Arc<dyn Ring>, queue: u32, flight: FlightId, show_key: Option<ShowKey<K>>) -> Self {
-        Post { arrived: Mutex::new(Vec::new()), ring, queue, flight, show_key }
+    /// With room for the answers of so many slots.
+    pub(super) fn new(slots: usize, ring: Arc<dyn Ring>, queue: u32, flight: FlightId, show_key: Option<ShowKey<K>>) -> Self {
+        Post { arrived: Mutex::new(Vec::with_capacity(slots)), ring, queue, flight, show_key }
     }
 
     pub(super) fn unanswered(&self, position: usize, key: Option<&K>) {
@@ -81,13 +83,14 @@ pub(super) struct Reader<K, R, A> {
 }
 
 impl<K, R, A> Posts<K, A> for Reader<K, R, A> {
-    fn take(&self) -> Vec<Arrived<K, A>> {
+    fn take_each(&self, take: &mut dyn FnMut(Arrived<K, A>)) {
         let arrived = std::mem::take(&mut *self.post.arrived.lock().unwrap_or_else(PoisonError::into_inner));
-        let wrap = |arrived| match arrived {
-            Arrived::Answer { position, answer, key } => Arrived::Answer { position, answer: (self.wrap)(answer), key },
-            Arrived::Retry { position, key, after } => Arrived::Retry { position, key, after },
-            Arrived::Unanswered { position, key, by_panic } => Arrived::Unanswered { position, key, by_panic },
-        };
-        arrived.into_iter().map(wrap).collect()
+        for arrived in arrived {
+            take(match arrived {
+                Arrived::Answer { position, answer, key } => Arrived::Answer { position, answer: (self.wrap)(answer), key },
+                Arrived::Retry { position, key, after } => Arrived::Retry { position, key, after },
+                Arrived::Unanswered { position, key, by_panic } => Arrived::Unanswered { position, key, by_panic },
+            });
+        }
     }
 }

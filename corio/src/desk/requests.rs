@@ -248,12 +248,16 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 
     pub(super) fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (FlightId, Batch<R::Key, A>) {
         let mut load = self.take();
-        let keys = mem::take(&mut load.keys);
+        let mut keys = mem::take(&mut load.keys);
         let queue = self.queue;
         let id = queue.take_off(load, self.part);
-        let post = Arc::new(Post::new(queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
-        queue.flights.with(id, |flight| flight.posts = Some(Rc::new(Reader { post: post.clone(), wrap })));
-        (id, Batch::new(keys.into_iter(), &post))
+        let post = Arc::new(Post::new(keys.len(), queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
+        let batch = Batch::new(keys.drain(..), &post);
+        queue.flights.with(id, |flight| {
+            flight.load.keys = keys;
+            flight.posts = Some(Rc::new(Reader { post, wrap }));
+        });
+        (id, batch)
     }
 }
 
