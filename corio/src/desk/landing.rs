@@ -49,17 +49,50 @@ impl<R: Request> Queue<R> {
             let key = load.keys.get(answers).and_then(|key| self.show(key)).or_else(|| shown.get(answers).cloned());
             return self.give_up(Flight::new(load, Part::default()), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
         }
+        let (first, mut wants_first) = match &self.sharing {
+            // Each may have others who wait for its answer.
+            Some(_) => (0, None),
+            None => match self.first_to_try_again(&load) {
+                Some((first, wants)) => (first, Some(wants)),
+                None => return self.come_back(load),
+            },
+        };
         let (mut keys, mut answers) = (mem::take(&mut load.keys), mem::take(&mut load.answers));
         let mut sorting = Sorting::new(self, Flight::new(load, Part::default()));
         {
             let mut keys = keys.drain(..);
             for (position, answer) in answers.drain(..).enumerate() {
-                sorting.answer(position, answer, keys.next());
+                let key = keys.next();
+                // Who had it from elsewhere meanwhile waits no more.
+                if sorting.flight.load.waiters[position] == GONE {
+                    continue;
+                }
+                let wants = if position < first { Ok(false) } else { wants_first.take().unwrap_or_else(|| sorting.wants(position, &answer, key.as_ref())) };
+                sorting.answer(position, answer, key, wants);
             }
         }
         let Flight { mut load, .. } = sorting.finish();
         (load.keys, load.answers) = (keys, answers);
         self.put_back(load);
+    }
+
+    /// The first position of a batch whose answer is worth another try, or where the question has
+    /// panicked: most batches have none, and go back as they are.
+    fn first_to_try_again(&self, load: &LoadOf<R>) -> Option<(usize, Result<bool, Fault>)> {
+        let retry = &self.options.retry;
+        if !retry.looks_at_answers() {
+            return None;
+        }
+        let mut position = 0;
+        // An answer without its key is the last word.
+        let wants = self.guarded(|| {
+            load.answers.iter().zip(&load.keys).any(|(answer, _)| {
+                let wants = retry.wants(answer, load.attempts(position));
+                position += usize::from(!wants);
+                wants
+            })
+        });
+        (!matches!(wants, Ok(false))).then_some((position, wants))
     }
 
     /// Queues answers, which are in the order of their waiters, for delivery.
@@ -273,7 +306,10 @@ impl<'q, R: Request> Sorting<'q, R> {
             return;
         }
         match arrived {
-            Arrived::Answer { position, answer, key } => self.answer(position, answer, key),
+            Arrived::Answer { position, answer, key } => {
+                let wants = self.wants(position, &answer, key.as_ref());
+                self.answer(position, answer, key, wants);
+            }
             Arrived::Retry { position, key, after } => self.retry(position, key, after),
             // Whether it was the job's panic shows when that ends.
             Arrived::Unanswered { position, key, by_panic: true } if self.flight.is_with_a_job => self.flight.dropped.push((position, key)),
@@ -305,17 +341,16 @@ impl<'q, R: Request> Sorting<'q, R> {
         load.names().get(position).or_else(|| load.keys.get(position))
     }
 
-    fn answer(&mut self, position: usize, answer: R::Answer, key: Option<R::Key>) {
-        // Who had it from elsewhere meanwhile waits no more.
-        if self.flight.load.waiters[position] == GONE {
-            return;
+    /// Whether an answer is to be asked for again. Without its key it is the last word.
+    fn wants(&self, position: usize, answer: &R::Answer, key: Option<&R::Key>) -> Result<bool, Fault> {
+        let Options { retry, .. } = &self.queue.options;
+        if key.is_none() || !retry.looks_at_answers() {
+            return Ok(false);
         }
-        let Queue { options: Options { retry, .. }, .. } = self.queue;
-        let before = self.flight.load.attempts(position);
-        let wants = match &key {
-            Some(_) if retry.looks_at_answers() => self.queue.guarded(|| retry.wants(&answer, before)),
-            _ => Ok(false),
-        };
+        self.queue.guarded(|| retry.wants(answer, self.flight.load.attempts(position)))
+    }
+
+    fn answer(&mut self, position: usize, answer: R::Answer, key: Option<R::Key>, wants: Result<bool, Fault>) {
         match (wants, key) {
             (Ok(true), Some(key)) => self.again(position, key, None),
             (Ok(_), _) => self.give(position, answer, true),

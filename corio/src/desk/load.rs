@@ -102,6 +102,13 @@ impl<K, A> Load<K, A> {
         }
     }
 
+    /// Gives each a ticket, of those that follow on `last`; gives the last of them.
+    pub(super) fn number(&mut self, last: Ticket) -> Ticket {
+        let newest = last + self.len() as Ticket;
+        self.marks.get_or_insert_default().tickets.extend(last + 1..=newest);
+        newest
+    }
+
     /// Adds one who gets an answer, with the number in the order of asking if there is one.
     pub(super) fn give(&mut self, number: Ticket, waiter: Waiter, answer: A) {
         self.waiters.push(waiter);

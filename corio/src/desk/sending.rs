@@ -55,8 +55,13 @@ impl<R: Request> Queue<R> {
     #[inline(never)]
     fn send_otherwise(&self, sending: &Sending<'_, '_>) {
         self.drop_unwanted_gathered();
-        if self.is_plain && !self.waiting.borrow().has_backlog() {
+        let waits_before = self.waiting.borrow().has_backlog();
+        if self.is_plain && !waits_before {
             let load = self.waiting.borrow_mut().take_gathered(self.spare());
+            self.send_parts(load, None, sending);
+        } else if !waits_before && self.is_next_in_order() {
+            let mut load = self.waiting.borrow_mut().take_gathered(self.spare());
+            self.last_ticket.set(load.number(self.last_ticket.get()));
             self.send_parts(load, None, sending);
         } else {
             self.add_gathered_to_backlog();
@@ -79,6 +84,12 @@ impl<R: Request> Queue<R> {
     /// Whether something waits to be sent, though a limit may hold it.
     pub(super) fn waits(&self) -> bool {
         !self.waiting.borrow().is_empty() || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().len() > 0)
+    }
+
+    /// Whether, with nothing waiting before it, what has gathered may leave in order as one batch.
+    fn is_next_in_order(&self) -> bool {
+        let Options { ordered, max_batch, .. } = self.options;
+        ordered && self.sharing.is_none() && self.groups_in_order.is_none() && self.waiting.borrow().gathered_len() <= max_batch
     }
 
     fn add_gathered_to_backlog(&self) {
