@@ -170,7 +170,7 @@ fn it_is_an_error_of_the_requests_that_it_was_run_for_or_ends_the_run() {
         GroupBy: 10, GroupBy, no, GroupBy, 40 | panic
         When: 10, 20, When, 20, 40 | panic
         Hash: 10, Hash, no, Hash, 40 | panic
-        Eq: 10, Eq, no, Eq, 40 | panic
+        Eq: 10, 20, no, Eq, 40 | panic
         CloneOfKey: 10, CloneOfKey, no, CloneOfKey, 40 | panic
         CloneOfAnswer: 10, 20, no, CloneOfAnswer, 40 | panic
     "#]]

@@ -182,10 +182,10 @@ fn the_keys_of_those_who_gave_up_are_dropped() {
     table.row("held in order", held_in_order());
     table.row("in flight", in_flight());
     table.row("pausing before they go again", pausing());
-    // That of the one who stays (with dedup two copies as well, by which others find it), and of those who gave up the last two at most.
+    // That of the one who stays (with dedup a copy as well, by which others find it), and of those who gave up the last two at most.
     expect![[r#"
         held behind a batch              | 3
-        held, where keys are shared      | 5
+        held, where keys are shared      | 4
         held behind a batch of the group | 3
         held in order                    | 3
         in flight                        | 2

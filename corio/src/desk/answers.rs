@@ -129,6 +129,7 @@ impl<K: OrdKey, R: CloneAnswer> Answers<K> for BTreeMap<K, R> {
 /// where an answer is missing.
 fn put_by_key<K, R: Clone>(keys: &[K], mut take: impl FnMut(&K) -> Option<R>, firsts: fn(&[K]) -> Vec<usize>, answers: &mut Vec<Option<R>>) {
     let mut first = None;
+    answers.reserve(keys.len());
     for (at, key) in keys.iter().enumerate() {
         let answer = take(key).or_else(|| {
             let first = first.get_or_insert_with(|| firsts(keys))[at];

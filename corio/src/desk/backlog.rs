@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::dedup::Ticket;
 use super::load::Entry;
 
 pub(super) struct Backlog<K> {
@@ -23,7 +24,7 @@ struct Again<K> {
 }
 
 impl<K> Again<K> {
-    fn rank(&self) -> (u64, u64) {
+    fn rank(&self) -> (Ticket, u64) {
         (self.entry.ticket, self.order)
     }
 }
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     fn entry(key: u32, ticket: u64, attempts: u32) -> Entry<u32> {
-        Entry { waiter: Waiter(0), key, attempts, ticket }
+        Entry { waiter: Waiter(0), key, attempts, ticket: Ticket::numbered(ticket) }
     }
 
     fn keys(backlog: &mut Backlog<u32>) -> Vec<u32> {
@@ -210,8 +211,8 @@ mod tests {
                             continue;
                         }
                         let Entry { key, ticket, attempts, .. } = sent.swap_remove(random.usize(0..sent.len()));
-                        backlog.push(entry(key, ticket, attempts + 1));
-                        naive.push(key, ticket, attempts + 1);
+                        backlog.push(entry(key, ticket.number, attempts + 1));
+                        naive.push(key, ticket.number, attempts + 1);
                     }
                     _ => {
                         let (by, mut unwanted) = (random.u32(3..9), Vec::new());

@@ -4,65 +4,94 @@
 //! here, by the ticket, wherever the request is meanwhile (queued, on its way, waiting to be tried again). When the answer comes, whoever holds the ticket takes the others out.
 //! A ticket that is no longer valid (the key was invalidated) takes nobody out, and its answer is not kept for later.
 //!
-//! Those who wait are found by the ticket alone: should the code of the user's that compares keys panic, nobody is lost. Those who are gone are taken out when they are half of all,
-//! and looked at once each: who comes and goes costs the same however many have before.
+//! What is known of a key lies in a row of a table, whose number goes with the ticket; an index finds the row of a key. So a key is hashed once, when it is asked for, and those who
+//! wait are found by the ticket alone: should the code of the user's that compares keys panic, nobody is lost. Rows are used again; numbers of tickets are not, and so a ticket whose
+//! row is another's is known not to be valid.
+//!
+//! Those who are gone are taken out when they are half of all, and looked at once each: who comes and goes costs the same however many have before.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
 
 use super::Waiter;
 use super::answers::{HashKey, OrdKey};
 use super::flights::FlightId;
+use super::load::MOST_SPARES;
 
-/// A map by key, whatever it finds keys by.
-pub(super) trait KeyMap<K, V> {
-    fn get_mut(&mut self, key: &K) -> Option<&mut V>;
-    fn insert(&mut self, key: K, value: V);
-    fn remove(&mut self, key: &K) -> Option<V>;
-    fn drain(&mut self) -> Vec<(K, V)>;
+/// Finds the rows of keys, whatever it compares them by.
+pub(super) trait Index<K> {
+    /// The row of an equal key; or if there is none, the hash of this one, where keys have one.
+    fn find(&self, key: &K, rows: &[Option<Row<K>>]) -> Result<u32, u64>;
+
+    /// Adds a key that was not found.
+    fn add(&mut self, key: &Registered<K>, rows: &[Option<Row<K>>]);
+
+    /// Forgets a key whose row was emptied.
+    fn remove(&mut self, key: &Registered<K>);
+
+    /// Forgets all keys, and gives those that it has.
+    fn clear(&mut self) -> Option<Box<dyn Index<K>>>;
 }
 
-impl<K: Hash + Eq, V> KeyMap<K, V> for HashMap<K, V> {
-    fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        HashMap::get_mut(self, key)
+/// Runs no code of the user's but to find a key.
+#[derive(Default)]
+struct ByHash {
+    hasher: RandomState,
+    rows: HashTable<u32>,
+}
+
+impl<K: Hash + Eq> Index<K> for ByHash {
+    fn find(&self, key: &K, rows: &[Option<Row<K>>]) -> Result<u32, u64> {
+        let hash = self.hasher.hash_one(key);
+        let is_equal = |row: &u32| rows[*row as usize].as_ref().is_some_and(|row| row.registered.key == *key);
+        self.rows.find(hash, is_equal).copied().ok_or(hash)
     }
 
-    fn insert(&mut self, key: K, value: V) {
-        HashMap::insert(self, key, value);
+    fn add(&mut self, key: &Registered<K>, rows: &[Option<Row<K>>]) {
+        self.rows.insert_unique(key.hash, key.ticket.row, |row| rows[*row as usize].as_ref().map_or(0, |row| row.registered.hash));
     }
 
-    fn remove(&mut self, key: &K) -> Option<V> {
-        HashMap::remove(self, key)
+    fn remove(&mut self, key: &Registered<K>) {
+        if let Ok(row) = self.rows.find_entry(key.hash, |row| *row == key.ticket.row) {
+            row.remove();
+        }
     }
 
-    fn drain(&mut self) -> Vec<(K, V)> {
-        HashMap::drain(self).collect()
+    fn clear(&mut self) -> Option<Box<dyn Index<K>>> {
+        // The memory stays for the next run.
+        self.rows.clear();
+        None
     }
 }
 
-impl<K: Ord, V> KeyMap<K, V> for BTreeMap<K, V> {
-    fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        BTreeMap::get_mut(self, key)
+/// A key may still have a ticket that is not valid any more, where code of the user's has panicked.
+impl<K: OrdKey> Index<K> for BTreeMap<K, Ticket> {
+    fn find(&self, key: &K, rows: &[Option<Row<K>>]) -> Result<u32, u64> {
+        let ticket = self.get(key).filter(|ticket| rows[ticket.row as usize].as_ref().is_some_and(|row| row.registered.ticket == **ticket));
+        ticket.map(|ticket| ticket.row).ok_or(0)
     }
 
-    fn insert(&mut self, key: K, value: V) {
-        BTreeMap::insert(self, key, value);
+    fn add(&mut self, key: &Registered<K>, _: &[Option<Row<K>>]) {
+        self.insert(key.key.clone(), key.ticket);
     }
 
-    fn remove(&mut self, key: &K) -> Option<V> {
-        BTreeMap::remove(self, key)
+    fn remove(&mut self, key: &Registered<K>) {
+        BTreeMap::remove(self, &key.key);
     }
 
-    fn drain(&mut self) -> Vec<(K, V)> {
-        std::mem::take(self).into_iter().collect()
+    fn clear(&mut self) -> Option<Box<dyn Index<K>>> {
+        (!self.is_empty()).then(|| Box::new(std::mem::take(self)) as Box<dyn Index<K>>)
     }
 }
 
 /// How equal keys are found and their answers multiplied: functions, so that only dispatchers that want it need keys and answers that can.
 #[doc(hidden)]
 pub struct Dedup<K, A> {
-    tickets: fn() -> Box<dyn KeyMap<K, Ticket>>,
+    index: fn() -> Box<dyn Index<K>>,
     pub(super) copy_key: fn(&K) -> K,
     pub(super) copy_answer: fn(&A) -> A,
 }
@@ -86,26 +115,38 @@ impl<K, A: Clone> Dedup<K, A> {
     where
         K: HashKey,
     {
-        Dedup { tickets: || Box::new(HashMap::new()), copy_key: K::clone, copy_answer: A::clone }
+        Dedup { index: || Box::new(ByHash::default()), copy_key: K::clone, copy_answer: A::clone }
     }
 
     pub(super) const fn by_order() -> Self
     where
         K: OrdKey,
     {
-        Dedup { tickets: || Box::new(BTreeMap::new()), copy_key: K::clone, copy_answer: A::clone }
+        Dedup { index: || Box::new(BTreeMap::new()), copy_key: K::clone, copy_answer: A::clone }
     }
 }
 
 impl<K, A> Dedup<K, A> {
     /// The same, for answers of another type.
     pub(super) const fn with_answers<B>(self, copy_answer: fn(&B) -> B) -> Dedup<K, B> {
-        Dedup { tickets: self.tickets, copy_key: self.copy_key, copy_answer }
+        Dedup { index: self.index, copy_key: self.copy_key, copy_answer }
     }
 }
 
-/// Says that a request stands for all that ask for its key. Tickets and those who join are numbered in the order of asking.
-pub(super) type Ticket = u64;
+/// The number of a request in the order of asking. With dedup it says that the request stands for all that ask for its key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Ticket {
+    pub(super) number: u64,
+    /// With dedup, where its key is.
+    row: u32,
+}
+
+impl Ticket {
+    /// Where nobody joins.
+    pub(super) const fn numbered(number: u64) -> Self {
+        Ticket { number, row: 0 }
+    }
+}
 
 /// Somebody who has joined, and his number.
 pub(super) type Joined = (u64, Waiter);
@@ -126,6 +167,18 @@ pub(super) struct Shared {
     sweep_at: usize,
     /// Its flight looks here for somebody who waits.
     is_watched: bool,
+}
+
+/// A key that others may ask for while its request is queued or on its way.
+pub(super) struct Registered<K> {
+    ticket: Ticket,
+    hash: u64,
+    pub(super) key: K,
+}
+
+pub(super) struct Row<K> {
+    pub(super) registered: Registered<K>,
+    pub(super) shared: Shared,
 }
 
 /// Fewer than so many who have joined are not looked through for those that are gone.
@@ -154,29 +207,45 @@ impl Shared {
         self.joined.get(self.living_from).map(|(_, waiter)| *waiter)
     }
 
-    /// Those who have joined and are still there.
-    pub(super) fn into_joined(self, is_alive: impl Fn(Waiter) -> bool) -> impl Iterator<Item = Joined> {
-        self.joined.into_iter().skip(self.living_from).filter(move |(_, waiter)| is_alive(*waiter))
+    /// Whether somebody has joined, and may be there still.
+    pub(super) fn is_joined(&self) -> bool {
+        !self.joined.is_empty()
+    }
+
+    /// Takes out those who have joined and are still there.
+    pub(super) fn drain_joined(&mut self, is_alive: impl Fn(Waiter) -> bool) -> impl Iterator<Item = Joined> {
+        self.joined.drain(..).skip(self.living_from).filter(move |(_, waiter)| is_alive(*waiter))
     }
 }
 
 /// The keys of one queue that are queued or on their way, and who has joined.
 pub(super) struct Sharing<K> {
-    /// A key may still have a ticket that is not valid any more, where code of the user's has panicked.
-    tickets: Box<dyn KeyMap<K, Ticket>>,
-    /// By ticket; those that are valid.
-    shared: HashMap<Ticket, Shared>,
+    rows: Vec<Option<Row<K>>>,
+    /// Those that are empty.
+    free: Vec<u32>,
+    index: Box<dyn Index<K>>,
+    /// Memory for those who join.
+    spare: Vec<Vec<Joined>>,
     /// Tickets of requests that wait to be sent and have their answers already.
     answered: HashSet<Ticket>,
     /// Places in flights that have somebody who waits again.
     watch_again: Vec<Place>,
     copy_key: fn(&K) -> K,
-    last: Ticket,
+    last: u64,
 }
 
 impl<K> Sharing<K> {
     pub(super) fn new<A>(dedup: Dedup<K, A>) -> Self {
-        Sharing { tickets: (dedup.tickets)(), shared: HashMap::new(), answered: HashSet::new(), watch_again: Vec::new(), copy_key: dedup.copy_key, last: 0 }
+        Sharing {
+            rows: Vec::new(),
+            free: Vec::new(),
+            index: (dedup.index)(),
+            spare: Vec::new(),
+            answered: HashSet::new(),
+            watch_again: Vec::new(),
+            copy_key: dedup.copy_key,
+            last: 0,
+        }
     }
 
     // ── these run code of the user's: keys are hashed, compared, copied ──────────────────────────────────────────────────────────────────────────────────────────
@@ -184,76 +253,116 @@ impl<K> Sharing<K> {
     /// The ticket for a key that nobody has asked for; or `None` when the waiter has joined those who have.
     pub(super) fn register_or_join(&mut self, key: &K, waiter: Waiter, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Ticket> {
         self.last += 1;
-        let ticket = self.tickets.get_mut(key).copied();
-        if let Some(shared) = ticket.and_then(|ticket| self.shared.get_mut(&ticket)) {
-            shared.join((self.last, waiter), is_alive);
-            if let (false, Some(place)) = (shared.is_watched, shared.place) {
-                shared.is_watched = true;
-                self.watch_again.push(place);
+        let hash = match self.index.find(key, &self.rows) {
+            Ok(row) => {
+                self.join(row, waiter, is_alive);
+                return None;
             }
-            return None;
+            Err(hash) => hash,
+        };
+        let key = (self.copy_key)(key);
+        let row = self.free.last().copied().unwrap_or(self.rows.len() as u32);
+        let registered = Registered { ticket: Ticket { number: self.last, row }, hash, key };
+        self.index.add(&registered, &self.rows);
+        // From here on nothing panics.
+        let ticket = registered.ticket;
+        let row = Some(Row { registered, shared: Shared::new(waiter) });
+        match self.free.pop() {
+            Some(free) => self.rows[free as usize] = row,
+            None => self.rows.push(row),
         }
-        self.tickets.insert((self.copy_key)(key), self.last);
-        self.shared.insert(self.last, Shared::new(waiter));
-        Some(self.last)
+        Some(ticket)
     }
 
-    /// Lets go of the key of a ticket that was taken.
-    pub(super) fn forget(&mut self, key: &K) {
-        self.tickets.remove(key);
+    /// Lets go of a key whose row was taken.
+    pub(super) fn forget(&mut self, key: &Registered<K>) {
+        self.index.remove(key);
     }
 
     /// What is on its way is out of date: its ticket is not valid any more, and those who have joined are taken out. What has not left yet is read later anyway.
-    pub(super) fn invalidate(&mut self, key: &K) -> Option<Shared> {
-        let ticket = self.tickets.get_mut(key).copied().filter(|ticket| self.shared.get(ticket).is_some_and(|shared| shared.place.is_some()))?;
-        self.tickets.remove(key);
-        self.take(ticket)
+    pub(super) fn invalidate(&mut self, key: &K) -> Option<Row<K>> {
+        let ticket = self.ticket(key)?;
+        self.shared(ticket)?.place?;
+        self.take_and_forget(ticket)
     }
 
     /// The same, for every key, in the order in which they were registered.
-    pub(super) fn invalidate_all(&mut self) -> Vec<(K, Shared)> {
-        let mut all = self.tickets.drain();
-        all.sort_by_key(|(_, ticket)| *ticket);
-        let mut invalid = Vec::new();
-        for (key, ticket) in all {
-            match self.shared.get(&ticket) {
-                Some(shared) if shared.place.is_none() => self.tickets.insert(key, ticket),
-                _ => invalid.extend(self.take(ticket).map(|shared| (key, shared))),
-            }
-        }
-        invalid
+    pub(super) fn invalidate_all(&mut self) -> Vec<Row<K>> {
+        let has_left = |row: &&Row<K>| row.shared.place.is_some();
+        let mut tickets: Vec<Ticket> = self.rows.iter().flatten().filter(has_left).map(|row| row.registered.ticket).collect();
+        tickets.sort();
+        tickets.into_iter().filter_map(|ticket| self.take_and_forget(ticket)).collect()
     }
 
     /// Everybody who waits for a key has the answer from elsewhere. A request that has not left is not to leave.
-    pub(super) fn answer(&mut self, key: &K) -> Option<Shared> {
-        let ticket = self.tickets.remove(key)?;
-        let shared = self.take(ticket)?;
-        if shared.place.is_none() {
+    pub(super) fn answer(&mut self, key: &K) -> Option<Row<K>> {
+        let ticket = self.ticket(key)?;
+        let row = self.take_and_forget(ticket)?;
+        if row.shared.place.is_none() {
             self.answered.insert(ticket);
         }
-        Some(shared)
+        Some(row)
+    }
+
+    fn ticket(&self, key: &K) -> Option<Ticket> {
+        let row = self.index.find(key, &self.rows).ok()?;
+        self.rows[row as usize].as_ref().map(|row| row.registered.ticket)
+    }
+
+    fn take_and_forget(&mut self, ticket: Ticket) -> Option<Row<K>> {
+        let row = self.take(ticket)?;
+        self.forget(&row.registered);
+        Some(row)
     }
 
     // ── these do not ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Those who wait, when the answer is there. `None` if the ticket is not valid any more.
-    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Shared> {
-        self.shared.remove(&ticket)
+    fn join(&mut self, row: u32, waiter: Waiter, is_alive: &dyn Fn(Waiter) -> bool) {
+        let Some(Row { shared, .. }) = &mut self.rows[row as usize] else { return };
+        if shared.joined.capacity() == 0 {
+            shared.joined = self.spare.pop().unwrap_or_default();
+        }
+        shared.join((self.last, waiter), is_alive);
+        if let (false, Some(place)) = (shared.is_watched, shared.place) {
+            shared.is_watched = true;
+            self.watch_again.push(place);
+        }
+    }
+
+    /// Those who wait, when the answer is there; of the key it is to be let go. `None` if the ticket is not valid any more.
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Row<K>> {
+        let row = self.rows.get_mut(ticket.row as usize)?.take_if(|row| row.registered.ticket == ticket)?;
+        self.free.push(ticket.row);
+        Some(row)
+    }
+
+    /// Takes back the memory for those who joined, and were taken out.
+    pub(super) fn put_back(&mut self, Shared { joined, .. }: &mut Shared) {
+        debug_assert!(joined.is_empty());
+        if joined.capacity() <= FEW && self.spare.len() < MOST_SPARES {
+            self.spare.push(std::mem::take(joined));
+        }
+    }
+
+    /// What is known of a request, if others may join.
+    fn shared(&mut self, ticket: Ticket) -> Option<&mut Shared> {
+        let row = self.rows.get_mut(ticket.row as usize)?.as_mut()?;
+        (row.registered.ticket == ticket).then_some(&mut row.shared)
     }
 
     /// Whether others may join.
-    pub(super) fn is_valid(&self, ticket: Ticket) -> bool {
-        self.shared.contains_key(&ticket)
+    pub(super) fn is_valid(&mut self, ticket: Ticket) -> bool {
+        self.shared(ticket).is_some()
     }
 
     /// One who has joined and is still there.
     pub(super) fn joined(&mut self, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
-        self.shared.get_mut(&ticket)?.living(is_alive)
+        self.shared(ticket)?.living(is_alive)
     }
 
     /// The same, for a flight that asks no more of this ticket until somebody joins again.
     pub(super) fn watch(&mut self, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
-        let shared = self.shared.get_mut(&ticket)?;
+        let shared = self.shared(ticket)?;
         let living = shared.living(is_alive);
         shared.is_watched = living.is_some();
         living
@@ -263,9 +372,14 @@ impl<K> Sharing<K> {
         std::mem::take(&mut self.watch_again)
     }
 
+    /// Whether some requests that wait to be sent may have their answers already.
+    pub(super) fn has_answered(&self) -> bool {
+        !self.answered.is_empty()
+    }
+
     /// Whether a request that waits to be sent has its answer already.
     pub(super) fn is_answered(&self, ticket: Ticket) -> bool {
-        !self.answered.is_empty() && self.answered.contains(&ticket)
+        self.has_answered() && self.answered.contains(&ticket)
     }
 
     pub(super) fn forget_answered(&mut self, ticket: Ticket) {
@@ -274,16 +388,16 @@ impl<K> Sharing<K> {
 
     /// The request will be answered later, at this place; or it comes back to be tried again.
     pub(super) fn set_place(&mut self, ticket: Ticket, place: Option<Place>) {
-        if let Some(shared) = self.shared.get_mut(&ticket) {
+        if let Some(shared) = self.shared(ticket) {
             shared.place = place;
             shared.is_watched = true;
         }
     }
 
     pub(super) fn clear(&mut self) -> impl Sized + use<K> {
-        self.shared.clear();
+        self.free.clear();
         self.answered.clear();
         self.watch_again.clear();
-        self.tickets.drain()
+        (self.rows.drain(..).flatten().collect::<Vec<_>>(), self.index.clear())
     }
 }

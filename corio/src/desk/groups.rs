@@ -223,6 +223,7 @@ impl<K> Grouped<K> {
 #[cfg(test)]
 mod tests {
     use super::super::Waiter;
+    use super::super::dedup::Ticket;
     use super::super::load::NO_TICKET;
     use super::*;
 
@@ -323,7 +324,7 @@ mod tests {
                         let key = random.u32(0..groups * 10);
                         let group = grouped.number(&key);
                         names.insert(group, key / 10);
-                        grouped.push(group, Entry { waiter: Waiter(0), key, attempts: 0, ticket });
+                        grouped.push(group, Entry { waiter: Waiter(0), key, attempts: 0, ticket: Ticket::numbered(ticket) });
                         naive.waiting.push((key / 10, key));
                     }
                     4..7 => {

@@ -9,7 +9,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::Waiter;
-use super::dedup::{Sharing, Ticket};
+use super::dedup::{Row, Sharing, Ticket};
 use super::delivery::Answered;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, GONE, Part};
@@ -49,13 +49,10 @@ impl<R: Request> Queue<R> {
             let key = load.keys.get(answers).and_then(|key| self.show(key)).or_else(|| shown.get(answers).cloned());
             return self.give_up(Flight::new(load, Part::default()), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
         }
-        let (first, mut wants_first) = match &self.sharing {
-            // Each may have others who wait for its answer.
-            Some(_) => (0, None),
-            None => match self.first_to_try_again(&load) {
-                Some((first, wants)) => (first, Some(wants)),
-                None => return self.come_back(load),
-            },
+        let (first, mut wants_first) = match self.first_to_try_again(&load) {
+            None if !load.waiters.contains(&GONE) => return self.give_all(load),
+            None => (0, None),
+            Some((first, wants)) => (first, Some(wants)),
         };
         let (mut keys, mut answers) = (mem::take(&mut load.keys), mem::take(&mut load.answers));
         let mut sorting = Sorting::new(self, Flight::new(load, Part::default()));
@@ -87,12 +84,53 @@ impl<R: Request> Queue<R> {
         // An answer without its key is the last word.
         let wants = self.guarded(|| {
             load.answers.iter().zip(&load.keys).any(|(answer, _)| {
-                let wants = retry.wants(answer, load.attempts(position));
+                let wants = load.waiters[position] != GONE && retry.wants(answer, load.attempts(position));
                 position += usize::from(!wants);
                 wants
             })
         });
         (!matches!(wants, Ok(false))).then_some((position, wants))
+    }
+
+    /// To all who asked, and to those who joined.
+    fn give_all(&self, mut load: LoadOf<R>) {
+        if self.sharing.is_some() {
+            let mut others = self.spare();
+            for position in 0..load.len() {
+                let ticket = load.ticket(position);
+                self.share(ticket, &mut load.answers[position], true, &mut others);
+            }
+            load.append_given(&mut others);
+            load.sort_given();
+            self.put_back(others);
+        }
+        self.come_back(load);
+    }
+
+    /// With dedup: an answer is there, and those who joined get copies. Trouble with it is the answer then, where it is one.
+    fn share(&self, ticket: Ticket, answer: &mut R::Answer, may_be_kept: bool, others: &mut LoadOf<R>) {
+        let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) else { return };
+        // Without a valid ticket it was invalidated on its way, and is old news.
+        let taken = sharing.borrow_mut().take(ticket);
+        let Some(Row { registered, mut shared }) = taken else { return };
+        let settled = self.guarded(|| {
+            sharing.borrow_mut().forget(&registered);
+            if let Some(cache) = self.cache.as_ref().filter(|cache| may_be_kept && cache.borrow().is_worth_keeping(answer)) {
+                let copy = (dedup.copy_answer)(answer);
+                cache.borrow_mut().put(registered.key, copy, &|| self.board.now());
+            }
+        });
+        if let Err(fault) = settled {
+            *answer = self.unless_failed(Err(fault));
+        }
+        if !shared.is_joined() {
+            return;
+        }
+        for (number, waiter) in shared.drain_joined(|waiter| self.board.is_alive(waiter)) {
+            let copy = self.unless_failed(self.guarded(|| (dedup.copy_answer)(answer)));
+            others.give(Ticket::numbered(number), waiter, copy);
+        }
+        sharing.borrow_mut().put_back(&mut shared);
     }
 
     /// Queues answers, which are in the order of their waiters, for delivery.
@@ -271,7 +309,7 @@ impl<R: Request> Queue<R> {
     fn ticket_for_another_try(&self, ticket: Ticket, key: &R::Key, waiter: Waiter) -> Option<Ticket> {
         let is_alive = |waiter| self.board.is_alive(waiter);
         match &self.sharing {
-            Some(sharing) if is_alive(waiter) && !sharing.borrow().is_valid(ticket) => sharing.borrow_mut().register_or_join(key, waiter, &is_alive),
+            Some(sharing) if is_alive(waiter) && !sharing.borrow_mut().is_valid(ticket) => sharing.borrow_mut().register_or_join(key, waiter, &is_alive),
             _ => Some(ticket),
         }
     }
@@ -306,10 +344,11 @@ impl<'q, R: Request> Sorting<'q, R> {
             return;
         }
         match arrived {
-            Arrived::Answer { position, answer, key } => {
+            Arrived::Answer { position, answer, key } if self.queue.options.retry.looks_at_answers() => {
                 let wants = self.wants(position, &answer, key.as_ref());
                 self.answer(position, answer, key, wants);
             }
+            Arrived::Answer { position, answer, .. } => self.give(position, answer, true),
             Arrived::Retry { position, key, after } => self.retry(position, key, after),
             // Whether it was the job's panic shows when that ends.
             Arrived::Unanswered { position, key, by_panic: true } if self.flight.is_with_a_job => self.flight.dropped.push((position, key)),
@@ -335,12 +374,6 @@ impl<'q, R: Request> Sorting<'q, R> {
         }
     }
 
-    /// The key that was sent: a copy of it, or itself where the dispatcher has not got it, or has left it.
-    fn name(&self, position: usize) -> Option<&R::Key> {
-        let load = &self.flight.load;
-        load.names().get(position).or_else(|| load.keys.get(position))
-    }
-
     /// Whether an answer is to be asked for again. Without its key it is the last word.
     fn wants(&self, position: usize, answer: &R::Answer, key: Option<&R::Key>) -> Result<bool, Fault> {
         let Options { retry, .. } = &self.queue.options;
@@ -364,7 +397,7 @@ impl<'q, R: Request> Sorting<'q, R> {
             return None;
         }
         let retry = &self.queue.options.retry;
-        let (copy, name) = (self.queue.copies_keys?, self.name(position)?);
+        let (copy, name) = (self.queue.copies_keys?, self.flight.load.names().get(position)?);
         (retry.wants_timeouts() && !retry.is_last(self.flight.load.attempts(position))).then(|| self.queue.guarded(|| copy(name)))
     }
 
@@ -416,37 +449,20 @@ impl<'q, R: Request> Sorting<'q, R> {
                 if is_alive(waiter) || self.queue.sharing.as_ref().is_some_and(has_joined) {
                     self.queue.board.fail(fault.clone());
                 } else {
-                    self.queue.let_go_of_key(ticket, self.name(position));
+                    self.queue.let_go_of_key(ticket);
                 }
             }
         }
     }
 
     /// To the one who asked, and to those who joined.
-    fn give(&mut self, position: usize, answer: R::Answer, may_be_kept: bool) {
+    fn give(&mut self, position: usize, mut answer: R::Answer, may_be_kept: bool) {
         let ticket = self.flight.load.ticket(position);
         let waiter = self.settle(position);
-        let queue = self.queue;
-        let Some((sharing, dedup)) = queue.sharing.as_ref().zip(queue.options.dedup) else {
-            return self.given.give(ticket, waiter, answer);
-        };
-        // Without a valid ticket it was invalidated on its way, and is old news.
-        let Some(others) = sharing.borrow_mut().take(ticket) else {
-            return self.given.give(ticket, waiter, answer);
-        };
-        let settled = queue.guarded(|| {
-            let Some(name) = self.name(position) else { return };
-            sharing.borrow_mut().forget(name);
-            if let Some(cache) = queue.cache.as_ref().filter(|cache| may_be_kept && cache.borrow().is_worth_keeping(&answer)) {
-                let (key, copy) = ((dedup.copy_key)(name), (dedup.copy_answer)(&answer));
-                cache.borrow_mut().put(key, copy, &|| queue.board.now());
-            }
-        });
-        let answer = queue.unless_failed(settled.map(|()| answer));
-        let copy = |answer: &R::Answer| queue.unless_failed(queue.guarded(|| (dedup.copy_answer)(answer)));
-        for (number, waiter) in others.into_joined(|waiter| queue.board.is_alive(waiter)) {
-            self.no_longer_waits(waiter);
-            self.given.give(number, waiter, copy(&answer));
+        if self.queue.sharing.is_some() {
+            let before = self.given.len();
+            self.queue.share(ticket, &mut answer, may_be_kept, &mut self.given);
+            (before..self.given.len()).for_each(|joined| self.no_longer_waits(self.given.waiters[joined]));
         }
         self.given.give(ticket, waiter, answer);
     }

@@ -29,7 +29,7 @@ pub(super) struct Marks<K> {
     pub(super) attempts: Vec<u32>,
     /// The ticket of each, or empty if they have none.
     pub(super) tickets: Vec<Ticket>,
-    /// Copies of the keys that were sent, where they are needed afterwards: with dedup, and where a batch that timed out is sent again.
+    /// Copies of the keys that were sent, where a batch that timed out is sent again.
     pub(super) names: Vec<K>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Entry<K> {
 }
 
 /// Where requests have no numbers.
-pub(super) const NO_TICKET: Ticket = 0;
+pub(super) const NO_TICKET: Ticket = Ticket::numbered(0);
 
 impl<K, A> Default for Load<K, A> {
     fn default() -> Self {
@@ -102,10 +102,17 @@ impl<K, A> Load<K, A> {
         }
     }
 
+    /// Adds a request that was not sent before, where each has a ticket.
+    pub(super) fn push_with(&mut self, ticket: Ticket, waiter: Waiter, key: K) {
+        self.waiters.push(waiter);
+        self.keys.push(key);
+        self.marks.get_or_insert_default().tickets.push(ticket);
+    }
+
     /// Gives each a ticket, of those that follow on `last`; gives the last of them.
-    pub(super) fn number(&mut self, last: Ticket) -> Ticket {
-        let newest = last + self.len() as Ticket;
-        self.marks.get_or_insert_default().tickets.extend(last + 1..=newest);
+    pub(super) fn number(&mut self, last: u64) -> u64 {
+        let newest = last + self.len() as u64;
+        self.marks.get_or_insert_default().tickets.extend((last + 1..=newest).map(Ticket::numbered));
         newest
     }
 
@@ -115,6 +122,15 @@ impl<K, A> Load<K, A> {
         self.answers.push(answer);
         if number != NO_TICKET {
             self.marks.get_or_insert_default().tickets.push(number);
+        }
+    }
+
+    /// Adds all who get answers from another.
+    pub(super) fn append_given(&mut self, other: &mut Self) {
+        self.waiters.append(&mut other.waiters);
+        self.answers.append(&mut other.answers);
+        if let (Some(marks), Some(others)) = (&mut self.marks, &mut other.marks) {
+            marks.tickets.append(&mut others.tickets);
         }
     }
 
@@ -218,7 +234,7 @@ pub(super) struct Spares<K, A> {
 }
 
 /// More than so many are given back to the allocator.
-const MOST_SPARES: usize = 1024;
+pub(super) const MOST_SPARES: usize = 1024;
 
 impl<K, A> Default for Spares<K, A> {
     fn default() -> Self {

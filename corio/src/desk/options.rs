@@ -291,10 +291,9 @@ impl<K, A> Options<K, A> {
         !self.ordered && self.dedup.is_none() && self.groups.is_none()
     }
 
-    /// How to copy keys that go out, where they are needed afterwards: to find who has joined, or to send them again when their batch has timed out.
+    /// How to copy keys that go out, where they are needed afterwards: to send them again when their batch has timed out.
     pub(crate) fn copies_keys(&self) -> Option<CopyKey<K>> {
-        let by_time_out = self.copy_key.filter(|_| self.timeout.is_some() && self.retry.wants_timeouts());
-        self.dedup.map(|dedup| dedup.copy_key).or(by_time_out)
+        self.copy_key.filter(|_| self.timeout.is_some() && self.retry.wants_timeouts())
     }
 
     /// Whether a queue has more to do with an answer than to give it to who waits.

@@ -307,8 +307,10 @@ impl<R: Request> AnyQueue for Queue<R> {
             sweep.run(|| self.put_back(in_hand));
         }
         let gathered = self.waiting.borrow_mut().take_gathered(self.spare());
+        let settled = self.waiting.borrow_mut().take_settled(usize::MAX);
         let others = self.waiting.borrow_mut().take_others();
         sweep.run(|| self.put_back(gathered));
+        sweep.run(|| settled.into_iter().for_each(|load| self.put_back(load)));
         sweep.run(|| drop(others));
         if let Some(grouped) = &self.grouped {
             sweep.run(|| drop(grouped.borrow_mut().clear()));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Sending;
 use super::board::Due;
+use super::dedup::Ticket;
 use super::fault::Fault;
 use super::flights::{Flight, FlightId, Part};
 use super::groups::Grouped;
@@ -54,9 +55,12 @@ impl<R: Request> Queue<R> {
 
     #[inline(never)]
     fn send_otherwise(&self, sending: &Sending<'_, '_>) {
+        let settled = self.take_settled();
         self.drop_unwanted_gathered();
         let waits_before = self.waiting.borrow().has_backlog();
-        if self.is_plain && !waits_before {
+        if let Some(load) = settled {
+            self.send_parts(load, None, sending);
+        } else if self.is_plain && !waits_before {
             let load = self.waiting.borrow_mut().take_gathered(self.spare());
             self.send_parts(load, None, sending);
         } else if !waits_before && self.is_next_in_order() {
@@ -86,6 +90,14 @@ impl<R: Request> Queue<R> {
         !self.waiting.borrow().is_empty() || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().len() > 0)
     }
 
+    /// With dedup: takes what was settled, if it may leave as it is. Somebody waits for each of it unless tasks were dropped, or primed a key, since.
+    fn take_settled(&self) -> Option<LoadOf<R>> {
+        let is_wanted = !self.sharing.as_ref()?.borrow().has_answered() && self.drops.get() == self.board.drops.get();
+        let Options { ordered, max_batch, groups, .. } = self.options;
+        let at_most = if ordered { max_batch } else { usize::MAX };
+        if is_wanted && groups.is_none() { self.waiting.borrow_mut().take_settled(at_most) } else { None }
+    }
+
     /// Whether, with nothing waiting before it, what has gathered may leave in order as one batch.
     fn is_next_in_order(&self) -> bool {
         let Options { ordered, max_batch, .. } = self.options;
@@ -97,8 +109,8 @@ impl<R: Request> Queue<R> {
         // With dedup each has a ticket already, and nothing has gathered since.
         let numbers = self.options.ordered && self.sharing.is_none();
         for entry in gathered.drain() {
-            let ticket = if numbers { self.last_ticket.get() + 1 } else { entry.ticket };
-            self.last_ticket.set(ticket.max(self.last_ticket.get()));
+            let ticket = if numbers { Ticket::numbered(self.last_ticket.get() + 1) } else { entry.ticket };
+            self.last_ticket.set(ticket.number.max(self.last_ticket.get()));
             self.waiting.borrow_mut().push(Entry { ticket, ..entry });
         }
         self.put_back(gathered);
@@ -282,4 +294,4 @@ impl<R: Request> Queue<R> {
     }
 }
 
-const _: () = assert!(NO_TICKET == 0, "numbers of requests begin behind it");
+const _: () = assert!(NO_TICKET.number == 0, "numbers of requests begin behind it");

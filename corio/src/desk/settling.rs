@@ -1,9 +1,9 @@
 //! What need not go out: answers that were kept, and keys that somebody has asked for already.
 
 use super::Waiter;
-use super::dedup::{Place, Shared, Ticket};
+use super::dedup::{Place, Row, Shared, Ticket};
 use super::flights::GONE;
-use super::load::Entry;
+use super::load::{Entry, Load, NO_TICKET};
 use super::queue::{LoadOf, Queue};
 use super::request::Request;
 use super::{CacheChange, ContextRef};
@@ -25,15 +25,17 @@ impl<R: Request> Queue<R> {
         if fresh.is_empty() {
             return self.put_back(fresh);
         }
+        let Load { waiters, keys, .. } = &mut *fresh;
+        let mut registered = self.spare();
         self.enter_partition(context);
         let is_alive = |waiter| self.board.is_alive(waiter);
         let mut kept = self.kept.take().unwrap_or_else(|| self.spare());
-        for entry in fresh.drain() {
+        for (waiter, key) in waiters.drain(..).zip(keys.drain(..)) {
             let settled = self.guarded(|| {
-                let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&entry.key, &|| self.board.now()).map(dedup.copy_answer));
+                let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.board.now()).map(dedup.copy_answer));
                 match known {
                     Some(answer) => Settled::Kept(answer),
-                    None => match sharing.borrow_mut().register_or_join(&entry.key, entry.waiter, &is_alive) {
+                    None => match sharing.borrow_mut().register_or_join(&key, waiter, &is_alive) {
                         Some(ticket) => Settled::Registered(ticket),
                         None => Settled::Joined,
                     },
@@ -41,15 +43,17 @@ impl<R: Request> Queue<R> {
             });
             match settled {
                 Ok(Settled::Kept(answer)) => {
-                    kept.waiters.push(entry.waiter);
+                    kept.waiters.push(waiter);
                     kept.answers.push(answer);
                 }
                 Ok(Settled::Joined) => {}
-                Ok(Settled::Registered(ticket)) => self.waiting.borrow_mut().push(Entry { ticket, ..entry }),
-                Err(fault) => self.fail_one(entry, &fault),
+                Ok(Settled::Registered(ticket)) => registered.push_with(ticket, waiter, key),
+                Err(fault) => self.fail_one(Entry { waiter, key, attempts: 0, ticket: NO_TICKET }, &fault),
             }
         }
         self.put_back(fresh);
+        let empty = self.waiting.borrow_mut().settle(registered);
+        empty.into_iter().for_each(|load| self.put_back(load));
         self.give_kept(kept);
     }
 
@@ -81,8 +85,8 @@ impl<R: Request> Queue<R> {
         self.enter_partition(context);
         match change {
             CacheChange::Prime(key, answer) => {
-                let shared = sharing.borrow_mut().answer(&key);
-                if let Some(shared) = shared {
+                let known = sharing.borrow_mut().answer(&key);
+                if let Some(Row { shared, .. }) = known {
                     self.give_primed(shared, &answer);
                 }
                 cache.borrow_mut().put(key, answer, &|| self.board.now());
@@ -90,29 +94,29 @@ impl<R: Request> Queue<R> {
             CacheChange::Invalidate(key) => {
                 cache.borrow_mut().remove(&key);
                 let invalid = sharing.borrow_mut().invalidate(&key);
-                invalid.into_iter().for_each(|shared| self.ask_anew(&key, shared));
+                invalid.into_iter().for_each(|row| self.ask_anew(row));
             }
             CacheChange::Clear => {
                 cache.borrow_mut().clear();
                 let invalid = sharing.borrow_mut().invalidate_all();
-                invalid.into_iter().for_each(|(key, shared)| self.ask_anew(&key, shared));
+                invalid.into_iter().for_each(|row| self.ask_anew(row));
             }
         }
     }
 
     /// Whoever has joined a request that is out of date asks anew.
-    fn ask_anew(&self, key: &R::Key, shared: Shared) {
+    fn ask_anew(&self, Row { registered, mut shared }: Row<R::Key>) {
         let Some(dedup) = self.options.dedup else { return };
-        let joined: Vec<Waiter> = shared.into_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        let joined: Vec<Waiter> = shared.drain_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
         self.no_longer_wait(joined.iter().copied());
-        joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(key)));
+        joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(&registered.key)));
     }
 
     /// Everybody who waits for a key gets what it was primed with, wherever its request is. What is on its way may be older, and reaches nobody.
-    fn give_primed(&self, shared: Shared, answer: &R::Answer) {
+    fn give_primed(&self, mut shared: Shared, answer: &R::Answer) {
         let Some(dedup) = self.options.dedup else { return };
         let (asker, place) = (shared.asker, shared.place);
-        let joined: Vec<Waiter> = shared.into_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        let joined: Vec<Waiter> = shared.drain_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
         let mut load = self.spare();
         for waiter in std::iter::once(asker).chain(joined.iter().copied()) {
             load.answers.push((dedup.copy_answer)(answer));

@@ -14,6 +14,8 @@ use super::timers::Alarm;
 
 pub(super) struct Waiting<K, A> {
     gathered: Boxed<K, A>,
+    /// With dedup, what has gathered and is to go out, each with its ticket: what waits after the backlog, and only while that is empty. So it can leave as it is.
+    settled: Option<Boxed<K, A>>,
     backlog: Backlog<K>,
     /// By the alarm that ends their pause.
     paused: BTreeMap<Alarm, Vec<Entry<K>>>,
@@ -23,7 +25,7 @@ pub(super) struct Waiting<K, A> {
 impl<K, A> Waiting<K, A> {
     /// Nothing waits; what comes gathers in `load`.
     pub(super) fn gathering_in(load: Boxed<K, A>) -> Self {
-        Waiting { gathered: load, backlog: Backlog::default(), paused: BTreeMap::new(), pausing: 0 }
+        Waiting { gathered: load, settled: None, backlog: Backlog::default(), paused: BTreeMap::new(), pausing: 0 }
     }
 
     /// Whether nothing had gathered before.
@@ -81,12 +83,37 @@ impl<K, A> Waiting<K, A> {
         (mem::take(&mut self.backlog), mem::take(&mut self.paused))
     }
 
+    /// Adds what was settled. Gives back a load that is empty, if there is one.
+    pub(super) fn settle(&mut self, mut load: Boxed<K, A>) -> Option<Boxed<K, A>> {
+        if self.has_backlog() {
+            self.queue_settled();
+            load.drain().for_each(|entry| self.backlog.push(entry));
+        }
+        if load.is_empty() {
+            return Some(load);
+        }
+        self.settled.replace(load)
+    }
+
+    /// Takes what was settled, if it is no more than that.
+    pub(super) fn take_settled(&mut self, at_most: usize) -> Option<Boxed<K, A>> {
+        self.settled.take_if(|settled| (1..=at_most).contains(&settled.len()))
+    }
+
+    /// Has what was settled wait in the backlog.
+    fn queue_settled(&mut self) {
+        let Waiting { settled, backlog, .. } = self;
+        settled.iter_mut().for_each(|settled| settled.drain().for_each(|entry| backlog.push(entry)));
+    }
+
     pub(super) fn push(&mut self, entry: Entry<K>) {
+        self.queue_settled();
         self.backlog.push(entry);
     }
 
     /// Takes the first of the backlog.
     pub(super) fn pop(&mut self) -> Option<Entry<K>> {
+        self.queue_settled();
         self.backlog.pop()
     }
 
@@ -96,18 +123,22 @@ impl<K, A> Waiting<K, A> {
     }
 
     pub(super) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+        !self.backlog.is_empty() || self.settled_len() > 0
+    }
+
+    fn settled_len(&self) -> usize {
+        self.settled.as_ref().map_or(0, |settled| settled.len())
     }
 
     /// Whether nothing waits, but perhaps for the end of a pause.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.gathered.is_empty() && self.backlog.is_empty()
+        self.gathered.is_empty() && !self.has_backlog()
     }
 
     /// How many wait, those that pause included.
     pub(super) fn len(&self) -> usize {
-        self.gathered.len() + self.backlog.len() + self.pausing
+        self.gathered.len() + self.settled_len() + self.backlog.len() + self.pausing
     }
 
     pub(super) fn pause(&mut self, until: Alarm, entries: Vec<Entry<K>>) {
@@ -133,6 +164,7 @@ impl<K, A> Waiting<K, A> {
 
     /// Takes out those of the backlog that nobody wants any more.
     pub(super) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
+        self.queue_settled();
         self.backlog.take_unwanted(is_wanted, unwanted);
     }
 
@@ -154,6 +186,8 @@ impl<K, A> Waiting<K, A> {
 
     /// Takes out what has gathered and nobody wants any more; gives the keys.
     pub(super) fn take_unwanted_gathered(&mut self, is_wanted: &mut dyn FnMut(Waiter) -> bool) -> Vec<K> {
+        // Of those that were settled some may be of nobody too: the backlog is looked through when its batch leaves.
+        self.queue_settled();
         self.gathered.take_unwanted(is_wanted)
     }
 }

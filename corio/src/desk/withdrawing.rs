@@ -13,6 +13,7 @@
 use std::cell::Cell;
 
 use super::Waiter;
+use super::dedup::{Row, Ticket};
 use super::flights::{FlightId, GONE};
 use super::load::Entry;
 use super::queue::Queue;
@@ -138,18 +139,21 @@ impl<R: Request> Queue<R> {
             self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
             // Those that were answered have let go of their keys; those that are tried again keep them.
             for position in (0..flight.load.len()).filter(|position| flight.load.waiters[*position] != GONE) {
-                self.let_go_of_key(flight.load.ticket(position), flight.load.names().get(position));
+                self.let_go_of_key(flight.load.ticket(position));
             }
         }
     }
 
     /// Nobody waits for the request with this ticket: the next who asks for its key asks anew.
-    pub(super) fn let_go_of_key(&self, ticket: u64, key: Option<&R::Key>) {
+    pub(super) fn let_go_of_key(&self, ticket: Ticket) {
         let Some(sharing) = &self.sharing else { return };
-        let is_valid = sharing.borrow_mut().take(ticket).is_some();
-        if let (true, Some(key)) = (is_valid, key) {
+        let taken = sharing.borrow_mut().take(ticket);
+        if let Some(Row { registered, .. }) = taken {
             // Where trouble is an error of the requests, there is none here to hear of it.
-            let _nobody_hears = self.guarded(|| sharing.borrow_mut().forget(key));
+            let _nobody_hears = self.guarded(|| {
+                sharing.borrow_mut().forget(&registered);
+                drop(registered);
+            });
         }
     }
 
@@ -169,7 +173,7 @@ impl<R: Request> Queue<R> {
     pub(super) fn forget(&self, entry: Entry<R::Key>) {
         if let Some(sharing) = &self.sharing {
             sharing.borrow_mut().forget_answered(entry.ticket);
-            self.let_go_of_key(entry.ticket, Some(&entry.key));
+            self.let_go_of_key(entry.ticket);
         }
     }
 
