@@ -15,6 +15,7 @@ mod batch;
 mod board;
 #[cfg(feature = "cache")]
 mod bounded;
+mod by_id;
 mod cache;
 mod dedup;
 mod delivery;

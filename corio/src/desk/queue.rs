@@ -10,6 +10,7 @@ use std::rc::{Rc, Weak};
 
 use super::answering::{Answering, Replacement};
 use super::board::Board;
+use super::by_id::ById;
 use super::cache::Cache;
 use super::dedup::Sharing;
 use super::delivery::Answered;
@@ -62,7 +63,7 @@ pub(crate) struct Queue<R: Request> {
     pub(super) gone: Gone,
     pub(super) flights: Flights<R::Key, R::Answer>,
     /// The flights that are watched through each of these.
-    pub(super) watched: RefCell<HashMap<Waiter, FlightId>>,
+    pub(super) watched: RefCell<HashMap<Waiter, FlightId, ById>>,
     /// Batches on the way, the parts of one counted once; where groups may overtake each other, each has its own count.
     pub(super) places: Cell<usize>,
     /// The number that the next request gets where they are numbered.
