@@ -3,7 +3,7 @@
 //! Generated code and the futures of tasks carry no handle; that keeps their frames as small as what the user wrote.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ptr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::at_once::Quiet;
+use crate::cell::HotCell;
 use crate::desk::{Alarm, ContextRef, Desk, Dispatch, Outside, Queue, Request, Settings, Timers, Waiter};
 use crate::drivers::Bell;
 use crate::engine::{Engine, Id};
@@ -33,7 +34,7 @@ pub(crate) struct Core {
     /// What a dispatcher that was to answer at once has panicked with.
     pub(crate) panic: Cell<Option<Box<dyn Any + Send>>>,
     /// Tasks that wait for a time.
-    alarms: RefCell<Timers<Id>>,
+    alarms: HotCell<Timers<Id>>,
     /// Alarms of tasks up to this time are due. They go off when the answers that are there have
     /// been taken.
     due_by: Cell<Option<Duration>>,
@@ -64,7 +65,7 @@ impl Core {
                 shuffle: terms.shuffle.map(Shuffle::new),
                 quiet,
                 panic: Cell::default(),
-                alarms: RefCell::default(),
+                alarms: HotCell::default(),
                 due_by: Cell::new(None),
                 context: Cell::new(ptr::null()),
                 run: Cell::new(0),

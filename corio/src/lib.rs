@@ -4,6 +4,7 @@ mod advice;
 mod assertions;
 mod at_once;
 mod cancel;
+mod cell;
 mod context;
 mod core;
 mod deadlock;

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::flights::FlightId;
 use super::timers::{Alarm, LONGEST, Timers};
 use crate::at_once::Quiet;
+use crate::cell::HotCell;
 use crate::observe::{Event, Watch};
 
 /// Tells the run, from any thread, that there is post for a flight of a queue.
@@ -59,11 +60,11 @@ pub(super) struct Board {
     pub(super) outside: Outside,
     pub(super) limits: Limits,
     /// Queues with requests, the one first asked first: those that answer later, and start before…
-    pub(super) asked_concurrent: RefCell<Vec<u32>>,
+    pub(super) asked_concurrent: HotCell<Vec<u32>>,
     /// … those that answer in place.
-    pub(super) asked_in_place: RefCell<Vec<u32>>,
+    pub(super) asked_in_place: HotCell<Vec<u32>>,
     /// For those who wait, in the order in which the answers came.
-    pub(super) answered: RefCell<VecDeque<Answered>>,
+    pub(super) answered: HotCell<VecDeque<Answered>>,
     pub(super) offered: Offered,
     /// That of the delivery which is going on; null if none is.
     pub(super) delivering: Cell<*mut Progress>,
@@ -73,7 +74,7 @@ pub(super) struct Board {
     pub(super) in_flight: Cell<usize>,
     /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
     pub(super) places: Cell<usize>,
-    pub(super) due: RefCell<Timers<Due>>,
+    pub(super) due: HotCell<Timers<Due>>,
     /// Futures that nobody waits for any more.
     pub(super) cancelled: RefCell<Vec<u32>>,
     /// Counts the times when tasks were dropped: requests that were queued before may be theirs.
@@ -104,15 +105,15 @@ impl Board {
         Board {
             outside,
             limits,
-            asked_concurrent: RefCell::default(),
-            asked_in_place: RefCell::default(),
-            answered: RefCell::default(),
+            asked_concurrent: HotCell::default(),
+            asked_in_place: HotCell::default(),
+            answered: HotCell::default(),
             offered: Offered::default(),
             delivering: Cell::new(ptr::null_mut()),
             lent: Cell::new(None),
             in_flight: Cell::new(0),
             places: Cell::new(0),
-            due: RefCell::default(),
+            due: HotCell::default(),
             cancelled: RefCell::default(),
             drops: Cell::new(0),
             hear_of_drops: RefCell::default(),

@@ -206,7 +206,7 @@ impl<K, A> Load<K, A> {
     /// Holds this request and no other. Where one was before nothing is allocated.
     #[inline]
     pub(super) fn fill_with_one(&mut self, waiter: Waiter, key: K) {
-        debug_assert!(self.marks.is_none(), "what has marks goes another way");
+        debug_assert!(self.marks.as_ref().is_none_or(|marks| marks.is_empty()), "what has marks goes another way");
         self.waiters.clear();
         self.waiters.push(waiter);
         self.keys.clear();

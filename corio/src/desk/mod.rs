@@ -46,7 +46,6 @@ mod timers;
 mod waiting;
 mod withdrawing;
 
-use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -77,6 +76,7 @@ pub use slot::Slot;
 pub(crate) use timers::{Alarm, Timers, limit};
 
 use crate::cancel::CancelToken;
+use crate::cell::HotCell;
 use crate::sweep::Sweep;
 use answering::Answering;
 use board::{Board, Due};
@@ -264,7 +264,7 @@ impl Desk {
         }
     }
 
-    fn send_first(&self, numbers: usize, asked: &RefCell<Vec<u32>>, sending: &Sending<'_, '_>) {
+    fn send_first(&self, numbers: usize, asked: &HotCell<Vec<u32>>, sending: &Sending<'_, '_>) {
         // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
         for at in 0..numbers {
             let number = asked.borrow()[at];

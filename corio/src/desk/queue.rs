@@ -26,6 +26,7 @@ use super::timers::Alarm;
 use super::waiting::Waiting;
 use super::withdrawing::Gone;
 use super::{Sending, Waiter};
+use crate::cell::HotCell;
 use crate::observe::Event;
 use crate::sweep::{Sweep, discard};
 
@@ -41,7 +42,7 @@ pub(crate) struct Queue<R: Request> {
     pub(super) options: Options<R::Key, R::Answer>,
     pub(super) answering: Answering<R>,
     pub(super) replacement: Option<Replacement<R>>,
-    pub(super) waiting: RefCell<Waiting<R::Key, R::Answer>>,
+    pub(super) waiting: HotCell<Waiting<R::Key, R::Answer>>,
     /// Where groups may overtake each other, what waits in each.
     pub(super) grouped: Option<RefCell<Grouped<R::Key>>>,
     /// Where they may not: what tells whether two keys are of one.
@@ -98,7 +99,7 @@ impl<R: Request> Queue<R> {
             options,
             answering,
             replacement,
-            waiting: RefCell::new(Waiting::gathering_in(Box::default())),
+            waiting: HotCell::new(Waiting::gathering_in(Box::default())),
             grouped: options.groups.filter(|_| !options.ordered).map(|groups| RefCell::new(Grouped::new(groups(), options.in_flight))),
             groups_in_order: options.groups.filter(|_| options.ordered).map(|groups| RefCell::new(groups())),
             kept: Cell::default(),

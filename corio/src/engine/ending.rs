@@ -1,9 +1,8 @@
 //! The end of a task: when its body has returned and its children have ended. What ends with it, whom it wakes, and whom it cuts.
 
-use std::cell::RefMut;
-
 use super::tree::{Ended, Tree};
 use super::{Engine, Id, NIL, Step, flag};
+use crate::cell::HotMut;
 
 impl Engine {
     /// A body has returned.
@@ -41,7 +40,7 @@ impl Engine {
 
     /// Takes out an entry whose body has returned and whose children have ended, and whatever ends with it. A loop: chains of such tasks can be long.
     #[inline]
-    fn ended<'a>(&'a self, mut tree: RefMut<'a, Tree>, mut id: Id) {
+    fn ended<'a>(&'a self, mut tree: HotMut<'a, Tree>, mut id: Id) {
         loop {
             // Observers may panic: they hear of it before anything has changed.
             if self.watch.has_observer() {
@@ -84,7 +83,7 @@ impl Engine {
     /// What the end of a child means for those above it: its siblings are cut if it decides, who
     /// waits is woken. Gives the entry that ends with it, or `NONE`.
     #[inline(never)]
-    fn child_ended(&self, mut tree: RefMut<'_, Tree>, parent: u32, flags: u32) -> Id {
+    fn child_ended(&self, mut tree: HotMut<'_, Tree>, parent: u32, flags: u32) -> Id {
         let mut losers = self.felled.take();
         if flags & flag::DECIDES != 0 {
             tree.cut_children(parent, &mut losers);

@@ -34,6 +34,7 @@ pub(crate) use standing::{Asked, Relation, Standing, Waits, Waypoint};
 use tree::flag;
 
 use crate::at_once::Quiet;
+use crate::cell::HotCell;
 use crate::observe::{Event, Watch};
 use body::{Body, BodyRef, Spawned};
 use depth::Depth;
@@ -46,8 +47,8 @@ use tree::{Felled, NIL, Tree};
 const SCOPE_IS_GONE: &str = "corio: children were waited for when their task had been dropped";
 
 pub struct Engine {
-    tree: RefCell<Tree>,
-    ready: RefCell<Ready>,
+    tree: HotCell<Tree>,
+    ready: HotCell<Ready>,
     /// The task that runs, or panicked.
     current: Cell<Id>,
     /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a
@@ -59,7 +60,7 @@ pub struct Engine {
     /// How many more tasks may be resumed in this CPU phase.
     allowed: Cell<usize>,
     /// What was dropped since the desk last asked.
-    dropped: RefCell<Vec<Id>>,
+    dropped: HotCell<Vec<Id>>,
     /// Who waits on the handle of a child, by the child.
     joiners: RefCell<HashMap<Id, Id>>,
     /// For what was cut and is to be dropped; empty between cuts.
@@ -89,14 +90,14 @@ impl Engine {
     /// At most so many spawned tasks live at a time.
     pub(crate) fn new(watch: Watch, most: usize, quiet: Rc<Quiet>) -> Self {
         Engine {
-            tree: RefCell::new(Tree::new()),
-            ready: RefCell::default(),
+            tree: HotCell::new(Tree::new()),
+            ready: HotCell::default(),
             current: Cell::new(Id::NONE),
             scope: Cell::new(Id::NONE),
             parked: Cell::new(false),
             foreign: Cell::new(Id::NONE),
             allowed: Cell::new(0),
-            dropped: RefCell::default(),
+            dropped: HotCell::default(),
             joiners: RefCell::new(HashMap::new()),
             felled: Cell::default(),
             pool: Pool::new(),

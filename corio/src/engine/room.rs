@@ -2,16 +2,17 @@
 //!
 //! Room that has become free is given out when nothing else can run: so the one that spawns fills all of it at once, and what its children ask leaves together.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use super::{Engine, Id, Waits};
+use crate::cell::HotCell;
 
 pub(super) struct Room {
     most: usize,
     /// With the first task of the run, which was not spawned.
     living: Cell<usize>,
-    waiting: RefCell<VecDeque<Id>>,
+    waiting: HotCell<VecDeque<Id>>,
     /// When so many wait, those that are gone are taken out.
     sweep_at: Cell<usize>,
 }
@@ -21,7 +22,7 @@ const FEW: usize = 32;
 
 impl Room {
     pub(super) fn new(most: usize) -> Self {
-        Room { most, living: Cell::new(0), waiting: RefCell::default(), sweep_at: Cell::new(FEW) }
+        Room { most, living: Cell::new(0), waiting: HotCell::default(), sweep_at: Cell::new(FEW) }
     }
 
     #[inline]
