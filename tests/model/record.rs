@@ -218,12 +218,25 @@ impl State {
         self.events.push(event);
     }
 
-    /// Something is dropped; by the end of the run, if nothing else happens any more.
-    fn drops(&mut self) {
-        if self.may_deadlock && !mem::replace(&mut self.is_torn_down, true) {
+    /// Something of a life is dropped; by the end of the run, if nothing else happens any more, and it
+    /// was not cut with its scope.
+    fn drops(&mut self, life: usize) {
+        if self.may_deadlock && !self.is_cut(life) && !mem::replace(&mut self.is_torn_down, true) {
             let wrong = mem::take(&mut self.wrong);
             self.is_quiescent();
             self.last_words = mem::replace(&mut self.wrong, wrong);
+        }
+    }
+
+    /// Another has decided the scope of this life, or one above it.
+    fn is_cut(&self, mut life: usize) -> bool {
+        loop {
+            let ScopeState { owner, decided, .. } = self.scopes[self.lives[life].scope];
+            match (decided, owner) {
+                (Some(by), _) if by != life => return true,
+                (_, Some(owner)) => life = owner,
+                (_, None) => return false,
+            }
         }
     }
 
@@ -639,7 +652,7 @@ impl Drop for Life {
         if state.lives[self.id].fate.is_over() {
             return;
         }
-        state.drops();
+        state.drops(self.id);
         state.push(Event::Dropped { life: self.id });
         state.lives[self.id].fate = Fate::Dropped;
         state.count(self.id, false);
@@ -677,9 +690,9 @@ impl Drop for Wanted {
     fn drop(&mut self) {
         let state = &mut *self.record.state.borrow_mut();
         if state.open.contains(&self.request) {
-            state.drops();
-            state.open.remove(&self.request);
             let life = state.requests[self.request].life;
+            state.drops(life);
+            state.open.remove(&self.request);
             state.lives[life].waits -= 1;
             state.push(Event::Withdrawn { request: self.request });
         }
@@ -714,7 +727,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let state = &mut *self.record.state.borrow_mut();
         if state.waiting.contains(&self.waiter) {
-            state.drops();
+            state.drops(self.life);
             state.waiting.remove(&self.waiter);
             state.lives[self.life].waits -= 1;
             state.push(Event::Leaves { waiter: self.waiter });
