@@ -15,7 +15,7 @@ use std::thread;
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, Cx, Handle, Log, Schedule, Slot, Task, task_fn};
 use expect_test::expect;
-use support::{Counted, Counts, double, gated, healthy, set_open};
+use support::{Counted, Counts, FOR_EVER, double, gated, healthy, rounds, set_open};
 
 thread_local! {
     /// What `kept` was asked, answered by the test.
@@ -568,6 +568,41 @@ mod a_handle {
                 task!({})
             );
             call!(slot.take().unwrap());
+        }
+
+        let mut schedule = Schedule::new(());
+        let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program()).is_ok())).unwrap_err();
+        assert_eq!(payload.downcast_ref::<String>().unwrap(), "corio: the task of this handle was dropped before it ended");
+        assert_eq!(schedule.run(healthy()), Ok(10));
+    }
+
+    /// The loser's child is gone while another waits for its end: whoever waits hears of it.
+    #[test]
+    fn whose_task_is_dropped_while_another_waits_for_it_is_a_panic_that_says_so() {
+        #[corio::task]
+        fn loser(slot: Rc<RefCell<Option<Handle<Counted>>>>) {
+            slot.replace(Some(spawn!(task!({
+                call!(rounds(FOR_EVER));
+                Counts::default().one()
+            }))));
+            call!(rounds(FOR_EVER));
+        }
+
+        #[corio::task]
+        fn waits(slot: Rc<RefCell<Option<Handle<Counted>>>>) {
+            call!(rounds(1));
+            let handle = slot.take().unwrap();
+            call!(handle);
+        }
+
+        #[corio::task]
+        fn program() {
+            let slot = Rc::default();
+            spawn!(waits(Rc::clone(&slot)));
+            race!(
+                loser(slot),
+                rounds(3)
+            );
         }
 
         let mut schedule = Schedule::new(());

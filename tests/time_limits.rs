@@ -389,6 +389,43 @@ mod of_runs {
         io!(unlimited(6)) + io!(unlimited(7))
     }
 
+    #[corio::dispatcher]
+    async fn never(_: &[u64]) -> Vec<u64> {
+        pending().await
+    }
+
+    #[corio::task]
+    fn fails_in_a_time_limit() {
+        spawn!(limited_for_an_hour());
+        io!(wrong(1));
+    }
+
+    #[corio::task]
+    fn limited_for_an_hour() {
+        timeout!(Duration::from_secs(3600), never(1)).ok();
+    }
+
+    #[corio::dispatcher]
+    fn wrong(_: &[u64]) -> Vec<u64> {
+        Vec::new()
+    }
+
+    #[corio::task]
+    fn stuck() {
+        call!(sync::Notify::new().notified());
+    }
+
+    /// What was to happen in a run that failed does not keep the next one awake.
+    #[test]
+    fn alarms_are_gone_with_their_run() {
+        let clock = VirtualClock::new();
+        let mut schedule = Schedule::new(());
+        schedule.clock(clock.clone());
+        assert!(matches!(schedule.run(fails_in_a_time_limit()), Err(Error::Batch(_))));
+        assert!(matches!(schedule.run(stuck()), Err(Error::Deadlock(_))));
+        assert_eq!(clock.now(), Duration::ZERO);
+    }
+
     #[test]
     fn a_run_that_is_over_by_its_deadline_knows_nothing_of_it() {
         check_under(
