@@ -141,6 +141,37 @@ mod budget {
     }
 
     #[test]
+    fn each_answer_is_asked_about_once() {
+        thread_local!(static ASKED: RefCell<Vec<String>> = RefCell::default());
+
+        fn is_loud(error: &str) -> bool {
+            ASKED.with_borrow_mut(|asked| asked.push(error.to_owned()));
+            error.ends_with('!')
+        }
+
+        /// The first attempt of those in capitals fails worse than all others.
+        #[corio::dispatcher(retry(attempts = 3, when = |error| is_loud(error)))]
+        fn fails(attempts: &Cell<u32>, keys: &[&'static str]) -> Vec<Result<(), String>> {
+            attempts.set(attempts.get() + 1);
+            let is_worse = |key: &str| attempts.get() == 1 && key.to_uppercase() == key;
+            keys.iter().map(|key| Err(format!("{key}{}", if is_worse(key) { "!" } else { "" }))).collect()
+        }
+
+        #[corio::task(Cell<u32>)]
+        fn program() -> Vec<Result<(), String>> {
+            io_all!(["a", "B", "c", "D"].map(fails))
+        }
+
+        let answers = Schedule::new(&Cell::new(0)).run(program()).unwrap();
+        let asked = ASKED.take().join(", ");
+        expect![[r#"
+            asked of a, B!, c, D!, B, D
+            [Err("a"), Err("B"), Err("c"), Err("D")]
+        "#]]
+        .assert_eq(&format!("asked of {asked}\n{answers:?}\n"));
+    }
+
+    #[test]
     fn each_request_has_its_own() {
         #[corio::task(App)]
         fn later() -> Result<usize, Trouble> {

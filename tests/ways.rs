@@ -3,7 +3,7 @@
 mod support;
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::future::{Future, pending, poll_fn};
@@ -847,6 +847,44 @@ mod futures {
             assert_eq!(result.unwrap(), 7);
             sender.join().unwrap();
         }
+    }
+
+    /// The number of a future is used again, and what wakes it with it.
+    #[test]
+    fn one_that_is_woken_for_another_that_has_ended_goes_on_when_it_is_woken_itself() {
+        #[corio::task(Story)]
+        fn program() {
+            let old = Rc::new(OnceCell::new());
+            let kept = old.clone();
+            io!(corio::future(poll_fn(move |context| {
+                kept.set(context.waker().clone()).unwrap();
+                Poll::Ready(())
+            })));
+            let mut polls = 0;
+            let story = context!().clone();
+            io!(corio::future(poll_fn(move |context| {
+                polls += 1;
+                story.note(format_args!("poll {polls}"));
+                match polls {
+                    1 => old.get().unwrap().wake_by_ref(),
+                    2 => {
+                        context.waker().wake_by_ref();
+                        old.get().unwrap().wake_by_ref();
+                    }
+                    _ => return Poll::Ready(()),
+                }
+                Poll::Pending
+            })));
+        }
+
+        check(
+            program(),
+            expect![[r#"
+                0ns: poll 1
+                0ns: poll 2
+                0ns: poll 3
+                ()"#]],
+        );
     }
 
     #[test]

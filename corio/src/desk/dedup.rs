@@ -401,3 +401,55 @@ impl<K> Sharing<K> {
         (self.rows.drain(..).flatten().collect::<Vec<_>>(), self.index.clear())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::hash::Hasher;
+
+    use super::*;
+
+    /// Half of the keys have the same hash.
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+    struct Key(u32);
+
+    impl Hash for Key {
+        fn hash<H: Hasher>(&self, hasher: &mut H) {
+            hasher.write_u32(if self.0 % 2 == 0 { 0 } else { self.0 });
+        }
+    }
+
+    /// What `Sharing` stands for: by key, the ticket and those who have joined.
+    type Naive = HashMap<u32, (Ticket, Vec<Joined>)>;
+
+    #[test]
+    fn whatever_happens_each_key_has_one_ticket_and_those_who_asked_for_it() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for dedup in [Dedup::<Key, ()>::by_hash(), Dedup::by_order()].repeat(if cfg!(miri) { 1 } else { 50 }) {
+            let (mut sharing, mut naive) = (Sharing::new(dedup), Naive::new());
+            let mut old = Vec::new();
+            for number in 1..if cfg!(miri) { 60 } else { 500 } {
+                let key = random.u32(0..30);
+                let waiter = Waiter(number);
+                if random.bool() {
+                    match (sharing.register_or_join(&Key(key), waiter, &|_| true), naive.get_mut(&key)) {
+                        (Some(ticket), None) => assert!(naive.insert(key, (ticket, Vec::new())).is_none()),
+                        (None, Some((_, joined))) => joined.push((sharing.last, waiter)),
+                        (ticket, known) => panic!("{ticket:?} for a key with {known:?}"),
+                    }
+                } else if let Some((ticket, expected)) = naive.remove(&key) {
+                    let mut row = sharing.take(ticket).unwrap();
+                    sharing.forget(&row.registered);
+                    assert_eq!(row.registered.key, Key(key));
+                    assert_eq!(row.shared.drain_joined(|_| true).collect::<Vec<_>>(), expected);
+                    sharing.put_back(&mut row.shared);
+                    old.push(ticket);
+                }
+                assert_eq!(sharing.rows.len() - sharing.free.len(), naive.len());
+                assert!(old.iter().all(|ticket| !sharing.is_valid(*ticket)));
+                assert!(naive.values().all(|(ticket, _)| sharing.is_valid(*ticket)));
+            }
+            assert!(sharing.rows.len() <= 30, "rows are used again");
+        }
+    }
+}
