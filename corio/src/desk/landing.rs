@@ -337,6 +337,7 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     /// What came by post.
+    #[inline]
     fn take(&mut self, arrived: Arrived<R::Key, R::Answer>) {
         if self.flight.load.waiters[arrived.position()] == GONE {
             // Who waited had it from elsewhere meanwhile.
@@ -360,6 +361,7 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     /// The one who asked. From here on he has been dealt with.
+    #[inline]
     fn settle(&mut self, position: usize) -> Waiter {
         self.flight.left -= 1;
         let waiter = mem::replace(&mut self.flight.load.waiters[position], GONE);
@@ -367,6 +369,7 @@ impl<'q, R: Request> Sorting<'q, R> {
         waiter
     }
 
+    #[inline]
     fn no_longer_waits(&mut self, waiter: Waiter) {
         if self.flight.watched_by == Some(waiter) {
             self.queue.watched.borrow_mut().remove(&waiter);
@@ -456,6 +459,7 @@ impl<'q, R: Request> Sorting<'q, R> {
     }
 
     /// To the one who asked, and to those who joined.
+    #[inline]
     fn give(&mut self, position: usize, mut answer: R::Answer, may_be_kept: bool) {
         let ticket = self.flight.load.ticket(position);
         let waiter = self.settle(position);

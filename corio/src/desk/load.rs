@@ -117,6 +117,7 @@ impl<K, A> Load<K, A> {
     }
 
     /// Adds one who gets an answer, with the number in the order of asking if there is one.
+    #[inline]
     pub(super) fn give(&mut self, number: Ticket, waiter: Waiter, answer: A) {
         self.waiters.push(waiter);
         self.answers.push(answer);
