@@ -125,12 +125,11 @@ impl<K, A> Flights<K, A> {
 
     /// Takes a flight out, if it is still there.
     pub(super) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let taken = self.at(id, |place| {
-            place.number = 0;
-            place.flight.take()
-        })?;
+        let mut places = self.places.borrow_mut();
+        let place = places.get_mut(id.place as usize).filter(|place| place.number == id.number)?;
+        place.number = 0;
         self.free.borrow_mut().push(id.place);
-        taken
+        place.flight.take()
     }
 
     /// Takes a flight off its place, which stays its own.

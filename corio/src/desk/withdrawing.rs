@@ -16,7 +16,7 @@ use super::Waiter;
 use super::dedup::{Row, Ticket};
 use super::flights::{FlightId, GONE};
 use super::load::Entry;
-use super::queue::Queue;
+use super::queue::{FlightOf, Queue};
 use super::request::Request;
 use crate::observe::Event;
 
@@ -80,53 +80,56 @@ impl<R: Request> Queue<R> {
         if self.options.ordered {
             return true;
         }
-        match self.who_waits(id) {
-            Waits::Somebody(waiter) => {
-                self.flights.with(id, |flight| flight.watched_by = Some(waiter));
-                self.watched.borrow_mut().insert(waiter, id);
-                true
-            }
-            Waits::Nobody => false,
-            Waits::NoLonger => true,
-        }
-    }
-
-    fn who_waits(&self, id: FlightId) -> Waits {
-        let is_alive = |waiter| self.board.is_alive(waiter);
         if let Some(sharing) = &self.sharing {
             for (flight, position) in sharing.borrow_mut().take_watch_again() {
                 self.flights.with(flight, |flight| flight.unwatched.iter_mut().for_each(|places| places.push(position)));
             }
         }
         let waits = self.flights.with(id, |flight| {
-            if flight.left == 0 {
-                return if flight.elsewhere > 0 { Waits::Nobody } else { Waits::NoLonger };
+            let waits = self.who_waits(flight);
+            if let Waits::Somebody(waiter) = waits {
+                flight.watched_by = Some(waiter);
             }
-            // From where the last one was found: nobody comes back to life, and so all of this is linear.
-            let rest = &flight.load.waiters[flight.wanted_from..];
-            let found = rest.iter().position(|waiter| *waiter != GONE && is_alive(*waiter));
-            flight.wanted_from += found.unwrap_or(rest.len());
-            if found.is_some() {
-                return Waits::Somebody(flight.load.waiters[flight.wanted_from]);
-            }
-            let Some(sharing) = &self.sharing else { return Waits::Nobody };
-            // Where nobody is found is not looked again, unless somebody joins there.
-            let mut places = flight.unwatched.take().unwrap_or_else(|| (0..flight.load.len()).collect());
-            let mut waits = Waits::Nobody;
-            while let Some(place) = places.last() {
-                // Whoever has joined what was given back to be tried again waits elsewhere.
-                let is_here = flight.load.waiters[*place] != GONE;
-                let watch = || sharing.borrow_mut().watch(flight.load.ticket(*place), &is_alive);
-                if let Some(waiter) = is_here.then(watch).flatten() {
-                    waits = Waits::Somebody(waiter);
-                    break;
-                }
-                places.pop();
-            }
-            flight.unwatched = Some(places);
             waits
         });
-        waits.unwrap_or(Waits::NoLonger)
+        match waits {
+            Some(Waits::Somebody(waiter)) => {
+                self.watched.borrow_mut().insert(waiter, id);
+                true
+            }
+            Some(Waits::Nobody) => false,
+            Some(Waits::NoLonger) | None => true,
+        }
+    }
+
+    fn who_waits(&self, flight: &mut FlightOf<R>) -> Waits {
+        let is_alive = |waiter| self.board.is_alive(waiter);
+        if flight.left == 0 {
+            return if flight.elsewhere > 0 { Waits::Nobody } else { Waits::NoLonger };
+        }
+        // From where the last one was found: nobody comes back to life, and so all of this is linear.
+        let rest = &flight.load.waiters[flight.wanted_from..];
+        let found = rest.iter().position(|waiter| *waiter != GONE && is_alive(*waiter));
+        flight.wanted_from += found.unwrap_or(rest.len());
+        if found.is_some() {
+            return Waits::Somebody(flight.load.waiters[flight.wanted_from]);
+        }
+        let Some(sharing) = &self.sharing else { return Waits::Nobody };
+        // Where nobody is found is not looked again, unless somebody joins there.
+        let mut places = flight.unwatched.take().unwrap_or_else(|| (0..flight.load.len()).collect());
+        let mut waits = Waits::Nobody;
+        while let Some(place) = places.last() {
+            // Whoever has joined what was given back to be tried again waits elsewhere.
+            let is_here = flight.load.waiters[*place] != GONE;
+            let watch = || sharing.borrow_mut().watch(flight.load.ticket(*place), &is_alive);
+            if let Some(waiter) = is_here.then(watch).flatten() {
+                waits = Waits::Somebody(waiter);
+                break;
+            }
+            places.pop();
+        }
+        flight.unwatched = Some(places);
+        waits
     }
 
     /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its place is free.
