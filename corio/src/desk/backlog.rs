@@ -7,7 +7,6 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::dedup::Ticket;
 use super::load::Entry;
 
 pub(super) struct Backlog<K> {
@@ -24,8 +23,8 @@ struct Again<K> {
 }
 
 impl<K> Again<K> {
-    fn rank(&self) -> (Ticket, u64) {
-        (self.entry.ticket, self.order)
+    fn rank(&self) -> (u64, u64) {
+        (self.entry.ticket.number, self.order)
     }
 }
 
@@ -67,7 +66,7 @@ impl<K> Backlog<K> {
 
     /// Puts a request to its place: at the end, unless it was sent before.
     pub(super) fn push(&mut self, entry: Entry<K>) {
-        let is_newest = self.fresh.back().is_none_or(|newest| newest.ticket <= entry.ticket);
+        let is_newest = self.fresh.back().is_none_or(|newest| newest.ticket.number <= entry.ticket.number);
         if entry.attempts == 0 && is_newest {
             self.fresh.push_back(entry);
         } else {
@@ -77,10 +76,11 @@ impl<K> Backlog<K> {
     }
 
     /// Takes the first.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Entry<K>> {
-        let again = self.again.peek().map(|again| again.entry.ticket);
+        let again = self.again.peek().map(|again| again.entry.ticket.number);
         match (again, self.fresh.front()) {
-            (Some(again), Some(fresh)) if fresh.ticket < again => self.fresh.pop_front(),
+            (Some(again), Some(fresh)) if fresh.ticket.number < again => self.fresh.pop_front(),
             (Some(_), _) => self.again.pop().map(|again| again.entry),
             (None, _) => self.fresh.pop_front(),
         }
@@ -88,7 +88,7 @@ impl<K> Backlog<K> {
 
     /// Puts back the one that was taken last.
     pub(super) fn put_back(&mut self, entry: Entry<K>) {
-        debug_assert!(self.fresh.front().is_none_or(|first| entry.ticket <= first.ticket));
+        debug_assert!(self.fresh.front().is_none_or(|first| entry.ticket.number <= first.ticket.number));
         self.fresh.push_front(entry);
     }
 
@@ -111,6 +111,7 @@ impl<K> Backlog<K> {
 #[cfg(test)]
 mod tests {
     use super::super::Waiter;
+    use super::super::dedup::Ticket;
     use super::*;
 
     fn entry(key: u32, ticket: u64, attempts: u32) -> Entry<u32> {

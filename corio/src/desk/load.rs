@@ -89,13 +89,13 @@ impl<K, A> Load<K, A> {
         let at = self.waiters.len();
         self.waiters.push(entry.waiter);
         self.keys.push(entry.key);
-        if self.marks.is_some() || entry.attempts > 0 || entry.ticket != NO_TICKET {
+        if self.marks.is_some() || entry.attempts > 0 || entry.ticket.is_some() {
             let Marks { attempts, tickets, .. } = &mut **self.marks.get_or_insert_default();
             if entry.attempts > 0 || !attempts.is_empty() {
                 attempts.resize(at, 0);
                 attempts.push(entry.attempts);
             }
-            if entry.ticket != NO_TICKET {
+            if entry.ticket.is_some() {
                 debug_assert_eq!(tickets.len(), at, "all have a ticket, or none");
                 tickets.push(entry.ticket);
             }
@@ -118,11 +118,11 @@ impl<K, A> Load<K, A> {
 
     /// Adds one who gets an answer, with the number in the order of asking if there is one.
     #[inline]
-    pub(super) fn give(&mut self, number: Ticket, waiter: Waiter, answer: A) {
+    pub(super) fn give(&mut self, ticket: Ticket, waiter: Waiter, answer: A) {
         self.waiters.push(waiter);
         self.answers.push(answer);
-        if number != NO_TICKET {
-            self.marks.get_or_insert_default().tickets.push(number);
+        if ticket.is_some() {
+            self.marks.get_or_insert_default().tickets.push(ticket);
         }
     }
 
@@ -137,11 +137,11 @@ impl<K, A> Load<K, A> {
 
     /// Puts those who get answers into the order of asking, where they have numbers.
     pub(super) fn sort_given(&mut self) {
-        let Some(Marks { tickets, .. }) = self.marks.as_deref_mut().filter(|marks| !marks.tickets.is_sorted()) else { return };
+        let Some(Marks { tickets, .. }) = self.marks.as_deref_mut().filter(|marks| !marks.tickets.is_sorted_by_key(|ticket| ticket.number)) else { return };
         let mut given: Vec<_> = tickets.drain(..).zip(self.waiters.drain(..).zip(self.answers.drain(..))).collect();
-        given.sort_by_key(|(number, _)| *number);
-        for (number, (waiter, answer)) in given {
-            self.give(number, waiter, answer);
+        given.sort_by_key(|(ticket, _)| ticket.number);
+        for (ticket, (waiter, answer)) in given {
+            self.give(ticket, waiter, answer);
         }
     }
 

@@ -26,7 +26,7 @@ impl<R: Request> Queue<R> {
             return self.put_back(fresh);
         }
         let Load { waiters, keys, .. } = &mut *fresh;
-        let mut registered = self.spare();
+        let mut registered = None;
         self.enter_partition(context);
         let is_alive = |waiter| self.board.is_alive(waiter);
         let mut kept = self.kept.take().unwrap_or_else(|| self.spare());
@@ -47,12 +47,12 @@ impl<R: Request> Queue<R> {
                     kept.answers.push(answer);
                 }
                 Ok(Settled::Joined) => {}
-                Ok(Settled::Registered(ticket)) => registered.push_with(ticket, waiter, key),
+                Ok(Settled::Registered(ticket)) => registered.get_or_insert_with(|| self.spare()).push_with(ticket, waiter, key),
                 Err(fault) => self.fail_one(Entry { waiter, key, attempts: 0, ticket: NO_TICKET }, &fault),
             }
         }
         self.put_back(fresh);
-        let empty = self.waiting.borrow_mut().settle(registered);
+        let empty = registered.and_then(|load| self.waiting.borrow_mut().settle(load));
         empty.into_iter().for_each(|load| self.put_back(load));
         self.give_kept(kept);
     }

@@ -101,7 +101,15 @@ impl<K, A> Waiting<K, A> {
     }
 
     /// Has what was settled wait in the backlog.
+    #[inline]
     fn queue_settled(&mut self) {
+        if self.settled_len() > 0 {
+            self.queue_all_settled();
+        }
+    }
+
+    #[cold]
+    fn queue_all_settled(&mut self) {
         let Waiting { settled, backlog, .. } = self;
         settled.iter_mut().for_each(|settled| settled.drain().for_each(|entry| backlog.push(entry)));
     }
@@ -112,6 +120,7 @@ impl<K, A> Waiting<K, A> {
     }
 
     /// Takes the first of the backlog.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Entry<K>> {
         self.queue_settled();
         self.backlog.pop()
