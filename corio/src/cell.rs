@@ -15,27 +15,33 @@ pub(crate) use unchecked::{HotCell, HotMut};
 #[cfg(not(debug_assertions))]
 mod unchecked {
     use std::cell::UnsafeCell;
+    use std::marker::PhantomData;
     use std::mem;
     use std::ops::{Deref, DerefMut};
+    use std::ptr::NonNull;
 
     #[derive(Default)]
     pub(crate) struct HotCell<T>(UnsafeCell<T>);
 
-    pub(crate) struct HotMut<'b, T>(&'b mut T);
+    /// A pointer, as in `RefMut`: a reference that a function gets must be the only one until that
+    /// returns, but one of these may be dropped before.
+    pub(crate) struct HotMut<'b, T>(NonNull<T>, PhantomData<&'b mut T>);
 
     impl<T> Deref for HotMut<'_, T> {
         type Target = T;
 
         #[inline(always)]
         fn deref(&self) -> &T {
-            self.0
+            // SAFETY: it leads into the cell, and by what must hold nobody else has a reference.
+            unsafe { self.0.as_ref() }
         }
     }
 
     impl<T> DerefMut for HotMut<'_, T> {
         #[inline(always)]
         fn deref_mut(&mut self) -> &mut T {
-            self.0
+            // SAFETY: as above.
+            unsafe { self.0.as_mut() }
         }
     }
 
@@ -53,8 +59,8 @@ mod unchecked {
 
         #[inline(always)]
         pub(crate) fn borrow_mut(&self) -> HotMut<'_, T> {
-            // SAFETY: by what must hold nobody else has a reference.
-            HotMut(unsafe { &mut *self.0.get() })
+            // SAFETY: a pointer into a cell is not null.
+            HotMut(unsafe { NonNull::new_unchecked(self.0.get()) }, PhantomData)
         }
 
         #[inline(always)]
