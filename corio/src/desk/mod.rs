@@ -243,7 +243,8 @@ impl Desk {
     #[inline(never)]
     fn settle_asked(&self, sending: &Sending<'_, '_>) {
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
-            for at in 0..asked.borrow().len() {
+            let numbers = asked.borrow().len();
+            for at in 0..numbers {
                 let number = asked.borrow()[at];
                 if let Some(queue) = self.registry.number(number) {
                     queue.settle(sending);
