@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use corio::sync::{Notify, Semaphore};
 use corio::testing::VirtualClock;
-use corio::{CancelToken, Error, Event, Log, Schedule};
+use corio::{Batch, CancelToken, Dispatch, Error, Event, Log, Options, Request, RequestError, Requests, Retry, Schedule};
 use expect_test::expect;
 
 mod support;
@@ -558,6 +558,60 @@ fn an_observer_that_panics_ends_the_run_and_nothing_is_lost() {
         });
         assert_eq!(told[0], told[1], "at event {at}");
         assert_eq!(told[0].1, Ok(2));
+    }
+}
+
+mod keys_that_are_needed_again {
+    use super::*;
+
+    /// What `Flaky` has not answered.
+    #[derive(Default)]
+    struct Held(RefCell<Vec<Batch<u64, Answered>>>);
+
+    type Answered = Result<u64, RequestError>;
+
+    /// Answers at once but for 9, which it answers when that has been sent again.
+    struct Flaky(u64);
+
+    impl Request for Flaky {
+        type Key = u64;
+        type Answer = Answered;
+
+        const OPTIONS: Options<u64, Answered> = Options::new().faults_as_errors().timeout(Duration::from_secs(1)).retry(Retry::attempts(2).timeouts());
+
+        fn into_key(self) -> u64 {
+            self.0
+        }
+    }
+
+    impl Dispatch<Held> for Flaky {
+        fn dispatch<'r>(Held(held): &'r Held, requests: Requests<'_, 'r, Self>) {
+            say(format!("{:?}", requests.keys()));
+            if requests.keys() == [9] && held.borrow().is_empty() {
+                requests.batch(|batch| held.borrow_mut().push(batch));
+            } else {
+                requests.answer(|keys| keys.iter().map(|key| Ok(*key)).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[corio::task(Held)]
+    fn program() -> Vec<u64> {
+        let mut answers = Vec::new();
+        for key in [1, 2, 3, 9, 4] {
+            answers.extend(io!(Flaky(key)));
+        }
+        answers
+    }
+
+    #[test]
+    fn are_those_of_the_batch_that_has_timed_out() {
+        LINES.take();
+        let held = Held::default();
+        let mut schedule = Schedule::new(&held);
+        schedule.clock(VirtualClock::new());
+        assert_eq!(schedule.run(program()), Ok(vec![1, 2, 3, 9, 4]));
+        assert_eq!(said(), "[1], [2], [3], [9], [9], [4]");
     }
 }
 
