@@ -542,6 +542,67 @@ mod fairness {
     }
 }
 
+mod slots {
+    use super::*;
+
+    /// Answered by slots: there is no answer yet when its dispatcher returns.
+    struct BySlots(u64);
+
+    impl Request for BySlots {
+        type Key = u64;
+        type Answer = u64;
+
+        fn into_key(self) -> u64 {
+            self.0
+        }
+    }
+
+    impl<S> Dispatch<S> for BySlots {
+        fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
+            requests.batch(|batch| batch.into_iter().for_each(|slot| slot.answer_with(|key| key)));
+        }
+    }
+
+    #[corio::task]
+    fn spawns_many() {
+        io!(next(0));
+        io!(BySlots(1));
+        for _ in 0..3 {
+            spawn!(many(1));
+        }
+    }
+
+    #[corio::task]
+    fn asks_again_and_again() {
+        for key in 0..20 {
+            io!(BySlots(key));
+        }
+    }
+
+    /// A batch whose answer comes a little later is counted as one that has left, and its task as
+    /// resumed once.
+    #[test]
+    fn count_for_fairness_and_for_the_budget_as_otherwise() {
+        for resumes in 1..8 {
+            let told = [true, false].map(|at_once| {
+                let mut schedule = Schedule::new(());
+                let log = Log::new();
+                schedule.answer_at_once(at_once).fairness(resumes).observe(log.observer_of_everything());
+                assert_eq!(schedule.run(spawns_many()), Ok(()));
+                log.to_string()
+            });
+            first_difference(&told[0], &told[1]);
+            let polls = [true, false].map(|at_once| {
+                let mut schedule = Schedule::new(());
+                schedule.answer_at_once(at_once).budget(resumes);
+                let mut run = pin!(schedule.run_async(asks_again_and_again()));
+                (1..).find(|_| run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())
+            });
+            assert_eq!(polls[0], polls[1], "a budget of {resumes}");
+        }
+    }
+}
+
 #[test]
 fn an_observer_that_panics_ends_the_run_and_nothing_is_lost() {
     for at in 1..40 {

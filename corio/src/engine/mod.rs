@@ -230,13 +230,10 @@ impl Engine {
         !self.has_dropped() && !self.room.is_wanted()
     }
 
-    /// The running task makes way for something that is none, until `step_back`. When it goes on it
-    /// has been resumed.
+    /// The running task makes way for something that is none, until `step_back`.
     #[inline]
     pub(crate) fn step_aside(&self) -> (Id, Id) {
-        let allowed = self.allowed.get();
-        self.went_on_at.set(Some(allowed));
-        self.allowed.set(allowed - 1);
+        self.went_on_at.set(Some(self.allowed.get()));
         (self.current.replace(Id::NONE), self.scope.replace(Id::NONE))
     }
 
@@ -246,9 +243,10 @@ impl Engine {
         self.scope.set(scope);
     }
 
-    /// The running task need not wait after all.
+    /// The running task need not wait after all: it is as if it had been resumed.
     #[inline]
     pub(crate) fn go_on(&self) {
+        self.allowed.set(self.allowed.get() - 1);
         self.parked.set(false);
     }
 
