@@ -676,6 +676,60 @@ mod keys_that_are_needed_again {
     }
 }
 
+/// The events of a run whose observer does something with each from one on, and how it has ended.
+fn meddled_with(at_once: bool, token: &CancelToken, notify: &Rc<Notify>, mut meddle: impl FnMut(usize) + 'static) -> String {
+    #[corio::task]
+    fn asks_when_woken(notify: Rc<Notify>) -> u64 {
+        call!(notify.notified());
+        io!(next(10))
+    }
+
+    #[corio::task]
+    fn program(notify: Rc<Notify>) {
+        spawn!(asks_when_woken(notify.clone()));
+        call!(many(4));
+        notify.notify_one();
+    }
+
+    let mut schedule = Schedule::new(());
+    let events = Rc::new(RefCell::new(String::new()));
+    let (told, mut number) = (events.clone(), 0);
+    schedule.answer_at_once(at_once).cancel_on(token).observe(move |event: &Event<'_>| {
+        *told.borrow_mut() += &format!("{event:?}\n");
+        number += 1;
+        meddle(number);
+    });
+    let end = catch_unwind(AssertUnwindSafe(|| schedule.run(program(notify.clone()))));
+    let end = end.map_err(|panic| panic.downcast_ref::<usize>().copied());
+    format!("{}{end:?}", events.borrow())
+}
+
+#[test]
+fn an_observer_that_wakes_a_task_or_cancels_does_so_before_the_batch_leaves() {
+    for at in 1..24 {
+        let wakes = [true, false].map(|at_once| {
+            let notify = Rc::new(Notify::new());
+            let woken = notify.clone();
+            meddled_with(at_once, &CancelToken::new(), &notify, move |number| {
+                if number == at {
+                    woken.notify_one()
+                }
+            })
+        });
+        first_difference(&wakes[0], &wakes[1]);
+        let cancels = [true, false].map(|at_once| {
+            let token = CancelToken::new();
+            let cancelled = token.clone();
+            meddled_with(at_once, &token, &Rc::default(), move |number| {
+                if number == at {
+                    cancelled.cancel()
+                }
+            })
+        });
+        first_difference(&cancels[0], &cancels[1]);
+    }
+}
+
 #[test]
 fn a_run_that_is_dropped_between_two_polls_leaves_nothing_behind() {
     let mut schedule = Schedule::new(());

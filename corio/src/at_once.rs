@@ -59,13 +59,8 @@ impl Core {
         quiet.0.set(quiet.0.get() - 1);
         let place = engine.step_aside();
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            let is_observed = engine.is_observed();
-            if is_observed {
-                engine.asked(id, R::name);
-                engine.tell_waits(id);
-            }
             let is_offered = queue.answer_at_once(Waiter(id.to_word()), key, sending);
-            if is_observed && is_offered {
+            if is_offered && engine.is_observed() {
                 engine.tell_goes_on(id);
             }
             is_offered

@@ -131,9 +131,13 @@ impl Core {
     /// The first request for a batch, or one that its queue must get room for, or that observers hear of.
     #[inline(never)]
     fn ask_otherwise<R: Request>(&self, queue: &Queue<R>, id: Id, key: R::Key) {
+        if self.engine.is_observed() {
+            // Before it leaves: an observer may wake a task that joins it, or cancel the run.
+            self.engine.asked(id, R::name);
+            self.engine.tell_waits(id);
+        }
         if let Err(key) = self.answer_at_once(queue, id, key) {
             queue.ask(Waiter(id.to_word()), key);
-            self.engine.asked(id, R::name);
         }
     }
 
