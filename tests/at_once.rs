@@ -731,6 +731,21 @@ fn an_observer_that_wakes_a_task_or_cancels_does_so_before_the_batch_leaves() {
 }
 
 #[test]
+fn the_run_ends_with_the_first_panic_of_an_observer() {
+    for from in 1..24 {
+        let told = [true, false].map(|at_once| {
+            meddled_with(at_once, &CancelToken::new(), &Rc::default(), move |number| {
+                if number >= from {
+                    std::panic::panic_any(number)
+                }
+            })
+        });
+        assert!(told[0].ends_with(&format!("Err(Some({from}))")), "{}", told[0]);
+        first_difference(&told[0], &told[1]);
+    }
+}
+
+#[test]
 fn a_run_that_is_dropped_between_two_polls_leaves_nothing_behind() {
     let mut schedule = Schedule::new(());
     schedule.budget(3);

@@ -85,8 +85,9 @@ impl Engine {
     /// It goes on.
     #[cold]
     pub(crate) fn tell_goes_on(&self, id: Id) {
-        self.said_to_wait.set(false);
         self.watch.emit(|| Event::Resumed { task: self.number_around(id) });
+        // Had an observer panicked, the task would go on waiting.
+        self.said_to_wait.set(false);
     }
 
     /// The number of the task that this is, or is a part of.
