@@ -745,6 +745,58 @@ fn the_run_ends_with_the_first_panic_of_an_observer() {
     }
 }
 
+mod a_future_that_is_given_up {
+    use super::*;
+
+    struct Flying;
+
+    impl Drop for Flying {
+        fn drop(&mut self) {
+            say("the future is dropped");
+        }
+    }
+
+    #[corio::dispatcher(cache)]
+    async fn never(keys: &[u64]) -> Vec<u64> {
+        let _flying = Flying;
+        std::future::pending::<()>().await;
+        keys.to_vec()
+    }
+
+    #[corio::task]
+    fn asks_never() {
+        io!(never(1));
+        for key in 1..5 {
+            io!(next(key));
+            say(format!("after {key}"));
+        }
+    }
+
+    /// The batch is given up in a CPU phase: everybody who waits gets what its key is primed with.
+    #[corio::task]
+    fn program() {
+        spawn!(asks_never());
+        io!(next(0));
+        call!(corio::cache::prime(never(1), 5));
+    }
+
+    #[test]
+    fn is_dropped_with_the_next_batch_that_leaves() {
+        for budget in 1..12 {
+            let told = [true, false].map(|at_once| {
+                LINES.take();
+                let mut schedule = Schedule::new(());
+                schedule.answer_at_once(at_once).budget(budget);
+                let mut run = pin!(schedule.run_async(program()));
+                while run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
+                said()
+            });
+            assert_eq!(told[0], "the future is dropped, after 1, after 2, after 3, after 4", "a budget of {budget}");
+            assert_eq!(told[0], told[1], "a budget of {budget}");
+        }
+    }
+}
+
 #[test]
 fn a_run_that_is_dropped_between_two_polls_leaves_nothing_behind() {
     let mut schedule = Schedule::new(());

@@ -32,11 +32,13 @@ impl Desk {
         Lent { board: &self.board }
     }
 
-    /// Whether nothing is asked, in flight or due, and what is answered is one batch at most.
+    /// Whether nothing is asked, in flight, given up or due, and what is answered is one batch at
+    /// most.
     pub(crate) fn is_quiet(&self) -> bool {
-        let Board { asked_in_place, asked_concurrent, answered, in_flight, due, .. } = &*self.board;
+        let Board { asked_in_place, asked_concurrent, answered, in_flight, cancelled, due, .. } = &*self.board;
         let nothing_asked = asked_in_place.borrow().is_empty() && asked_concurrent.borrow().is_empty();
-        nothing_asked && in_flight.get() == 0 && due.borrow().is_empty() && answered.borrow().len() <= 1
+        let nothing_flies = in_flight.get() == 0 && cancelled.borrow().is_empty();
+        nothing_asked && nothing_flies && due.borrow().is_empty() && answered.borrow().len() <= 1
     }
 
     /// Whether each answer of the batch that is being delivered has been taken.
