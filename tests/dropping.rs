@@ -599,10 +599,7 @@ mod a_handle {
         fn program() {
             let slot = Rc::default();
             spawn!(waits(Rc::clone(&slot)));
-            race!(
-                loser(slot),
-                rounds(3)
-            );
+            race!(loser(slot), rounds(3));
         }
 
         let mut schedule = Schedule::new(());

@@ -117,10 +117,7 @@ impl<R: Request> Queue<R> {
             sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
             cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
             spares: Spares::default(),
-            may_answer_at_once: options.is_plain()
-                && !options.handles_answers()
-                && options.copies_keys().is_none()
-                && (is_replaced || !options.concurrent),
+            may_answer_at_once: options.is_plain() && !options.handles_answers() && options.copies_keys().is_none() && (is_replaced || !options.concurrent),
             is_in_hand: Cell::new(false),
             in_hand: Cell::default(),
             board,
