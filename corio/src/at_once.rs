@@ -3,6 +3,10 @@
 //! the next after that that its task goes on. So both happen where it is asked, and the task does not
 //! wait. Who watches hears the same events in the same order as of a task that does.
 //!
+//! Two things are not the same: the key is dropped before its task goes on, and not when its batch
+//! has been delivered; and with a deadline the time is looked at before each sixteenth of such
+//! batches only.
+//!
 //! Here is when that may be, and what the engine has to do with it; `desk/at_once.rs` sends the batch.
 //!
 //! What must hold: no task runs while a dispatcher does, so the one that asks steps aside; and what a

@@ -285,8 +285,10 @@ impl Desk {
     /// Gives kept answers to those who would get them with a batch, as none leaves any more.
     pub(crate) fn give_kept_now(&self) {
         // What answers later holds none back.
-        for number in self.board.asked_in_place.borrow().iter() {
-            self.registry.number(*number).iter().for_each(|queue| queue.give_kept_now());
+        let numbers = self.board.asked_in_place.borrow().len();
+        for at in 0..numbers {
+            let number = self.board.asked_in_place.borrow()[at];
+            self.registry.number(number).iter().for_each(|queue| queue.give_kept_now());
         }
     }
 

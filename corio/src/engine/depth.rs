@@ -16,7 +16,8 @@ use super::Engine;
 
 /// So many calls, one within the other, …
 const MOST_CALLS: u32 = 32;
-/// … or so many bytes of stack: a part of the 2 MiB that a thread has.
+/// … or so many bytes of stack: a part of the 2 MiB that a thread has. On top of them there may be a
+/// dispatcher that answers where it is asked, and what it calls.
 const MOST_STACK: usize = 256 << 10;
 
 #[derive(Default)]
