@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -576,7 +576,8 @@ mod a_handle {
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
-    /// The loser's child is gone while another waits for its end: whoever waits hears of it.
+    /// The loser's child is gone while another waits for its end: whoever waits hears of it, and does so
+    /// while others still run.
     #[test]
     fn whose_task_is_dropped_while_another_waits_for_it_is_a_panic_that_says_so() {
         #[corio::task]
@@ -596,15 +597,26 @@ mod a_handle {
         }
 
         #[corio::task]
-        fn program() {
+        fn goes_on(counted: Rc<Cell<u64>>) {
+            for round in 0..20 {
+                io!(double(round));
+                counted.set(round);
+            }
+        }
+
+        #[corio::task]
+        fn program(counted: Rc<Cell<u64>>) {
             let slot = Rc::default();
+            spawn!(goes_on(counted));
             spawn!(waits(Rc::clone(&slot)));
             race!(loser(slot), rounds(3));
         }
 
+        let counted = Rc::new(Cell::new(0));
         let mut schedule = Schedule::new(());
-        let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program()).is_ok())).unwrap_err();
+        let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program(Rc::clone(&counted))).is_ok())).unwrap_err();
         assert_eq!(payload.downcast_ref::<String>().unwrap(), "corio: the task of this handle was dropped before it ended");
+        assert!(counted.get() < 10, "it hears of it only when nothing else runs, after {counted:?}");
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
