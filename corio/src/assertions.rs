@@ -1,40 +1,13 @@
 //! What soundness rests on and the compiler can check: sizes, and what types are not. Each is
 //! argued where it is used.
 
-/// The type has none of these traits: with one of them, `_` would be ambiguous.
-macro_rules! assert_has_not {
-    ($type:ty: $($trait:path),+) => {
-        const _: () = {
-            $({
-                struct Has;
-                trait Ambiguous<A> {
-                    const FINE: () = ();
-                }
-                impl<T: ?Sized> Ambiguous<()> for T {}
-                impl<T: ?Sized + $trait> Ambiguous<Has> for T {}
-                <$type as Ambiguous<_>>::FINE
-            })+
-        };
-    };
-}
-
-macro_rules! assert_is_send {
-    ($($type:ty),+ $(,)?) => {
-        const _: () = {
-            const fn is_send<T: Send>() {}
-            $(is_send::<$type>();)+
-        };
-    };
-}
-
-pub(crate) use assert_has_not;
-
 use std::future::Ready;
 use std::rc::Rc;
 
-use crate::drivers::RunAsync;
+use crate::schedule::RunAsync;
 use crate::sync::{Mutex, MutexGuard, Permit, RwLockReadGuard, RwLockWriteGuard};
 use crate::task::Frame;
+use crate::util::{assert_has_not, assert_is_send};
 use crate::{AnyContext, AnyTask, Batch, Boxed, CancelToken, Cx, DispatcherId, Error, Handle, RequestError, Schedule, Slot};
 
 // A reference to any context is taken for one to this.

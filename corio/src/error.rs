@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::deadlock::Deadlock;
-use crate::desk::RequestError;
+use crate::dispatch::RequestError;
+use crate::executor::Deadlock;
 
 /// Why a run ended without a result. Every task was dropped, destructors have run, and the schedule can be used again.
 ///

@@ -14,10 +14,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::line::{Line, Standing, Ticket};
-use crate::core::{self, Core};
-use crate::desk::plural;
-use crate::engine::{Id, Waits};
+use super::wait_queue::{Line, Standing, Ticket};
+use crate::executor::{Id, Waits};
+use crate::runtime::{Core, current};
+use crate::util::plural;
 
 /// A channel that holds up to `capacity` values: senders wait while it is full, the receiver while it is empty. Values come out in the order in which they were sent.
 ///
@@ -257,7 +257,7 @@ impl<T> Future for Sending<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        core::with(|core| {
+        current::with(|core| {
             let state = &mut *this.sender.channel.borrow_mut();
             state.belong_to(core);
             let waits = match state.sending.standing(this.ticket) {
@@ -320,7 +320,7 @@ impl<T> Future for Receiving<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
         let this = &mut *self;
-        core::with(|core| {
+        current::with(|core| {
             let state = &mut *this.receiver.channel.borrow_mut();
             state.belong_to(core);
             let value = state.take();

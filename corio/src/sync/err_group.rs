@@ -11,13 +11,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::line::{Line, Standing, Ticket};
 use super::permits::{Acquiring, Permits, Words};
-use super::slots::Slots;
-use crate::core::{self, Core};
-use crate::desk::plural;
-use crate::engine::{Id, Waits};
+use super::wait_queue::{Line, Standing, Ticket};
+use crate::executor::{Id, Waits};
+use crate::runtime::{Core, current};
 use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};
+use crate::util::{Slots, plural};
 
 /// Tasks of which none goes on once one has failed. They are added while others run, by whoever has the group or a clone of it, members among them.
 ///
@@ -300,7 +299,7 @@ impl<E> Membership<E> {
     /// Whether it may begin.
     fn begin(&self) -> bool {
         let mut state = self.group.state.borrow_mut();
-        let forgotten = core::with(|core| state.belong_to(core));
+        let forgotten = current::with(|core| state.belong_to(core));
         let begins = state.error.is_none();
         drop(state);
         drop(forgotten);
@@ -310,7 +309,7 @@ impl<E> Membership<E> {
     /// The same, when it has its place.
     fn run(&self) -> bool {
         let mut state = self.group.state.borrow_mut();
-        state.members.get_mut(self.slot).task = core::with(|core| core.engine.current());
+        state.members.get_mut(self.slot).task = current::with(|core| core.engine.current());
         state.error.is_none()
     }
 
@@ -322,7 +321,7 @@ impl<E> Membership<E> {
             return drop(error);
         }
         state.error = Some(Rc::new(error));
-        core::with(|core| state.members.iter().filter(|member| member.stop != Id::NONE).for_each(|member| core.wake(member.stop)));
+        current::with(|core| state.members.iter().filter(|member| member.stop != Id::NONE).for_each(|member| core.wake(member.stop)));
     }
 }
 
@@ -367,7 +366,7 @@ impl<E> Future for GroupEnded<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), E>> {
         let this = &mut *self;
-        let (result, _forgotten) = core::with(|core| {
+        let (result, _forgotten) = current::with(|core| {
             let state = &mut *this.group.group.state.borrow_mut();
             let forgotten = state.belong_to(core);
             let standing = state.line.standing(this.ticket);

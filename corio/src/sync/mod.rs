@@ -14,6 +14,16 @@
 //! They are shared by reference or in an [`Rc`](std::rc::Rc) and may be used run after run, but not by two runs at a time. Waiting is always `call!(…)`, and costs no
 //! suspension where nothing has to be waited for. Whoever is dropped while it waits leaves the line; what it was given and has not taken yet goes to the next.
 
+pub use crate::sync::channel::{Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel};
+pub use crate::sync::err_group::{ErrGroup, GroupEnded};
+pub use crate::sync::mutex::{Lock, Mutex, MutexGuard};
+pub use crate::sync::notify::{Notified, Notify};
+pub use crate::sync::once_cell::OnceCell;
+pub use crate::sync::rw_lock::{ReadLock, RwLock, RwLockReadGuard, RwLockWriteGuard, WriteLock};
+pub use crate::sync::semaphore::{Acquire, Permit, Semaphore};
+pub use crate::sync::single_flight::SingleFlight;
+pub use crate::sync::wait_group::{AllDone, WaitGroup};
+
 /// Makes a future of ours something to `call!`, over any context. Only for those that spawn nothing and hold no children.
 macro_rules! leaf {
     (<$($parameter:tt),*> $leaf:ty => $output:ty) => {
@@ -39,7 +49,6 @@ macro_rules! leaf {
 
 mod channel;
 mod err_group;
-mod line;
 mod mutex;
 mod notify;
 mod once_cell;
@@ -47,15 +56,5 @@ mod permits;
 mod rw_lock;
 mod semaphore;
 mod single_flight;
-mod slots;
 mod wait_group;
-
-pub use channel::{Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel};
-pub use err_group::{ErrGroup, GroupEnded};
-pub use mutex::{Lock, Mutex, MutexGuard};
-pub use notify::{Notified, Notify};
-pub use once_cell::OnceCell;
-pub use rw_lock::{ReadLock, RwLock, RwLockReadGuard, RwLockWriteGuard, WriteLock};
-pub use semaphore::{Acquire, Permit, Semaphore};
-pub use single_flight::SingleFlight;
-pub use wait_group::{AllDone, WaitGroup};
+mod wait_queue;

@@ -6,9 +6,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::line::{Line, Standing, Ticket, Tickets};
-use crate::core;
-use crate::engine::Waits;
+use super::wait_queue::{Line, Standing, Ticket, Tickets};
+use crate::executor::Waits;
+use crate::runtime::current;
 
 /// Tells one task, or all that wait, that something has happened. It carries no data: what has happened stands elsewhere.
 ///
@@ -114,7 +114,7 @@ impl Future for Notified<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        core::with(|core| {
+        current::with(|core| {
             let state = &mut *self.notify.state.borrow_mut();
             if state.line.belong_to(core, || false, "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time") {
                 state.line.clear();

@@ -6,10 +6,10 @@
 use std::cell::RefCell;
 use std::task::Poll;
 
-use super::line::{Line, Standing, Ticket};
-use super::slots::Slots;
-use crate::core::{self, Core};
-use crate::engine::{Id, Waits};
+use super::wait_queue::{Line, Standing, Ticket};
+use crate::executor::{Id, Waits};
+use crate::runtime::{Core, current};
+use crate::util::Slots;
 
 #[derive(Debug)]
 pub(super) struct Permits {
@@ -118,7 +118,7 @@ impl<'a> Acquiring<'a> {
 
     #[inline]
     pub(super) fn poll(&mut self) -> Poll<Held<'a>> {
-        core::with(|core| {
+        current::with(|core| {
             let permits = &mut *self.permits.borrow_mut();
             permits.belong_to(core);
             match permits.line.standing(self.ticket) {
@@ -189,7 +189,7 @@ impl<'a> Held<'a> {
         if !permits.has(wants) {
             return None;
         }
-        let task = core::current(|core| {
+        let task = current::current(|core| {
             permits.belong_to(core);
             core.engine.current()
         });

@@ -12,9 +12,9 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::line::{Line, Standing, Ticket};
-use crate::core::{self, Core, RunRef};
-use crate::engine::{Id, Waits};
+use super::wait_queue::{Line, Standing, Ticket};
+use crate::executor::{Id, Waits};
+use crate::runtime::{Core, RunRef, current};
 use crate::task::{Call, Sealed, Task, task};
 
 /// For each key one task at a time: who wants the same key meanwhile waits and gets a clone of the value.
@@ -112,7 +112,7 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         T: Task<S, Output = V>,
     {
         task::<S, _>(async move {
-            let mut seat = core::with(|core| self.board(core, key));
+            let mut seat = current::with(|core| self.board(core, key));
             if let Some(value) = poll_fn(|_| seat.poll()).await {
                 return value;
             }
@@ -197,7 +197,7 @@ impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
 
     /// If not, it waits. Not a part of `poll`, which so is small enough to become one of its caller.
     fn comes_to_lead(&mut self) -> bool {
-        core::with(|core| {
+        current::with(|core| {
             let mut line = self.flight.line.borrow_mut();
             line.belong_to(core, || false, "corio: a flight of another run");
             let task = core.engine.waiting_task();

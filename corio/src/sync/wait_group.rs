@@ -6,10 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::line::{Line, Standing, Ticket};
-use crate::core;
-use crate::desk::plural;
-use crate::engine::Waits;
+use super::wait_queue::{Line, Standing, Ticket};
+use crate::executor::Waits;
+use crate::runtime::current;
+use crate::util::plural;
 
 /// Waits until as many things are done as were added; then it can be used again.
 ///
@@ -103,7 +103,7 @@ impl Future for AllDone<'_> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         let left = self.group.left.get();
-        core::with(|core| {
+        current::with(|core| {
             let mut line = self.group.line.borrow_mut();
             if line.belong_to(core, || false, IN_ANOTHER_RUN) {
                 line.clear();

@@ -7,10 +7,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::at::{Line, pass};
-use crate::core::{self, Core};
-use crate::desk::Request;
-use crate::engine::{Engine, Id, Kind};
+use super::await_point::{Line, pass};
+use crate::dispatch::Request;
+use crate::executor::{Engine, Id, Kind};
+use crate::runtime::{Core, current};
 
 #[inline]
 fn poll_answer<A: 'static>(core: &Core) -> Poll<A> {
@@ -46,7 +46,7 @@ impl<A: 'static, L: Line> Future for Answer<A, L> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
-        core::with(|core| {
+        current::with(|core| {
             // Polled right after asking, as every future that is awaited, there can be no answer yet.
             if core.engine.is_parked() {
                 return Poll::Pending;
@@ -89,12 +89,12 @@ impl<R: Request> Kind for Asked<R> {
         // SAFETY: by the caller it is initialised, and nobody else uses it.
         if let Some(request) = unsafe { (*this).request.take() } {
             let key = request.into_key();
-            core::with(|core| core.ask::<R>(id, key));
+            current::with(|core| core.ask::<R>(id, key));
         }
     }
 
     unsafe fn resume(_: *mut Self) -> Poll<R::Answer> {
-        core::with(poll_answer)
+        current::with(poll_answer)
     }
 
     unsafe fn drop_in_place(this: *mut Self) {
@@ -129,7 +129,7 @@ impl<R, A: 'static> Future for Requesting<R, A> {
     type Output = A;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
-        core::with(|core| {
+        current::with(|core| {
             if let Some(request) = self.request.take() {
                 (self.ask)(core, request);
             }

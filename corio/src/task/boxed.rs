@@ -1,18 +1,17 @@
 //! Tasks that call each other need a frame of known size: a box.
 
 use std::any::type_name;
-use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::ptr;
 use std::task::{Context, Poll, Waker};
+use std::{fmt, ptr};
 
 use super::call::Call;
 use super::set::{Every, Seed, Seeds, Set};
 use super::traits::{IsTask, Sealed, Task};
-use crate::core;
-use crate::engine::{Engine, Id, Kind};
+use crate::executor::{Engine, Id, Kind};
+use crate::runtime::current;
 
 /// A task in a box of its own; made by [`boxed`].
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or `schedule.run(task)`"]
@@ -78,7 +77,7 @@ enum Way<'a, T> {
 impl<'a, T> BoxedCall<'a, T> {
     /// Called where the task is called, and polled there at once.
     fn new(future: BoxFuture<'a, T>) -> Self {
-        let is_deep = core::with(|core| core.engine.is_deep());
+        let is_deep = current::with(|core| core.engine.is_deep());
         BoxedCall(if is_deep { Way::Below(Set::mixed::<Every>((Part(future),))) } else { Way::Within(Call::new(future)) })
     }
 }
@@ -88,7 +87,7 @@ impl<T> Future for BoxedCall<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
-            Way::Within(call) => core::with(|core| {
+            Way::Within(call) => current::with(|core| {
                 let _polling = core.engine.poll_call();
                 Pin::new(call).poll(context)
             }),

@@ -14,8 +14,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::traits::{IsTask, Sealed, Task};
-use crate::core::{self, Core};
-use crate::desk::{CacheChange, Dispatch, Request};
+use crate::dispatch::{CacheChange, Dispatch, Request};
+use crate::runtime::{Core, current};
 
 /// A task that changes what a dispatcher has kept; made by [`prime`], [`invalidate`] and [`clear`].
 #[must_use = "a task does nothing until it is run: `call!(task)` or `schedule.run(task)`"]
@@ -116,7 +116,7 @@ impl<R: Request> Future for Changing<R> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         if let Some(change) = self.change.take() {
-            core::with(|core| {
+            current::with(|core| {
                 (self.open)(core);
                 core.desk.change_cache(core.context(), change);
             });

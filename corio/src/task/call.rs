@@ -6,8 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core;
-use crate::engine::Id;
+use crate::executor::Id;
+use crate::runtime::current;
 
 /// The future of a `call!`.
 #[must_use]
@@ -41,7 +41,7 @@ impl<F: Future> Future for Call<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         // SAFETY: the running future is pinned with the call: it is polled where it is, and dropped where it is by the assignments to `stage`.
         let this = unsafe { self.get_unchecked_mut() };
-        core::with(|core| {
+        current::with(|core| {
             let engine = &core.engine;
             if let Stage::Running(future) = &mut this.stage {
                 let outside = engine.swap_scope(this.scope);

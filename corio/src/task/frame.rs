@@ -13,16 +13,16 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::answer::{Answer, Asked};
-use super::at::At;
+use super::await_point::At;
 use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
 use super::spawn::{Room, Spawned, WaitForRoom};
 use super::timeout::{Limited, LimitedGroup, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
 use super::window::Window;
-use crate::core;
-use crate::desk::{Dispatch, Request};
-use crate::engine::{Coroutine, Kind};
+use crate::dispatch::{Dispatch, Request};
+use crate::executor::{Coroutine, Kind};
+use crate::runtime::current;
 
 /// The body of a `#[corio::task]` without a context.
 pub fn any_task<F: Future>(body: F) -> AnyTask<F> {
@@ -63,12 +63,12 @@ impl<S> Frame<S> {
         // SAFETY: by `new`, a run over `S` is being turned, which borrows its context for longer
         // than any frame of its tasks is used; and the reference lives no longer
         // than this frame.
-        unsafe { &*core::with(|core| core.context.get()).cast::<S>() }
+        unsafe { &*current::with(|core| core.context.get()).cast::<S>() }
     }
 
     fn open<R: Dispatch<S>>() {
         // SAFETY: by `new`, this is in a run over `S`, or over any context if `S` is `AnyContext`.
-        core::with(|core| unsafe { core.open::<S, R>() });
+        current::with(|core| unsafe { core.open::<S, R>() });
     }
 
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
@@ -81,7 +81,7 @@ impl<S> Frame<S> {
     /// The same for every line.
     fn ask<R: Dispatch<S>>(request: R) {
         let key = request.into_key();
-        core::with(|core| {
+        current::with(|core| {
             core.engine.park();
             // SAFETY: as in `open`.
             unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
@@ -121,7 +121,7 @@ impl<S> Frame<S> {
     #[inline]
     pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, _: Room, task: T) -> Spawned<O> {
         let future = task.into_future(Sealed);
-        core::with(|core| {
+        current::with(|core| {
             // SAFETY: the task is `'static`, and so are its future and its output.
             Spawned::new(core, unsafe { core.engine.spawn(core.engine.scope(), future) })
         })

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::traits::{IsTask, Sealed, Task};
-use crate::core;
-use crate::engine::Id;
-use crate::thread::LeavesItsThread;
+use crate::executor::Id;
+use crate::runtime::current;
+use crate::util::LeavesItsThread;
 
 /// The handle of a task that was spawned: `call!(handle)` waits for its end and gives its result.
 ///
@@ -53,7 +53,7 @@ impl<T> Drop for Handle<T> {
     #[inline]
     fn drop(&mut self) {
         // Outside its run there is nothing left to let go of.
-        core::current(|core| {
+        current::current(|core| {
             if core.run() == self.run {
                 core.engine.let_go(self.id);
             }
@@ -79,7 +79,7 @@ impl<T> Future for Join<T> {
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
         let Handle { id, run, .. } = self.0;
-        core::with(|core| {
+        current::with(|core| {
             assert!(core.run() == run, "corio: a handle can only be called in the run that its task was spawned in");
             if !core.engine.await_end(id) {
                 return Poll::Pending;

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::task::Poll;
 
 use super::set::{First, Seed, Seeds, Set};
-use crate::core;
-use crate::engine::{Engine, Id, Kind};
+use crate::executor::{Engine, Id, Kind};
+use crate::runtime::current;
 
 /// Ends a task before its time.
 pub trait Interrupt {
@@ -51,7 +51,7 @@ impl<I: Interrupt, T> Kind for Interruption<I, T> {
         match unsafe { (*this).interrupt.reason() } {
             Some(reason) => Poll::Ready(Err(reason)),
             None => {
-                core::with(|core| core.engine.park());
+                current::with(|core| core.engine.park());
                 Poll::Pending
             }
         }

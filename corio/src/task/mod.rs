@@ -1,7 +1,7 @@
 //! What people write: tasks, and what a task can wait for. Above engine and desk, which know nothing of it.
 
 mod answer;
-mod at;
+mod await_point;
 mod boxed;
 pub mod cache;
 mod call;
@@ -16,7 +16,7 @@ mod traits;
 mod wait;
 mod window;
 
-pub use at::here;
+pub use await_point::here;
 pub use boxed::{Boxed, boxed};
 pub(crate) use call::Call;
 pub(crate) use frame::Child;

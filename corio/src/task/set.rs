@@ -15,9 +15,9 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use crate::core::{self, Core};
-use crate::engine::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
-use crate::sweep::Sweep;
+use crate::executor::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
+use crate::runtime::{Core, current};
+use crate::util::Sweep;
 
 /// All children, to their ends.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl<G: Group> Future for Set<G> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<G::Outputs> {
         let state = self.state();
-        core::with(|core| {
+        current::with(|core| {
             assert!(state.core == NonNull::from(core), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
             let engine = &core.engine;
             assert!(state.scope != OVER, "corio: a set of children was polled after it was over");
@@ -322,7 +322,7 @@ where
     /// Children of one kind, made from an iterator of their seeds.
     pub(super) fn row(seeds: impl IntoIterator<Item = K::Seed>) -> Self {
         let seeds = seeds.into_iter();
-        core::with(|core| {
+        current::with(|core| {
             let pool = core.engine.pool();
             // A set from the start: the iterator is user code, and if it panics, what it gave before is dropped with the set.
             let mut set = Set::new(core, Row::with_capacity(pool, seeds.size_hint().0));
@@ -374,7 +374,7 @@ pub trait Seeds<P> {
 impl<G: Group> Set<G> {
     /// Children of different kinds.
     pub(super) fn mixed<P>(seeds: impl Seeds<P, Group = G>) -> Self {
-        core::with(|core| Set::new(core, seeds.into_group(core.engine.pool())))
+        current::with(|core| Set::new(core, seeds.into_group(core.engine.pool())))
     }
 }
 

@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::handle::Handle;
-use crate::core::{self, Core};
-use crate::engine::Id;
+use crate::executor::Id;
+use crate::runtime::{Core, current};
 
 /// The future of the wait in a `spawn!`.
 #[must_use]
@@ -40,7 +40,7 @@ impl Future for WaitForRoom {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Room> {
-        core::with(|core| if core.engine.has_room() { Poll::Ready(Room(())) } else { Poll::Pending })
+        current::with(|core| if core.engine.has_room() { Poll::Ready(Room(())) } else { Poll::Pending })
     }
 }
 

@@ -10,15 +10,15 @@ use std::panic::Location;
 use std::pin::pin;
 use std::task::Poll;
 
-use super::at::{At, Line};
+use super::await_point::{At, Line};
 use super::frame::{Frame, task};
 use super::handle::Handle;
 use super::set::{First, Set};
 use super::spawn::Room;
 use super::traits::Task;
-use crate::core;
-use crate::desk::Dispatch;
-use crate::engine::Id;
+use crate::dispatch::Dispatch;
+use crate::executor::Id;
+use crate::runtime::current;
 
 /// A task from an async closure: what `#[corio::task]` makes, without the macro.
 ///
@@ -49,12 +49,12 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
         // SAFETY: this is the body of a task over `S`, and what is given of the frame looks at the
         // run and the task before it uses it.
         let frame = unsafe { Frame::<S>::new() };
-        let (run, task) = core::with(|core| (core.run(), core.engine.current()));
+        let (run, task) = current::with(|core| (core.run(), core.engine.current()));
         let cx = Cx { frame: &frame, context: frame.context(), run, task, on_this_thread: PhantomData };
         // When a panic ends the run, and this task is only to say where it stands, no code of the user's is to run.
         let mut body = pin!(body(cx));
         poll_fn(|context| {
-            if core::with(|core| core.engine.is_asked_after_a_panic()) {
+            if current::with(|core| core.engine.is_asked_after_a_panic()) {
                 return Poll::Pending;
             }
             body.as_mut().poll(context)
@@ -154,7 +154,7 @@ impl<'r, S> Cx<'r, S> {
     /// The frame, where it may be used: it does not know its run and its task, and would take
     /// others for its own.
     fn frame(self) -> &'r Frame<S> {
-        core::with(|core| {
+        current::with(|core| {
             assert!(core.run() == self.run, "corio: a `Cx` can only be used in the run of its own task");
             assert!(
                 core.engine.is_running(self.task),

@@ -4,25 +4,24 @@ use std::time::Duration;
 
 use super::interrupt::{Both, BothGroup, Interrupt, until};
 use super::set::{First, Seed, Seeds, Set};
-use crate::core::{self, RunRef};
-use crate::desk;
-use crate::engine::Id;
-use crate::time::Elapsed;
+use crate::executor::Id;
+use crate::runtime::{RunRef, current};
+use crate::util::{Alarm, Elapsed, limit};
 
 /// Interrupts after a while.
-pub struct Alarm {
+pub struct Deadline {
     limit: Duration,
     /// The alarm, and the run that it is of: a frame may be dropped while another run is being
     /// turned. Absent also where there is no limit.
-    set: Option<(desk::Alarm, RunRef)>,
+    set: Option<(Alarm, RunRef)>,
 }
 
-impl Interrupt for Alarm {
+impl Interrupt for Deadline {
     type Reason = Elapsed;
     const BESIDE_A_TASK: bool = true;
 
     fn start(&mut self, id: Id) {
-        self.set = desk::limit(self.limit).map(|limit| core::with(|core| (core.set_alarm(limit, id), core.this_run())));
+        self.set = limit(self.limit).map(|limit| current::with(|core| (core.set_alarm(limit, id), core.this_run())));
     }
 
     fn reason(&self) -> Option<Elapsed> {
@@ -31,7 +30,7 @@ impl Interrupt for Alarm {
     }
 }
 
-impl Drop for Alarm {
+impl Drop for Deadline {
     fn drop(&mut self) {
         if let Some((alarm, run)) = self.set.take() {
             // A run that is over has cleared its alarms.
@@ -43,14 +42,14 @@ impl Drop for Alarm {
 }
 
 /// The children of a `timeout!`.
-pub(super) type Limited<T> = Both<T, Alarm>;
+pub(super) type Limited<T> = Both<T, Deadline>;
 
 /// Their group, in a set.
-pub(super) type LimitedGroup<T> = BothGroup<T, Alarm>;
+pub(super) type LimitedGroup<T> = BothGroup<T, Deadline>;
 
 pub(super) fn timeout<T: Seed>(limit: Duration, child: T) -> Set<LimitedGroup<T>>
 where
     Limited<T>: Seeds<First>,
 {
-    until(child, Alarm { limit, set: None })
+    until(child, Deadline { limit, set: None })
 }

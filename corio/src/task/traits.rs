@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 
 use super::answer::Requesting;
 use super::call::Call;
-use crate::core::Core;
-use crate::desk::{Dispatch, Request};
+use crate::dispatch::{Dispatch, Request};
+use crate::runtime::Core;
 
 /// Nobody outside this crate can name it, and so nobody else can implement or call what takes it.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl<S, F: Future> Task<S> for AnyTask<F> {
 
 impl<F> fmt::Debug for AnyTask<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(crate::names::short(std::any::type_name::<F>()))
+        f.write_str(crate::util::type_names::short(std::any::type_name::<F>()))
     }
 }
 
@@ -122,7 +122,7 @@ impl<S, F: Future> Task<S> for Bound<S, F> {
 
 impl<S, F> fmt::Debug for Bound<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(crate::names::short(std::any::type_name::<F>()))
+        f.write_str(crate::util::type_names::short(std::any::type_name::<F>()))
     }
 }
 

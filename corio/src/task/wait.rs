@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core;
+use crate::runtime::current;
 
 /// The future of a `wait!()`.
 #[must_use]
@@ -21,6 +21,6 @@ impl Future for Wait {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        core::with(|core| if core.engine.await_children(core.engine.scope_if_open()) { Poll::Ready(()) } else { Poll::Pending })
+        current::with(|core| if core.engine.await_children(core.engine.scope_if_open()) { Poll::Ready(()) } else { Poll::Pending })
     }
 }

@@ -8,13 +8,14 @@ use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::ptr::{self, NonNull};
+use std::ptr;
+use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::set::{Every, Fallible, Try};
-use crate::core::{self, Core};
-use crate::engine::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
-use crate::sweep::Sweep;
+use crate::executor::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
+use crate::runtime::{Core, current};
+use crate::util::Sweep;
 
 /// As `P`, in a slot.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
         assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
         // Before anything is taken from the pool, as the iterator is user code.
         let outputs = Vec::with_capacity(seeds.size_hint().0.min(MOST_AHEAD));
-        core::with(|core| {
+        current::with(|core| {
             let list = core.engine.pool().take(const { BlockOf::new(Layout::new::<Ended<K, P>>()) }).cast::<Ended<K, P>>();
             // SAFETY: the block has this layout, and is ours.
             unsafe { list.write(Ended { first: Cell::new(ptr::null_mut()) }) };
@@ -175,7 +176,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind> Future for Window<I, K, Every> {
     type Output = Vec<K::Output>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Vec<K::Output>> {
-        core::with(|core| self.advance(core)).map(|outputs| match outputs {
+        current::with(|core| self.advance(core)).map(|outputs| match outputs {
             Ok(outputs) => outputs,
             Err(_) => unreachable!("no child decides"),
         })
@@ -186,7 +187,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind<Output: Fallible<Ok = T, Error = E>>, 
     type Output = Result<Vec<T>, E>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<T>, E>> {
-        core::with(|core| self.advance(core)).map(|outputs| match outputs {
+        current::with(|core| self.advance(core)).map(|outputs| match outputs {
             Ok(outputs) => outputs.into_iter().map(Fallible::into_result).collect(),
             Err(decided) => decided.into_result().map(|_| unreachable!("only an error decides")),
         })

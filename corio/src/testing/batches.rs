@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::desk::keys_of;
-use crate::log::{Log, Sent};
+use crate::observe::{Log, Sent};
+use crate::util::keys_of;
 
 /// Asserts how many batches dispatchers were sent, by a [`Log`]: so that code which begins to ask for one thing at a time fails a test.
 ///

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::time::Clock;
+use crate::util::Clock;
 
 /// Time for tests: it stands still while anything can run, and jumps to the next time that somebody waits for when nothing can (as the autojump clock of Python's Trio does).
 /// So an hour of retries takes no time, and the same program always shows the same times.

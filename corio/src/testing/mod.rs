@@ -68,14 +68,14 @@
 //! | [`VirtualClock`] | time limits, pauses and caches without waiting |
 //! | [`explore`], [`explore_over`], [`Schedule::shuffle`](crate::Schedule::shuffle) | tasks in other orders, which a seed decides and so repeats |
 
+pub use crate::testing::clock::VirtualClock;
+pub use crate::testing::explore::{explore, explore_over};
+pub use crate::testing::recorded::Recorded;
+
 pub(crate) mod batches;
 mod clock;
 mod explore;
 mod recorded;
-
-pub use clock::VirtualClock;
-pub use explore::{explore, explore_over};
-pub use recorded::Recorded;
 
 #[doc(inline)]
 pub use crate::__assert_batches as assert_batches;

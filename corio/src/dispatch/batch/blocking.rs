@@ -1,0 +1,86 @@
+//! Answering on a thread pool.
+
+use std::convert::identity;
+
+use super::requests::{Cargo, Given, Requests};
+use super::slots::Batch;
+use crate::dispatch::answers::Answers;
+use crate::dispatch::keys::Travels;
+use crate::dispatch::request::Request;
+
+/// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run is over may finish its work, and its answers are thrown away.
+impl<R: Request> Requests<'_, '_, R> {
+    /// Answers on a thread pool, from the keys by slice.
+    ///
+    /// ```
+    /// # use corio::{Dispatch, Options, Request, Requests};
+    /// # struct Size(String);
+    /// # impl Request for Size {
+    /// #     type Key = String;
+    /// #     type Answer = Option<u64>;
+    /// #     const OPTIONS: Options<String, Option<u64>> = Options::new().concurrent();
+    /// #     fn into_key(self) -> String { self.0 }
+    /// # }
+    /// impl<S> Dispatch<S> for Size {
+    ///     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
+    ///         requests.answer_blocking(|paths| {
+    ///             paths.iter().map(|path| Some(std::fs::metadata(path).ok()?.len())).collect::<Vec<_>>()
+    ///         });
+    ///     }
+    /// }
+    /// # assert!(corio::Schedule::new(()).run(Size("Cargo.toml".into())).unwrap().is_some());
+    /// ```
+    pub fn answer_blocking<A>(mut self, batch: impl FnOnce(&[R::Key]) -> A + Send + 'static)
+    where
+        R::Key: Travels,
+        A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
+    {
+        let mut load = self.take();
+        let Cargo { keys, answers: mut room } = Cargo::<R>::of(&mut load);
+        let job = blocking::unblock(move || {
+            let answers = batch(&keys);
+            (keys, answers)
+        });
+        let answered = async move {
+            let (keys, answers) = job.await;
+            answers.put(&keys, keys.len(), &mut room);
+            Cargo { keys, answers: room }
+        };
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+    }
+
+    /// Answers on a thread pool, from the keys by value.
+    pub fn answer_owned_blocking<A>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A + Send + 'static)
+    where
+        R::Key: Travels,
+        A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
+    {
+        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
+        let mut cargo = Cargo::<R>::of(&mut load);
+        let job = blocking::unblock(move || batch(keys));
+        let answered = async move {
+            job.await.put(&cargo.keys, len, &mut cargo.answers);
+            (cargo, shown)
+        };
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+    }
+
+    /// Gives slots to a function on a thread pool.
+    pub fn batch_blocking(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) + Send + 'static)
+    where
+        R::Key: Travels,
+        R::Answer: Travels,
+    {
+        self.batch_blocking_with(identity, batch);
+    }
+
+    #[doc(hidden)]
+    pub fn batch_blocking_with<A: Travels + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static)
+    where
+        R::Key: Travels,
+    {
+        let (id, slots) = self.slots(wrap);
+        self.queue.flights.with(id, |flight| flight.is_with_a_job = true);
+        self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| queue.job_has_ended(id));
+    }
+}

@@ -1,0 +1,279 @@
+//! A batch as `Dispatch::dispatch` gets it: to be answered in one of several ways.
+
+use std::convert::identity;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::{fmt, mem};
+
+use super::slots::Batch;
+use crate::dispatch::answers::Answers;
+use crate::dispatch::buffer::Load;
+use crate::dispatch::host::Sending;
+use crate::dispatch::ids::FlightId;
+use crate::dispatch::in_flight::{Flight, Part, Post, Reader};
+use crate::dispatch::keys::all_shown;
+use crate::dispatch::queue::{LoadOf, Queue};
+use crate::dispatch::request::Request;
+use crate::util::{Panic, poll_caught};
+
+/// What goes out to a dispatcher that answers later, and comes back; without those who wait.
+pub(crate) struct Cargo<R: Request> {
+    pub(crate) keys: Vec<R::Key>,
+    /// Empty on the way out.
+    pub(crate) answers: Vec<R::Answer>,
+}
+
+impl<R: Request> Cargo<R> {
+    pub(crate) fn of(load: &mut LoadOf<R>) -> Self {
+        Cargo { keys: mem::take(&mut load.keys), answers: mem::take(&mut load.answers) }
+    }
+}
+
+/// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch): call the one method whose form fits.
+///
+/// | form | in place | by a future | on a thread pool |
+/// |---|---|---|---|
+/// | keys by slice, answers returned | [`answer`](Requests::answer) | [`answer_async`](Requests::answer_async) | `answer_blocking` |
+/// | keys by value, answers returned | [`answer_owned`](Requests::answer_owned) | [`answer_owned_async`](Requests::answer_owned_async) | `answer_owned_blocking` |
+/// | keys by slice, answers filled in | [`fill`](Requests::fill) | | |
+/// | slots, answered one by one anywhere | [`batch`](Requests::batch) | [`batch_async`](Requests::batch_async) | `batch_blocking` |
+///
+/// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there with the feature `blocking`.
+pub struct Requests<'q, 'r, R: Request> {
+    pub(crate) queue: &'q Queue<R>,
+    /// Gone when a method has taken it.
+    load: Option<LoadOf<R>>,
+    pub(crate) part: Part,
+    sending: &'q Sending<'q, 'r>,
+}
+
+impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
+    #[inline]
+    pub(crate) fn new(queue: &'q Queue<R>, load: LoadOf<R>, part: Part, sending: &'q Sending<'q, 'r>) -> Self {
+        Requests { queue, load: Some(load), part, sending }
+    }
+
+    /// The keys, in the order asked.
+    pub fn keys(&self) -> &[R::Key] {
+        self.load.as_ref().map_or(&[], |load| &load.keys)
+    }
+
+    pub(crate) fn take(&mut self) -> LoadOf<R> {
+        match self.load.take() {
+            Some(load) => load,
+            None => unreachable!("every method that takes it takes `self`"),
+        }
+    }
+
+    /// Takes the keys, which the dispatcher gets, and the load with copies of them as far as they are needed. Nothing if to copy them has failed, and all with it.
+    pub(crate) fn take_given<A: Answers<R::Key>>(&mut self) -> Option<(LoadOf<R>, Given<R::Key>)> {
+        let mut load = self.take();
+        let copies = self.queue.guarded(|| match self.queue.options.copy_key {
+            Some(copy) => load.keys.iter().map(copy).collect(),
+            None => A::remember(&load.keys),
+        });
+        match copies {
+            Ok(copies) => {
+                let keys = mem::replace(&mut load.keys, copies);
+                let shown = all_shown(&keys, self.queue.options.show_key);
+                Some((load, Given { len: keys.len(), shown, keys }))
+            }
+            Err(fault) => {
+                self.queue.fail_all(load, &fault);
+                None
+            }
+        }
+    }
+
+    // ── in place ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Answers in place, from the keys by slice.
+    #[inline]
+    pub fn answer<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(&[R::Key]) -> A) {
+        let mut load = self.take();
+        let Load { keys, answers, .. } = &mut *load;
+        let result = self.guarded(|| batch(keys).put(keys, keys.len(), answers));
+        self.answered(load, result, &[]);
+    }
+
+    /// Answers in place, from the keys by value.
+    pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
+        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
+        let Load { keys: copies, answers, .. } = &mut *load;
+        let result = self.guarded(|| batch(keys).put(copies, len, answers));
+        self.answered(load, result, &shown);
+    }
+
+    /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even for a batch of one.
+    #[inline]
+    pub fn fill(mut self, batch: impl FnOnce(&[R::Key], &mut Vec<R::Answer>)) {
+        let mut load = self.take();
+        let Load { keys, answers, .. } = &mut *load;
+        let result = self.guarded(|| batch(keys, answers));
+        self.answered(load, result, &[]);
+    }
+
+    /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic.
+    #[inline]
+    fn guarded(&self, run: impl FnOnce()) -> Result<(), Panic> {
+        if self.queue.options.fault.is_some() {
+            return catch_unwind(AssertUnwindSafe(run));
+        }
+        run();
+        Ok(())
+    }
+
+    /// It has run.
+    #[inline]
+    fn answered(&self, load: LoadOf<R>, result: Result<(), Panic>, shown: &[String]) {
+        match result {
+            Ok(()) => self.queue.answered(load, shown),
+            Err(panic) => self.queue.panicked(Flight::new(load, Part::default()), panic),
+        }
+    }
+
+    // ── by a future ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Answers by a future, from the keys by slice.
+    ///
+    /// ```
+    /// # use corio::{Dispatch, Provide, Request, Requests};
+    /// # struct Db;
+    /// # impl Db { async fn names(&self, ids: &[u64]) -> Vec<String> { ids.iter().map(u64::to_string).collect() } }
+    /// # struct Name(u64);
+    /// # impl Request for Name {
+    /// #     type Key = u64;
+    /// #     type Answer = String;
+    /// #     fn into_key(self) -> u64 { self.0 }
+    /// # }
+    /// impl<S: Provide<Db>> Dispatch<S> for Name {
+    ///     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>) {
+    ///         let db: &Db = context.provide();
+    ///         requests.answer_async(async move |ids| db.names(ids).await);
+    ///     }
+    /// }
+    /// # assert_eq!(corio::Schedule::new(&Db).run(Name(7)).unwrap(), "7");
+    /// ```
+    ///
+    /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts before what answers in place.
+    pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r) {
+        let mut load = self.take();
+        let mut cargo = Cargo::<R>::of(&mut load);
+        let answered = async move {
+            let answers = batch(&cargo.keys).await;
+            let Cargo { keys, answers: room } = &mut cargo;
+            answers.put(keys, keys.len(), room);
+            cargo
+        };
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+    }
+
+    /// Answers by a future, from the keys by value.
+    pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r) {
+        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
+        let mut cargo = Cargo::<R>::of(&mut load);
+        let answered = async move {
+            let answers = batch(keys).await;
+            answers.put(&cargo.keys, len, &mut cargo.answers);
+            (cargo, shown)
+        };
+        self.start(self.queue.take_off(load, self.part), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+    }
+
+    /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
+    pub(crate) fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
+        let Some(owner) = self.queue.me.upgrade() else { unreachable!("it is being sent") };
+        let catches = owner.queue().options.fault.is_some();
+        let number = self.sending.futures.start(
+            R::name(),
+            Box::pin(async move {
+                let result = {
+                    let mut future = pin!(future);
+                    poll_fn(|context| if catches { poll_caught(future.as_mut(), context) } else { future.as_mut().poll(context).map(Ok) }).await
+                };
+                let queue = owner.queue();
+                queue.future_has_ended(id);
+                match result {
+                    Ok(ended) => then(queue, id, ended),
+                    Err(panic) => queue.panicked_later(id, panic),
+                }
+            }),
+        );
+        if number.is_some() {
+            self.queue.flights.with(id, |flight| flight.future = number);
+        }
+    }
+
+    // ── by slots ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Answers by slots that own their keys, one by one, in any order, on any thread; now or later.
+    pub fn batch(self, batch: impl FnOnce(Batch<R::Key, R::Answer>)) {
+        self.batch_with(identity, batch);
+    }
+
+    /// The same, given to a future.
+    pub fn batch_async(self, batch: impl AsyncFnOnce(Batch<R::Key, R::Answer>) + 'r) {
+        self.batch_async_with(identity, batch);
+    }
+
+    /// For generated code: `wrap` makes of what slots are answered with what a request gets.
+    #[doc(hidden)]
+    pub fn batch_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>)) {
+        let (id, slots) = self.slots(wrap);
+        if let Err(panic) = self.guarded(|| batch(slots)) {
+            self.queue.panicked_later(id, panic);
+        }
+    }
+
+    #[doc(hidden)]
+    pub fn batch_async_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl AsyncFnOnce(Batch<R::Key, A>) + 'r) {
+        let (id, slots) = self.slots(wrap);
+        self.start(id, async move { batch(slots).await }, |_, _, ()| ());
+    }
+
+    /// Slots that own their keys, to be answered one by one, in any order, on any thread.
+    pub fn into_batch(mut self) -> Batch<R::Key, R::Answer> {
+        self.slots(identity).1
+    }
+
+    pub(crate) fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (FlightId, Batch<R::Key, A>) {
+        let mut load = self.take();
+        let mut keys = mem::take(&mut load.keys);
+        let queue = self.queue;
+        let id = queue.take_off(load, self.part);
+        let post = Arc::new(Post::new(keys.len(), queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
+        let batch = Batch::new(keys.drain(..), &post);
+        queue.flights.with(id, |flight| {
+            flight.load.keys = keys;
+            flight.posts = Some(Rc::new(Reader { post, wrap }));
+        });
+        (id, batch)
+    }
+}
+
+/// Keys that a dispatcher takes.
+pub(crate) struct Given<K> {
+    pub(crate) keys: Vec<K>,
+    pub(crate) len: usize,
+    pub(crate) shown: Vec<String>,
+}
+
+impl<R: Request> Drop for Requests<'_, '_, R> {
+    fn drop(&mut self) {
+        if let Some(load) = self.load.take() {
+            // A panic ends the run, and is the better reason.
+            if self.sending.was_panicking || !std::thread::panicking() {
+                self.queue.ignored(load);
+            }
+        }
+    }
+}
+
+impl<R: Request> fmt::Debug for Requests<'_, '_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests").field("dispatcher", &R::name()).field("len", &self.keys().len()).finish()
+    }
+}

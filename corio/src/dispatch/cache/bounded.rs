@@ -1,0 +1,58 @@
+//! A store of bounded size, for all partitions together.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use quick_cache::Equivalent;
+use quick_cache::unsync::Cache as QuickCache;
+
+use super::store::{Scope, Store};
+use crate::dispatch::keys::HashKey;
+
+pub(crate) struct Bounded<K, V>(QuickCache<Scoped<K>, V>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Scoped<K>(Scope, K);
+
+/// Hashes as a `Scoped` does, without owning the key.
+#[derive(Hash)]
+struct Looked<'a, K>(Scope, &'a K);
+
+impl<K: Eq + Hash> Equivalent<Scoped<K>> for Looked<'_, K> {
+    fn equivalent(&self, key: &Scoped<K>) -> bool {
+        self.0 == key.0 && *self.1 == key.1
+    }
+}
+
+impl<K: HashKey, V> Bounded<K, V> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Bounded(QuickCache::new(capacity))
+    }
+}
+
+impl<K: HashKey, V> Store<K, V> for Bounded<K, V> {
+    fn get(&self, scope: Scope, key: &K) -> Option<&V> {
+        self.0.get(&Looked(scope, key))
+    }
+
+    fn insert(&mut self, scope: Scope, key: K, value: V) {
+        self.0.insert(Scoped(scope, key), value);
+    }
+
+    fn remove(&mut self, scope: Scope, key: &K) {
+        self.0.remove(&Looked(scope, key));
+    }
+
+    fn clear(&mut self, scope: Scope) {
+        self.0.retain(|key, _| key.0 != scope);
+    }
+
+    fn retain(&mut self, keep: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
+        self.0.retain(|_, value| keep(value));
+        self.0.iter().map(|(key, _)| key.0).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}

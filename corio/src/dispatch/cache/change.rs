@@ -1,0 +1,10 @@
+//! TODO
+
+use crate::dispatch::request::Request;
+
+/// See `Desk::change_cache`.
+pub(crate) enum CacheChange<R: Request> {
+    Prime(R::Key, R::Answer),
+    Invalidate(R::Key),
+    Clear,
+}

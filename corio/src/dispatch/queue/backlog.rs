@@ -1,0 +1,231 @@
+//! A wait queue in the order of asking.
+//!
+//! What is asked joins at the end; what comes back to be tried again has an older ticket, and is taken before everything that was asked later. Those that come back do so in any
+//! order and one at a time, so they lie in a heap: n of them among m newer requests cost O(n log n), whenever they come. Requests without tickets that come back are taken first, in
+//! the order in which they did.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::dispatch::buffer::Entry;
+
+pub(crate) struct Backlog<K> {
+    again: BinaryHeap<Again<K>>,
+    /// How many have come back so far: equal tickets are taken in that order.
+    came_back: u64,
+    /// Sorted by ticket.
+    fresh: VecDeque<Entry<K>>,
+}
+
+struct Again<K> {
+    entry: Entry<K>,
+    order: u64,
+}
+
+impl<K> Again<K> {
+    fn rank(&self) -> (u64, u64) {
+        (self.entry.ticket.number, self.order)
+    }
+}
+
+// The greatest of a heap is its first: the lowest rank.
+impl<K> Ord for Again<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.rank().cmp(&self.rank())
+    }
+}
+
+impl<K> PartialOrd for Again<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> PartialEq for Again<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+impl<K> Eq for Again<K> {}
+
+impl<K> Default for Backlog<K> {
+    fn default() -> Self {
+        Backlog { again: BinaryHeap::new(), came_back: 0, fresh: VecDeque::new() }
+    }
+}
+
+impl<K> Backlog<K> {
+    pub(crate) fn len(&self) -> usize {
+        self.again.len() + self.fresh.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.fresh.is_empty()
+    }
+
+    /// Puts a request to its place: at the end, unless it was sent before.
+    pub(crate) fn push(&mut self, entry: Entry<K>) {
+        let is_newest = self.fresh.back().is_none_or(|newest| newest.ticket.number <= entry.ticket.number);
+        if entry.attempts == 0 && is_newest {
+            self.fresh.push_back(entry);
+        } else {
+            self.came_back += 1;
+            self.again.push(Again { entry, order: self.came_back });
+        }
+    }
+
+    /// Takes the first.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Entry<K>> {
+        let again = self.again.peek().map(|again| again.entry.ticket.number);
+        match (again, self.fresh.front()) {
+            (Some(again), Some(fresh)) if fresh.ticket.number < again => self.fresh.pop_front(),
+            (Some(_), _) => self.again.pop().map(|again| again.entry),
+            (None, _) => self.fresh.pop_front(),
+        }
+    }
+
+    /// Puts back the one that was taken last.
+    pub(crate) fn put_back(&mut self, entry: Entry<K>) {
+        debug_assert!(self.fresh.front().is_none_or(|first| entry.ticket.number <= first.ticket.number));
+        self.fresh.push_front(entry);
+    }
+
+    /// Takes out all that `is_wanted` does not want. No code of the user's runs: keys are dropped by who gets them.
+    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
+        let (again, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.again).into_vec().into_iter().partition(|again| is_wanted(&again.entry));
+        self.again = again.into();
+        unwanted.extend(gone.into_iter().map(|again| again.entry));
+        for _ in 0..self.fresh.len() {
+            let Some(entry) = self.fresh.pop_front() else { break };
+            if is_wanted(&entry) {
+                self.fresh.push_back(entry);
+            } else {
+                unwanted.push(entry);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::ids::Waiter;
+    use crate::dispatch::keys::Ticket;
+
+    fn entry(key: u32, ticket: u64, attempts: u32) -> Entry<u32> {
+        Entry { waiter: Waiter(0), key, attempts, ticket: Ticket::numbered(ticket) }
+    }
+
+    fn keys(backlog: &mut Backlog<u32>) -> Vec<u32> {
+        std::iter::from_fn(|| backlog.pop()).map(|entry| entry.key).collect()
+    }
+
+    #[test]
+    fn whatever_comes_back_is_taken_in_the_order_of_asking() {
+        let mut backlog = Backlog::default();
+        for (key, ticket, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 2), (60, 6, 1), (70, 7, 0)] {
+            backlog.push(entry(key, ticket, attempts));
+        }
+        assert_eq!(keys(&mut backlog), [10, 30, 40, 50, 60, 70]);
+    }
+
+    #[test]
+    fn without_tickets_what_comes_back_is_first_in_the_order_of_coming() {
+        let mut backlog = Backlog::default();
+        for (key, attempts) in [(4, 0), (3, 1), (5, 0), (1, 1), (2, 1)] {
+            backlog.push(entry(key, 0, attempts));
+        }
+        assert_eq!(keys(&mut backlog), [3, 1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn what_is_put_back_is_first_again() {
+        let mut backlog = Backlog::default();
+        for (key, ticket, attempts) in [(20, 2, 0), (10, 1, 1), (30, 3, 1)] {
+            backlog.push(entry(key, ticket, attempts));
+        }
+        let first = backlog.pop().unwrap();
+        backlog.put_back(first);
+        assert_eq!(keys(&mut backlog), [10, 20, 30]);
+    }
+
+    #[test]
+    fn what_nobody_wants_is_taken_out_and_the_rest_stays_in_order() {
+        let mut backlog = Backlog::default();
+        for (key, ticket, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 1)] {
+            backlog.push(entry(key, ticket, attempts));
+        }
+        let mut unwanted = Vec::new();
+        backlog.take_unwanted(&mut |entry| entry.key % 20 == 10, &mut unwanted);
+        assert_eq!(unwanted.iter().map(|entry| entry.key).collect::<Vec<_>>(), [40]);
+        assert_eq!(keys(&mut backlog), [10, 30, 50]);
+    }
+
+    /// One sorted list, in which each is put to its place.
+    #[derive(Default)]
+    struct Naive {
+        /// By ticket, then whether it was never sent, then the order of coming.
+        entries: Vec<((u64, bool, u32), u32)>,
+        came: u32,
+    }
+
+    impl Naive {
+        fn push(&mut self, key: u32, ticket: u64, attempts: u32) {
+            self.came += 1;
+            self.entries.push(((ticket, attempts == 0, self.came), key));
+            self.entries.sort();
+        }
+    }
+
+    #[test]
+    fn whatever_happens_it_is_a_sorted_list() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for with_tickets in [true, false].repeat(if cfg!(miri) { 1 } else { 100 }) {
+            let (mut backlog, mut naive) = (Backlog::default(), Naive::default());
+            // Those that were taken, and may come back.
+            let mut sent: Vec<Entry<u32>> = Vec::new();
+            let mut last = 0;
+            for _ in 0..if cfg!(miri) { 50 } else { 300 } {
+                match random.u32(0..8) {
+                    0..3 => {
+                        last += 1;
+                        let ticket = if with_tickets { u64::from(last) } else { 0 };
+                        backlog.push(entry(last, ticket, 0));
+                        naive.push(last, ticket, 0);
+                    }
+                    3..6 => {
+                        let first = if naive.entries.is_empty() { None } else { Some(naive.entries.remove(0)) };
+                        let taken = backlog.pop();
+                        assert_eq!(taken.as_ref().map(|entry| entry.key), first.map(|(_, key)| key));
+                        match (taken, first) {
+                            (Some(taken), Some(first)) if with_tickets && random.u32(0..3) == 0 => {
+                                backlog.put_back(taken);
+                                naive.entries.insert(0, first);
+                            }
+                            (taken, _) => sent.extend(taken),
+                        }
+                    }
+                    6 => {
+                        if sent.is_empty() {
+                            continue;
+                        }
+                        let Entry { key, ticket, attempts, .. } = sent.swap_remove(random.usize(0..sent.len()));
+                        backlog.push(entry(key, ticket.number, attempts + 1));
+                        naive.push(key, ticket.number, attempts + 1);
+                    }
+                    _ => {
+                        let (by, mut unwanted) = (random.u32(3..9), Vec::new());
+                        backlog.take_unwanted(&mut |entry| entry.key % by > 0, &mut unwanted);
+                        let before = naive.entries.len();
+                        naive.entries.retain(|(_, key)| key % by > 0);
+                        assert_eq!(unwanted.len(), before - naive.entries.len());
+                    }
+                }
+                assert_eq!(backlog.len(), naive.entries.len());
+            }
+            assert_eq!(keys(&mut backlog), naive.entries.iter().map(|(_, key)| *key).collect::<Vec<_>>());
+        }
+    }
+}

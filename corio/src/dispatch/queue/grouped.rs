@@ -1,0 +1,298 @@
+//! Groups: keys that may go out together. Each has a wait queue and a limit of its own, so that one whose batch is slow holds back no other.
+//!
+//! What must hold: a group keeps its number as long as something of it waits or is on its way, and no other group has it meanwhile. Groups that have nothing any more are forgotten
+//! when they are half of all, so that groups which come and go leave nothing behind.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::mem;
+
+use super::backlog::Backlog;
+use crate::dispatch::buffer::Entry;
+use crate::dispatch::keys::Groups;
+
+/// The groups of a queue, each with what waits.
+pub(crate) struct Grouped<K> {
+    groups: Groups<K>,
+    /// By number.
+    all: Vec<Group<K>>,
+    /// Those with requests that their own limit does not hold, in the order in which they became so.
+    ready: VecDeque<u32>,
+    /// Those with requests whose batches are at the limit.
+    held: BTreeSet<u32>,
+    /// So many batches of each may be on the way.
+    limit: usize,
+    /// How many have requests or batches.
+    in_use: usize,
+    waiting: usize,
+}
+
+struct Group<K> {
+    waiting: Backlog<K>,
+    /// Batches on the way, the parts of one counted once.
+    in_flight: usize,
+}
+
+impl<K> Group<K> {
+    fn is_in_use(&self) -> bool {
+        self.in_flight > 0 || !self.waiting.is_empty()
+    }
+}
+
+/// So few are not worth being forgotten.
+const FEW: usize = 32;
+
+impl<K> Grouped<K> {
+    pub(crate) fn new(groups: Groups<K>, limit: usize) -> Self {
+        Grouped { groups, all: Vec::new(), ready: VecDeque::new(), held: BTreeSet::new(), limit, in_use: 0, waiting: 0 }
+    }
+
+    /// The number of the group that a key is of. Runs code of the user's.
+    pub(crate) fn number(&mut self, key: &K) -> u32 {
+        if self.groups.len() > 2 * self.in_use + FEW {
+            let all = &self.all;
+            self.groups.retain(&mut |group| all.get(group as usize).is_some_and(Group::is_in_use));
+        }
+        self.groups.number(key)
+    }
+
+    /// Adds a request to what waits in its group.
+    pub(crate) fn push(&mut self, group: u32, entry: Entry<K>) {
+        let at = group as usize;
+        if self.all.len() <= at {
+            self.all.resize_with(at + 1, || Group { waiting: Backlog::default(), in_flight: 0 });
+        }
+        self.change(group, |group| group.waiting.push(entry));
+        self.waiting += 1;
+    }
+
+    /// The first group that may send.
+    pub(crate) fn next_ready(&self) -> Option<u32> {
+        self.ready.front().copied()
+    }
+
+    /// Takes the first request of the group that may send first.
+    pub(crate) fn pop(&mut self, group: u32) -> Option<Entry<K>> {
+        let of_group = &mut self.all[group as usize];
+        let entry = of_group.waiting.pop()?;
+        self.waiting -= 1;
+        if of_group.waiting.is_empty() {
+            self.in_use -= usize::from(!of_group.is_in_use());
+            let first = self.ready.pop_front();
+            debug_assert_eq!(first, Some(group));
+        }
+        Some(entry)
+    }
+
+    /// A batch of a group is on its way.
+    pub(crate) fn batch_leaves(&mut self, group: u32) {
+        self.change(group, |group| group.in_flight += 1);
+    }
+
+    /// A batch of a group has come back.
+    pub(crate) fn batch_is_back(&mut self, group: u32) {
+        self.change(group, |group| group.in_flight -= 1);
+    }
+
+    /// Changes what a group has, and keeps what is known of all in step with it.
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut Group<K>)) {
+        let group = &mut self.all[number as usize];
+        let (was_in_use, was_waiting, was_at_limit) = (group.is_in_use(), !group.waiting.is_empty(), group.in_flight >= self.limit);
+        change(group);
+        let (waits, is_at_limit) = (!group.waiting.is_empty(), group.in_flight >= self.limit);
+        self.in_use = self.in_use + usize::from(group.is_in_use()) - usize::from(was_in_use);
+        if !waits || was_waiting && was_at_limit == is_at_limit {
+            return;
+        }
+        if is_at_limit {
+            debug_assert!(!was_waiting, "what waits is taken before a batch leaves");
+            self.held.insert(number);
+        } else {
+            self.held.remove(&number);
+            self.ready.push_back(number);
+        }
+    }
+
+    /// How many requests wait, in all groups.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Takes out all that `is_wanted` does not want.
+    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
+        let before = unwanted.len();
+        let Grouped { all, ready, held, in_use, .. } = self;
+        let mut stays = |number: u32| {
+            let group = &mut all[number as usize];
+            group.waiting.take_unwanted(is_wanted, unwanted);
+            *in_use -= usize::from(!group.is_in_use());
+            !group.waiting.is_empty()
+        };
+        ready.retain(|group| stays(*group));
+        held.retain(|group| stays(*group));
+        self.waiting -= unwanted.len() - before;
+    }
+
+    /// Forgets everything, and gives what waited.
+    pub(crate) fn clear(&mut self) -> impl Sized + use<K> {
+        self.groups.forget_all();
+        self.ready.clear();
+        self.held.clear();
+        (self.in_use, self.waiting) = (0, 0);
+        mem::take(&mut self.all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::dispatch::buffer::NO_TICKET;
+    use crate::dispatch::ids::Waiter;
+    use crate::dispatch::keys::Ticket;
+    use crate::dispatch::keys::groups;
+
+    fn grouped(limit: usize) -> Grouped<u32> {
+        Grouped::new(groups(|key: &u32| key / 10), limit)
+    }
+
+    fn add(grouped: &mut Grouped<u32>, keys: &[u32]) {
+        for key in keys {
+            let group = grouped.number(key);
+            grouped.push(group, Entry { waiter: Waiter(u64::from(*key)), key: *key, attempts: 0, ticket: NO_TICKET });
+        }
+    }
+
+    /// Sends a batch of each group that may send.
+    fn send(grouped: &mut Grouped<u32>) -> Vec<(u32, Vec<u32>)> {
+        let mut sent = Vec::new();
+        while let Some(group) = grouped.next_ready() {
+            sent.push((group, std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect()));
+            grouped.batch_leaves(group);
+        }
+        sent
+    }
+
+    #[test]
+    fn one_at_its_limit_holds_no_other() {
+        let mut grouped = grouped(1);
+        add(&mut grouped, &[11, 21, 12]);
+        assert_eq!(send(&mut grouped), [(0, vec![11, 12]), (1, vec![21])]);
+        add(&mut grouped, &[13, 31, 22]);
+        assert_eq!(send(&mut grouped), [(2, vec![31])]);
+        grouped.batch_is_back(1);
+        assert_eq!((send(&mut grouped), grouped.len()), (vec![(1, vec![22])], 1));
+        grouped.batch_is_back(0);
+        assert_eq!((send(&mut grouped), grouped.len()), (vec![(0, vec![13])], 0));
+    }
+
+    #[test]
+    fn those_that_come_and_go_are_forgotten_and_those_that_stay_keep_their_numbers() {
+        let mut grouped = grouped(1);
+        add(&mut grouped, &[1]);
+        send(&mut grouped);
+        for group in 1..if cfg!(miri) { 200 } else { 10_000 } {
+            add(&mut grouped, &[group * 10]);
+            let sent = send(&mut grouped);
+            grouped.batch_is_back(sent[0].0);
+        }
+        assert!(grouped.all.len() < 100, "{} groups are known", grouped.all.len());
+        assert_eq!(grouped.number(&2), 0);
+        add(&mut grouped, &[3]);
+        assert_eq!(send(&mut grouped), [], "its batch is still on the way");
+    }
+
+    #[test]
+    fn what_nobody_wants_is_taken_out_and_its_group_with_it() {
+        let mut grouped = grouped(1);
+        add(&mut grouped, &[11, 21]);
+        send(&mut grouped);
+        add(&mut grouped, &[12, 31, 13]);
+        let mut unwanted = Vec::new();
+        grouped.take_unwanted(&mut |entry| entry.key == 13, &mut unwanted);
+        assert_eq!((unwanted.len(), grouped.len(), grouped.next_ready()), (2, 1, None));
+        grouped.batch_is_back(0);
+        assert_eq!(send(&mut grouped), [(0, vec![13])]);
+    }
+
+    /// What `Grouped` stands for: all requests in the order of asking, and the group of each batch
+    /// that is on its way.
+    #[derive(Default)]
+    struct Naive {
+        waiting: Vec<(u32, u32)>,
+        on_the_way: Vec<u32>,
+    }
+
+    impl Naive {
+        fn takes(&mut self, takes: impl Fn(&(u32, u32)) -> bool) -> Vec<u32> {
+            let taken = self.waiting.iter().filter(|request| takes(request)).map(|(_, key)| *key).collect();
+            self.waiting.retain(|request| !takes(request));
+            taken
+        }
+
+        fn of(&self, of: u32) -> usize {
+            self.on_the_way.iter().filter(|other| **other == of).count()
+        }
+    }
+
+    #[test]
+    fn whatever_happens_all_that_is_known_of_groups_is_in_step() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for limit in [1, 2, 3, usize::MAX].repeat(if cfg!(miri) { 1 } else { 50 }) {
+            let (mut grouped, mut naive) = (grouped(limit), Naive::default());
+            // By number, the group as its keys tell it.
+            let mut names: HashMap<u32, u32> = HashMap::new();
+            let groups = random.u32(1..100);
+            for ticket in 1..if cfg!(miri) { 60 } else { 300 } {
+                match random.u32(0..10) {
+                    0..4 => {
+                        let key = random.u32(0..groups * 10);
+                        let group = grouped.number(&key);
+                        names.insert(group, key / 10);
+                        grouped.push(group, Entry { waiter: Waiter(0), key, attempts: 0, ticket: Ticket::numbered(ticket) });
+                        naive.waiting.push((key / 10, key));
+                    }
+                    4..7 => {
+                        let Some(group) = grouped.next_ready() else { continue };
+                        let of = names[&group];
+                        let keys: Vec<u32> = std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect();
+                        assert_eq!(keys, naive.takes(|request| request.0 == of));
+                        // Some are answered in place.
+                        if random.bool() {
+                            assert!(naive.of(of) < limit);
+                            grouped.batch_leaves(group);
+                            naive.on_the_way.push(of);
+                        }
+                    }
+                    7..9 => {
+                        if naive.on_the_way.is_empty() {
+                            continue;
+                        }
+                        let of = naive.on_the_way.swap_remove(random.usize(0..naive.on_the_way.len()));
+                        let group = grouped.number(&(of * 10));
+                        assert_eq!(names[&group], of, "a group in use keeps its number");
+                        grouped.batch_is_back(group);
+                    }
+                    _ => {
+                        let (by, mut unwanted) = (random.u32(2..5), Vec::new());
+                        grouped.take_unwanted(&mut |entry| entry.key % by > 0, &mut unwanted);
+                        let mut unwanted: Vec<u32> = unwanted.into_iter().map(|entry| entry.key).collect();
+                        let mut expected = naive.takes(|request| request.1 % by == 0);
+                        unwanted.sort();
+                        expected.sort();
+                        assert_eq!(unwanted, expected);
+                    }
+                }
+                let waiting: BTreeSet<u32> = naive.waiting.iter().map(|(of, _)| *of).collect();
+                let named = |numbers: &mut dyn Iterator<Item = &u32>| numbers.map(|number| names[number]).collect::<Vec<u32>>();
+                let (mut ready, mut held) = (named(&mut grouped.ready.iter()), named(&mut grouped.held.iter()));
+                ready.sort();
+                held.sort();
+                assert_eq!(ready, waiting.iter().copied().filter(|of| naive.of(*of) < limit).collect::<Vec<_>>());
+                assert_eq!(held, waiting.iter().copied().filter(|of| naive.of(*of) >= limit).collect::<Vec<_>>());
+                let in_use: BTreeSet<u32> = waiting.iter().chain(&naive.on_the_way).copied().collect();
+                assert_eq!((grouped.len(), grouped.in_use), (naive.waiting.len(), in_use.len()));
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! TODO
+
+mod answer_now;
+mod backlog;
+mod coalesce;
+mod complete;
+mod completion;
+mod deliver;
+mod gone;
+mod grouped;
+mod pending;
+mod send;
+mod state;
+mod withdraw;
+
+pub(crate) use send::Outlet;
+pub(crate) use state::{LoadOf, OwnsQueue, Queue};

@@ -1,0 +1,44 @@
+//! TODO
+
+use std::ptr::NonNull;
+
+use super::dispatchers::Desk;
+use super::host::Sending;
+use super::shared::Board;
+
+/// Unsets what was lent.
+pub(crate) struct Lent<'d> {
+    board: &'d Board,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.board.lent.set(None);
+    }
+}
+
+impl Desk {
+    /// Lends what sending needs to those who ask, until what is given is dropped.
+    pub(crate) fn lend<'l>(&'l self, sending: &'l Sending<'l, '_>) -> Lent<'l> {
+        self.board.lent.set(Some(NonNull::from(sending).cast()));
+        Lent { board: &self.board }
+    }
+
+    /// Whether nothing is asked, in flight, given up or due, and what is answered is one batch at
+    /// most.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let Board { asked_in_place, asked_concurrent, answered, in_flight, cancelled, due, .. } = &*self.board;
+        let nothing_asked = asked_in_place.borrow().is_empty() && asked_concurrent.borrow().is_empty();
+        let nothing_flies = in_flight.get() == 0 && cancelled.borrow().is_empty();
+        nothing_asked && nothing_flies && due.borrow().is_empty() && answered.borrow().len() <= 1
+    }
+
+    /// Whether each answer of the batch that is being delivered has been taken.
+    #[inline]
+    pub(crate) fn has_delivered(&self) -> bool {
+        let Board { delivering, offered, .. } = &*self.board;
+        // SAFETY: it is set while a delivery is going on, which owns the load that it leads into.
+        let is_over = NonNull::new(delivering.get()).is_none_or(|progress| unsafe { progress.as_ref() }.is_over());
+        is_over && offered.is_empty()
+    }
+}
