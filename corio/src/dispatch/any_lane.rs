@@ -1,6 +1,6 @@
 //! TODO
 
-use super::host::Sending;
+use super::host::SendCx;
 use super::ids::{FlightId, Waiter};
 use super::ready::Answered;
 use crate::util::Alarm;
@@ -8,10 +8,10 @@ use crate::util::Alarm;
 /// A lane, whatever its requests are.
 pub(crate) trait AnyLane {
     /// Gives what was kept for later, and has equal keys join those that wait or are on their way.
-    fn settle(&self, sending: &Sending<'_, '_>);
+    fn settle(&self, send_cx: &SendCx<'_, '_>);
 
     /// Sends what waits, unless a limit holds it; what stays is on the board again.
-    fn send(&self, sending: &Sending<'_, '_>);
+    fn send(&self, send_cx: &SendCx<'_, '_>);
 
     /// Gives what was kept to those who would get it with the answers of a batch.
     fn give_kept_now(&self);

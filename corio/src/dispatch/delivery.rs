@@ -21,7 +21,7 @@ pub(crate) struct Delivery<'b> {
 impl<'b> Delivery<'b> {
     #[inline]
     pub(crate) fn new(mut answered: Answered, queue: &'b dyn AnyLane, board: &'b Board) -> Self {
-        if board.watch().has_observer() && !answered.progress().is_begun {
+        if board.observers().has_observer() && !answered.progress().is_begun {
             answered = Self::told(answered, queue, board);
         }
         let Progress { is_begun, of, .. } = answered.progress_mut();

@@ -16,7 +16,7 @@ use super::context_ref::ContextRef;
 use super::delivery::Delivery;
 use super::dispatcher::Dispatch;
 use super::error::RequestError;
-use super::host::{Outside, Sending};
+use super::host::{Host, SendCx};
 use super::ids::{FlightId, Waiter};
 use super::lane::Lane;
 use super::overrides::Settings;
@@ -24,17 +24,17 @@ use super::ready::Answered;
 use super::registry::Registry;
 use super::request::Request;
 use super::shared::{Board, Due};
-use crate::util::{HotCell, Sweep};
+use crate::util::{HotCell, PanicCollector};
 
-pub(crate) struct Desk {
+pub(crate) struct Dispatchers {
     registry: Registry,
     pub(super) board: Rc<Board>,
     settings: Rc<Settings>,
 }
 
-impl Desk {
-    pub(crate) fn new(outside: Outside, settings: Rc<Settings>) -> Self {
-        Desk { registry: Registry::default(), board: Rc::new(Board::new(outside, settings.limits)), settings }
+impl Dispatchers {
+    pub(crate) fn new(outside: Host, settings: Rc<Settings>) -> Self {
+        Dispatchers { registry: Registry::default(), board: Rc::new(Board::new(outside, settings.limits)), settings }
     }
 
     // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -135,20 +135,20 @@ impl Desk {
 
     /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
     #[inline]
-    pub(crate) fn settle(&self, sending: &Sending<'_, '_>) {
+    pub(crate) fn settle(&self, send_cx: &SendCx<'_, '_>) {
         if self.board.sharing.get() > 0 {
-            self.settle_asked(sending);
+            self.settle_asked(send_cx);
         }
     }
 
     #[inline(never)]
-    fn settle_asked(&self, sending: &Sending<'_, '_>) {
+    fn settle_asked(&self, send_cx: &SendCx<'_, '_>) {
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
             let numbers = asked.borrow().len();
             for at in 0..numbers {
                 let number = asked.borrow()[at];
                 if let Some(queue) = self.registry.number(number) {
-                    queue.settle(sending);
+                    queue.settle(send_cx);
                 }
             }
         }
@@ -156,22 +156,22 @@ impl Desk {
 
     /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
     #[inline]
-    pub(crate) fn send(&self, sending: &Sending<'_, '_>) {
+    pub(crate) fn send(&self, send_cx: &SendCx<'_, '_>) {
         self.board.new_round();
         for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
             let numbers = asked.borrow().len();
             if numbers > 0 {
-                self.send_first(numbers, asked, sending);
+                self.send_first(numbers, asked, send_cx);
             }
         }
     }
 
-    fn send_first(&self, numbers: usize, asked: &HotCell<Vec<u32>>, sending: &Sending<'_, '_>) {
+    fn send_first(&self, numbers: usize, asked: &HotCell<Vec<u32>>, send_cx: &SendCx<'_, '_>) {
         // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
         for at in 0..numbers {
             let number = asked.borrow()[at];
             match self.registry.number(number) {
-                Some(queue) if sending.goes_on() => queue.send(sending),
+                Some(queue) if send_cx.goes_on() => queue.send(send_cx),
                 _ => {}
             }
         }
@@ -267,18 +267,18 @@ impl Desk {
 
     /// Forgets everything that is queued and in flight.
     pub(crate) fn clear(&self) {
-        let mut sweep = Sweep::default();
+        let mut panics = PanicCollector::default();
         loop {
             let Some(answered) = self.board.answered.borrow_mut().pop_front() else { break };
             if let Some(queue) = self.registry.number(answered.queue) {
-                sweep.run(|| queue.take_back(answered));
+                panics.run(|| queue.take_back(answered));
             }
         }
         for number in 0.. {
             let Some(queue) = self.registry.number(number) else { break };
-            sweep.run(|| queue.clear());
+            panics.run(|| queue.clear());
         }
         self.board.clear();
-        sweep.finish();
+        panics.finish();
     }
 }

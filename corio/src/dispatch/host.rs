@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::context_ref::ContextRef;
-use super::ids::{Ring, Waiter};
-use crate::observe::Watch;
-use crate::util::Quiet;
+use super::ids::{WakeRun, Waiter};
+use crate::observe::Observers;
+use crate::util::InlineBudget;
 
 /// What sending needs to know.
-pub(crate) struct Sending<'q, 'r> {
+pub(crate) struct SendCx<'q, 'r> {
     pub(crate) context: ContextRef<'r>,
     pub(crate) futures: &'q dyn Futures<'r>,
     /// Set when nothing more is to leave. Looked at before each batch: a dispatcher may set it.
@@ -22,7 +22,7 @@ pub(crate) struct Sending<'q, 'r> {
     pub(crate) was_panicking: bool,
 }
 
-impl Sending<'_, '_> {
+impl SendCx<'_, '_> {
     #[inline]
     pub(super) fn goes_on(&self) -> bool {
         self.stopped.is_none_or(|stopped| !stopped.load(Ordering::Acquire))
@@ -30,14 +30,14 @@ impl Sending<'_, '_> {
 }
 
 /// What a desk gets from outside.
-pub(crate) struct Outside {
-    pub(crate) ring: Arc<dyn Ring>,
+pub(crate) struct Host {
+    pub(crate) ring: Arc<dyn WakeRun>,
     /// The time, since some moment; asked only where something is to happen at a time.
     pub(crate) now: Box<dyn Fn() -> Duration>,
     /// Whether a waiter is still there.
     pub(crate) is_alive: Box<dyn Fn(Waiter) -> bool>,
-    pub(crate) watch: Watch,
-    pub(crate) quiet: Rc<Quiet>,
+    pub(crate) observers: Observers,
+    pub(crate) inline_budget: Rc<InlineBudget>,
 }
 
 /// Where futures of dispatchers go: whoever turns the run polls them.

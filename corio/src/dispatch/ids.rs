@@ -12,6 +12,6 @@ pub(crate) struct FlightId {
 }
 
 /// Tells the run, from any thread, that there is post for a flight of a queue.
-pub(crate) trait Ring: Send + Sync {
+pub(crate) trait WakeRun: Send + Sync {
     fn ring(&self, queue: u32, flight: FlightId);
 }

@@ -8,7 +8,7 @@ use super::any_lane::AnyLane;
 use super::batch::Requests;
 use super::cache::{CacheChange, Partition};
 use super::context_ref::ContextRef;
-use super::host::Sending;
+use super::host::SendCx;
 use super::ids::{FlightId, Waiter};
 use super::in_flight::Part;
 use super::options::Options;
@@ -33,24 +33,24 @@ impl<R: Request> OwnsQueue<R> for Lane<R> {
 /// The dispatcher, while a run sends.
 struct Dispatcher<'l, 'q, 'r, R: Request> {
     lane: &'l Lane<R>,
-    sending: &'q Sending<'q, 'r>,
+    send_cx: &'q SendCx<'q, 'r>,
 }
 
 impl<R: Request> Outlet<R> for Dispatcher<'_, '_, '_, R> {
     #[inline]
     fn is_open(&self) -> bool {
-        self.sending.goes_on()
+        self.send_cx.goes_on()
     }
 
     #[inline(always)]
     fn hand_over(&self, load: LoadOf<R>, part: Part) {
         let Lane { queue, answering, replacement } = self.lane;
-        let requests = Requests::new(queue, load, part, self.sending);
+        let requests = Requests::new(queue, load, part, self.send_cx);
         match replacement {
             Some(replacement) => replacement(requests),
             // SAFETY: lanes are opened with the functions of the run's context (or of one for every
-            // context), and `sending` carries that context.
-            None => unsafe { (answering.dispatch)(self.sending.context, requests) },
+            // context), and `send_cx` carries that context.
+            None => unsafe { (answering.dispatch)(self.send_cx.context, requests) },
         }
     }
 }
@@ -92,28 +92,28 @@ impl<R: Request> Lane<R> {
 
     /// What was lent, if the dispatcher may answer at once and the run is not cancelled.
     #[inline]
-    pub(crate) fn lent(&self) -> Option<&Sending<'_, '_>> {
+    pub(crate) fn lent(&self) -> Option<&SendCx<'_, '_>> {
         let lent = self.queue.board.lent.get().filter(|_| self.queue.may_answer_at_once)?;
         // SAFETY: `lend` has borrowed it until it is unset, when the run loop is left, and this
         // borrow is over before that: who asks is called by the run loop.
-        let sending: &Sending<'_, '_> = unsafe { lent.cast().as_ref() };
-        sending.goes_on().then_some(sending)
+        let send_cx: &SendCx<'_, '_> = unsafe { lent.cast().as_ref() };
+        send_cx.goes_on().then_some(send_cx)
     }
 
     /// Sends a batch of one; whether its answer is offered.
     #[inline]
-    pub(crate) fn answer_at_once(&self, waiter: Waiter, key: R::Key, sending: &Sending<'_, '_>) -> bool {
-        self.queue.answer_at_once(waiter, key, &Dispatcher { lane: self, sending })
+    pub(crate) fn answer_at_once(&self, waiter: Waiter, key: R::Key, send_cx: &SendCx<'_, '_>) -> bool {
+        self.queue.answer_at_once(waiter, key, &Dispatcher { lane: self, send_cx })
     }
 }
 
 impl<R: Request> AnyLane for Lane<R> {
-    fn settle(&self, sending: &Sending<'_, '_>) {
-        self.queue.settle(&|| self.partition(sending.context));
+    fn settle(&self, send_cx: &SendCx<'_, '_>) {
+        self.queue.settle(&|| self.partition(send_cx.context));
     }
 
-    fn send(&self, sending: &Sending<'_, '_>) {
-        self.queue.send(&Dispatcher { lane: self, sending });
+    fn send(&self, send_cx: &SendCx<'_, '_>) {
+        self.queue.send(&Dispatcher { lane: self, send_cx });
     }
 
     fn give_kept_now(&self) {

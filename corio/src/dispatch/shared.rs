@@ -7,12 +7,12 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use super::error::Fault;
-use super::host::Outside;
+use super::host::Host;
 use super::ids::{FlightId, Waiter};
 use super::limits::Limits;
 use super::progress::Progress;
 use super::ready::{Answered, Offered};
-use crate::observe::{Event, Watch};
+use crate::observe::{Event, Observers};
 use crate::util::{Alarm, HotCell, LONGEST, Timers};
 
 /// What is due.
@@ -24,7 +24,7 @@ pub(crate) enum Due {
 }
 
 pub(crate) struct Board {
-    pub(crate) outside: Outside,
+    pub(crate) outside: Host,
     pub(crate) limits: Limits,
     /// Queues with requests, the one first asked first: those that answer later, and start before…
     pub(crate) asked_concurrent: HotCell<Vec<u32>>,
@@ -35,7 +35,7 @@ pub(crate) struct Board {
     pub(crate) offered: Offered,
     /// That of the delivery which is going on; null if none is.
     pub(crate) delivering: Cell<*mut Progress>,
-    /// A `Sending`, while requests may be answered at once.
+    /// A `SendCx`, while requests may be answered at once.
     pub(crate) lent: Cell<Option<NonNull<()>>>,
     /// Batches that are with their dispatchers.
     pub(crate) in_flight: Cell<usize>,
@@ -68,7 +68,7 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(outside: Outside, limits: Limits) -> Self {
+    pub(crate) fn new(outside: Host, limits: Limits) -> Self {
         Board {
             outside,
             limits,
@@ -96,8 +96,8 @@ impl Board {
         }
     }
 
-    pub(crate) fn watch(&self) -> &Watch {
-        &self.outside.watch
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.outside.observers
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -116,7 +116,7 @@ impl Board {
 
     /// Has something happen after a while.
     pub(crate) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
-        self.outside.quiet.end();
+        self.outside.inline_budget.end();
         // The clock may be of the user's: it is asked before anything is borrowed.
         let at = self.now().saturating_add(after.min(LONGEST));
         self.due.borrow_mut().set(at, due)
@@ -151,7 +151,7 @@ impl Board {
     #[inline]
     pub(crate) fn begin_round(&self) -> u64 {
         self.rounds.set(self.rounds.get() + 1);
-        self.watch().emit(|| Event::Round { round: self.rounds.get() });
+        self.observers().emit(|| Event::Round { round: self.rounds.get() });
         self.next_number()
     }
 

@@ -1,7 +1,7 @@
 //! What an entry of the tree runs, with its type erased: a pointer and a table of functions.
 //!
 //! A *kind* says how something runs in place: a task's coroutine here, a request's place in a batch elsewhere. A body holds first the running thing and then, in the same
-//! memory, its output. A spawned task has a block of its own (`Spawned`); a child of a set has a place in the block of its set (`Place`), which knows by itself what is in it.
+//! memory, its output. A spawned task has a block of its own (`SpawnedBlock`); a child of a set has a place in the block of its set (`ChildCell`), which knows by itself what is in it.
 
 use std::alloc::Layout;
 use std::future::{Future, Ready};
@@ -12,7 +12,7 @@ use std::task::Poll;
 use super::coroutine::Coroutine;
 use super::id::Id;
 use super::pool::BlockOf;
-use super::state::Engine;
+use super::state::Executor;
 use super::tree::flag;
 use crate::util::assert_has_not;
 
@@ -22,9 +22,9 @@ pub(crate) enum Step {
     /// The output is there.
     Ended,
     /// The output is there, and decides the set that this is a child of: when it ends, …
-    Decides,
+    ShortCircuits,
     /// … or at once.
-    DecidesAtOnce,
+    ShortCircuitsAtOnce,
 }
 
 /// Owned by its entry, and then by whoever takes it out of the tree: what ends a body takes it, and
@@ -42,7 +42,7 @@ pub(super) struct BodyRef {
 /// Each function may be called with the `data` of a body that has this table, in this order: `resume` until it gives something else than `Suspended`, then `at_end` or
 /// `drop_output` at most once; or `drop_body` at most once instead of a further `resume`.
 pub(super) struct VTable {
-    pub(super) resume: unsafe fn(NonNull<()>, &Engine) -> Step,
+    pub(super) resume: unsafe fn(NonNull<()>, &Executor) -> Step,
     pub(super) drop_body: unsafe fn(NonNull<()>),
     /// It and all below it have ended, and nobody has a handle.
     pub(super) at_end: Option<unsafe fn(NonNull<()>)>,
@@ -56,9 +56,9 @@ pub(super) struct VTable {
 }
 
 /// How something runs in place.
-pub trait Kind {
+pub trait ChildBody {
     /// What it is made from.
-    type Seed;
+    type Input;
     type Output;
     /// Whether it is a task, with a name, that observers hear of.
     const IS_TASK: bool;
@@ -69,13 +69,13 @@ pub trait Kind {
 
     /// # Safety
     /// `this` is valid for writes, aligned, and stays where it is until `drop_in_place`.
-    unsafe fn init(this: *mut Self, seed: Self::Seed);
+    unsafe fn init(this: *mut Self, input: Self::Input);
 
     /// Called once, when the tree has an id for it.
     ///
     /// # Safety
     /// `this` was made by `init`, and `id` resumes it.
-    unsafe fn start(this: *mut Self, engine: &Engine, id: Id);
+    unsafe fn start(this: *mut Self, executor: &Executor, id: Id);
 
     /// # Safety
     /// `this` was made by `init`, was not dropped, has not given `Ready` before, and nobody else uses it meanwhile.
@@ -88,20 +88,20 @@ pub trait Kind {
     fn name() -> &'static str;
 }
 
-impl<'a, F: Future + 'a> Kind for Coroutine<'a, F> {
-    type Seed = F;
+impl<'a, F: Future + 'a> ChildBody for Coroutine<'a, F> {
+    type Input = F;
     type Output = F::Output;
     const IS_TASK: bool = true;
 
     #[inline]
-    unsafe fn init(this: *mut Self, seed: F) {
+    unsafe fn init(this: *mut Self, input: F) {
         // SAFETY: the caller's promise is the same.
-        unsafe { Coroutine::init(this, seed) }
+        unsafe { Coroutine::init(this, input) }
     }
 
     #[inline]
-    unsafe fn start(_: *mut Self, engine: &Engine, id: Id) {
-        engine.wake(id);
+    unsafe fn start(_: *mut Self, executor: &Executor, id: Id) {
+        executor.wake(id);
     }
 
     #[inline]
@@ -123,26 +123,26 @@ impl<'a, F: Future + 'a> Kind for Coroutine<'a, F> {
 
 /// The block of a spawned task. Which of the two is there, the flags of its entry say.
 #[repr(C)]
-pub(super) union Spawned<'a, F: Future> {
+pub(super) union SpawnedBlock<'a, F: Future> {
     running: ManuallyDrop<Coroutine<'a, F>>,
     output: ManuallyDrop<F::Output>,
 }
 
 // Used where it is, through raw pointers; see `Adapter` for what a reference to the whole would
 // claim.
-assert_has_not!(Spawned<'static, Ready<()>>: Unpin);
+assert_has_not!(SpawnedBlock<'static, Ready<()>>: Unpin);
 
 /// Whoever unwinds out of a destructor has dropped the rest as well: nobody may touch it again, and
 /// its block is free.
-struct Abandon<'e>(&'e Engine);
+struct GiveBackCurrent<'e>(&'e Executor);
 
-impl Drop for Abandon<'_> {
+impl Drop for GiveBackCurrent<'_> {
     fn drop(&mut self) {
-        self.0.abandon_current();
+        self.0.give_back_current();
     }
 }
 
-impl<'a, F: Future + 'a> Spawned<'a, F> {
+impl<'a, F: Future + 'a> SpawnedBlock<'a, F> {
     const BLOCK: BlockOf = BlockOf::new(Layout::new::<Self>());
 
     const VTABLE: &'static VTable = &VTable {
@@ -151,7 +151,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
         at_end: if needs_drop::<F::Output>() { Some(Self::drop_output) } else { None },
         drop_output: Self::drop_output,
         block: Some(Self::BLOCK),
-        name: <Coroutine<'a, F> as Kind>::name,
+        name: <Coroutine<'a, F> as ChildBody>::name,
         is_task: true,
         runs_code: true,
         asks: true,
@@ -159,14 +159,14 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
 
     /// Moves a future into a block of the engine's pool.
     #[inline]
-    pub(super) fn body(engine: &Engine, future: F) -> Body {
-        let data = engine.pool().take(Self::BLOCK).cast::<Self>();
+    pub(super) fn body(executor: &Executor, future: F) -> Body {
+        let data = executor.pool().take(Self::BLOCK).cast::<Self>();
         // SAFETY: the block has this layout and is ours; it stays where it is until the engine gives it back, after one of the two drops.
         unsafe { Coroutine::init((&raw mut (*data.as_ptr()).running).cast(), future) };
         Body(BodyRef { data: data.cast(), vtable: Self::VTABLE })
     }
 
-    unsafe fn resume(data: NonNull<()>, engine: &Engine) -> Step {
+    unsafe fn resume(data: NonNull<()>, executor: &Executor) -> Step {
         let this = data.cast::<Self>().as_ptr();
         // SAFETY: by the order of calls the coroutine is there until it gives `Ready`; then it is dropped once and the output takes its memory.
         unsafe {
@@ -174,7 +174,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
             let Poll::Ready(output) = Coroutine::resume(running) else {
                 return Step::Suspended;
             };
-            let abandon = Abandon(engine);
+            let abandon = GiveBackCurrent(executor);
             Coroutine::drop_in_place(running);
             std::mem::forget(abandon);
             (&raw mut (*this).output).write(ManuallyDrop::new(output));
@@ -194,7 +194,7 @@ impl<'a, F: Future + 'a> Spawned<'a, F> {
 }
 
 /// What the end of a child means for its set.
-pub trait Policy<T> {
+pub trait SetPolicy<T> {
     /// Called with the child's place when it and all below it have ended.
     const AT_END: Option<unsafe fn(NonNull<()>)> = None;
 
@@ -202,35 +202,35 @@ pub trait Policy<T> {
     const AT_ONCE: bool = false;
 
     /// Whether its output decides the set before its siblings have ended.
-    fn decides(output: &T) -> bool;
+    fn short_circuits(output: &T) -> bool;
 }
 
 /// What is in a place of a set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum CellStage {
     Empty,
-    Seed,
+    Input,
     Running,
     /// The output is there.
     Returned,
 }
 
-union Content<K: Kind> {
+union CellContent<K: ChildBody> {
     nothing: (),
-    seed: ManuallyDrop<K::Seed>,
+    input: ManuallyDrop<K::Input>,
     running: ManuallyDrop<K>,
     output: ManuallyDrop<K::Output>,
 }
 
 /// One child in the block of its set. Always used through raw pointers: a running child refers to itself.
 #[repr(C)]
-pub struct Place<K: Kind, P> {
-    stage: Stage,
-    content: Content<K>,
+pub struct ChildCell<K: ChildBody, P> {
+    stage: CellStage,
+    content: CellContent<K>,
     policy: std::marker::PhantomData<P>,
 }
 
-impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
+impl<K: ChildBody, P: SetPolicy<K::Output>> ChildCell<K, P> {
     const VTABLE: &'static VTable = &VTable {
         resume: Self::resume,
         drop_body: Self::drop_body,
@@ -246,16 +246,16 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
 
     /// Nothing yet, for `put`.
     pub(crate) fn empty() -> Self {
-        Place { stage: Stage::Empty, content: Content { nothing: () }, policy: std::marker::PhantomData }
+        ChildCell { stage: CellStage::Empty, content: CellContent { nothing: () }, policy: std::marker::PhantomData }
     }
 
     /// # Safety
     /// `this` is valid for writes and aligned; what is there is overwritten.
-    pub(crate) unsafe fn put(this: *mut Self, seed: K::Seed) {
+    pub(crate) unsafe fn put(this: *mut Self, input: K::Input) {
         // SAFETY: by the caller.
         unsafe {
-            (&raw mut (*this).stage).write(Stage::Seed);
-            (&raw mut (*this).content.seed).write(ManuallyDrop::new(seed));
+            (&raw mut (*this).stage).write(CellStage::Input);
+            (&raw mut (*this).content.input).write(ManuallyDrop::new(input));
         }
     }
 
@@ -263,18 +263,18 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     ///
     /// # Safety
     /// `this` was made by `put`, and stays where it is until `clear`; the children of `scope` are cut before that.
-    pub(crate) unsafe fn start(this: *mut Self, engine: &Engine, scope: Id) {
+    pub(crate) unsafe fn start(this: *mut Self, executor: &Executor, scope: Id) {
         // SAFETY: the seed is there, and is moved out before the running child takes its memory.
         let id = unsafe {
-            (*this).stage = Stage::Empty;
-            let seed = ManuallyDrop::into_inner((&raw mut (*this).content.seed).read());
-            K::init((&raw mut (*this).content.running).cast(), seed);
-            (*this).stage = Stage::Running;
+            (*this).stage = CellStage::Empty;
+            let input = ManuallyDrop::into_inner((&raw mut (*this).content.input).read());
+            K::init((&raw mut (*this).content.running).cast(), input);
+            (*this).stage = CellStage::Running;
             let data = NonNull::new_unchecked(this.cast());
-            engine.add_child(scope, Body(BodyRef { data, vtable: Self::VTABLE }))
+            executor.add_child(scope, Body(BodyRef { data, vtable: Self::VTABLE }))
         };
         // SAFETY: made by `init`, and the body under `id` resumes it.
-        unsafe { K::start((&raw mut (*this).content.running).cast(), engine, id) };
+        unsafe { K::start((&raw mut (*this).content.running).cast(), executor, id) };
     }
 
     /// The output, if the child has ended and it was not taken before.
@@ -284,10 +284,10 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     pub(crate) unsafe fn take(this: *mut Self) -> Option<K::Output> {
         // SAFETY: by the caller; the stage says what is there.
         unsafe {
-            if (*this).stage != Stage::Returned {
+            if (*this).stage != CellStage::Returned {
                 return None;
             }
-            (*this).stage = Stage::Empty;
+            (*this).stage = CellStage::Empty;
             Some(ManuallyDrop::into_inner((&raw mut (*this).content.output).read()))
         }
     }
@@ -296,9 +296,9 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     ///
     /// # Safety
     /// `this` was made by `put`, nobody else uses it meanwhile, and the child is not in the tree any more.
-    pub(crate) unsafe fn decided(this: *mut Self) -> bool {
+    pub(crate) unsafe fn short_circuited(this: *mut Self) -> bool {
         // SAFETY: by the caller; the stage says what is there.
-        unsafe { (*this).stage == Stage::Returned && P::decides(&(*this).content.output) }
+        unsafe { (*this).stage == CellStage::Returned && P::short_circuits(&(*this).content.output) }
     }
 
     /// Drops what is there. The child must not be in the tree any more.
@@ -308,17 +308,17 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
     pub(crate) unsafe fn clear(this: *mut Self) {
         // SAFETY: by the caller; the stage says what is there, and is empty before a destructor can panic.
         unsafe {
-            let stage = std::mem::replace(&mut (*this).stage, Stage::Empty);
+            let stage = std::mem::replace(&mut (*this).stage, CellStage::Empty);
             match stage {
-                Stage::Empty => {}
-                Stage::Seed => ManuallyDrop::drop(&mut (*this).content.seed),
-                Stage::Running => K::drop_in_place((&raw mut (*this).content.running).cast()),
-                Stage::Returned => ManuallyDrop::drop(&mut (*this).content.output),
+                CellStage::Empty => {}
+                CellStage::Input => ManuallyDrop::drop(&mut (*this).content.input),
+                CellStage::Running => K::drop_in_place((&raw mut (*this).content.running).cast()),
+                CellStage::Returned => ManuallyDrop::drop(&mut (*this).content.output),
             }
         }
     }
 
-    unsafe fn resume(data: NonNull<()>, _: &Engine) -> Step {
+    unsafe fn resume(data: NonNull<()>, _: &Executor) -> Step {
         let this = data.cast::<Self>().as_ptr();
         // SAFETY: a child in the tree is at stage `Running` until it gives `Ready`; then it is dropped once and the output takes its memory.
         unsafe {
@@ -326,14 +326,14 @@ impl<K: Kind, P: Policy<K::Output>> Place<K, P> {
             let Poll::Ready(output) = K::resume(running) else {
                 return Step::Suspended;
             };
-            let decides = P::decides(&output);
-            (*this).stage = Stage::Empty;
+            let short_circuits = P::short_circuits(&output);
+            (*this).stage = CellStage::Empty;
             K::drop_in_place(running);
             (&raw mut (*this).content.output).write(ManuallyDrop::new(output));
-            (*this).stage = Stage::Returned;
-            match decides {
-                true if P::AT_ONCE => Step::DecidesAtOnce,
-                true => Step::Decides,
+            (*this).stage = CellStage::Returned;
+            match short_circuits {
+                true if P::AT_ONCE => Step::ShortCircuitsAtOnce,
+                true => Step::ShortCircuits,
                 false => Step::Ended,
             }
         }
@@ -351,9 +351,9 @@ impl BodyRef {
     /// # Safety
     /// It is in the tree, has not returned, and runs nowhere else.
     #[inline(always)]
-    pub(super) unsafe fn resume(self, engine: &Engine) -> Step {
+    pub(super) unsafe fn resume(self, executor: &Executor) -> Step {
         // SAFETY: by the caller.
-        unsafe { (self.vtable.resume)(self.data, engine) }
+        unsafe { (self.vtable.resume)(self.data, executor) }
     }
 
     #[inline]
@@ -382,11 +382,11 @@ impl Body {
     ///
     /// # Safety
     /// The output is there, and is a `T`; the block came from the engine's pool.
-    pub(super) unsafe fn into_output<T>(self, engine: &Engine) -> T {
+    pub(super) unsafe fn into_output<T>(self, executor: &Executor) -> T {
         // SAFETY: by the caller it is there, at the start of the block, from which it is moved out.
         unsafe {
             let output = self.0.data.cast::<T>().read();
-            self.give_back(engine);
+            self.give_back(executor);
             output
         }
     }
@@ -396,9 +396,9 @@ impl Body {
     /// # Safety
     /// It has returned; the block came from the engine's pool.
     #[inline]
-    pub(super) unsafe fn end(self, engine: &Engine) {
+    pub(super) unsafe fn end(self, executor: &Executor) {
         let at_end = self.0.vtable.at_end;
-        let emptied = Emptied(self.0, engine);
+        let emptied = Emptied(self.0, executor);
         if let Some(at_end) = at_end {
             // SAFETY: by the caller, this is the last call.
             unsafe { at_end(emptied.0.data) };
@@ -409,10 +409,10 @@ impl Body {
     ///
     /// # Safety
     /// `flags` are those of the entry that it was in; the block came from the engine's pool.
-    pub(super) unsafe fn release(self, flags: u32, engine: &Engine) {
-        let ended = flags & (flag::ENDING | flag::DONE) != 0;
+    pub(super) unsafe fn release(self, flags: u32, executor: &Executor) {
+        let ended = flags & (flag::RETURNED | flag::DONE) != 0;
         let drop = if ended { self.0.vtable.drop_output } else { self.0.vtable.drop_body };
-        let emptied = Emptied(self.0, engine);
+        let emptied = Emptied(self.0, executor);
         // SAFETY: the flags tell whether the output is there; this takes the body, so it is the
         // last call.
         unsafe { drop(emptied.0.data) }
@@ -422,23 +422,23 @@ impl Body {
     ///
     /// # Safety
     /// What was in it is dropped; the block came from the engine's pool.
-    pub(super) unsafe fn give_back(self, engine: &Engine) {
-        drop(Emptied(self.0, engine));
+    pub(super) unsafe fn give_back(self, executor: &Executor) {
+        drop(Emptied(self.0, executor));
     }
 }
 
 /// Gives the block of a body back to the engine's pool, from which it came, when what is in it has
 /// been dropped or moved out; also by unwinding, as that drops the rest.
-struct Emptied<'e>(BodyRef, &'e Engine);
+struct Emptied<'e>(BodyRef, &'e Executor);
 
 impl Drop for Emptied<'_> {
     #[inline]
     fn drop(&mut self) {
-        let Emptied(BodyRef { data, vtable }, engine) = self;
+        let Emptied(BodyRef { data, vtable }, executor) = self;
         if let Some(block) = vtable.block {
-            // SAFETY: `Spawned::body` took the block for this layout. It is made by methods that
+            // SAFETY: `SpawnedBlock::body` took the block for this layout. It is made by methods that
             // take the body, and so once.
-            unsafe { engine.pool().give(data.cast(), block) }
+            unsafe { executor.pool().give(data.cast(), block) }
         }
     }
 }

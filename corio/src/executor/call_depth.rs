@@ -19,24 +19,24 @@ const MOST_CALLS: u32 = 32;
 const MOST_STACK: usize = 256 << 10;
 
 #[derive(Default)]
-pub(super) struct Depth {
+pub(super) struct CallDepth {
     calls: Cell<u32>,
     /// Where the stack was at the outermost of them.
     base: Cell<usize>,
 }
 
 /// A call that is being polled.
-pub(crate) struct Polling<'e>(&'e Depth);
+pub(crate) struct PollingCall<'e>(&'e CallDepth);
 
-impl Depth {
+impl CallDepth {
     #[inline]
-    pub(super) fn poll_call(&self) -> Polling<'_> {
+    pub(super) fn poll_call(&self) -> PollingCall<'_> {
         let calls = self.calls.get();
         if calls == 0 {
             self.base.set(stack());
         }
         self.calls.set(calls + 1);
-        Polling(self)
+        PollingCall(self)
     }
 
     /// Whether the next call goes into the tree.
@@ -47,7 +47,7 @@ impl Depth {
     }
 }
 
-impl Drop for Polling<'_> {
+impl Drop for PollingCall<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.calls.set(self.0.calls.get() - 1);

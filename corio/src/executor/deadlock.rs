@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::deadlock_report::{Awaited, Deadlock, StuckTask, Waiting};
+use super::deadlock_report::{Awaited, Deadlock, StuckTask, CallFrame};
 use super::id::Id;
-use super::state::Engine;
+use super::state::Executor;
 use super::tree::flag;
-use super::wait_reason::{Asked, Relation, Standing, Waits, Waypoint};
+use super::wait_reason::{ResumeReason, Relation, WaitTrace, WaitReason, AwaitPoint};
 use crate::util::type_names;
 
 /// So many of the tasks that one waits for are told, and so many circles.
@@ -17,20 +17,20 @@ const MOST_CYCLES: usize = 16;
 struct Node {
     id: Id,
     /// What it said; nothing yet of those that only wait for their children.
-    standing: Option<Standing>,
+    wait_trace: Option<WaitTrace>,
     on: Vec<usize>,
 }
 
-impl Engine {
+impl Executor {
     /// What waits for what; or nothing, if a task has gone on when it was asked.
     pub(crate) fn deadlock(&self) -> Option<Deadlock> {
-        self.has_moved.set(false);
+        self.trace_went_on.set(false);
         let mut nodes = self.nodes();
         let cycles = cycles(&nodes);
         // Those of cycles first, each once; then the others that wait for more than their children.
         let mut order: Vec<usize> = Vec::new();
         let mut place: HashMap<usize, usize> = HashMap::new();
-        let others = (0..nodes.len()).filter(|node| nodes[*node].standing.is_some());
+        let others = (0..nodes.len()).filter(|node| nodes[*node].wait_trace.is_some());
         for node in cycles.iter().flatten().copied().chain(others) {
             place.entry(node).or_insert_with(|| {
                 order.push(node);
@@ -42,7 +42,7 @@ impl Engine {
         let mut ways = HashMap::new();
         let tasks = order.iter().map(|node| self.stuck_task(&mut nodes[*node], &by_id, &mut ways)).collect();
         let cycles = cycles.into_iter().map(|cycle| cycle.into_iter().map(|node| place[&node]).collect()).collect();
-        let nothing_moves = !self.has_moved.get() && !self.has_ready();
+        let nothing_moves = !self.trace_went_on.get() && !self.has_ready();
         nothing_moves.then_some(Deadlock { tasks, cycles })
     }
 
@@ -56,34 +56,34 @@ impl Engine {
         tasks
             .into_iter()
             .map(|(id, children)| match children {
-                Some(children) => Node { id, standing: None, on: places(&children) },
+                Some(children) => Node { id, wait_trace: None, on: places(&children) },
                 None => {
-                    let standing = self.ask_standing(id, Asked::Stuck);
-                    let on = standing.waits.as_ref().map(|waits| places(&waits.on)).unwrap_or_default();
-                    Node { id, standing: Some(standing), on }
+                    let wait_trace = self.trace_wait(id, ResumeReason::Stuck);
+                    let on = wait_trace.waits.as_ref().map(|waits| places(&waits.on)).unwrap_or_default();
+                    Node { id, wait_trace: Some(wait_trace), on }
                 }
             })
             .collect()
     }
 
     /// `ways` are those of tasks with children that have no line of their own.
-    fn stuck_task(&self, node: &mut Node, in_cycles: &HashMap<Id, usize>, ways: &mut HashMap<Id, Vec<Waiting>>) -> StuckTask {
-        let Standing { way, waits } = node.standing.take().unwrap_or_else(|| self.ask_standing(node.id, Asked::Stuck));
+    fn stuck_task(&self, node: &mut Node, in_cycles: &HashMap<Id, usize>, ways: &mut HashMap<Id, Vec<CallFrame>>) -> StuckTask {
+        let WaitTrace { way, waits } = node.wait_trace.take().unwrap_or_else(|| self.trace_wait(node.id, ResumeReason::Stuck));
         let mut way = lines(way);
         if way.is_empty() && waits.is_some() {
             // A lock or the like as a child of a set has no line of its own but that of the set.
             let above = self.task_above(node.id);
-            let of_above = above.map(|above| ways.entry(above).or_insert_with(|| lines(self.ask_standing(above, Asked::Stuck).way)).clone());
+            let of_above = above.map(|above| ways.entry(above).or_insert_with(|| lines(self.trace_wait(above, ResumeReason::Stuck).way)).clone());
             way = of_above.unwrap_or_default();
         }
         let waits = waits.unwrap_or_else(|| {
             let tree = self.tree.borrow();
             let (has_returned, on) = match tree.get(node.id) {
-                Some(entry) => (entry.has(flag::ENDING), tree.awaited_children(node.id.index())),
+                Some(entry) => (entry.has(flag::RETURNED), tree.awaited_children(node.id.index())),
                 None => (false, Vec::new()),
             };
             let what = if has_returned { "its children, having returned" } else { "something that it does not name" };
-            Waits::ends(what, on)
+            WaitReason::ends(what, on)
         });
         let on = waits.on.iter().filter(|id| self.is_alive(**id)).take(MOST_TOLD).map(|id| Awaited { index: in_cycles.get(id).copied(), path: self.path(*id) });
         StuckTask {
@@ -93,15 +93,15 @@ impl Engine {
             waits_for: waits.what,
             relation: match waits.relation {
                 Relation::HeldBy => ", held by ",
-                Relation::Is => ": ",
+                Relation::Awaits => ": ",
             },
         }
     }
 }
 
 /// The innermost one calls no task of the user's, but a lock or the like.
-fn lines(way: Vec<Waypoint>) -> Vec<Waiting> {
-    way.into_iter().map(|waypoint| Waiting { line: waypoint.line, called: type_names::called(waypoint.awaited) }).collect()
+fn lines(way: Vec<AwaitPoint>) -> Vec<CallFrame> {
+    way.into_iter().map(|waypoint| CallFrame { line: waypoint.line, called: type_names::called(waypoint.awaited) }).collect()
 }
 
 /// Circles among nodes that wait for each other: one at least, if there are any.

@@ -40,7 +40,7 @@ pub struct Deadlock {
 pub struct StuckTask {
     pub(crate) path: String,
     /// From the innermost waiting point outward.
-    pub(crate) way: Vec<Waiting>,
+    pub(crate) way: Vec<CallFrame>,
     pub(crate) waits_for: String,
     /// What they have to do with it: "held by".
     pub(crate) relation: &'static str,
@@ -49,7 +49,7 @@ pub struct StuckTask {
 
 /// A waiting point of a stuck task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Waiting {
+pub(crate) struct CallFrame {
     pub(crate) line: &'static Location<'static>,
     /// The task that is called there, if one is.
     pub(crate) called: Option<&'static str>,

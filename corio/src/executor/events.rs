@@ -4,24 +4,24 @@ use std::panic::Location;
 
 use super::body::{Body, BodyRef, VTable};
 use super::id::Id;
-use super::state::Engine;
-use super::task_numbers::Numbers;
+use super::state::Executor;
+use super::task_numbers::TaskNumbers;
 use super::tree::NIL;
-use super::wait_reason::Asked;
+use super::wait_reason::ResumeReason;
 use crate::observe::{Event, TaskId};
 use crate::util::type_names;
 
 /// Paths are told for each task that is stuck, and tasks can be nested deeply: the whole of all of them would be quadratic.
 const LONGEST_PATH: usize = 16;
 
-impl Engine {
+impl Executor {
     #[cold]
-    pub(super) fn tell_started(&self, id: Id, vtable: &VTable) {
-        self.tell(vtable, || {
+    pub(super) fn emit_started(&self, id: Id, vtable: &VTable) {
+        self.emit_if_task(vtable, || {
             let tree = self.tree.borrow();
             let parent = tree[id.index()].parent;
-            let parent = (parent != NIL).then(|| self.number(tree.named_task_of(parent)));
-            let Numbers { last, by_index } = &mut *self.numbers.borrow_mut();
+            let parent = (parent != NIL).then(|| self.task_id(tree.named_task_of(parent)));
+            let TaskNumbers { last, by_index } = &mut *self.task_numbers.borrow_mut();
             *last += 1;
             by_index.insert(id.index(), TaskId(*last));
             Event::Started { task: TaskId(*last), name: type_names::short((vtable.name)()), parent }
@@ -30,73 +30,73 @@ impl Engine {
 
     /// Tells observers, if it is a task that something happened to.
     #[inline]
-    pub(super) fn tell<'a>(&self, vtable: &VTable, event: impl FnOnce() -> Event<'a>) {
-        if self.watch.has_observer() && vtable.is_task {
-            self.watch.emit(event);
+    pub(super) fn emit_if_task<'a>(&self, vtable: &VTable, event: impl FnOnce() -> Event<'a>) {
+        if self.observers.has_observer() && vtable.is_task {
+            self.observers.emit(event);
         }
     }
 
     #[cold]
-    pub(super) fn tell_ended(&self, index: u32) {
+    pub(super) fn emit_ended(&self, index: u32) {
         let body = self.tree.borrow()[index].body.as_ref().map(Body::by_ref);
         if let Some(body) = body {
-            self.tell(body.vtable(), || Event::Ended { task: self.number(index) });
+            self.emit_if_task(body.vtable(), || Event::Ended { task: self.task_id(index) });
         }
     }
 
     /// Tells observers, if code of a task runs, or has run: its own, or a part of it that is a child.
     #[inline]
-    pub(super) fn tell_run<'a>(&self, body: BodyRef, event: impl FnOnce() -> Event<'a>) {
-        if self.watch.has_observer() && body.vtable().runs_code {
-            self.watch.emit(event);
+    pub(super) fn emit_if_code<'a>(&self, body: BodyRef, event: impl FnOnce() -> Event<'a>) {
+        if self.observers.has_observer() && body.vtable().runs_code {
+            self.observers.emit(event);
         }
     }
 
     #[inline]
     pub(crate) fn is_observed(&self) -> bool {
-        self.watch.has_observer()
+        self.observers.has_observer()
     }
 
     /// A task has asked, itself or through a child of a set that is no task.
     #[inline]
-    pub(crate) fn asked(&self, id: Id, dispatcher: fn() -> &'static str) {
-        if self.watch.has_observer() {
-            self.tell_asked(id, dispatcher);
+    pub(crate) fn emit_asked(&self, id: Id, dispatcher: fn() -> &'static str) {
+        if self.observers.has_observer() {
+            self.emit_asked_slow(id, dispatcher);
         }
     }
 
     #[cold]
-    fn tell_asked(&self, id: Id, dispatcher: fn() -> &'static str) {
-        self.watch.emit(|| Event::Asked { task: self.number_around(id), dispatcher: dispatcher() });
+    fn emit_asked_slow(&self, id: Id, dispatcher: fn() -> &'static str) {
+        self.observers.emit(|| Event::Asked { task: self.enclosing_task_id(id), dispatcher: dispatcher() });
     }
 
     /// The running task waits.
     #[cold]
-    pub(crate) fn tell_waits(&self, id: Id) {
-        self.said_to_wait.set(true);
-        self.watch.emit(|| Event::Suspended { task: self.number_around(id) });
+    pub(crate) fn emit_suspended(&self, id: Id) {
+        self.emitted_suspended.set(true);
+        self.observers.emit(|| Event::Suspended { task: self.enclosing_task_id(id) });
     }
 
     /// It goes on.
     #[cold]
-    pub(crate) fn tell_goes_on(&self, id: Id) {
-        self.watch.emit(|| Event::Resumed { task: self.number_around(id) });
+    pub(crate) fn emit_resumed(&self, id: Id) {
+        self.observers.emit(|| Event::Resumed { task: self.enclosing_task_id(id) });
         // Had an observer panicked, the task would go on waiting.
-        self.said_to_wait.set(false);
+        self.emitted_suspended.set(false);
     }
 
     /// The number of the task that this is, or is a part of.
-    pub(super) fn number_around(&self, id: Id) -> TaskId {
+    pub(super) fn enclosing_task_id(&self, id: Id) -> TaskId {
         let task = self.tree.borrow().named_task_of(id.index());
-        self.number(task)
+        self.task_id(task)
     }
 
-    pub(super) fn number(&self, index: u32) -> TaskId {
-        self.numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
+    pub(super) fn task_id(&self, index: u32) -> TaskId {
+        self.task_numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
     }
 
     /// The tasks above this one, the nearest first, each with the line that it waits on; of a long way, the end.
-    pub(crate) fn lines_above(&self, id: Id) -> Vec<(&'static str, &'static Location<'static>)> {
+    pub(crate) fn call_sites_above(&self, id: Id) -> Vec<(&'static str, &'static Location<'static>)> {
         let above: Vec<(Id, &'static str)> = {
             let tree = self.tree.borrow();
             let Some(entry) = tree.get(id) else { return Vec::new() };
@@ -111,7 +111,7 @@ impl Engine {
             }
             above
         };
-        above.into_iter().filter_map(|(id, name)| self.ask_standing(id, Asked::AfterAPanic).way.first().map(|waypoint| (name, waypoint.line))).collect()
+        above.into_iter().filter_map(|(id, name)| self.trace_wait(id, ResumeReason::AfterAPanic).way.first().map(|waypoint| (name, waypoint.line))).collect()
     }
 
     /// The task above this one.

@@ -8,60 +8,60 @@
 
 use super::body::Body;
 use super::id::Id;
-use super::state::Engine;
+use super::state::Executor;
 use super::tree::flag;
-use super::wait_reason::{Asked, Standing, Waits, Waypoint};
+use super::wait_reason::{ResumeReason, WaitTrace, WaitReason, AwaitPoint};
 
 /// Whatever comes, the next task is resumed to go on.
-struct Asking<'e>(&'e Engine);
+struct ResetReason<'e>(&'e Executor);
 
-impl Drop for Asking<'_> {
+impl Drop for ResetReason<'_> {
     fn drop(&mut self) {
-        self.0.asked.set(Asked::No);
+        self.0.resume_reason.set(ResumeReason::Continue);
     }
 }
 
-impl Engine {
+impl Executor {
     /// The running task is about to wait, for something that will wake it. `what` is asked for only if the task is to say where it stands.
     #[inline]
-    pub(crate) fn park_for(&self, what: impl FnOnce() -> Waits) {
+    pub(crate) fn park_for(&self, what: impl FnOnce() -> WaitReason) {
         self.park();
-        if self.is_asked() {
-            self.standing.borrow_mut().waits = Some(what());
+        if self.is_traced() {
+            self.wait_trace.borrow_mut().waits = Some(what());
         }
     }
 
     /// Whether the running task is resumed only to say where it stands.
     #[inline]
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked.get() != Asked::No
+    pub(crate) fn is_traced(&self) -> bool {
+        self.resume_reason.get() != ResumeReason::Continue
     }
 
     /// Whether no code of the user's is to run although a task is resumed.
-    pub(crate) fn is_asked_after_a_panic(&self) -> bool {
-        self.asked.get() == Asked::AfterAPanic
+    pub(crate) fn is_traced_after_panic(&self) -> bool {
+        self.resume_reason.get() == ResumeReason::AfterAPanic
     }
 
     #[cold]
-    pub(crate) fn passes(&self, waypoint: Waypoint) {
-        self.standing.borrow_mut().way.push(waypoint);
+    pub(crate) fn record_await_point(&self, waypoint: AwaitPoint) {
+        self.wait_trace.borrow_mut().way.push(waypoint);
     }
 
     /// Asks a task where it stands. One that has returned, or can go on, does not.
     #[cold]
-    pub(super) fn ask_standing(&self, id: Id, asked: Asked) -> Standing {
+    pub(super) fn trace_wait(&self, id: Id, resume_reason: ResumeReason) -> WaitTrace {
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.as_ref().map(Body::by_ref).filter(|body| body.vtable().runs_code),
+            Some(entry) if !entry.has(flag::RETURNED | flag::DONE) => entry.body.as_ref().map(Body::by_ref).filter(|body| body.vtable().runs_code),
             _ => None,
         };
-        let Some(body) = body.filter(|_| !self.ready.borrow().contains(id)) else { return Standing::default() };
-        self.standing.take();
-        self.asked.set(asked);
-        let asking = Asking(self);
+        let Some(body) = body.filter(|_| !self.ready.borrow().contains(id)) else { return WaitTrace::default() };
+        self.wait_trace.take();
+        self.resume_reason.set(resume_reason);
+        let asking = ResetReason(self);
         if !self.resume_body(id, body) {
-            self.has_moved.set(true);
+            self.trace_went_on.set(true);
         }
         drop(asking);
-        self.standing.take()
+        self.wait_trace.take()
     }
 }

@@ -19,10 +19,10 @@ mod task_numbers;
 mod tree;
 mod wait_reason;
 
-pub(crate) use body::{Kind, Place, Policy};
+pub(crate) use body::{ChildBody, ChildCell, SetPolicy};
 pub(crate) use coroutine::Coroutine;
 pub use deadlock_report::{Deadlock, StuckTask};
 pub(crate) use id::Id;
 pub(crate) use pool::{BlockOf, Pool};
-pub(crate) use state::Engine;
-pub(crate) use wait_reason::{Waits, Waypoint};
+pub(crate) use state::Executor;
+pub(crate) use wait_reason::{WaitReason, AwaitPoint};

@@ -6,13 +6,13 @@
 use super::id::Id;
 
 #[derive(Default)]
-pub(super) struct Ready {
+pub(super) struct ReadyQueue {
     ids: Vec<Id>,
     /// Those before it have had their turn. Never behind the last.
     next: usize,
 }
 
-impl Ready {
+impl ReadyQueue {
     #[inline(always)]
     pub(super) fn push(&mut self, id: Id) {
         if self.ids.len() == self.ids.capacity() {
@@ -84,7 +84,7 @@ mod tests {
     fn whatever_happens_it_is_a_ring() {
         let mut random = fastrand::Rng::with_seed(11);
         for _ in 0..if cfg!(miri) { 2 } else { 50 } {
-            let (mut ready, mut ring) = (Ready::default(), VecDeque::new());
+            let (mut ready, mut ring) = (ReadyQueue::default(), VecDeque::new());
             let mut last = 0;
             for _ in 0..if cfg!(miri) { 100 } else { 1000 } {
                 match random.u32(0..20) {
@@ -110,11 +110,11 @@ mod tests {
 
     #[test]
     fn as_long_as_some_are_left_its_memory_does_not_grow_with_those_that_went() {
-        let mut ready = Ready::default();
-        for number in 0..10_000 {
-            ready.push(Id::new(number, 0));
-            if number >= 5 {
-                assert_eq!(ready.pop(), Some(Id::new(number - 5, 0)));
+        let mut ready = ReadyQueue::default();
+        for task_id in 0..10_000 {
+            ready.push(Id::new(task_id, 0));
+            if task_id >= 5 {
+                assert_eq!(ready.pop(), Some(Id::new(task_id - 5, 0)));
             }
         }
         assert!(ready.ids.capacity() <= 32, "{}", ready.ids.capacity());

@@ -2,72 +2,72 @@
 //! if one panics.
 
 use super::id::Id;
-use super::state::Engine;
-use super::task_numbers::Numbers;
-use super::tree::{Felled, flag};
-use crate::util::Sweep;
+use super::state::Executor;
+use super::task_numbers::TaskNumbers;
+use super::tree::{Removed, flag};
+use crate::util::PanicCollector;
 
-impl Engine {
+impl Executor {
     /// Drops a task or scope and everything below it.
-    pub(super) fn cut(&self, top: Id) {
-        let mut felled = self.felled.take();
-        self.tree.borrow_mut().cut(top.index(), &mut felled);
-        self.drop_felled(felled);
+    pub(super) fn remove_subtree(&self, top: Id) {
+        let mut removed = self.removed.take();
+        self.tree.borrow_mut().remove_subtree(top.index(), &mut removed);
+        self.drop_removed(removed);
     }
 
     /// Drops all but one of the children of a scope: it has decided their set.
     #[cold]
-    pub(super) fn cut_siblings(&self, decider: Id) {
-        let mut felled = self.felled.take();
-        self.tree.borrow_mut().cut_siblings(decider.index(), &mut felled);
-        self.drop_felled(felled);
+    pub(super) fn remove_siblings(&self, winner: Id) {
+        let mut removed = self.removed.take();
+        self.tree.borrow_mut().remove_siblings(winner.index(), &mut removed);
+        self.drop_removed(removed);
     }
 
     /// Drops everything that is left of a run.
     pub(crate) fn clear(&self) {
         self.scope.set(Id::NONE);
         self.current.set(Id::NONE);
-        let mut felled = self.felled.take();
-        self.tree.borrow_mut().clear(&mut felled);
-        let mut sweep = Sweep::default();
-        sweep.run(|| self.drop_felled(felled));
+        let mut removed = self.removed.take();
+        self.tree.borrow_mut().clear(&mut removed);
+        let mut panics = PanicCollector::default();
+        panics.run(|| self.drop_removed(removed));
         self.ready.borrow_mut().clear();
         self.joiners.borrow_mut().clear();
-        self.room.clear();
-        *self.numbers.borrow_mut() = Numbers::default();
+        self.task_limit.clear();
+        *self.task_numbers.borrow_mut() = TaskNumbers::default();
         self.foreign.set(Id::NONE);
-        self.has_moved.set(false);
-        self.said_to_wait.set(false);
+        self.trace_went_on.set(false);
+        self.emitted_suspended.set(false);
         self.went_on_at.set(None);
         self.paused_at.set(None);
-        self.standing.take();
+        self.wait_trace.take();
         self.dropped.borrow_mut().clear();
         self.tree.borrow_mut().start_over();
         self.pool.start_over();
-        sweep.finish();
+        panics.finish();
     }
 
     /// Runs the destructors, all of them, even if one panics.
-    pub(super) fn drop_felled(&self, mut felled: Vec<Felled>) {
-        if felled.is_empty() {
-            return self.felled.set(felled);
+    pub(super) fn drop_removed(&self, mut removed: Vec<Removed>) {
+        if removed.is_empty() {
+            return self.removed.set(removed);
         }
-        self.quiet.end();
-        self.dropped.borrow_mut().extend(felled.iter().filter(|felled| felled.body.vtable().asks).map(|felled| felled.id));
-        for felled in &felled {
-            if felled.body.is_spawned() && felled.flags & flag::DONE == 0 {
-                self.room.give_back();
+        self.inline_budget.end();
+        self.dropped.borrow_mut().extend(removed.iter().filter(|removed| removed.body.vtable().asks).map(|removed| removed.id));
+        for removed in &removed {
+            if removed.body.is_spawned() && removed.flags & flag::DONE == 0 {
+                self.task_limit.give_back();
             }
-            if felled.flags & flag::JOINED != 0 {
-                self.wake_joiner(felled.id);
+            if removed.flags & flag::HAS_JOINER != 0 {
+                self.wake_joiner(removed.id);
             }
         }
-        let mut sweep = Sweep::default();
-        for Felled { body, flags, .. } in felled.drain(..) {
+        let mut panics = PanicCollector::default();
+        for Removed { body, flags, .. } in removed.drain(..) {
             // SAFETY: the entry is not in the tree any more, and these were its flags.
-            sweep.run(|| unsafe { body.release(flags, self) });
+            panics.run(|| unsafe { body.release(flags, self) });
         }
-        self.felled.set(felled);
-        sweep.finish();
+        self.removed.set(removed);
+        panics.finish();
     }
 }

@@ -12,24 +12,24 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use super::body::{Body, BodyRef, Spawned, Step};
-use super::call_depth::{Depth, Polling};
+use super::body::{Body, BodyRef, SpawnedBlock, Step};
+use super::call_depth::{CallDepth, PollingCall};
 use super::id::Id;
 use super::pool::Pool;
-use super::ready_queue::Ready;
-use super::task_limit::Room;
-use super::task_numbers::Numbers;
-use super::tree::{Felled, NIL, Tree, flag};
-use super::wait_reason::{Asked, Standing, Waits};
-use crate::observe::{Event, Watch};
-use crate::util::{HotCell, Quiet};
+use super::ready_queue::ReadyQueue;
+use super::task_limit::TaskLimit;
+use super::task_numbers::TaskNumbers;
+use super::tree::{Removed, NIL, Tree, flag};
+use super::wait_reason::{ResumeReason, WaitTrace, WaitReason};
+use crate::observe::{Event, Observers};
+use crate::util::{HotCell, InlineBudget};
 
 /// Looked at always: what the children of a scope borrow may be gone with it.
 const SCOPE_IS_GONE: &str = "corio: children were waited for when their task had been dropped";
 
-pub struct Engine {
+pub struct Executor {
     pub(super) tree: HotCell<Tree>,
-    pub(super) ready: HotCell<Ready>,
+    pub(super) ready: HotCell<ReadyQueue>,
     /// The task that runs, or panicked.
     pub(super) current: Cell<Id>,
     /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a
@@ -45,32 +45,32 @@ pub struct Engine {
     /// Who waits on the handle of a child, by the child.
     pub(super) joiners: RefCell<HashMap<Id, Id>>,
     /// For what was cut and is to be dropped; empty between cuts.
-    pub(super) felled: Cell<Vec<Felled>>,
+    pub(super) removed: Cell<Vec<Removed>>,
     pub(super) pool: Pool,
-    pub(super) room: Room,
-    pub(super) depth: Depth,
+    pub(super) task_limit: TaskLimit,
+    pub(super) depth: CallDepth,
     /// Why the running task was resumed.
-    pub(super) asked: Cell<Asked>,
+    pub(super) resume_reason: Cell<ResumeReason>,
     /// A task that was only to say where it stands has gone on instead.
-    pub(super) has_moved: Cell<bool>,
+    pub(super) trace_went_on: Cell<bool>,
     /// What it has said so far.
-    pub(super) standing: RefCell<Standing>,
-    pub(super) watch: Watch,
+    pub(super) wait_trace: RefCell<WaitTrace>,
+    pub(super) observers: Observers,
     /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
-    pub(super) numbers: RefCell<Numbers>,
-    pub(super) quiet: Rc<Quiet>,
+    pub(super) task_numbers: RefCell<TaskNumbers>,
+    pub(super) inline_budget: Rc<InlineBudget>,
     /// How many could still be resumed when the running task last went on without having waited.
     pub(super) went_on_at: Cell<Option<usize>>,
     /// The CPU phase was cut short when so many could still be resumed.
     pub(super) paused_at: Cell<Option<usize>>,
     /// Observers have heard that the running task waits.
-    pub(super) said_to_wait: Cell<bool>,
+    pub(super) emitted_suspended: Cell<bool>,
 }
 
-impl Engine {
+impl Executor {
     /// At most so many spawned tasks live at a time.
-    pub(crate) fn new(watch: Watch, most: usize, quiet: Rc<Quiet>) -> Self {
-        Engine {
+    pub(crate) fn new(observers: Observers, most: usize, inline_budget: Rc<InlineBudget>) -> Self {
+        Executor {
             tree: HotCell::new(Tree::new()),
             ready: HotCell::default(),
             current: Cell::new(Id::NONE),
@@ -80,25 +80,25 @@ impl Engine {
             allowed: Cell::new(0),
             dropped: HotCell::default(),
             joiners: RefCell::new(HashMap::new()),
-            felled: Cell::default(),
+            removed: Cell::default(),
             pool: Pool::new(),
-            room: Room::new(most),
-            depth: Depth::default(),
-            asked: Cell::new(Asked::No),
-            has_moved: Cell::new(false),
-            standing: RefCell::default(),
-            watch,
-            numbers: RefCell::default(),
-            quiet,
+            task_limit: TaskLimit::new(most),
+            depth: CallDepth::default(),
+            resume_reason: Cell::new(ResumeReason::Continue),
+            trace_went_on: Cell::new(false),
+            wait_trace: RefCell::default(),
+            observers,
+            task_numbers: RefCell::default(),
+            inline_budget,
             went_on_at: Cell::new(None),
             paused_at: Cell::new(None),
-            said_to_wait: Cell::new(false),
+            emitted_suspended: Cell::new(false),
         }
     }
 
     /// A call is about to be polled, and is until what is given is dropped.
     #[inline]
-    pub(crate) fn poll_call(&self) -> Polling<'_> {
+    pub(crate) fn poll_call(&self) -> PollingCall<'_> {
         self.depth.poll_call()
     }
 
@@ -152,11 +152,11 @@ impl Engine {
     pub(crate) fn resume(&self, id: Id) {
         self.allowed.set(self.allowed.get() - 1);
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::ENDING | flag::DONE) => entry.body.as_ref().map(Body::by_ref),
+            Some(entry) if !entry.has(flag::RETURNED | flag::DONE) => entry.body.as_ref().map(Body::by_ref),
             _ => None,
         };
         let Some(body) = body else { return };
-        if self.watch.has_observer() {
+        if self.observers.has_observer() {
             self.resume_observed(id, body);
         } else if self.resume_body(id, body) && !self.parked.get() {
             self.stop_for_foreign(id);
@@ -165,13 +165,13 @@ impl Engine {
 
     #[cold]
     fn resume_observed(&self, id: Id, body: BodyRef) {
-        self.tell_run(body, || Event::Resumed { task: self.number_around(id) });
+        self.emit_if_code(body, || Event::Resumed { task: self.enclosing_task_id(id) });
         if self.resume_body(id, body) {
             if !self.parked.get() {
                 self.stop_for_foreign(id);
             }
-            if !self.said_to_wait.take() {
-                self.tell_run(body, || Event::Suspended { task: self.number_around(id) });
+            if !self.emitted_suspended.take() {
+                self.emit_if_code(body, || Event::Suspended { task: self.enclosing_task_id(id) });
             }
         }
     }
@@ -219,8 +219,8 @@ impl Engine {
     }
 
     /// Whether no task was dropped that was not told of, and none waits for room.
-    pub(crate) fn is_quiet(&self) -> bool {
-        !self.has_dropped() && !self.room.is_wanted()
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.has_dropped() && !self.task_limit.has_waiting()
     }
 
     /// The running task makes way for something that is none, until `step_back`.
@@ -330,17 +330,17 @@ impl Engine {
     /// # Safety
     /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: Id, future: F) -> Id {
-        let body = Spawned::body(self, future);
+        let body = SpawnedBlock::body(self, future);
         self.add_spawned(parent, body)
     }
 
     /// The same for every future.
     fn add_spawned(&self, parent: Id, body: Body) -> Id {
         let vtable = body.vtable();
-        let id = self.tree.borrow_mut().add(parent, Some(body), flag::HELD);
-        self.room.take();
-        if self.watch.has_observer() {
-            self.tell_started(id, vtable);
+        let id = self.tree.borrow_mut().add(parent, Some(body), flag::JOIN_INTEREST);
+        self.task_limit.take();
+        if self.observers.has_observer() {
+            self.emit_started(id, vtable);
         }
         self.wake(id);
         id
@@ -349,19 +349,19 @@ impl Engine {
     pub(crate) fn add_child(&self, scope: Id, body: Body) -> Id {
         let vtable = body.vtable();
         let id = self.tree.borrow_mut().add(scope, Some(body), 0);
-        if self.watch.has_observer() {
-            self.tell_started(id, vtable);
+        if self.observers.has_observer() {
+            self.emit_started(id, vtable);
         }
         id
     }
 
     /// Whether a child of this scope has decided its set, and may still wait for its own children.
-    pub(crate) fn is_decided(&self, scope: Id) -> bool {
-        self.tree.borrow().get(scope).is_some_and(|entry| entry.has(flag::DECIDES))
+    pub(crate) fn has_short_circuited(&self, scope: Id) -> bool {
+        self.tree.borrow().get(scope).is_some_and(|entry| entry.has(flag::SHORT_CIRCUITS))
     }
 
     /// The body that runs has been dropped, in a panic.
-    pub(super) fn abandon_current(&self) {
+    pub(super) fn give_back_current(&self) {
         let body = self.tree.borrow_mut().get_mut(self.current.get()).and_then(|entry| entry.body.take());
         if let Some(body) = body {
             // SAFETY: it is that of a spawned task, which asks for this, and whose coroutine was
@@ -397,7 +397,7 @@ impl Engine {
         let task = self.waiting_task();
         let mut tree = self.tree.borrow_mut();
         let scope = tree.add(task, None, 0);
-        tree[task.index()].flags |= flag::SCOPES;
+        tree[task.index()].flags |= flag::HAS_SCOPE;
         scope
     }
 
@@ -411,7 +411,7 @@ impl Engine {
         let over = !tree.has_tasks(scope.index());
         if !over {
             tree[scope.index()].flags |= flag::AWAITED;
-            self.park_for(|| Waits::ends("its children", tree.tasks_in(scope.index())));
+            self.park_for(|| WaitReason::ends("its children", tree.tasks_in(scope.index())));
         }
         over
     }
@@ -420,8 +420,8 @@ impl Engine {
     pub(crate) fn await_next_child(&self, scope: Id) {
         let mut tree = self.tree.borrow_mut();
         let entry = tree.get_mut(scope).expect(SCOPE_IS_GONE);
-        entry.flags |= flag::AWAITED | flag::EACH;
-        self.park_for(|| Waits::ends("its children", tree.tasks_in(scope.index())));
+        entry.flags |= flag::AWAITED | flag::WAKE_ON_EACH_CHILD;
+        self.park_for(|| WaitReason::ends("its children", tree.tasks_in(scope.index())));
     }
 
     /// Takes out a scope, dropping the children it still has. One that is gone already, with its
@@ -434,7 +434,7 @@ impl Engine {
             tree.free(scope.index());
         } else {
             drop(tree);
-            self.cut(scope);
+            self.remove_subtree(scope);
         }
     }
 
@@ -445,13 +445,13 @@ impl Engine {
         let done = match self.tree.borrow_mut().get_mut(id) {
             None => true,
             Some(entry) => {
-                entry.flags |= flag::JOINED;
+                entry.flags |= flag::HAS_JOINER;
                 entry.has(flag::DONE)
             }
         };
         if !done {
             self.joiners.borrow_mut().insert(id, self.current.get());
-            self.park_for(|| Waits::ends("the end of a task", vec![id]));
+            self.park_for(|| WaitReason::ends("the end of a task", vec![id]));
         }
         done
     }
@@ -480,10 +480,10 @@ impl Engine {
 
     /// Nobody wants the output of this task any more.
     #[inline]
-    pub(crate) fn let_go(&self, id: Id) {
+    pub(crate) fn drop_interest(&self, id: Id) {
         let mut tree = self.tree.borrow_mut();
         let Some(entry) = tree.get_mut(id) else { return };
-        entry.flags &= !flag::HELD;
+        entry.flags &= !flag::JOIN_INTEREST;
         if entry.has(flag::DONE) {
             let body = tree.free(id.index());
             drop(tree);

@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use super::id::Id;
 use crate::util::HotCell;
 
-pub(super) struct Room {
+pub(super) struct TaskLimit {
     pub(super) most: usize,
     /// With the first task of the run, which was not spawned.
-    pub(super) living: Cell<usize>,
+    pub(super) live: Cell<usize>,
     pub(super) waiting: HotCell<VecDeque<Id>>,
     /// When so many wait, those that are gone are taken out.
     sweep_at: Cell<usize>,
@@ -18,24 +18,24 @@ pub(super) struct Room {
 /// Fewer are not looked through.
 const FEW: usize = 32;
 
-impl Room {
+impl TaskLimit {
     pub(super) fn new(most: usize) -> Self {
-        Room { most, living: Cell::new(0), waiting: HotCell::default(), sweep_at: Cell::new(FEW) }
+        TaskLimit { most, live: Cell::new(0), waiting: HotCell::default(), sweep_at: Cell::new(FEW) }
     }
 
     #[inline]
     pub(super) fn take(&self) {
-        self.living.set(self.living.get() + 1);
+        self.live.set(self.live.get() + 1);
     }
 
     #[inline]
     pub(super) fn give_back(&self) {
-        self.living.set(self.living.get() - 1);
+        self.live.set(self.live.get() - 1);
     }
 
     /// Whether somebody waits for it.
     #[inline]
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.borrow().is_empty()
     }
 
@@ -50,7 +50,7 @@ impl Room {
     }
 
     pub(super) fn clear(&self) {
-        self.living.set(0);
+        self.live.set(0);
         self.waiting.borrow_mut().clear();
         self.sweep_at.set(FEW);
     }

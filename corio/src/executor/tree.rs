@@ -21,7 +21,7 @@ const FREE: u32 = u32::MAX - 1;
 const RETIRED: u32 = u32::MAX;
 
 /// What was taken out of the tree, to be dropped.
-pub(super) struct Felled {
+pub(super) struct Removed {
     /// As it was known in the tree.
     pub(super) id: Id,
     pub(super) body: Body,
@@ -29,7 +29,7 @@ pub(super) struct Felled {
 }
 
 /// What has ended.
-pub(super) struct Ended {
+pub(super) struct Completed {
     /// Unless it stays in the tree, for the handle.
     pub(super) body: Option<Body>,
     pub(super) parent: u32,
@@ -39,21 +39,21 @@ pub(super) struct Ended {
 /// Something is to happen when the list of children is empty.
 pub(crate) mod flag {
     /// The body has returned; the task ends when its last child has ended.
-    pub(crate) const ENDING: u32 = 1;
+    pub(crate) const RETURNED: u32 = 1;
     /// The task that owns this entry waits until the list of children is empty.
     pub(crate) const AWAITED: u32 = 1 << 1;
     /// A handle may still ask for the result.
-    pub(crate) const HELD: u32 = 1 << 2;
+    pub(crate) const JOIN_INTEREST: u32 = 1 << 2;
     /// The task has ended and only its result is left, for the handle.
     pub(crate) const DONE: u32 = 1 << 3;
     /// On a scope: its owner is woken whenever a child has ended.
-    pub(crate) const EACH: u32 = 1 << 5;
+    pub(crate) const WAKE_ON_EACH_CHILD: u32 = 1 << 5;
     /// Somebody waits on the handle.
-    pub(crate) const JOINED: u32 = 1 << 6;
+    pub(crate) const HAS_JOINER: u32 = 1 << 6;
     /// It has, or had, a scope.
-    pub(crate) const SCOPES: u32 = 1 << 7;
+    pub(crate) const HAS_SCOPE: u32 = 1 << 7;
     /// On a child: its end decides its set, and cuts its siblings. On a scope: a child has decided, and may still wait for its own.
-    pub(crate) const DECIDES: u32 = 1 << 4;
+    pub(crate) const SHORT_CIRCUITS: u32 = 1 << 4;
 }
 
 pub(super) struct Entry {
@@ -166,16 +166,16 @@ impl Tree {
 
     /// Takes out an entry that has ended; it stays, with its body, as long as there is a handle.
     #[inline]
-    pub(super) fn end(&mut self, index: u32) -> Ended {
+    pub(super) fn end(&mut self, index: u32) -> Completed {
         let Entry { parent, flags, .. } = self[index];
         self.unlink(index);
-        let body = if flags & flag::HELD == 0 {
+        let body = if flags & flag::JOIN_INTEREST == 0 {
             self.free(index)
         } else {
             self[index].flags = flags | flag::DONE;
             None
         };
-        Ended { body, parent, flags }
+        Completed { body, parent, flags }
     }
 
     /// Takes out an entry of whose end nobody hears, as most are: it has no children, no handle and
@@ -189,13 +189,13 @@ impl Tree {
         }
         let above = &mut self[parent];
         if previous == NIL {
-            if above.has(flag::EACH) || next == NIL || self[next].body.is_none() {
+            if above.has(flag::WAKE_ON_EACH_CHILD) || next == NIL || self[next].body.is_none() {
                 return None;
             }
             self[parent].first_child = next;
         } else {
             let first = above.first_child;
-            if above.has(flag::EACH) || self[first].body.is_none() {
+            if above.has(flag::WAKE_ON_EACH_CHILD) || self[first].body.is_none() {
                 return None;
             }
             self[previous].next = next;
@@ -209,18 +209,18 @@ impl Tree {
     /// Whether the end of a child that decides nothing can mean something for those above it, when
     /// `first` is the first of those that are left: it was the last one, or each is waited for.
     #[inline]
-    fn matters_above(&self, parent: u32, first: u32) -> bool {
+    fn affects_parent(&self, parent: u32, first: u32) -> bool {
         // Most children have siblings that are tasks, and their parent waits for the last of them.
-        first == NIL || self[first].body.is_none() || self[parent].has(flag::EACH)
+        first == NIL || self[first].body.is_none() || self[parent].has(flag::WAKE_ON_EACH_CHILD)
     }
 
     /// Whether the end of a child with these flags can mean something for those above: it decides, or was the last one, or is waited for.
     #[inline]
-    pub(super) fn concerns_parent(&self, parent: u32, flags: u32) -> bool {
+    pub(super) fn affects_parent_of(&self, parent: u32, flags: u32) -> bool {
         if parent == NIL {
             return false;
         }
-        flags & flag::DECIDES != 0 || self.matters_above(parent, self[parent].first_child)
+        flags & flag::SHORT_CIRCUITS != 0 || self.affects_parent(parent, self[parent].first_child)
     }
 
     /// Frees an entry that is in no list and has no children; gives its body. Ids of it match
@@ -277,47 +277,47 @@ impl Tree {
 
     /// Frees `top` and everything below it; gives the bodies that were still there: children before their parents, older ones before
     /// their younger siblings.
-    pub(super) fn cut(&mut self, top: u32, felled: &mut Vec<Felled>) {
-        let mut doomed = mem::take(&mut self.walk);
-        doomed.push(top);
+    pub(super) fn remove_subtree(&mut self, top: u32, removed: &mut Vec<Removed>) {
+        let mut to_remove = mem::take(&mut self.walk);
+        to_remove.push(top);
         self.unlink(top);
-        self.fell_all(doomed, felled);
+        self.remove_all(to_remove, removed);
     }
 
     /// The same for each child of `scope`, which stays.
-    pub(super) fn cut_children(&mut self, scope: u32, felled: &mut Vec<Felled>) {
-        let mut doomed = mem::take(&mut self.walk);
+    pub(super) fn remove_children(&mut self, scope: u32, removed: &mut Vec<Removed>) {
+        let mut to_remove = mem::take(&mut self.walk);
         while self[scope].first_child != NIL {
             let child = self[scope].first_child;
-            doomed.push(child);
+            to_remove.push(child);
             self.unlink(child);
         }
-        self.fell_all(doomed, felled);
+        self.remove_all(to_remove, removed);
     }
 
     /// The same for all children of its scope but one, by which the set is decided.
-    pub(super) fn cut_siblings(&mut self, decider: u32, felled: &mut Vec<Felled>) {
-        let scope = self[decider].parent;
-        self.unlink(decider);
-        self.cut_children(scope, felled);
-        self[scope].first_child = decider;
-        self[scope].flags |= flag::DECIDES;
-        self[decider].parent = scope;
+    pub(super) fn remove_siblings(&mut self, winner: u32, removed: &mut Vec<Removed>) {
+        let scope = self[winner].parent;
+        self.unlink(winner);
+        self.remove_children(scope, removed);
+        self[scope].first_child = winner;
+        self[scope].flags |= flag::SHORT_CIRCUITS;
+        self[winner].parent = scope;
     }
 
     /// Frees these and all below them, from the last to the first.
-    fn fell_all(&mut self, mut doomed: Vec<u32>, felled: &mut Vec<Felled>) {
+    fn remove_all(&mut self, mut to_remove: Vec<u32>, removed: &mut Vec<Removed>) {
         let mut at = 0;
-        while let Some(&parent) = doomed.get(at) {
+        while let Some(&parent) = to_remove.get(at) {
             let mut child = self[parent].first_child;
             while child != NIL {
-                doomed.push(child);
+                to_remove.push(child);
                 child = self[child].next;
             }
             at += 1;
         }
-        felled.extend(doomed.drain(..).rev().filter_map(|index| self.fell(index)));
-        self.walk = doomed;
+        removed.extend(to_remove.drain(..).rev().filter_map(|index| self.remove(index)));
+        self.walk = to_remove;
     }
 
     /// Whether an entry has children other than scopes. A task written by hand may wait for what it has spawned while it holds a set.
@@ -359,7 +359,7 @@ impl Tree {
     /// Takes out the scopes of a task that nobody will close: their sets were forgotten. Whether there are children then.
     pub(super) fn close_empty_scopes(&mut self, task: u32) -> bool {
         // Most tasks with children have spawned many, and have no scope.
-        let mut child = if self[task].has(flag::SCOPES) { self[task].first_child } else { NIL };
+        let mut child = if self[task].has(flag::HAS_SCOPE) { self[task].first_child } else { NIL };
         while child != NIL {
             let next = self[child].next;
             if self[child].body.is_none() && self[child].first_child == NIL {
@@ -372,17 +372,17 @@ impl Tree {
     }
 
     /// Frees every branch that is left: that of the root, and results whose handles were forgotten.
-    pub(super) fn clear(&mut self, felled: &mut Vec<Felled>) {
+    pub(super) fn clear(&mut self, removed: &mut Vec<Removed>) {
         if self.live > 0 {
-            let mut doomed = mem::take(&mut self.walk);
-            doomed.extend((0..self.entries.len() as u32).rev().filter(|index| self[*index].parent == NIL));
-            self.fell_all(doomed, felled);
+            let mut to_remove = mem::take(&mut self.walk);
+            to_remove.extend((0..self.entries.len() as u32).rev().filter(|index| self[*index].parent == NIL));
+            self.remove_all(to_remove, removed);
         }
     }
 
-    fn fell(&mut self, index: u32) -> Option<Felled> {
+    fn remove(&mut self, index: u32) -> Option<Removed> {
         let (id, flags) = (self.id(index), self[index].flags);
-        self.free(index).map(|body| Felled { id, body, flags })
+        self.free(index).map(|body| Removed { id, body, flags })
     }
 
     /// Whether a task has returned, or waits at a `wait!()`, a `call!` or a set, for children that are still there.
@@ -394,7 +394,7 @@ impl Tree {
             scope_is_awaited |= self[child].body.is_none() && awaited(child);
             child = self[child].next;
         }
-        self[task].has(flag::ENDING) || awaited(task) || scope_is_awaited
+        self[task].has(flag::RETURNED) || awaited(task) || scope_is_awaited
     }
 
     /// The tasks that live, oldest index first.

@@ -8,4 +8,4 @@ pub use event::{Event, TaskId};
 pub use log::Log;
 pub(crate) use log::Sent;
 pub use observer::Observer;
-pub(crate) use observer::Watch;
+pub(crate) use observer::Observers;

@@ -53,13 +53,13 @@ fn tell<'a>(observer: &RefCell<dyn Observer>, event: impl FnOnce() -> Event<'a>)
 
 /// Where events go; shared by engine and desk.
 #[derive(Clone, Default)]
-pub(crate) struct Watch {
+pub(crate) struct Observers {
     observer: Option<Rc<RefCell<dyn Observer>>>,
 }
 
-impl Watch {
+impl Observers {
     pub(crate) fn new(observer: impl Observer + 'static) -> Self {
-        Watch { observer: Some(Rc::new(RefCell::new(observer))) }
+        Observers { observer: Some(Rc::new(RefCell::new(observer))) }
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@
 //! has been delivered; and with a deadline the time is looked at before each sixteenth of such
 //! batches only.
 //!
-//! Here is when that may be, and what the engine has to do with it; `desk/at_once.rs` sends the batch.
+//! Here is when that may be, and what the engine has to do with it; `dispatchers/at_once.rs` sends the batch.
 //!
 //! What must hold: no task runs while a dispatcher does, so the one that asks steps aside; and what a
 //! dispatcher panics with does not unwind through the frame of a task, which has done nothing wrong:
@@ -15,44 +15,44 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::state::Core;
+use super::state::RunState;
 use crate::dispatch::{Lane, Request, Waiter};
 use crate::executor::Id;
 
-impl Core {
+impl RunState {
     /// Whether one more request may be answered at once.
     #[inline]
     fn may_answer_at_once(&self) -> bool {
-        let Core { engine, desk, quiet, .. } = self;
-        quiet.0.get() > 0 && engine.is_last() && desk.has_delivered()
+        let RunState { executor, dispatchers, inline_budget, .. } = self;
+        inline_budget.0.get() > 0 && executor.is_last() && dispatchers.has_delivered()
     }
 
     /// Has a request answered now, if nobody can join it and its dispatcher answers in place; gives
     /// back the key otherwise.
     #[inline]
     pub(crate) fn answer_at_once<R: Request>(&self, queue: &Lane<R>, id: Id, key: R::Key) -> Result<(), R::Key> {
-        let Core { engine, quiet, panic, .. } = self;
+        let RunState { executor, inline_budget, panic, .. } = self;
         if !self.may_answer_at_once() {
             return Err(key);
         }
-        let Some(sending) = queue.lent() else { return Err(key) };
-        quiet.0.set(quiet.0.get() - 1);
-        let place = engine.step_aside();
+        let Some(send_cx) = queue.lent() else { return Err(key) };
+        inline_budget.0.set(inline_budget.0.get() - 1);
+        let place = executor.step_aside();
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            let is_offered = queue.answer_at_once(Waiter(id.to_word()), key, sending);
-            if is_offered && engine.is_observed() {
-                engine.tell_goes_on(id);
+            let is_offered = queue.answer_at_once(Waiter(id.to_word()), key, send_cx);
+            if is_offered && executor.is_observed() {
+                executor.emit_resumed(id);
             }
             is_offered
         }));
-        engine.step_back(place);
+        executor.step_back(place);
         match answered {
-            Ok(true) => engine.go_on(),
+            Ok(true) => executor.go_on(),
             // It may have failed, or cancelled the run: the run loop looks before others run.
-            Ok(false) => engine.pause(),
+            Ok(false) => executor.pause(),
             Err(payload) => {
                 panic.set(Some(payload));
-                engine.pause();
+                executor.pause();
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::util::{CancelToken, Clock};
 
 #[derive(Clone)]
-pub(crate) struct Terms {
+pub(crate) struct RunConfig {
     /// Absent for the system's.
     pub(crate) clock: Option<Rc<dyn Clock>>,
     pub(crate) deadline: Option<Duration>,
@@ -29,9 +29,9 @@ const DEFAULT_BUDGET: usize = 1024;
 /// A fraction of a second; far above what programs need that do wait.
 const DEFAULT_FAIRNESS: usize = 1 << 24;
 
-impl Default for Terms {
+impl Default for RunConfig {
     fn default() -> Self {
-        Terms {
+        RunConfig {
             clock: None,
             deadline: None,
             cancel: None,

@@ -3,22 +3,22 @@
 use std::cell::Cell;
 use std::ptr;
 
-use super::state::Core;
+use super::state::RunState;
 use crate::executor::Id;
 use crate::util::Nudge;
 
 thread_local! {
-    static CURRENT: Cell<*const Core> = const { Cell::new(ptr::null()) };
+    static CURRENT: Cell<*const RunState> = const { Cell::new(ptr::null()) };
 }
 
 /// Makes a core the current one of this thread until it is dropped; then the one before is again.
 pub(crate) struct Entered<'c> {
-    before: *const Core,
-    _core: &'c Core,
+    before: *const RunState,
+    _core: &'c RunState,
 }
 
-pub(crate) fn enter(core: &Core) -> Entered<'_> {
-    Entered { before: CURRENT.replace(core), _core: core }
+pub(crate) fn enter(state: &RunState) -> Entered<'_> {
+    Entered { before: CURRENT.replace(state), _core: state }
 }
 
 impl Drop for Entered<'_> {
@@ -29,10 +29,10 @@ impl Drop for Entered<'_> {
 
 /// The core of the run that is being turned on this thread, if any.
 #[inline]
-pub(crate) fn current<T>(use_it: impl FnOnce(&Core) -> T) -> Option<T> {
-    let core = CURRENT.get();
+pub(crate) fn current<T>(use_it: impl FnOnce(&RunState) -> T) -> Option<T> {
+    let state = CURRENT.get();
     // SAFETY: the pointer is set by `enter` from a reference that outlives the `Entered`, which puts the one before back.
-    (!core.is_null()).then(|| use_it(unsafe { &*core }))
+    (!state.is_null()).then(|| use_it(unsafe { &*state }))
 }
 
 /// The same, where generated code or a future of a task runs.
@@ -40,17 +40,17 @@ pub(crate) fn current<T>(use_it: impl FnOnce(&Core) -> T) -> Option<T> {
 /// # Panics
 /// Outside a run.
 #[inline]
-pub(crate) fn with<T>(use_it: impl FnOnce(&Core) -> T) -> T {
+pub(crate) fn with<T>(use_it: impl FnOnce(&RunState) -> T) -> T {
     current(use_it).expect("corio: this only works in a task, while its schedule runs it")
 }
 
-impl Core {
+impl RunState {
     /// Wakes a task of this run, wherever the code stands: in the run, in another, or outside while this one sleeps.
     #[inline]
     pub(crate) fn wake(&self, task: Id) {
-        self.engine.wake(task);
+        self.executor.wake(task);
         if !ptr::eq(CURRENT.get(), self) {
-            self.bell.nudge();
+            self.inbox.nudge();
         }
     }
 }

@@ -7,32 +7,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use super::inbox::Bell;
-use crate::dispatch::{Desk, Futures};
+use super::inbox::Inbox;
+use crate::dispatch::{Dispatchers, Futures};
 
 pub(crate) struct FutureSet<'r> {
     /// By number; the numbers of those that have ended are used again.
-    flying: RefCell<Vec<Option<Flying<'r>>>>,
-    free: RefCell<Vec<Place>>,
-    bell: Arc<Bell>,
+    started: RefCell<Vec<Option<StartedFuture<'r>>>>,
+    free: RefCell<Vec<FutureSlot>>,
+    inbox: Arc<Inbox>,
 }
 
-struct Flying<'r> {
+struct StartedFuture<'r> {
     dispatcher: &'static str,
     future: Pin<Box<dyn Future<Output = ()> + 'r>>,
-    place: Place,
+    place: FutureSlot,
 }
 
 /// A number, and what wakes the future that has it: made once, and handed on with the number.
-struct Place {
+struct FutureSlot {
     wake: Arc<WakeOne>,
     waker: Waker,
 }
 
-impl Place {
-    fn new(number: u32, bell: Arc<Bell>) -> Self {
-        let wake = Arc::new(WakeOne { number, woken: AtomicBool::new(false), bell });
-        Place { waker: Waker::from(wake.clone()), wake }
+impl FutureSlot {
+    fn new(number: u32, inbox: Arc<Inbox>) -> Self {
+        let wake = Arc::new(WakeOne { number, woken: AtomicBool::new(false), inbox });
+        FutureSlot { waker: Waker::from(wake.clone()), wake }
     }
 }
 
@@ -41,7 +41,7 @@ struct WakeOne {
     number: u32,
     /// Woken since it was last polled: further wakes say nothing new.
     woken: AtomicBool,
-    bell: Arc<Bell>,
+    inbox: Arc<Inbox>,
 }
 
 impl Wake for WakeOne {
@@ -52,65 +52,65 @@ impl Wake for WakeOne {
     fn wake_by_ref(self: &Arc<Self>) {
         // What the waker did before the wake is to be seen by the poll that follows, also where an earlier wake did the telling.
         if !self.woken.swap(true, Ordering::AcqRel) {
-            self.bell.future_can_go_on(self.number);
+            self.inbox.future_can_go_on(self.number);
         }
     }
 }
 
 impl<'r> FutureSet<'r> {
-    pub(crate) fn new(bell: Arc<Bell>) -> Self {
-        FutureSet { flying: RefCell::default(), free: RefCell::default(), bell }
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
+        FutureSet { started: RefCell::default(), free: RefCell::default(), inbox }
     }
 
-    pub(crate) fn poll(&self, number: u32, desk: &Desk) {
+    pub(crate) fn poll(&self, number: u32, dispatchers: &Dispatchers) {
         // Out of its place while it runs: it may be dropped by a panic, and must not be found half run.
-        let Some(flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
-        desk.set_dispatching(Some(flying.dispatcher));
-        self.run(flying);
-        desk.set_dispatching(None);
+        let Some(started) = self.started.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
+        dispatchers.set_dispatching(Some(started.dispatcher));
+        self.run(started);
+        dispatchers.set_dispatching(None);
     }
 
     /// Its number, if it has not ended.
-    fn run(&self, mut flying: Flying<'r>) -> Option<u32> {
-        let Place { wake, waker } = &flying.place;
+    fn run(&self, mut started: StartedFuture<'r>) -> Option<u32> {
+        let FutureSlot { wake, waker } = &started.place;
         let number = wake.number;
         wake.woken.swap(false, Ordering::AcqRel);
-        if flying.future.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
-            self.flying.borrow_mut()[number as usize] = Some(flying);
+        if started.future.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
+            self.started.borrow_mut()[number as usize] = Some(started);
             return Some(number);
         }
-        self.end(flying);
+        self.end(started);
         None
     }
 
-    fn end(&self, flying: Flying<'r>) {
-        let Flying { future, place, .. } = flying;
+    fn end(&self, started: StartedFuture<'r>) {
+        let StartedFuture { future, place, .. } = started;
         drop(future);
         self.free.borrow_mut().push(place);
     }
 
     /// Drops a future that nobody waits for any more.
-    pub(crate) fn cancel(&self, number: u32, desk: &Desk) {
-        let Some(flying) = self.flying.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
-        desk.set_dispatching(Some(flying.dispatcher));
-        self.end(flying);
-        desk.set_dispatching(None);
+    pub(crate) fn cancel(&self, number: u32, dispatchers: &Dispatchers) {
+        let Some(started) = self.started.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
+        dispatchers.set_dispatching(Some(started.dispatcher));
+        self.end(started);
+        dispatchers.set_dispatching(None);
     }
 
     pub(crate) fn clear(&self) {
         self.free.borrow_mut().clear();
-        drop(self.flying.take());
+        drop(self.started.take());
     }
 }
 
 impl<'r> Futures<'r> for FutureSet<'r> {
     fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) -> Option<u32> {
         let place = self.free.borrow_mut().pop().unwrap_or_else(|| {
-            let mut flying = self.flying.borrow_mut();
-            flying.push(None);
-            Place::new(flying.len() as u32 - 1, self.bell.clone())
+            let mut started = self.started.borrow_mut();
+            started.push(None);
+            FutureSlot::new(started.len() as u32 - 1, self.inbox.clone())
         });
         // At once: it is on its way before a dispatcher that answers in place blocks the thread.
-        self.run(Flying { dispatcher, future, place })
+        self.run(StartedFuture { dispatcher, future, place })
     }
 }

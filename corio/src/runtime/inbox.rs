@@ -4,26 +4,26 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use crate::dispatch::{FlightId, Ring};
+use crate::dispatch::{FlightId, WakeRun};
 use crate::util::Nudge;
 
 #[derive(Default)]
-pub(crate) struct Bell {
-    state: Mutex<State>,
+pub(crate) struct Inbox {
+    state: Mutex<InboxState>,
 }
 
 #[derive(Default)]
-struct State {
-    news: News,
+struct InboxState {
+    arrivals: Arrivals,
     /// Memory for news, while none of it is being looked through.
-    spare: News,
+    spare: Arrivals,
     /// Who sleeps until there is news.
     sleeper: Option<Waker>,
 }
 
 /// What has happened, in the order in which it did.
 #[derive(Default)]
-pub(crate) struct News {
+pub(crate) struct Arrivals {
     pub(crate) futures: Vec<u32>,
     /// Queues with post, and the flights that it is for.
     pub(crate) posts: Vec<(u32, FlightId)>,
@@ -31,25 +31,25 @@ pub(crate) struct News {
     nudged: bool,
 }
 
-impl News {
+impl Arrivals {
     fn is_empty(&self) -> bool {
         self.futures.is_empty() && self.posts.is_empty() && !self.nudged
     }
 }
 
-impl Bell {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl Inbox {
+    fn state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn future_can_go_on(&self, future: u32) {
-        self.tell(|news| news.futures.push(future));
+        self.tell(|arrivals| arrivals.futures.push(future));
     }
 
-    fn tell(&self, tell: impl FnOnce(&mut News)) {
+    fn tell(&self, tell: impl FnOnce(&mut Arrivals)) {
         let sleeper = {
             let mut state = self.state();
-            tell(&mut state.news);
+            tell(&mut state.arrivals);
             state.sleeper.take()
         };
         // Not under the lock: waking runs code of an executor.
@@ -59,17 +59,17 @@ impl Bell {
     }
 
     /// Takes the news, if there is any.
-    pub(crate) fn take(&self) -> Option<News> {
-        let State { news, spare, .. } = &mut *self.state();
-        (!news.is_empty()).then(|| mem::replace(news, mem::take(spare)))
+    pub(crate) fn take(&self) -> Option<Arrivals> {
+        let InboxState { arrivals, spare, .. } = &mut *self.state();
+        (!arrivals.is_empty()).then(|| mem::replace(arrivals, mem::take(spare)))
     }
 
     /// Takes back the memory of news that was looked through.
-    pub(crate) fn put_back(&self, mut news: News) {
-        news.futures.clear();
-        news.posts.clear();
-        news.nudged = false;
-        self.state().spare = news;
+    pub(crate) fn put_back(&self, mut arrivals: Arrivals) {
+        arrivals.futures.clear();
+        arrivals.posts.clear();
+        arrivals.nudged = false;
+        self.state().spare = arrivals;
     }
 
     /// Has `sleeper` woken by the next news. False if there is news already.
@@ -78,7 +78,7 @@ impl Bell {
         let sleeper = sleeper.clone();
         let before = {
             let mut state = self.state();
-            if !state.news.is_empty() {
+            if !state.arrivals.is_empty() {
                 return false;
             }
             state.sleeper.replace(sleeper)
@@ -90,21 +90,21 @@ impl Bell {
     pub(crate) fn clear(&self) {
         let sleeper = {
             let mut state = self.state();
-            state.news = News::default();
+            state.arrivals = Arrivals::default();
             state.sleeper.take()
         };
         drop(sleeper);
     }
 }
 
-impl Nudge for Bell {
+impl Nudge for Inbox {
     fn nudge(&self) {
-        self.tell(|news| news.nudged = true);
+        self.tell(|arrivals| arrivals.nudged = true);
     }
 }
 
-impl Ring for Bell {
+impl WakeRun for Inbox {
     fn ring(&self, queue: u32, flight: FlightId) {
-        self.tell(|news| news.posts.push((queue, flight)));
+        self.tell(|arrivals| arrivals.posts.push((queue, flight)));
     }
 }

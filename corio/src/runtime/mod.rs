@@ -13,8 +13,8 @@ mod sleep;
 mod state;
 
 pub(crate) use block_on::block_on;
-pub(crate) use config::Terms;
+pub(crate) use config::RunConfig;
 pub(crate) use executor_thread::Polling;
 pub(crate) use run::{Run, Turn};
 pub(crate) use sleep::Sleep;
-pub(crate) use state::{Core, RunRef};
+pub(crate) use state::{RunState, RunRef};

@@ -16,23 +16,23 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::config::Terms;
+use super::config::RunConfig;
 use super::current;
 use super::future_set::FutureSet;
-use super::state::Core;
-use crate::dispatch::{ContextRef, Sending, Waiter};
+use super::state::RunState;
+use crate::dispatch::{ContextRef, SendCx, Waiter};
 use crate::error::Error;
 use crate::executor::Id;
-use crate::observe::{Event, Watch};
-use crate::util::{CancelToken, Sweep, Time, discard, panic_advice};
+use crate::observe::{Event, Observers};
+use crate::util::{CancelToken, PanicCollector, Time, discard, panic_advice};
 
 pub(crate) struct Run<'s, T> {
     /// Gone when the run is over.
-    core: Option<Rc<Core>>,
-    home: &'s mut Option<Rc<Core>>,
+    state: Option<Rc<RunState>>,
+    slot: &'s mut Option<Rc<RunState>>,
     context: ContextRef<'s>,
     futures: FutureSet<'s>,
-    watch: Watch,
+    observers: Observers,
     root: Id,
     time: Rc<Time>,
     /// The time that the run has, and when it is over.
@@ -42,7 +42,7 @@ pub(crate) struct Run<'s, T> {
     cancel: Option<CancelToken>,
     /// The longest CPU phase, in resumes, and what is left of it.
     fairness: usize,
-    patience: usize,
+    resumes_left: usize,
     at_once: bool,
     output: PhantomData<T>,
 }
@@ -78,39 +78,39 @@ impl<'s, T> Run<'s, T> {
     /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never is.
     pub(crate) unsafe fn new<S, F: Future<Output = T>>(
         context: &'s S,
-        core: Rc<Core>,
-        home: &'s mut Option<Rc<Core>>,
-        watch: Watch,
-        terms: &Terms,
+        state: Rc<RunState>,
+        slot: &'s mut Option<Rc<RunState>>,
+        observers: Observers,
+        config: &RunConfig,
         future: F,
     ) -> Self {
-        core.begin_run((&raw const *context).cast());
-        let futures = FutureSet::new(core.bell.clone());
-        let time = core.time.clone();
-        let deadline = terms.deadline.map(|limit| (limit, time.now().saturating_add(limit)));
-        let cancel = terms.cancel.clone();
-        let fairness = terms.fairness;
+        state.begin_run((&raw const *context).cast());
+        let futures = FutureSet::new(state.inbox.clone());
+        let time = state.time.clone();
+        let deadline = config.deadline.map(|limit| (limit, time.now().saturating_add(limit)));
+        let cancel = config.cancel.clone();
+        let fairness = config.fairness;
         let context = ContextRef::new(context);
         let mut run = Run {
-            core: Some(core),
-            home,
+            state: Some(state),
+            slot,
             context,
             futures,
-            watch,
+            observers,
             root: Id::NONE,
             time,
             deadline,
             time_is_up: Cell::new(false),
             cancel,
             fairness,
-            patience: fairness,
-            at_once: terms.at_once,
+            resumes_left: fairness,
+            at_once: config.at_once,
             output: PhantomData,
         };
         // In the run already: should an observer panic, it drops the task.
-        if let Some(core) = &run.core {
+        if let Some(state) = &run.state {
             // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
-            run.root = unsafe { core.engine.spawn(Id::NONE, future) };
+            run.root = unsafe { state.executor.spawn(Id::NONE, future) };
         }
         run
     }
@@ -120,125 +120,125 @@ impl<'s, T> Run<'s, T> {
     /// # Panics
     /// With what a task, a dispatcher or a destructor panicked with, when everything is dropped.
     pub(crate) fn turn(&mut self, budget: usize) -> Turn<T> {
-        let Some(core) = self.core.take() else { unreachable!("turned after it was over") };
-        let entered = current::enter(&core);
-        let result = match catch_unwind(AssertUnwindSafe(|| self.cycle(&core, budget))) {
+        let Some(state) = self.state.take() else { unreachable!("turned after it was over") };
+        let entered = current::enter(&state);
+        let result = match catch_unwind(AssertUnwindSafe(|| self.cycle(&state, budget))) {
             Ok(Ok(Phase::Waiting { until })) => {
                 drop(entered);
-                self.core = Some(core);
+                self.state = Some(state);
                 return Turn::Waiting { until };
             }
             Ok(Ok(Phase::Spent)) => {
                 drop(entered);
-                self.core = Some(core);
+                self.state = Some(state);
                 return Turn::Spent;
             }
             Ok(Ok(Phase::Ended)) => {
                 // SAFETY: the root was spawned with a future of this output.
-                Ok(unsafe { core.engine.take_output::<T>(self.root) }.expect("the root has ended"))
+                Ok(unsafe { state.executor.take_output::<T>(self.root) }.expect("the root has ended"))
             }
             Ok(Err(error)) => Err(error),
             Err(panic) => {
                 // Further panics, of an observer or of destructors, are not worth losing the first.
-                let mut further = Sweep::default();
-                further.run(|| self.report(&core, &*panic));
-                drop(self.tear_down(&core));
+                let mut further = PanicCollector::default();
+                further.run(|| self.report(&state, &*panic));
+                drop(self.tear_down(&state));
                 drop(entered);
-                further.run(|| drop(core));
+                further.run(|| drop(state));
                 resume_unwind(panic);
             }
         };
-        let torn_down = self.tear_down(&core);
+        let torn_down = self.tear_down(&state);
         drop(entered);
         if let Some(panic) = torn_down.into_panic() {
-            Sweep::default().run(|| drop(core));
+            PanicCollector::default().run(|| drop(state));
             resume_unwind(panic);
         }
-        *self.home = Some(core);
+        *self.slot = Some(state);
         Turn::Over(result)
     }
 
-    fn cycle(&mut self, core: &Core, mut budget: usize) -> Result<Phase, Error> {
-        let Core { engine, desk, .. } = core;
+    fn cycle(&mut self, state: &RunState, mut budget: usize) -> Result<Phase, Error> {
+        let RunState { executor, dispatchers, .. } = state;
         let was_panicking = std::thread::panicking();
-        let sending = Sending { context: self.context, futures: &self.futures, stopped: self.cancel.as_ref().map(CancelToken::flag), was_panicking };
-        let _lent = desk.lend(&sending);
+        let send_cx = SendCx { context: self.context, futures: &self.futures, stopped: self.cancel.as_ref().map(CancelToken::flag), was_panicking };
+        let _lent = dispatchers.lend(&send_cx);
         loop {
             self.check_cancelled()?;
             if budget == 0 {
                 return Ok(Phase::Spent);
             }
-            let most = budget.min(self.patience).min(SLICE);
-            engine.allow(most);
-            core.quiet.begin(self.at_once(core));
-            run_tasks(core);
-            core.quiet.end();
-            let paused_at = engine.take_paused_at();
-            let left = paused_at.unwrap_or(engine.allowed());
+            let most = budget.min(self.resumes_left).min(SLICE);
+            executor.allow(most);
+            state.inline_budget.begin(self.at_once(state));
+            run_tasks(state);
+            state.inline_budget.end();
+            let paused_at = executor.take_paused_at();
+            let left = paused_at.unwrap_or(executor.allowed());
             budget -= most - left;
             // A batch has left whenever a task went on without having waited.
-            self.patience = match engine.take_went_on_at() {
+            self.resumes_left = match executor.take_went_on_at() {
                 Some(at) => self.fairness - (at - left),
-                None => self.patience - (most - left),
+                None => self.resumes_left - (most - left),
             };
-            if let Some(panic) = core.panic.take() {
+            if let Some(panic) = state.panic.take() {
                 resume_unwind(panic);
             }
             if paused_at.is_some() {
                 // As after all batches that leave.
-                self.take_arrivals(core)?;
+                self.take_arrivals(state)?;
                 continue;
             }
-            if let Some(task) = engine.foreign() {
+            if let Some(task) = executor.foreign() {
                 return Err(Error::ForeignFuture { task });
             }
-            if engine.is_done(self.root) {
+            if executor.is_done(self.root) {
                 return Ok(Phase::Ended);
             }
             // Nobody else can run: whoever waits for room gets what there is.
-            let can_go_on = engine.has_ready() || desk.has_answers() || engine.let_spawner_in();
-            if can_go_on && self.patience > 0 {
-                if engine.dropped_len() >= MANY_DROPPED {
-                    self.withdraw_amid_a_phase(core);
+            let can_go_on = executor.has_ready() || dispatchers.has_answers() || executor.wake_next_spawner();
+            if can_go_on && self.resumes_left > 0 {
+                if executor.dropped_len() >= MANY_DROPPED {
+                    self.withdraw_amid_a_phase(state);
                 }
                 continue;
             }
             self.check_cancelled()?;
-            if core.wake_due() && self.patience > 0 {
+            if state.wake_due() && self.resumes_left > 0 {
                 continue;
             }
 
-            if engine.has_dropped() {
-                engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), false));
-                self.cancel_futures(core);
+            if executor.has_dropped() {
+                executor.tell_dropped(|dropped| dispatchers.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), false));
+                self.cancel_futures(state);
             }
-            desk.settle(&sending);
+            dispatchers.settle(&send_cx);
             if self.deadline.is_some() && self.is_time_up()? {
-                self.patience = self.fairness;
-                self.take_last_arrivals(core)?;
+                self.resumes_left = self.fairness;
+                self.take_last_arrivals(state)?;
                 continue;
             }
             // What was kept goes out first: whoever gets it may ask for something that leaves together with what waits.
-            let can_go_on = desk.has_answers() || engine.has_ready();
-            if self.patience == 0 || !can_go_on {
-                if can_go_on && desk.can_send() {
-                    self.watch.emit(|| Event::Overlong { resumes: self.fairness });
+            let can_go_on = dispatchers.has_answers() || executor.has_ready();
+            if self.resumes_left == 0 || !can_go_on {
+                if can_go_on && dispatchers.can_send() {
+                    self.observers.emit(|| Event::Overlong { resumes: self.fairness });
                 }
-                self.patience = self.fairness;
-                desk.send(&sending);
+                self.resumes_left = self.fairness;
+                dispatchers.send(&send_cx);
             }
-            self.take_arrivals(core)?;
-            if !desk.has_answers() && !engine.has_ready() && !desk.can_send() {
-                let next = core.next_due();
-                if desk.in_flight() == 0 {
+            self.take_arrivals(state)?;
+            if !dispatchers.has_answers() && !executor.has_ready() && !dispatchers.can_send() {
+                let next = state.next_due();
+                if dispatchers.in_flight() == 0 {
                     // Late news, of what nobody waits for any more: it must not keep the run awake.
-                    drop(core.bell.take());
+                    drop(state.inbox.take());
                 }
                 // It may have been cancelled since: then what was asked has not left, which is no
                 // deadlock, and the bell's news of it may have been taken with the rest.
                 self.check_cancelled()?;
-                if desk.in_flight() == 0 && next.is_none() {
-                    match engine.deadlock() {
+                if dispatchers.in_flight() == 0 && next.is_none() {
+                    match executor.deadlock() {
                         Some(deadlock) => return Err(Error::Deadlock(deadlock)),
                         None => continue,
                     }
@@ -252,10 +252,10 @@ impl<'s, T> Run<'s, T> {
     /// How many requests may be answered where they are asked. With a shuffle, whose tasks take turns
     /// by chance, none.
     #[inline(always)]
-    fn at_once(&self, core: &Core) -> u32 {
-        let is_quiet = self.at_once && !self.time_is_up.get() && core.shuffle.is_none() && core.is_quiet();
+    fn at_once(&self, state: &RunState) -> u32 {
+        let is_idle = self.at_once && !self.time_is_up.get() && state.shuffle.is_none() && state.is_idle();
         match self.deadline {
-            _ if !is_quiet => 0,
+            _ if !is_idle => 0,
             Some(_) => LOOK_AT_TIME,
             None => u32::MAX,
         }
@@ -287,26 +287,26 @@ impl<'s, T> Run<'s, T> {
     /// Withdraws what tasks have asked in this phase that were dropped in it: a phase may be long, and what has come and gone is not to gather in it.
     #[cold]
     #[inline(never)]
-    fn withdraw_amid_a_phase(&self, core: &Core) {
-        let Core { engine, desk, .. } = core;
-        engine.tell_dropped(|dropped| desk.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), true));
-        self.cancel_futures(core);
+    fn withdraw_amid_a_phase(&self, state: &RunState) {
+        let RunState { executor, dispatchers, .. } = state;
+        executor.tell_dropped(|dropped| dispatchers.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), true));
+        self.cancel_futures(state);
     }
 
     #[inline(always)]
-    fn cancel_futures(&self, core: &Core) {
-        while let Some(future) = core.desk.next_cancelled() {
-            self.futures.cancel(future, &core.desk);
+    fn cancel_futures(&self, state: &RunState) {
+        while let Some(future) = state.dispatchers.next_cancelled() {
+            self.futures.cancel(future, &state.dispatchers);
         }
     }
 
     /// Takes what is there by now: what has come from outside, and what is due.
     #[inline(always)]
-    fn take_arrivals(&self, core: &Core) -> Result<(), Error> {
-        self.take_news(core);
-        core.do_due();
-        self.cancel_futures(core);
-        if let Some(fault) = core.desk.take_fault() {
+    fn take_arrivals(&self, state: &RunState) -> Result<(), Error> {
+        self.take_from_inbox(state);
+        state.do_due();
+        self.cancel_futures(state);
+        if let Some(fault) = state.dispatchers.take_fault() {
             self.check_cancelled()?;
             return Err(fault.into());
         }
@@ -315,29 +315,29 @@ impl<'s, T> Run<'s, T> {
 
     #[cold]
     #[inline(never)]
-    fn take_last_arrivals(&self, core: &Core) -> Result<(), Error> {
-        core.desk.give_kept_now();
-        self.take_arrivals(core)
+    fn take_last_arrivals(&self, state: &RunState) -> Result<(), Error> {
+        state.dispatchers.give_kept_now();
+        self.take_arrivals(state)
     }
 
     /// Takes what has come from outside.
     #[inline(always)]
-    fn take_news(&self, core: &Core) {
-        if core.desk.in_flight() == 0 {
+    fn take_from_inbox(&self, state: &RunState) {
+        if state.dispatchers.in_flight() == 0 {
             return;
         }
-        let Some(mut news) = core.bell.take() else { return };
-        if let Some(shuffle) = &core.shuffle {
-            shuffle.mix(&mut news.futures);
-            shuffle.mix(&mut news.posts);
+        let Some(mut arrivals) = state.inbox.take() else { return };
+        if let Some(shuffle) = &state.shuffle {
+            shuffle.mix(&mut arrivals.futures);
+            shuffle.mix(&mut arrivals.posts);
         }
-        for future in news.futures.drain(..) {
-            self.futures.poll(future, &core.desk);
+        for future in arrivals.futures.drain(..) {
+            self.futures.poll(future, &state.dispatchers);
         }
-        for (queue, flight) in news.posts.drain(..) {
-            core.desk.collect(queue, flight);
+        for (queue, flight) in arrivals.posts.drain(..) {
+            state.dispatchers.collect(queue, flight);
         }
-        core.bell.put_back(news);
+        state.inbox.put_back(arrivals);
     }
 
     pub(crate) fn time(&self) -> Rc<Time> {
@@ -346,65 +346,65 @@ impl<'s, T> Run<'s, T> {
 
     /// Has `sleeper` woken when there is news. False if there is already.
     pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
-        self.core.as_ref().is_some_and(|core| core.bell.sleep(sleeper))
+        self.state.as_ref().is_some_and(|state| state.inbox.sleep(sleeper))
     }
 
     /// Says once where a panic came from; what it said itself, the panic hook has told.
-    fn report(&self, core: &Core, panic: &dyn Any) {
-        let (place, above) = match core.desk.dispatching() {
+    fn report(&self, state: &RunState, panic: &dyn Any) {
+        let (place, above) = match state.dispatchers.dispatching() {
             Some(dispatcher) => (format!("dispatcher `{dispatcher}`"), Vec::new()),
             None => {
-                let task = core.engine.current();
-                (format!("task `{}`", core.engine.path(task)), core.engine.lines_above(task))
+                let task = state.executor.current();
+                (format!("task `{}`", state.executor.path(task)), state.executor.call_sites_above(task))
             }
         };
         eprintln!("corio: the panic ends the run; it came from {place}");
         above.iter().for_each(|(task, line)| eprintln!("  `{task}` waits at {line}"));
         panic_advice::on(panic).iter().for_each(|advice| eprintln!("  {advice}"));
-        self.watch.emit(|| Event::Panicked { place: &place, above: &above });
+        self.observers.emit(|| Event::Panicked { place: &place, above: &above });
     }
 
     /// Drops everything that is left, tasks first.
-    fn tear_down(&self, core: &Core) -> Sweep {
-        let mut sweep = Sweep::default();
-        sweep.run(|| core.engine.clear());
-        sweep.run(|| self.futures.clear());
-        sweep.run(|| core.desk.clear());
-        core.bell.clear();
-        core.end_run();
-        sweep
+    fn tear_down(&self, state: &RunState) -> PanicCollector {
+        let mut panics = PanicCollector::default();
+        panics.run(|| state.executor.clear());
+        panics.run(|| self.futures.clear());
+        panics.run(|| state.dispatchers.clear());
+        state.inbox.clear();
+        state.end_run();
+        panics
     }
 }
 
 /// The CPU phase: every task that can run runs, until none can or as many were resumed as may be.
 #[inline(always)]
-fn run_tasks(core: &Core) {
-    let Core { engine, desk, .. } = core;
-    if let Some(shuffle) = &core.shuffle {
-        return shuffle.run_tasks(engine, desk);
+fn run_tasks(state: &RunState) {
+    let RunState { executor, dispatchers, .. } = state;
+    if let Some(shuffle) = &state.shuffle {
+        return shuffle.run_tasks(executor, dispatchers);
     }
-    while engine.allowed() > 0 {
-        let Some(mut delivery) = desk.next_delivery() else { break };
-        while engine.allowed() > 0 {
+    while executor.allowed() > 0 {
+        let Some(mut delivery) = dispatchers.next_delivery() else { break };
+        while executor.allowed() > 0 {
             let Some(waiter) = delivery.next() else { break };
-            engine.resume(Id::from_word(waiter.0));
+            executor.resume(Id::from_word(waiter.0));
         }
         delivery.end();
     }
-    while engine.allowed() > 0 {
-        let Some(id) = engine.next_ready() else { break };
-        engine.resume(id);
+    while executor.allowed() > 0 {
+        let Some(id) = executor.next_ready() else { break };
+        executor.resume(id);
     }
 }
 
 impl<T> Drop for Run<'_, T> {
     fn drop(&mut self) {
-        let Some(core) = self.core.take() else { return };
-        let entered = current::enter(&core);
-        let torn_down = self.tear_down(&core);
+        let Some(state) = self.state.take() else { return };
+        let entered = current::enter(&state);
+        let torn_down = self.tear_down(&state);
         drop(entered);
         match torn_down.into_panic() {
-            None => *self.home = Some(core),
+            None => *self.slot = Some(state),
             Some(panic) if !std::thread::panicking() => resume_unwind(panic),
             Some(panic) => discard(panic),
         }

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 
 use fastrand::Rng;
 
-use crate::dispatch::Desk;
-use crate::executor::{Engine, Id};
+use crate::dispatch::Dispatchers;
+use crate::executor::{Executor, Id};
 
 pub(crate) struct Shuffle {
     seed: u64,
@@ -31,22 +31,22 @@ impl Shuffle {
     }
 
     /// In place of the CPU phase: every task that can run runs, each time any of them, until none can or as many were resumed as may be.
-    pub(crate) fn run_tasks(&self, engine: &Engine, desk: &Desk) {
+    pub(crate) fn run_tasks(&self, executor: &Executor, dispatchers: &Dispatchers) {
         // As many as there are at first: that more come while tasks run is rare (`corio::cache`), and they are not to be counted again for each task.
-        let mut answers = desk.answers_there();
-        while engine.allowed() > 0 {
-            answers = if desk.has_answers() { answers.max(1) } else { 0 };
-            let ready = engine.ready_len();
+        let mut answers = dispatchers.answers_there();
+        while executor.allowed() > 0 {
+            answers = if dispatchers.has_answers() { answers.max(1) } else { 0 };
+            let ready = executor.ready_len();
             if ready + answers == 0 {
                 return;
             }
             let next = self.below(ready + answers);
             if next < ready {
-                engine.take_ready(next).into_iter().for_each(|id| engine.resume(id));
+                executor.take_ready(next).into_iter().for_each(|id| executor.resume(id));
             } else {
-                desk.put_any_forward(&mut |count| self.below(count));
-                if let Some(mut delivery) = desk.next_delivery() {
-                    delivery.next().into_iter().for_each(|waiter| engine.resume(Id::from_word(waiter.0)));
+                dispatchers.put_any_forward(&mut |count| self.below(count));
+                if let Some(mut delivery) = dispatchers.next_delivery() {
+                    delivery.next().into_iter().for_each(|waiter| executor.resume(Id::from_word(waiter.0)));
                     delivery.end();
                 }
                 answers -= 1;
@@ -55,7 +55,7 @@ impl Shuffle {
     }
 
     /// For what has happened outside, in whatever order.
-    pub(crate) fn mix<T>(&self, news: &mut [T]) {
-        self.random.borrow_mut().shuffle(news);
+    pub(crate) fn mix<T>(&self, arrivals: &mut [T]) {
+        self.random.borrow_mut().shuffle(arrivals);
     }
 }

@@ -10,25 +10,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::config::Terms;
-use super::inbox::Bell;
+use super::config::RunConfig;
+use super::inbox::Inbox;
 use super::shuffle::Shuffle;
-use crate::dispatch::{ContextRef, Desk, Dispatch, Lane, Outside, Request, Settings, Waiter};
-use crate::executor::{Engine, Id};
-use crate::observe::Watch;
-use crate::util::{Alarm, HotCell, Nudge, Quiet, Time, Timers};
+use crate::dispatch::{ContextRef, Dispatchers, Dispatch, Lane, Host, Request, Settings, Waiter};
+use crate::executor::{Executor, Id};
+use crate::observe::Observers;
+use crate::util::{Alarm, HotCell, Nudge, InlineBudget, Time, Timers};
 
 /// Engine and desk, kept with the schedule from run to run.
-pub(crate) struct Core {
+pub(crate) struct RunState {
     /// Itself, for what outlives a run and may have to wake one of its tasks.
-    me: Weak<Core>,
-    pub(crate) engine: Engine,
-    pub(crate) desk: Desk,
-    pub(crate) bell: Arc<Bell>,
+    me: Weak<RunState>,
+    pub(crate) executor: Executor,
+    pub(crate) dispatchers: Dispatchers,
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) time: Rc<Time>,
     /// Absent, for the order in which tasks became ready.
     pub(crate) shuffle: Option<Shuffle>,
-    pub(crate) quiet: Rc<Quiet>,
+    pub(crate) inline_budget: Rc<InlineBudget>,
     /// What a dispatcher that was to answer at once has panicked with.
     pub(crate) panic: Cell<Option<Box<dyn Any + Send>>>,
     /// Tasks that wait for a time.
@@ -42,29 +42,29 @@ pub(crate) struct Core {
     run: Cell<u64>,
 }
 
-impl Core {
-    pub(crate) fn new(watch: Watch, settings: Rc<Settings>, terms: &Terms) -> Rc<Self> {
-        let bell = Arc::new(Bell::default());
-        if let Some(token) = &terms.cancel {
-            let sleeper: Arc<dyn Nudge> = bell.clone();
+impl RunState {
+    pub(crate) fn new(observers: Observers, settings: Rc<Settings>, config: &RunConfig) -> Rc<Self> {
+        let inbox = Arc::new(Inbox::default());
+        if let Some(token) = &config.cancel {
+            let sleeper: Arc<dyn Nudge> = inbox.clone();
             token.nudge_when_cancelled(Arc::downgrade(&sleeper));
         }
-        let time = Time::new(terms.clock.clone());
+        let time = Time::new(config.clock.clone());
         let clock = time.clone();
-        let quiet = Rc::new(Quiet::default());
-        Rc::new_cyclic(|me: &Weak<Core>| {
+        let inline_budget = Rc::new(InlineBudget::default());
+        Rc::new_cyclic(|me: &Weak<RunState>| {
             let of_this = me.clone();
-            let is_alive = move |waiter: Waiter| of_this.upgrade().is_some_and(|core| core.engine.is_alive(Id::from_word(waiter.0)));
+            let is_alive = move |waiter: Waiter| of_this.upgrade().is_some_and(|state| state.executor.is_alive(Id::from_word(waiter.0)));
             let outside =
-                Outside { ring: bell.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), watch: watch.clone(), quiet: quiet.clone() };
-            Core {
+                Host { ring: inbox.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), observers: observers.clone(), inline_budget: inline_budget.clone() };
+            RunState {
                 me: me.clone(),
-                engine: Engine::new(watch, terms.max_tasks, quiet.clone()),
-                desk: Desk::new(outside, settings),
-                bell,
+                executor: Executor::new(observers, config.max_tasks, inline_budget.clone()),
+                dispatchers: Dispatchers::new(outside, settings),
+                inbox,
                 time,
-                shuffle: terms.shuffle.map(Shuffle::new),
-                quiet,
+                shuffle: config.shuffle.map(Shuffle::new),
+                inline_budget,
                 panic: Cell::default(),
                 alarms: HotCell::default(),
                 due_by: Cell::new(None),
@@ -93,13 +93,13 @@ impl Core {
         self.run.set(0);
     }
 
-    pub(crate) fn run(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         self.run.get()
     }
 
     /// This run, for a lock.
     pub(crate) fn this_run(&self) -> RunRef {
-        RunRef { core: self.me.clone(), run: self.run.get() }
+        RunRef { state: self.me.clone(), run: self.run.get() }
     }
 
     /// Makes sure that `R` can be asked in this run.
@@ -109,7 +109,7 @@ impl Core {
     #[inline]
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
         // SAFETY: a core serves one schedule, and so one type of context.
-        unsafe { self.desk.open::<S, R>() }
+        unsafe { self.dispatchers.open::<S, R>() }
     }
 
     /// Asks on behalf of a task.
@@ -118,12 +118,12 @@ impl Core {
     /// As `open`.
     #[inline(always)]
     pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
-        let Some(queue) = self.desk.queue::<R>() else {
+        let Some(queue) = self.dispatchers.queue::<R>() else {
             // SAFETY: the caller's promise is the same.
-            let queue = unsafe { self.desk.opened_queue::<S, R>() };
+            let queue = unsafe { self.dispatchers.opened_queue::<S, R>() };
             return self.ask_otherwise(queue, id, key);
         };
-        let asked = if self.engine.is_observed() { Err(key) } else { queue.ask_with_others(Waiter(id.to_word()), key) };
+        let asked = if self.executor.is_observed() { Err(key) } else { queue.ask_with_others(Waiter(id.to_word()), key) };
         if let Err(key) = asked {
             self.ask_otherwise(queue, id, key);
         }
@@ -132,10 +132,10 @@ impl Core {
     /// The first request for a batch, or one that its queue must get room for, or that observers hear of.
     #[inline(never)]
     fn ask_otherwise<R: Request>(&self, queue: &Lane<R>, id: Id, key: R::Key) {
-        if self.engine.is_observed() {
+        if self.executor.is_observed() {
             // Before it leaves: an observer may wake a task that joins it, or cancel the run.
-            self.engine.asked(id, R::name);
-            self.engine.tell_waits(id);
+            self.executor.emit_asked(id, R::name);
+            self.executor.emit_suspended(id);
         }
         if let Err(key) = self.answer_at_once(queue, id, key) {
             queue.ask(Waiter(id.to_word()), key);
@@ -148,15 +148,15 @@ impl Core {
     pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {
         // The clock may be of the user's: it is asked before anything is borrowed.
         let at = self.time.now().saturating_add(after);
-        self.quiet.end();
+        self.inline_budget.end();
         self.alarms.borrow_mut().set(at, task)
     }
 
     /// Whether nothing is asked, answered (but for one batch), in flight or due, no task was dropped
     /// and none waits for room.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let Core { engine, desk, alarms, .. } = self;
-        engine.is_quiet() && desk.is_quiet() && alarms.borrow().is_empty()
+    pub(crate) fn is_idle(&self) -> bool {
+        let RunState { executor, dispatchers, alarms, .. } = self;
+        executor.is_idle() && dispatchers.is_idle() && alarms.borrow().is_empty()
     }
 
     pub(crate) fn unset_alarm(&self, alarm: Alarm) {
@@ -165,22 +165,22 @@ impl Core {
 
     /// The next time when something is due, of a task or of the desk.
     pub(crate) fn next_due(&self) -> Option<Duration> {
-        let (of_tasks, of_desk) = (self.alarms.borrow().next(), self.desk.next_due());
+        let (of_tasks, of_desk) = (self.alarms.borrow().next(), self.dispatchers.next_due());
         of_tasks.into_iter().chain(of_desk).min()
     }
 
     /// Does what is due. The clock is asked only if something will be.
     #[inline]
     pub(crate) fn do_due(&self) {
-        if self.desk.has_alarms() || !self.alarms.borrow().is_empty() {
+        if self.dispatchers.has_alarms() || !self.alarms.borrow().is_empty() {
             self.do_all_due();
         }
     }
 
     fn do_all_due(&self) {
         let now = self.time.now();
-        self.desk.do_due(now);
-        if self.desk.has_answers() || self.engine.has_ready() {
+        self.dispatchers.do_due(now);
+        if self.dispatchers.has_answers() || self.executor.has_ready() {
             self.due_by.set(Some(now));
         } else {
             self.wake_all_due(now);
@@ -199,7 +199,7 @@ impl Core {
     fn wake_all_due(&self, now: Duration) -> bool {
         let mut some = false;
         while let Some((_, task)) = self.take_due(now) {
-            self.engine.wake(task);
+            self.executor.wake(task);
             some = true;
         }
         some
@@ -212,25 +212,25 @@ impl Core {
     /// Asks on behalf of a task, for what is open.
     #[inline]
     pub(crate) fn ask<R: Request>(&self, id: Id, key: R::Key) {
-        self.desk.ask::<R>(Waiter(id.to_word()), key);
-        self.engine.asked(id, R::name);
+        self.dispatchers.ask::<R>(Waiter(id.to_word()), key);
+        self.executor.emit_asked(id, R::name);
     }
 }
 
 /// A run, held by what may outlive it.
 #[derive(Default, Debug)]
 pub(crate) struct RunRef {
-    core: Weak<Core>,
+    state: Weak<RunState>,
     run: u64,
 }
 
 impl RunRef {
-    pub(crate) fn is(&self, core: &Core) -> bool {
-        self.run == core.run()
+    pub(crate) fn is(&self, state: &RunState) -> bool {
+        self.run == state.id()
     }
 
     /// The run, if it is not over.
-    pub(crate) fn core(&self) -> Option<Rc<Core>> {
-        self.core.upgrade().filter(|core| self.run != 0 && core.run() == self.run)
+    pub(crate) fn upgrade(&self) -> Option<Rc<RunState>> {
+        self.state.upgrade().filter(|state| self.run != 0 && state.id() == self.run)
     }
 }

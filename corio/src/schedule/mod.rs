@@ -10,10 +10,10 @@ use std::time::Duration;
 use crate::context::AsContext;
 use crate::dispatch::{Answers, Options, Replacement, Request, Requests, Settings};
 use crate::error::Error;
-use crate::observe::{Observer, Watch};
-use crate::runtime::{Core, Run, Terms, block_on};
+use crate::observe::{Observer, Observers};
+use crate::runtime::{RunState, Run, RunConfig, block_on};
 use crate::task::{IsTask, Sealed, Task};
-use crate::util::{CancelToken, Clock, LeavesItsThread};
+use crate::util::{CancelToken, Clock, NeverSend};
 pub use run_async::RunAsync;
 
 /// Runs tasks over a context.
@@ -47,20 +47,20 @@ pub use run_async::RunAsync;
 pub struct Schedule<C> {
     context: C,
     /// Absent before the first run, during a run, and after one that ended badly.
-    core: Option<Rc<Core>>,
-    watch: Watch,
+    state: Option<Rc<RunState>>,
+    observers: Observers,
     settings: Rc<Settings>,
-    terms: Terms,
+    config: RunConfig,
 }
 
 #[doc(hidden)]
-// SAFETY: it never is: see `LeavesItsThread`.
-unsafe impl<C: LeavesItsThread> Send for Schedule<C> {}
+// SAFETY: it never is: see `NeverSend`.
+unsafe impl<C: NeverSend> Send for Schedule<C> {}
 
 impl<C: AsContext> Schedule<C> {
     /// A schedule over a context. Allocates nothing until it runs.
     pub fn new(context: C) -> Self {
-        Schedule { context, core: None, watch: Watch::default(), settings: Rc::default(), terms: Terms::default() }
+        Schedule { context, state: None, observers: Observers::default(), settings: Rc::default(), config: RunConfig::default() }
     }
 
     /// The context.
@@ -133,7 +133,7 @@ impl<C: AsContext> Schedule<C> {
     /// # Panics
     /// As [`run`](Schedule::run), when polled.
     pub fn run_async<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T> {
-        let budget = self.terms.budget;
+        let budget = self.config.budget;
         // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows outlives it. If it is forgotten, the run is never turned again.
         let run = unsafe { self.begin(task) };
         RunAsync::new(run, budget)
@@ -142,10 +142,10 @@ impl<C: AsContext> Schedule<C> {
     /// # Safety
     /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
     unsafe fn begin<T: Task<C::Context>>(&mut self, task: T) -> Run<'_, <T as IsTask>::Output> {
-        let Schedule { context, core, watch, settings, terms } = self;
-        let core_of_run = core.take().unwrap_or_else(|| Core::new(watch.clone(), settings.clone(), terms));
+        let Schedule { context, state, observers, settings, config } = self;
+        let core_of_run = state.take().unwrap_or_else(|| RunState::new(observers.clone(), settings.clone(), config));
         // SAFETY: the caller's promise is the same.
-        unsafe { Run::new(context.as_context(), core_of_run, core, watch.clone(), terms, task.into_future(Sealed)) }
+        unsafe { Run::new(context.as_context(), core_of_run, state, observers.clone(), config, task.into_future(Sealed)) }
     }
 
     /// Has another function answer the requests of one dispatcher, in this schedule only: for tests, and for tenants that are different.
@@ -276,7 +276,7 @@ impl<C: AsContext> Schedule<C> {
     /// # Ok::<(), corio::Error>(())
     /// ```
     pub fn shuffle(&mut self, seed: u64) -> &mut Self {
-        self.terms.shuffle = Some(seed);
+        self.config.shuffle = Some(seed);
         self.seed(seed)
     }
 
@@ -313,7 +313,7 @@ impl<C: AsContext> Schedule<C> {
     /// assert_eq!(schedule.run(never(1)).unwrap_err().to_string(), "the run was not over after 5s, its deadline");
     /// ```
     pub fn deadline(&mut self, limit: Duration) -> &mut Self {
-        self.terms.deadline = crate::util::limit(limit);
+        self.config.deadline = crate::util::limit(limit);
         self
     }
 
@@ -321,14 +321,14 @@ impl<C: AsContext> Schedule<C> {
     /// which compare both ways.
     #[doc(hidden)]
     pub fn answer_at_once(&mut self, at_once: bool) -> &mut Self {
-        self.terms.at_once = at_once;
+        self.config.at_once = at_once;
         self
     }
 
     /// Has `token` cancel the runs of this schedule, from any thread: a cancelled run ends with [`Error::Cancelled`], as soon as its tasks wait. See [`CancelToken`].
     pub fn cancel_on(&mut self, token: &CancelToken) -> &mut Self {
-        self.core = None;
-        self.terms.cancel = Some(token.clone());
+        self.state = None;
+        self.config.cancel = Some(token.clone());
         self
     }
 
@@ -366,8 +366,8 @@ impl<C: AsContext> Schedule<C> {
     /// If `tasks` is 0.
     pub fn max_tasks(&mut self, tasks: usize) -> &mut Self {
         assert!(tasks > 0, "max_tasks must be at least 1");
-        self.core = None;
-        self.terms.max_tasks = tasks;
+        self.state = None;
+        self.config.max_tasks = tasks;
         self
     }
 
@@ -378,14 +378,14 @@ impl<C: AsContext> Schedule<C> {
     /// If `resumes` is 0.
     pub fn fairness(&mut self, resumes: usize) -> &mut Self {
         assert!(resumes > 0, "fairness must be at least 1");
-        self.terms.fairness = resumes;
+        self.config.fairness = resumes;
         self
     }
 
     /// Has time limits, pauses and caches look at another clock than the system's.
     pub fn clock(&mut self, clock: impl Clock + 'static) -> &mut Self {
-        self.core = None;
-        self.terms.clock = Some(Rc::new(clock));
+        self.state = None;
+        self.config.clock = Some(Rc::new(clock));
         self
     }
 
@@ -396,20 +396,20 @@ impl<C: AsContext> Schedule<C> {
     /// If `resumes` is 0.
     pub fn budget(&mut self, resumes: usize) -> &mut Self {
         assert!(resumes > 0, "a budget of at least 1");
-        self.terms.budget = resumes;
+        self.config.budget = resumes;
         self
     }
 
     /// The settings, to be changed. The queues of the core have theirs; new ones are made for the next run.
     fn settings(&mut self) -> &mut Settings {
-        self.core = None;
+        self.state = None;
         Rc::make_mut(&mut self.settings)
     }
 
     /// Has an observer hear of everything that happens in the runs to come, instead of the one before.
     pub fn observe(&mut self, observer: impl Observer + 'static) -> &mut Self {
-        self.core = None;
-        self.watch = Watch::new(observer);
+        self.state = None;
+        self.observers = Observers::new(observer);
         self
     }
 }

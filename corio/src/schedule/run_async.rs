@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use crate::error::Error;
 use crate::runtime::{Polling, Run, Sleep, Turn};
 use crate::task::IsTask;
-use crate::util::LeavesItsThread;
+use crate::util::NeverSend;
 
 /// The run of a task as a future; made by [`Schedule::run_async`](crate::Schedule::run_async).
 ///
@@ -27,8 +27,8 @@ pub struct RunAsync<'s, K: IsTask> {
 }
 
 #[doc(hidden)]
-// SAFETY: it never is: see `LeavesItsThread`.
-unsafe impl<K: IsTask + LeavesItsThread> Send for RunAsync<'_, K> {}
+// SAFETY: it never is: see `NeverSend`.
+unsafe impl<K: IsTask + NeverSend> Send for RunAsync<'_, K> {}
 
 impl<'s, K: IsTask> RunAsync<'s, K> {
     pub(crate) fn new(run: Run<'s, K::Output>, budget: usize) -> Self {

@@ -14,9 +14,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::wait_queue::{Line, Standing, Ticket};
-use crate::executor::{Id, Waits};
-use crate::runtime::{Core, current};
+use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use crate::executor::{Id, WaitReason};
+use crate::runtime::{RunState, current};
 use crate::util::plural;
 
 /// A channel that holds up to `capacity` values: senders wait while it is full, the receiver while it is empty. Values come out in the order in which they were sent.
@@ -65,31 +65,31 @@ use crate::util::plural;
 #[track_caller]
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "corio: a channel must have room for one value at least");
-    let state = State { capacity, values: Line::default(), senders: 1, is_open: true, sending: Line::default(), receiving: Line::default() };
+    let state = ChannelState { capacity, values: WaitQueue::default(), senders: 1, is_open: true, sending: WaitQueue::default(), receiving: WaitQueue::default() };
     let channel = Rc::new(RefCell::new(state));
     (Sender { channel: channel.clone() }, Receiver { channel })
 }
 
-struct State<T> {
+struct ChannelState<T> {
     capacity: usize,
     /// What can be received, by the tickets of `sending`. Nobody waits in this line.
-    values: Line<T>,
+    values: WaitQueue<T>,
     senders: usize,
     /// The receiver is there.
     is_open: bool,
     /// Each brings its value.
-    sending: Line<T>,
-    receiving: Line<()>,
+    sending: WaitQueue<T>,
+    receiving: WaitQueue<()>,
 }
 
-impl<T> State<T> {
+impl<T> ChannelState<T> {
     /// # Panics
     /// If tasks of another run wait.
-    fn belong_to(&mut self, core: &Core) {
+    fn belong_to(&mut self, run: &RunState) {
         let panic = "corio: tasks of another run wait at this channel; a channel belongs to one run at a time";
         // Senders of a run that is over stay in line: their values are there, and receiving them needs nobody to run.
-        self.sending.belong_to(core, || false, panic);
-        if self.receiving.belong_to(core, || false, panic) {
+        self.sending.belong_to(run, || false, panic);
+        if self.receiving.belong_to(run, || false, panic) {
             self.receiving.clear();
         }
     }
@@ -101,19 +101,19 @@ impl<T> State<T> {
     fn put(&mut self, value: T) {
         let ticket = self.sending.draw();
         self.values.enter(ticket, Id::NONE, value);
-        self.receiving.call_all();
+        self.receiving.grant_all();
     }
 
     /// The next value; and who waits longest for room has it now.
     fn take(&mut self) -> Option<T> {
-        let (_, value) = self.values.call_next()?;
+        let (_, value) = self.values.grant_next()?;
         self.fill();
         Some(value)
     }
 
     /// There is room for one.
     fn fill(&mut self) {
-        if let Some((ticket, next)) = self.sending.call_next() {
+        if let Some((ticket, next)) = self.sending.grant_next() {
             self.values.enter(ticket, Id::NONE, next);
         }
     }
@@ -130,7 +130,7 @@ impl<T> State<T> {
 
 /// Sends into a [`channel`]; can be cloned. When the last one is dropped, the receiver gets what is left, and then `None`.
 pub struct Sender<T> {
-    channel: Rc<RefCell<State<T>>>,
+    channel: Rc<RefCell<ChannelState<T>>>,
 }
 
 impl<T> Sender<T> {
@@ -177,7 +177,7 @@ impl<T> Drop for Sender<T> {
         let mut state = self.channel.borrow_mut();
         state.senders -= 1;
         if state.senders == 0 {
-            state.receiving.call_all();
+            state.receiving.grant_all();
         }
     }
 }
@@ -190,7 +190,7 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// Receives from a [`channel`]. When it is dropped, so is what is in the channel, and senders get their values back.
 pub struct Receiver<T> {
-    channel: Rc<RefCell<State<T>>>,
+    channel: Rc<RefCell<ChannelState<T>>>,
 }
 
 impl<T> Receiver<T> {
@@ -235,7 +235,7 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> ChannelState<T> {
     fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name).field("capacity", &self.capacity).field("len", &self.values.len()).field("senders", &self.senders).finish_non_exhaustive()
     }
@@ -257,32 +257,32 @@ impl<T> Future for Sending<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        current::with(|core| {
+        current::with(|run| {
             let state = &mut *this.sender.channel.borrow_mut();
-            state.belong_to(core);
-            let waits = match state.sending.standing(this.ticket) {
-                Standing::Called => false,
-                Standing::Outside if state.is_open && state.has_room() => {
+            state.belong_to(run);
+            let waits = match state.sending.ticket_state(this.ticket) {
+                TicketState::Called => false,
+                TicketState::NotQueued if state.is_open && state.has_room() => {
                     this.value.take().into_iter().for_each(|value| state.put(value));
                     false
                 }
-                Standing::Outside if state.is_open => {
-                    let task = core.engine.waiting_task();
+                TicketState::NotQueued if state.is_open => {
+                    let task = run.executor.waiting_task();
                     this.ticket = this.value.take().map_or(0, |value| state.sending.join(task, value));
                     true
                 }
-                Standing::Waits if state.is_open => {
-                    state.sending.stay(this.ticket, core.engine.waiting_task());
+                TicketState::Waits if state.is_open => {
+                    state.sending.stay(this.ticket, run.executor.waiting_task());
                     true
                 }
-                Standing::Waits => {
+                TicketState::Waits => {
                     this.value = state.sending.leave(this.ticket);
                     false
                 }
-                Standing::Outside => false,
+                TicketState::NotQueued => false,
             };
             if waits {
-                core.engine.park_for(|| Waits::held(format!("room in a channel of {}", state.capacity), Vec::new()));
+                run.executor.park_for(|| WaitReason::held(format!("room in a channel of {}", state.capacity), Vec::new()));
                 return Poll::Pending;
             }
             this.ticket = 0;
@@ -320,23 +320,23 @@ impl<T> Future for Receiving<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
         let this = &mut *self;
-        current::with(|core| {
+        current::with(|run| {
             let state = &mut *this.receiver.channel.borrow_mut();
-            state.belong_to(core);
+            state.belong_to(run);
             let value = state.take();
             if value.is_some() || state.senders == 0 {
                 state.receiving.leave(this.ticket);
                 this.ticket = 0;
                 return Poll::Ready(value);
             }
-            let task = core.engine.waiting_task();
-            match state.receiving.standing(this.ticket) {
-                Standing::Waits => state.receiving.stay(this.ticket, task),
-                Standing::Outside | Standing::Called => this.ticket = state.receiving.join(task, ()),
+            let task = run.executor.waiting_task();
+            match state.receiving.ticket_state(this.ticket) {
+                TicketState::Waits => state.receiving.stay(this.ticket, task),
+                TicketState::NotQueued | TicketState::Called => this.ticket = state.receiving.join(task, ()),
             }
-            core.engine.park_for(|| {
+            run.executor.park_for(|| {
                 let verb = if state.senders == 1 { "is" } else { "are" };
-                Waits::held(format!("a message: {} sender{} {verb} there", state.senders, plural(state.senders)), Vec::new())
+                WaitReason::held(format!("a message: {} sender{} {verb} there", state.senders, plural(state.senders)), Vec::new())
             });
             Poll::Pending
         })

@@ -11,10 +11,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::permits::{Acquiring, Permits, Words};
-use super::wait_queue::{Line, Standing, Ticket};
-use crate::executor::{Id, Waits};
-use crate::runtime::{Core, current};
+use super::permits::{Acquiring, Permits, Wording};
+use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use crate::executor::{Id, WaitReason};
+use crate::runtime::{RunState, current};
 use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};
 use crate::util::{Slots, plural};
 
@@ -52,23 +52,23 @@ use crate::util::{Slots, plural};
 /// A clone is the same group. Its error goes to all who wait, and so has to be `Clone`: one that is
 /// not goes into an [`Rc`], by `.map_err(Rc::new)`.
 pub struct ErrGroup<E> {
-    group: Rc<Group<E>>,
+    group: Rc<GroupInner<E>>,
 }
 
-struct Group<E> {
-    state: RefCell<State<E>>,
+struct GroupInner<E> {
+    state: RefCell<GroupState<E>>,
     /// One for each member that may run at once.
     places: Option<RefCell<Permits>>,
 }
 
-struct State<E> {
+struct GroupState<E> {
     /// That of the first failure. As long as it is there, no member goes on, or begins.
     error: Option<Rc<E>>,
     /// Somebody has heard of it: the next member begins anew, if there is none.
     was_heard: bool,
     members: Slots<Member>,
     /// Those that wait for the end.
-    line: Line<()>,
+    queue: WaitQueue<()>,
     /// The error for those of them that were called and have not gone on: the group may be in use
     /// again by then.
     told: BTreeMap<Ticket, Rc<E>>,
@@ -88,19 +88,19 @@ struct Member {
 /// So many members are told of in a deadlock report, for each that waits.
 const MOST_TOLD: usize = 100;
 
-static WORDS: Words = Words { in_another_run: IN_ANOTHER_RUN, awaited: |_, _| String::from("a place among the members of an error group that run") };
+static WORDING: Wording = Wording { in_another_run: IN_ANOTHER_RUN, awaited: |_, _| String::from("a place among the members of an error group that run") };
 
 const IN_ANOTHER_RUN: &str = "corio: this error group is in use in another run; a group belongs to one run at a time";
 
-impl<E> State<E> {
+impl<E> GroupState<E> {
     /// What has failed in another run is of no interest in this one.
     #[must_use]
-    fn belong_to(&mut self, core: &Core) -> Forgotten<E> {
-        let State { members, line, .. } = self;
-        if !line.belong_to(core, || members.iter().any(|member| member.stop != Id::NONE), IN_ANOTHER_RUN) {
+    fn belong_to(&mut self, run: &RunState) -> Forgotten<E> {
+        let GroupState { members, queue, .. } = self;
+        if !queue.belong_to(run, || members.iter().any(|member| member.stop != Id::NONE), IN_ANOTHER_RUN) {
             return Forgotten::default();
         }
-        line.clear();
+        queue.clear();
         members.iter_mut().for_each(|member| *member = Member::NEW);
         (self.error.take(), std::mem::take(&mut self.told))
     }
@@ -108,24 +108,24 @@ impl<E> State<E> {
     /// Nobody is left: those that wait go on, each with the error.
     fn end(&mut self) {
         if let Some(error) = &self.error {
-            self.told.extend(self.line.tickets().map(|ticket| (ticket, error.clone())));
+            self.told.extend(self.queue.tickets().map(|ticket| (ticket, error.clone())));
         }
-        self.line.call_all();
+        self.queue.grant_all();
     }
 
     /// What has become of the members, for who waits with this ticket; nothing if it goes on waiting.
-    fn result(&mut self, ticket: Ticket, standing: Standing) -> Option<Result<(), Rc<E>>> {
+    fn result(&mut self, ticket: Ticket, ticket_state: TicketState) -> Option<Result<(), Rc<E>>> {
         if let Some(error) = self.told.remove(&ticket) {
             self.was_heard |= self.error.as_ref().is_some_and(|current| Rc::ptr_eq(current, &error));
             return Some(Err(error));
         }
-        match standing {
-            Standing::Called => Some(Ok(())),
-            Standing::Outside if self.members.is_empty() => {
+        match ticket_state {
+            TicketState::Called => Some(Ok(())),
+            TicketState::NotQueued if self.members.is_empty() => {
                 self.was_heard = true;
                 Some(self.error.clone().map_or(Ok(()), Err))
             }
-            Standing::Outside | Standing::Waits => None,
+            TicketState::NotQueued | TicketState::Waits => None,
         }
     }
 }
@@ -147,12 +147,12 @@ impl<E> ErrGroup<E> {
     #[track_caller]
     pub fn with_limit(limit: usize) -> Self {
         assert!(limit > 0, "corio: with a limit of 0, no member of the group could run");
-        Self::with_places(Some(Permits::new(limit, &WORDS)))
+        Self::with_places(Some(Permits::new(limit, &WORDING)))
     }
 
     fn with_places(places: Option<RefCell<Permits>>) -> Self {
-        let state = RefCell::new(State { error: None, was_heard: false, members: Slots::default(), line: Line::default(), told: BTreeMap::new() });
-        ErrGroup { group: Rc::new(Group { state, places }) }
+        let state = RefCell::new(GroupState { error: None, was_heard: false, members: Slots::default(), queue: WaitQueue::default(), told: BTreeMap::new() });
+        ErrGroup { group: Rc::new(GroupInner { state, places }) }
     }
 
     /// The task as a member of the group: `spawn!(group.run(fetch(url)))`. It is one from now on until it ends or is dropped.
@@ -280,12 +280,12 @@ impl<E> fmt::Debug for ErrGroup<E> {
 
 /// A place among the members.
 struct Membership<E> {
-    group: Rc<Group<E>>,
+    group: Rc<GroupInner<E>>,
     slot: u32,
 }
 
 impl<E> Membership<E> {
-    fn new(group: &Rc<Group<E>>) -> Self {
+    fn new(group: &Rc<GroupInner<E>>) -> Self {
         let mut state = group.state.borrow_mut();
         let begins_anew = state.was_heard && state.members.is_empty();
         let heard = if begins_anew { std::mem::take(&mut state.error) } else { None };
@@ -299,7 +299,7 @@ impl<E> Membership<E> {
     /// Whether it may begin.
     fn begin(&self) -> bool {
         let mut state = self.group.state.borrow_mut();
-        let forgotten = current::with(|core| state.belong_to(core));
+        let forgotten = current::with(|run| state.belong_to(run));
         let begins = state.error.is_none();
         drop(state);
         drop(forgotten);
@@ -309,7 +309,7 @@ impl<E> Membership<E> {
     /// The same, when it has its place.
     fn run(&self) -> bool {
         let mut state = self.group.state.borrow_mut();
-        state.members.get_mut(self.slot).task = current::with(|core| core.engine.current());
+        state.members.get_mut(self.slot).task = current::with(|run| run.executor.current());
         state.error.is_none()
     }
 
@@ -321,7 +321,7 @@ impl<E> Membership<E> {
             return drop(error);
         }
         state.error = Some(Rc::new(error));
-        current::with(|core| state.members.iter().filter(|member| member.stop != Id::NONE).for_each(|member| core.wake(member.stop)));
+        current::with(|run| state.members.iter().filter(|member| member.stop != Id::NONE).for_each(|member| run.wake(member.stop)));
     }
 }
 
@@ -366,23 +366,23 @@ impl<E> Future for GroupEnded<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), E>> {
         let this = &mut *self;
-        let (result, _forgotten) = current::with(|core| {
+        let (result, _forgotten) = current::with(|run| {
             let state = &mut *this.group.group.state.borrow_mut();
-            let forgotten = state.belong_to(core);
-            let standing = state.line.standing(this.ticket);
-            let result = state.result(this.ticket, standing);
+            let forgotten = state.belong_to(run);
+            let ticket_state = state.queue.ticket_state(this.ticket);
+            let result = state.result(this.ticket, ticket_state);
             if result.is_none() {
-                let task = core.engine.waiting_task();
-                if standing == Standing::Waits {
-                    state.line.stay(this.ticket, task);
+                let task = run.executor.waiting_task();
+                if ticket_state == TicketState::Waits {
+                    state.queue.stay(this.ticket, task);
                 } else {
-                    this.ticket = state.line.join(task, ());
+                    this.ticket = state.queue.join(task, ());
                 }
-                core.engine.park_for(|| {
+                run.executor.park_for(|| {
                     let left = state.members.iter().count();
                     let verb = if left == 1 { "is" } else { "are" };
                     let running = state.members.iter().map(|member| member.task).filter(|task| *task != Id::NONE).take(MOST_TOLD);
-                    Waits::ends(format!("the end of an error group, of which {left} member{} {verb} left", plural(left)), running.collect())
+                    WaitReason::ends(format!("the end of an error group, of which {left} member{} {verb} left", plural(left)), running.collect())
                 });
             }
             (result, forgotten)
@@ -397,7 +397,7 @@ impl<E> Drop for GroupEnded<'_, E> {
     fn drop(&mut self) {
         if self.ticket != 0 {
             let mut state = self.group.group.state.borrow_mut();
-            state.line.leave(self.ticket);
+            state.queue.leave(self.ticket);
             let told = state.told.remove(&self.ticket);
             drop(state);
             drop(told);

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::permits::{Acquiring, Held, Permits, Words};
+use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
 /// Mutual exclusion between tasks, across whatever they wait for while they hold it; first come first served.
 ///
@@ -46,13 +46,13 @@ pub struct Mutex<T> {
     permits: RefCell<Permits>,
 }
 
-static WORDS: Words =
-    Words { in_another_run: "corio: this mutex is locked in another run; a lock belongs to one run at a time", awaited: |_, _| String::from("a mutex") };
+static WORDING: Wording =
+    Wording { in_another_run: "corio: this mutex is locked in another run; a lock belongs to one run at a time", awaited: |_, _| String::from("a mutex") };
 
 impl<T> Mutex<T> {
     /// A mutex that is free.
     pub fn new(value: T) -> Self {
-        Mutex { value: RefCell::new(value), permits: Permits::new(1, &WORDS) }
+        Mutex { value: RefCell::new(value), permits: Permits::new(1, &WORDING) }
     }
 
     /// Waits for the turn of the running task: `let mut guard = call!(mutex.lock());`. Free, it costs no suspension.
@@ -65,10 +65,10 @@ impl<T> Mutex<T> {
 
     /// The guard, if the mutex is free now.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        Held::take(&self.permits, 1).map(|held| self.guard(held))
+        PermitGuard::take(&self.permits, 1).map(|held| self.guard(held))
     }
 
-    fn guard<'a>(&'a self, held: Held<'a>) -> MutexGuard<'a, T> {
+    fn guard<'a>(&'a self, held: PermitGuard<'a>) -> MutexGuard<'a, T> {
         MutexGuard { value: self.value.borrow_mut(), _held: held }
     }
 
@@ -127,7 +127,7 @@ impl<T> fmt::Debug for Lock<'_, T> {
 pub struct MutexGuard<'a, T> {
     // Dropped in this order: whoever gets the mutex finds the value free.
     value: RefMut<'a, T>,
-    _held: Held<'a>,
+    _held: PermitGuard<'a>,
 }
 
 impl<T> Deref for MutexGuard<'_, T> {

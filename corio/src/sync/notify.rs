@@ -6,8 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::wait_queue::{Line, Standing, Ticket, Tickets};
-use crate::executor::Waits;
+use super::wait_queue::{WaitQueue, TicketState, Ticket, Tickets};
+use crate::executor::WaitReason;
 use crate::runtime::current;
 
 /// Tells one task, or all that wait, that something has happened. It carries no data: what has happened stands elsewhere.
@@ -46,21 +46,21 @@ use crate::runtime::current;
 /// ```
 #[derive(Default)]
 pub struct Notify {
-    state: RefCell<State>,
+    state: RefCell<NotifyState>,
 }
 
 #[derive(Default)]
-struct State {
+struct NotifyState {
     /// The next that comes goes through.
     stored: bool,
-    line: Line<()>,
+    queue: WaitQueue<()>,
     /// Those that `notify_one` has called and that have not gone on yet.
     notified: Tickets,
 }
 
-impl State {
+impl NotifyState {
     fn notify_one(&mut self) {
-        match self.line.call_first() {
+        match self.queue.grant_first() {
             Some((ticket, ())) => self.notified.add(ticket),
             None => self.stored = true,
         }
@@ -82,7 +82,7 @@ impl Notify {
 
     /// Wakes all that wait now. Stores nothing.
     pub fn notify_all(&self) {
-        self.state.borrow_mut().line.call_all();
+        self.state.borrow_mut().queue.grant_all();
     }
 
     /// Waits for a notification: `call!(notify.notified())`. One that is stored costs no suspension.
@@ -97,7 +97,7 @@ impl Notify {
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.borrow();
-        f.debug_struct("Notify").field("stored", &state.stored).field("waiting", &state.line.len()).finish()
+        f.debug_struct("Notify").field("stored", &state.stored).field("waiting", &state.queue.len()).finish()
     }
 }
 
@@ -114,25 +114,25 @@ impl Future for Notified<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        current::with(|core| {
+        current::with(|run| {
             let state = &mut *self.notify.state.borrow_mut();
-            if state.line.belong_to(core, || false, "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time") {
-                state.line.clear();
+            if state.queue.belong_to(run, || false, "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time") {
+                state.queue.clear();
             }
-            let standing = state.line.standing(self.ticket);
+            let ticket_state = state.queue.ticket_state(self.ticket);
             // By itself, also in a run that is over by now; with all; or before it came.
             let was_notified = state.notified.remove(self.ticket);
-            if was_notified || standing == Standing::Called || standing == Standing::Outside && std::mem::take(&mut state.stored) {
+            if was_notified || ticket_state == TicketState::Called || ticket_state == TicketState::NotQueued && std::mem::take(&mut state.stored) {
                 self.ticket = 0;
                 return Poll::Ready(());
             }
-            let task = core.engine.waiting_task();
-            if standing == Standing::Waits {
-                state.line.stay(self.ticket, task);
+            let task = run.executor.waiting_task();
+            if ticket_state == TicketState::Waits {
+                state.queue.stay(self.ticket, task);
             } else {
-                self.ticket = state.line.join(task, ());
+                self.ticket = state.queue.join(task, ());
             }
-            core.engine.park_for(|| Waits::held("a notification", Vec::new()));
+            run.executor.park_for(|| WaitReason::held("a notification", Vec::new()));
             Poll::Pending
         })
     }
@@ -144,7 +144,7 @@ impl Drop for Notified<'_> {
             return;
         }
         let mut state = self.notify.state.borrow_mut();
-        state.line.leave(self.ticket);
+        state.queue.leave(self.ticket);
         if state.notified.remove(self.ticket) {
             state.notify_one();
         }

@@ -4,7 +4,7 @@ use std::cell::{OnceCell as Value, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 
-use super::permits::{Acquiring, Held, Permits, Words};
+use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 use crate::task::{Call, Sealed, Task, task};
 
 /// A value that is made when it is first needed, by a task; others that need it meanwhile wait for it.
@@ -41,7 +41,7 @@ pub struct OnceCell<T> {
     permits: RefCell<Permits>,
 }
 
-static WORDS: Words = Words {
+static WORDING: Wording = Wording {
     in_another_run: "corio: the value of this once-cell is being made in another run; a once-cell without a value belongs to one run at a time",
     awaited: |_, _| String::from("the value of a once-cell"),
 };
@@ -49,7 +49,7 @@ static WORDS: Words = Words {
 impl<T> OnceCell<T> {
     /// An empty cell.
     pub fn new() -> Self {
-        OnceCell { value: Value::new(), permits: Permits::new(1, &WORDS) }
+        OnceCell { value: Value::new(), permits: Permits::new(1, &WORDING) }
     }
 
     /// The value, if it is there.
@@ -107,7 +107,7 @@ impl<T> OnceCell<T> {
     }
 
     /// Waits for the right to make the value; `None` if it is there.
-    async fn lead(&self) -> Option<Held<'_>> {
+    async fn lead(&self) -> Option<PermitGuard<'_>> {
         if self.value.get().is_some() {
             return None;
         }

@@ -6,9 +6,9 @@
 use std::cell::RefCell;
 use std::task::Poll;
 
-use super::wait_queue::{Line, Standing, Ticket};
-use crate::executor::{Id, Waits};
-use crate::runtime::{Core, current};
+use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use crate::executor::{Id, WaitReason};
+use crate::runtime::{RunState, current};
 use crate::util::Slots;
 
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(super) struct Permits {
     promised: u128,
     holders: Slots<Holder>,
     /// Each brings the number of permits that it wants.
-    pub(super) line: Line<usize>,
-    words: &'static Words,
+    pub(super) queue: WaitQueue<usize>,
+    wording: &'static Wording,
 }
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ struct Holder {
 
 /// What these permits are, in the eyes of users.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct Wording {
     /// The panic when they are wanted while another run uses them.
     pub(super) in_another_run: &'static str,
     /// What somebody waits for who wants so many, of which so many are free.
@@ -43,19 +43,19 @@ pub(super) struct Words {
 const MOST_HOLDERS: usize = 100;
 
 impl Permits {
-    pub(super) fn new(free: usize, words: &'static Words) -> RefCell<Self> {
-        RefCell::new(Permits { free, promised: 0, holders: Slots::default(), line: Line::default(), words })
+    pub(super) fn new(free: usize, wording: &'static Wording) -> RefCell<Self> {
+        RefCell::new(Permits { free, promised: 0, holders: Slots::default(), queue: WaitQueue::default(), wording })
     }
 
     /// # Panics
     /// If another run uses them.
     #[inline]
-    fn belong_to(&mut self, core: &Core) {
-        if self.line.belong_to(core, || self.promised > 0 || !self.holders.is_empty(), self.words.in_another_run) {
+    fn belong_to(&mut self, run: &RunState) {
+        if self.queue.belong_to(run, || self.promised > 0 || !self.holders.is_empty(), self.wording.in_another_run) {
             // Whoever was called in that run and did not come will not, nor will who waits. Guards may have outlived it, of tasks that nobody knows any more.
             let promised = std::mem::take(&mut self.promised);
             self.free = self.free.saturating_add(promised.try_into().unwrap_or(usize::MAX));
-            self.line.clear();
+            self.queue.clear();
             self.holders.iter_mut().for_each(|holder| holder.task = Id::NONE);
         }
     }
@@ -63,7 +63,7 @@ impl Permits {
     /// Whether so many can be had without overtaking anybody.
     #[inline]
     fn has(&self, wants: usize) -> bool {
-        wants <= self.free && (self.line.is_empty() || self.line.is_over())
+        wants <= self.free && (self.queue.is_empty() || self.queue.is_over())
     }
 
     #[inline]
@@ -81,14 +81,14 @@ impl Permits {
     /// Calls those whose wishes can be met now.
     #[inline]
     fn serve(&mut self) {
-        if self.line.is_empty() {
+        if self.queue.is_empty() {
             return;
         }
-        let Permits { free, promised, line, .. } = self;
-        line.in_run(|line, core| {
+        let Permits { free, promised, queue, .. } = self;
+        queue.in_run(|queue, run| {
             // Where nothing is free, nobody can be called but one in front who wants nothing; who is gone shows when something is.
-            while *free > 0 || line.front() == Some(&0) {
-                let Some((_, wants)) = line.call_living(core, |wants| *wants <= *free) else { return };
+            while *free > 0 || queue.front() == Some(&0) {
+                let Some((_, wants)) = queue.grant_living(run, |wants| *wants <= *free) else { return };
                 *free -= wants;
                 *promised += wants as u128;
             }
@@ -96,9 +96,9 @@ impl Permits {
     }
 
     #[cold]
-    fn waits(&self, wants: usize) -> Waits {
+    fn waits(&self, wants: usize) -> WaitReason {
         let holders = self.holders.iter().map(|holder| holder.task).filter(|task| *task != Id::NONE).take(MOST_HOLDERS);
-        Waits::held((self.words.awaited)(wants, self.free), holders.collect())
+        WaitReason::held((self.wording.awaited)(wants, self.free), holders.collect())
     }
 }
 
@@ -117,26 +117,26 @@ impl<'a> Acquiring<'a> {
     }
 
     #[inline]
-    pub(super) fn poll(&mut self) -> Poll<Held<'a>> {
-        current::with(|core| {
+    pub(super) fn poll(&mut self) -> Poll<PermitGuard<'a>> {
+        current::with(|run| {
             let permits = &mut *self.permits.borrow_mut();
-            permits.belong_to(core);
-            match permits.line.standing(self.ticket) {
-                Standing::Outside if permits.has(self.wants) => permits.free -= self.wants,
-                Standing::Called => permits.promised -= self.wants as u128,
-                standing => {
-                    let task = core.engine.waiting_task();
-                    if standing == Standing::Outside {
-                        self.ticket = permits.line.join(task, self.wants);
+            permits.belong_to(run);
+            match permits.queue.ticket_state(self.ticket) {
+                TicketState::NotQueued if permits.has(self.wants) => permits.free -= self.wants,
+                TicketState::Called => permits.promised -= self.wants as u128,
+                ticket_state => {
+                    let task = run.executor.waiting_task();
+                    if ticket_state == TicketState::NotQueued {
+                        self.ticket = permits.queue.join(task, self.wants);
                     } else {
-                        permits.line.stay(self.ticket, task);
+                        permits.queue.stay(self.ticket, task);
                     }
-                    core.engine.park_for(|| permits.waits(self.wants));
+                    run.executor.park_for(|| permits.waits(self.wants));
                     return Poll::Pending;
                 }
             }
             self.ticket = 0;
-            Poll::Ready(Held { permits: self.permits, slot: permits.hold(core.engine.current(), self.wants) })
+            Poll::Ready(PermitGuard { permits: self.permits, slot: permits.hold(run.executor.current(), self.wants) })
         })
     }
 
@@ -150,17 +150,17 @@ impl Acquiring<'_> {
     #[cold]
     fn give_up(&self) {
         let permits = &mut *self.permits.borrow_mut();
-        match permits.line.standing(self.ticket) {
-            Standing::Called => {
+        match permits.queue.ticket_state(self.ticket) {
+            TicketState::Called => {
                 permits.promised -= self.wants as u128;
                 permits.give(self.wants);
             }
-            Standing::Waits => {
-                permits.line.leave(self.ticket);
+            TicketState::Waits => {
+                permits.queue.leave(self.ticket);
                 // Those behind it may want less.
                 permits.serve();
             }
-            Standing::Outside => {}
+            TicketState::NotQueued => {}
         }
     }
 }
@@ -176,12 +176,12 @@ impl Drop for Acquiring<'_> {
 
 /// Permits, which are given back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Held<'a> {
+pub(super) struct PermitGuard<'a> {
     permits: &'a RefCell<Permits>,
     slot: u32,
 }
 
-impl<'a> Held<'a> {
+impl<'a> PermitGuard<'a> {
     /// If so many can be had now.
     #[inline]
     pub(super) fn take(from: &'a RefCell<Permits>, wants: usize) -> Option<Self> {
@@ -189,12 +189,12 @@ impl<'a> Held<'a> {
         if !permits.has(wants) {
             return None;
         }
-        let task = current::current(|core| {
-            permits.belong_to(core);
-            core.engine.current()
+        let task = current::current(|run| {
+            permits.belong_to(run);
+            run.executor.current()
         });
         permits.free -= wants;
-        Some(Held { permits: from, slot: permits.hold(task.unwrap_or(Id::NONE), wants) })
+        Some(PermitGuard { permits: from, slot: permits.hold(task.unwrap_or(Id::NONE), wants) })
     }
 
     pub(super) fn count(&self) -> usize {
@@ -208,7 +208,7 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for PermitGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         let permits = &mut *self.permits.borrow_mut();

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::permits::{Acquiring, Held, Permits, Words};
+use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
 /// Many readers or one writer, across whatever they wait for meanwhile; first come first served.
 ///
@@ -48,7 +48,7 @@ pub struct RwLock<T> {
 /// What a writer wants.
 const ALL: usize = usize::MAX;
 
-static WORDS: Words = Words {
+static WORDING: Wording = Wording {
     in_another_run: "corio: this lock is in use in another run; a lock belongs to one run at a time",
     awaited: |wants, _| String::from(if wants == ALL { "a read-write lock, to write" } else { "a read-write lock, to read" }),
 };
@@ -56,7 +56,7 @@ static WORDS: Words = Words {
 impl<T> RwLock<T> {
     /// A lock that is free.
     pub fn new(value: T) -> Self {
-        RwLock { value: RefCell::new(value), permits: Permits::new(ALL, &WORDS) }
+        RwLock { value: RefCell::new(value), permits: Permits::new(ALL, &WORDING) }
     }
 
     /// Waits until no writer has the lock and none waits that came before: `let guard = call!(lock.read());`. It costs no suspension if that is so already.
@@ -80,19 +80,19 @@ impl<T> RwLock<T> {
     /// # Panics
     /// If readers of another run have the lock.
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        Held::take(&self.permits, 1).map(|held| self.read_guard(held))
+        PermitGuard::take(&self.permits, 1).map(|held| self.read_guard(held))
     }
 
     /// The guard, if nobody has the lock.
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        Held::take(&self.permits, ALL).map(|held| self.write_guard(held))
+        PermitGuard::take(&self.permits, ALL).map(|held| self.write_guard(held))
     }
 
-    fn read_guard<'a>(&'a self, held: Held<'a>) -> RwLockReadGuard<'a, T> {
+    fn read_guard<'a>(&'a self, held: PermitGuard<'a>) -> RwLockReadGuard<'a, T> {
         RwLockReadGuard { value: self.value.borrow(), _held: held }
     }
 
-    fn write_guard<'a>(&'a self, held: Held<'a>) -> RwLockWriteGuard<'a, T> {
+    fn write_guard<'a>(&'a self, held: PermitGuard<'a>) -> RwLockWriteGuard<'a, T> {
         RwLockWriteGuard { value: self.value.borrow_mut(), _held: held }
     }
 
@@ -175,7 +175,7 @@ impl<T> fmt::Debug for WriteLock<'_, T> {
 pub struct RwLockReadGuard<'a, T> {
     // Dropped in this order: whoever gets the lock finds the value free.
     value: Ref<'a, T>,
-    _held: Held<'a>,
+    _held: PermitGuard<'a>,
 }
 
 impl<T> Deref for RwLockReadGuard<'_, T> {
@@ -197,7 +197,7 @@ impl<T: fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
 pub struct RwLockWriteGuard<'a, T> {
     // Dropped in this order: whoever gets the lock finds the value free.
     value: RefMut<'a, T>,
-    _held: Held<'a>,
+    _held: PermitGuard<'a>,
 }
 
 impl<T> Deref for RwLockWriteGuard<'_, T> {

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::permits::{Acquiring, Held, Permits, Words};
+use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
 /// So many at a time, across whatever they wait for meanwhile; strictly first come first served, so that one that wants many permits is not overtaken by those that want few.
 ///
@@ -38,7 +38,7 @@ pub struct Semaphore {
     permits: RefCell<Permits>,
 }
 
-static WORDS: Words = Words {
+static WORDING: Wording = Wording {
     in_another_run: "corio: this semaphore is in use in another run; a semaphore belongs to one run at a time",
     awaited: |wants, free| {
         let wanted = if wants == 1 { String::from("a permit") } else { format!("{wants} permits") };
@@ -49,7 +49,7 @@ static WORDS: Words = Words {
 impl Semaphore {
     /// A semaphore with so many permits, all free.
     pub fn new(permits: usize) -> Self {
-        Semaphore { permits: Permits::new(permits, &WORDS) }
+        Semaphore { permits: Permits::new(permits, &WORDING) }
     }
 
     /// Waits for a permit: `let permit = call!(semaphore.acquire());`. If one is free and nobody waits, it costs no suspension.
@@ -82,7 +82,7 @@ impl Semaphore {
     /// # Panics
     /// As [`try_acquire`](Semaphore::try_acquire).
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
-        Held::take(&self.permits, permits).map(|held| Permit { held })
+        PermitGuard::take(&self.permits, permits).map(|held| Permit { held })
     }
 
     /// How many permits are free.
@@ -104,7 +104,7 @@ impl Semaphore {
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let permits = self.permits.borrow();
-        f.debug_struct("Semaphore").field("available", &permits.free).field("waiting", &permits.line.len()).finish()
+        f.debug_struct("Semaphore").field("available", &permits.free).field("waiting", &permits.queue.len()).finish()
     }
 }
 
@@ -134,7 +134,7 @@ impl fmt::Debug for Acquire<'_> {
 /// One or several permits of a [`Semaphore`], which get them back when this is dropped.
 #[must_use = "the permit is given back as soon as this is dropped"]
 pub struct Permit<'a> {
-    held: Held<'a>,
+    held: PermitGuard<'a>,
 }
 
 impl Permit<'_> {

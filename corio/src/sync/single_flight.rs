@@ -12,9 +12,9 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::wait_queue::{Line, Standing, Ticket};
-use crate::executor::{Id, Waits};
-use crate::runtime::{Core, RunRef, current};
+use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use crate::executor::{Id, WaitReason};
+use crate::runtime::{RunState, RunRef, current};
 use crate::task::{Call, Sealed, Task, task};
 
 /// For each key one task at a time: who wants the same key meanwhile waits and gets a clone of the value.
@@ -50,32 +50,32 @@ use crate::task::{Call, Sealed, Task, task};
 pub struct SingleFlight<K, V> {
     flights: RefCell<HashSet<ByKey<K, V>>>,
     /// Of flights that are over, for new ones.
-    lines: RefCell<Vec<Line<()>>>,
+    lines: RefCell<Vec<WaitQueue<()>>>,
     /// The run that the flights are of.
     run: RefCell<RunRef>,
 }
 
-struct Flight<K, V> {
+struct OngoingCall<K, V> {
     key: K,
     /// There as soon as it has landed, if anybody waits.
     value: OnceCell<V>,
-    line: RefCell<Line<()>>,
+    queue: RefCell<WaitQueue<()>>,
     /// For deadlock reports.
     leader: Cell<Id>,
 }
 
-impl<K, V> Flight<K, V> {
+impl<K, V> OngoingCall<K, V> {
     /// What this task waits for.
     #[cold]
-    fn waits(&self, task: Id) -> Waits {
+    fn waits(&self, task: Id) -> WaitReason {
         let leader = self.leader.get();
         let whose = if leader == task { "which it leads itself" } else { "which is on the way" };
-        Waits::ends(format!("the single-flight of a key, {whose}"), vec![leader])
+        WaitReason::ends(format!("the single-flight of a key, {whose}"), vec![leader])
     }
 }
 
 /// Found by its key.
-struct ByKey<K, V>(Rc<Flight<K, V>>);
+struct ByKey<K, V>(Rc<OngoingCall<K, V>>);
 
 impl<K, V> Borrow<K> for ByKey<K, V> {
     fn borrow(&self) -> &K {
@@ -112,7 +112,7 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         T: Task<S, Output = V>,
     {
         task::<S, _>(async move {
-            let mut seat = current::with(|core| self.board(core, key));
+            let mut seat = current::with(|run| self.board(run, key));
             if let Some(value) = poll_fn(|_| seat.poll()).await {
                 return value;
             }
@@ -122,32 +122,32 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
     }
 
     #[inline]
-    fn board(&self, core: &Core, key: K) -> Seat<'_, K, V> {
-        if !self.run.borrow().is(core) {
-            self.move_to(core);
+    fn board(&self, run: &RunState, key: K) -> Seat<'_, K, V> {
+        if !self.run.borrow().is(run) {
+            self.move_to(run);
         }
         let found = self.flights.borrow().get(&key).map(|ByKey(flight)| flight.clone());
         let leads = found.is_none();
-        Seat { flights: self, flight: found.unwrap_or_else(|| self.take_off(core, key)), leads, ticket: 0 }
+        Seat { flights: self, flight: found.unwrap_or_else(|| self.take_off(run, key)), leads, ticket: 0 }
     }
 
     /// Begins a flight, which the running task leads.
-    fn take_off(&self, core: &Core, key: K) -> Rc<Flight<K, V>> {
-        let line = RefCell::new(self.lines.borrow_mut().pop().unwrap_or_default());
-        let flight = Rc::new(Flight { key, value: OnceCell::new(), line, leader: Cell::new(core.engine.current()) });
+    fn take_off(&self, run: &RunState, key: K) -> Rc<OngoingCall<K, V>> {
+        let queue = RefCell::new(self.lines.borrow_mut().pop().unwrap_or_default());
+        let flight = Rc::new(OngoingCall { key, value: OnceCell::new(), queue, leader: Cell::new(run.executor.current()) });
         self.flights.borrow_mut().insert(ByKey(flight.clone()));
         flight
     }
 
     #[cold]
-    fn move_to(&self, core: &Core) {
-        let is_over = self.run.borrow().core().is_none();
+    fn move_to(&self, run: &RunState) {
+        let is_over = self.run.borrow().upgrade().is_none();
         assert!(is_over || self.is_empty(), "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time");
         if !self.is_empty() {
             // Taken out first: keys are the user's, and their destructors may come back here.
             drop(self.flights.take());
         }
-        self.run.replace(core.this_run());
+        self.run.replace(run.this_run());
     }
 }
 
@@ -178,7 +178,7 @@ impl<K: fmt::Debug, V> fmt::Debug for SingleFlight<K, V> {
 /// A place on a flight.
 struct Seat<'a, K: Hash + Eq, V> {
     flights: &'a SingleFlight<K, V>,
-    flight: Rc<Flight<K, V>>,
+    flight: Rc<OngoingCall<K, V>>,
     leads: bool,
     /// 0 before it waits, and when it goes on.
     ticket: Ticket,
@@ -197,32 +197,32 @@ impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
 
     /// If not, it waits. Not a part of `poll`, which so is small enough to become one of its caller.
     fn comes_to_lead(&mut self) -> bool {
-        current::with(|core| {
-            let mut line = self.flight.line.borrow_mut();
-            line.belong_to(core, || false, "corio: a flight of another run");
-            let task = core.engine.waiting_task();
-            match line.standing(self.ticket) {
-                Standing::Called => {
+        current::with(|run| {
+            let mut queue = self.flight.queue.borrow_mut();
+            queue.belong_to(run, || false, "corio: a flight of another run");
+            let task = run.executor.waiting_task();
+            match queue.ticket_state(self.ticket) {
+                TicketState::Called => {
                     (self.leads, self.ticket) = (true, 0);
                     self.flight.leader.set(task);
                     return true;
                 }
-                Standing::Waits => line.stay(self.ticket, task),
-                Standing::Outside => self.ticket = line.join(task, ()),
+                TicketState::Waits => queue.stay(self.ticket, task),
+                TicketState::NotQueued => self.ticket = queue.join(task, ()),
             }
-            core.engine.park_for(|| self.flight.waits(task));
+            run.executor.park_for(|| self.flight.waits(task));
             false
         })
     }
 
     /// The leader has the value.
     fn land(mut self, value: V) -> V {
-        let has_followers = !self.flight.line.borrow().is_empty();
+        let has_followers = !self.flight.queue.borrow().is_empty();
         if has_followers {
             self.flight.value.get_or_init(|| value.clone());
-            let mut line = self.flight.line.take();
-            line.call_all();
-            self.flights.lines.borrow_mut().push(line);
+            let mut queue = self.flight.queue.take();
+            queue.grant_all();
+            self.flights.lines.borrow_mut().push(queue);
         }
         self.leads = false;
         self.leave_set();
@@ -241,14 +241,14 @@ impl<K: Hash + Eq, V> Seat<'_, K, V> {
         if !self.leads && self.flight.value.get().is_some() {
             return;
         }
-        let mut line = self.flight.line.borrow_mut();
-        if !self.leads && line.standing(self.ticket) != Standing::Called {
-            line.leave(self.ticket);
+        let mut queue = self.flight.queue.borrow_mut();
+        if !self.leads && queue.ticket_state(self.ticket) != TicketState::Called {
+            queue.leave(self.ticket);
             return;
         }
         // It leads, or was called to and has not begun.
-        let has_leader = line.call_first().is_some();
-        drop(line);
+        let has_leader = queue.grant_first().is_some();
+        drop(queue);
         if !has_leader {
             self.leave_set();
         }

@@ -6,8 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::wait_queue::{Line, Standing, Ticket};
-use crate::executor::Waits;
+use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use crate::executor::WaitReason;
 use crate::runtime::current;
 use crate::util::plural;
 
@@ -41,7 +41,7 @@ use crate::util::plural;
 #[derive(Default)]
 pub struct WaitGroup {
     left: Cell<usize>,
-    line: RefCell<Line<()>>,
+    queue: RefCell<WaitQueue<()>>,
 }
 
 const IN_ANOTHER_RUN: &str = "corio: tasks of another run wait for this group; a group belongs to one run at a time";
@@ -70,7 +70,7 @@ impl WaitGroup {
         let left = self.left.get().checked_sub(1).expect("corio: `done` was called more often than things were added");
         self.left.set(left);
         if left == 0 {
-            self.line.borrow_mut().call_all();
+            self.queue.borrow_mut().grant_all();
         }
     }
 
@@ -85,7 +85,7 @@ impl WaitGroup {
 
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitGroup").field("left", &self.left.get()).field("waiting", &self.line.borrow().len()).finish()
+        f.debug_struct("WaitGroup").field("left", &self.left.get()).field("waiting", &self.queue.borrow().len()).finish()
     }
 }
 
@@ -103,22 +103,22 @@ impl Future for AllDone<'_> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         let left = self.group.left.get();
-        current::with(|core| {
-            let mut line = self.group.line.borrow_mut();
-            if line.belong_to(core, || false, IN_ANOTHER_RUN) {
-                line.clear();
+        current::with(|run| {
+            let mut queue = self.group.queue.borrow_mut();
+            if queue.belong_to(run, || false, IN_ANOTHER_RUN) {
+                queue.clear();
             }
-            match line.standing(self.ticket) {
-                Standing::Outside if left > 0 => self.ticket = line.join(core.engine.waiting_task(), ()),
-                Standing::Waits => line.stay(self.ticket, core.engine.waiting_task()),
-                Standing::Outside | Standing::Called => {
+            match queue.ticket_state(self.ticket) {
+                TicketState::NotQueued if left > 0 => self.ticket = queue.join(run.executor.waiting_task(), ()),
+                TicketState::Waits => queue.stay(self.ticket, run.executor.waiting_task()),
+                TicketState::NotQueued | TicketState::Called => {
                     self.ticket = 0;
                     return Poll::Ready(());
                 }
             }
-            core.engine.park_for(|| {
+            run.executor.park_for(|| {
                 let verb = if left == 1 { "is" } else { "are" };
-                Waits::held(format!("a wait group: {left} thing{} {verb} not done", plural(left)), Vec::new())
+                WaitReason::held(format!("a wait group: {left} thing{} {verb} not done", plural(left)), Vec::new())
             });
             Poll::Pending
         })
@@ -128,7 +128,7 @@ impl Future for AllDone<'_> {
 impl Drop for AllDone<'_> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.group.line.borrow_mut().leave(self.ticket);
+            self.group.queue.borrow_mut().leave(self.ticket);
         }
     }
 }

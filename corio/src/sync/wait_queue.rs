@@ -9,15 +9,15 @@
 use std::collections::VecDeque;
 
 use crate::executor::Id;
-use crate::runtime::{Core, RunRef, current};
+use crate::runtime::{RunState, RunRef, current};
 
 /// A waiter's place. None is 0.
 pub(super) type Ticket = u64;
 
 /// Each waiter may bring something: how much it wants, what it has to give.
 #[derive(Debug)]
-pub(super) struct Line<W> {
-    waiters: VecDeque<Waiter<W>>,
+pub(super) struct WaitQueue<W> {
+    waiters: VecDeque<QueuedTask<W>>,
     /// How many of them have left.
     left: usize,
     /// The last ticket that was drawn.
@@ -30,47 +30,47 @@ pub(super) struct Line<W> {
 }
 
 #[derive(Debug)]
-struct Waiter<W> {
+struct QueuedTask<W> {
     ticket: Ticket,
     task: Id,
     /// `None` once it has left.
-    brings: Option<W>,
+    payload: Option<W>,
 }
 
 /// How a ticket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum TicketState {
     /// It has not joined, not in this run, or was passed over.
-    Outside,
+    NotQueued,
     Waits,
     Called,
 }
 
-impl<W> Default for Line<W> {
+impl<W> Default for WaitQueue<W> {
     fn default() -> Self {
-        Line { waiters: VecDeque::new(), left: 0, last: 0, first: 1, passed_over: Tickets::default(), run: RunRef::default() }
+        WaitQueue { waiters: VecDeque::new(), left: 0, last: 0, first: 1, passed_over: Tickets::default(), run: RunRef::default() }
     }
 }
 
-impl<W> Line<W> {
+impl<W> WaitQueue<W> {
     /// From here on tasks of this run wait; true if it was another's before, which is over. The waiters that run has left here will not be woken.
     ///
     /// # Panics
     /// If the other run is not over, and its tasks wait or are served right now.
     #[inline]
-    pub(super) fn belong_to(&mut self, core: &Core, serves: impl FnOnce() -> bool, panic: &str) -> bool {
-        let is_another = !self.run.is(core);
+    pub(super) fn belong_to(&mut self, run: &RunState, serves: impl FnOnce() -> bool, panic: &str) -> bool {
+        let is_another = !self.run.is(run);
         if is_another {
-            self.move_to(core, serves, panic);
+            self.move_to(run, serves, panic);
         }
         is_another
     }
 
     #[cold]
-    fn move_to(&mut self, core: &Core, serves: impl FnOnce() -> bool, panic: &str) {
+    fn move_to(&mut self, run: &RunState, serves: impl FnOnce() -> bool, panic: &str) {
         assert!(self.is_over() || self.waiters.is_empty() && !serves(), "{panic}");
         self.waiters.iter_mut().for_each(|waiter| waiter.task = Id::NONE);
-        self.run = core.this_run();
+        self.run = run.this_run();
     }
 
     /// Sends everybody away.
@@ -91,20 +91,20 @@ impl<W> Line<W> {
 
     /// Whether the run that the waiters are of is over.
     pub(super) fn is_over(&self) -> bool {
-        self.run.core().is_none()
+        self.run.upgrade().is_none()
     }
 
     /// Does something in that run, if it is not over. Nearly always it is the one that is being turned, and then need not be held.
     #[inline]
-    pub(super) fn in_run(&mut self, mut act: impl FnMut(&mut Self, &Core)) {
-        if current::current(|core| self.run.is(core).then(|| act(self, core))).flatten().is_none() {
+    pub(super) fn in_run(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
+        if current::current(|run| self.run.is(run).then(|| act(self, run))).flatten().is_none() {
             self.in_run_elsewhere(act);
         }
     }
 
     #[cold]
-    fn in_run_elsewhere(&mut self, mut act: impl FnMut(&mut Self, &Core)) {
-        self.run.core().iter().for_each(|core| act(self, core));
+    fn in_run_elsewhere(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
+        self.run.upgrade().iter().for_each(|run| act(self, run));
     }
 
     /// A ticket for something that does not wait here.
@@ -113,30 +113,30 @@ impl<W> Line<W> {
         self.last
     }
 
-    pub(super) fn join(&mut self, task: Id, brings: W) -> Ticket {
+    pub(super) fn join(&mut self, task: Id, payload: W) -> Ticket {
         let ticket = self.draw();
-        self.enter(ticket, task, brings);
+        self.enter(ticket, task, payload);
         ticket
     }
 
     /// The same with a ticket that was drawn elsewhere, after those of all that are here.
-    pub(super) fn enter(&mut self, ticket: Ticket, task: Id, brings: W) {
-        self.waiters.push_back(Waiter { ticket, task, brings: Some(brings) });
+    pub(super) fn enter(&mut self, ticket: Ticket, task: Id, payload: W) {
+        self.waiters.push_back(QueuedTask { ticket, task, payload: Some(payload) });
     }
 
     /// Those that wait, from the front.
     pub(super) fn tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.waiters.iter().filter(|waiter| waiter.brings.is_some()).map(|waiter| waiter.ticket)
+        self.waiters.iter().filter(|waiter| waiter.payload.is_some()).map(|waiter| waiter.ticket)
     }
 
     #[inline]
-    pub(super) fn standing(&mut self, ticket: Ticket) -> Standing {
+    pub(super) fn ticket_state(&mut self, ticket: Ticket) -> TicketState {
         if ticket < self.first || self.passed_over.remove(ticket) {
-            Standing::Outside
+            TicketState::NotQueued
         } else if self.waiters.front().is_none_or(|front| ticket < front.ticket) {
-            Standing::Called
+            TicketState::Called
         } else {
-            Standing::Waits
+            TicketState::Waits
         }
     }
 
@@ -154,13 +154,13 @@ impl<W> Line<W> {
             return None;
         }
         let waiter = self.find(ticket)?;
-        let brought = waiter.brings.take();
+        let brought = waiter.payload.take();
         self.left += 1;
         self.close_up();
         brought
     }
 
-    fn find(&mut self, ticket: Ticket) -> Option<&mut Waiter<W>> {
+    fn find(&mut self, ticket: Ticket) -> Option<&mut QueuedTask<W>> {
         let is_front = self.waiters.front().is_some_and(|front| front.ticket == ticket);
         let at = if is_front { 0 } else { self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()? };
         self.waiters.get_mut(at)
@@ -169,39 +169,39 @@ impl<W> Line<W> {
     /// What the first one brings.
     #[inline]
     pub(super) fn front(&self) -> Option<&W> {
-        self.waiters.front().and_then(|front| front.brings.as_ref())
+        self.waiters.front().and_then(|front| front.payload.as_ref())
     }
 
     /// Calls the first one, and gives its ticket and what it brought.
-    pub(super) fn call_next(&mut self) -> Option<(Ticket, W)> {
-        let Waiter { ticket, task, brings } = self.pop()?;
+    pub(super) fn grant_next(&mut self) -> Option<(Ticket, W)> {
+        let QueuedTask { ticket, task, payload } = self.pop()?;
         if task != Id::NONE {
-            self.in_run(|_, core| core.wake(task));
+            self.in_run(|_, run| run.wake(task));
         }
-        brings.map(|brings| (ticket, brings))
+        payload.map(|payload| (ticket, payload))
     }
 
     /// Calls the first one whose task is not gone; in a run that is over, the first one.
-    pub(super) fn call_first(&mut self) -> Option<(Ticket, W)> {
-        match self.run.core() {
-            Some(core) => self.call_living(&core, |_| true),
-            None => self.call_next(),
+    pub(super) fn grant_first(&mut self) -> Option<(Ticket, W)> {
+        match self.run.upgrade() {
+            Some(run) => self.grant_living(&run, |_| true),
+            None => self.grant_next(),
         }
     }
 
     /// Calls the first one whose task is not gone, if it may be called. Those before it are passed over.
     #[inline]
-    pub(super) fn call_living(&mut self, core: &Core, may: impl Fn(&W) -> bool) -> Option<(Ticket, W)> {
+    pub(super) fn grant_living(&mut self, run: &RunState, may: impl Fn(&W) -> bool) -> Option<(Ticket, W)> {
         loop {
             let front = self.waiters.front()?;
-            let is_alive = core.engine.is_alive(front.task);
-            if is_alive && !front.brings.as_ref().is_some_and(&may) {
+            let is_alive = run.executor.is_alive(front.task);
+            if is_alive && !front.payload.as_ref().is_some_and(&may) {
                 return None;
             }
-            let Waiter { ticket, task, brings } = self.pop()?;
+            let QueuedTask { ticket, task, payload } = self.pop()?;
             if is_alive {
-                core.wake(task);
-                return brings.map(|brings| (ticket, brings));
+                run.wake(task);
+                return payload.map(|payload| (ticket, payload));
             }
             self.passed_over.add(ticket);
         }
@@ -209,7 +209,7 @@ impl<W> Line<W> {
 
     /// The first one. Whoever has left is never at the front.
     #[inline]
-    fn pop(&mut self) -> Option<Waiter<W>> {
+    fn pop(&mut self) -> Option<QueuedTask<W>> {
         let front = self.waiters.pop_front();
         if self.left > 0 {
             self.close_up();
@@ -218,7 +218,7 @@ impl<W> Line<W> {
     }
 
     #[inline]
-    pub(super) fn call_all(&mut self) {
+    pub(super) fn grant_all(&mut self) {
         if !self.is_empty() {
             self.wake_all();
             self.waiters.clear();
@@ -228,17 +228,17 @@ impl<W> Line<W> {
 
     /// Wakes everybody, without calling them.
     pub(super) fn wake_all(&mut self) {
-        self.in_run(|line, core| line.waiters.iter().filter(|waiter| waiter.task != Id::NONE).for_each(|waiter| core.wake(waiter.task)));
+        self.in_run(|queue, run| queue.waiters.iter().filter(|waiter| waiter.task != Id::NONE).for_each(|waiter| run.wake(waiter.task)));
     }
 
     /// Whoever has left is never at the front, and never most of the line.
     fn close_up(&mut self) {
-        while self.waiters.front().is_some_and(|front| front.brings.is_none()) {
+        while self.waiters.front().is_some_and(|front| front.payload.is_none()) {
             self.waiters.pop_front();
             self.left -= 1;
         }
         if self.left > self.waiters.len() / 2 {
-            self.waiters.retain(|waiter| waiter.brings.is_some());
+            self.waiters.retain(|waiter| waiter.payload.is_some());
             self.left = 0;
         }
     }

@@ -7,17 +7,17 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::await_point::{Line, pass};
+use super::await_point::{CallSite, pass};
 use crate::dispatch::Request;
-use crate::executor::{Engine, Id, Kind};
-use crate::runtime::{Core, current};
+use crate::executor::{Executor, Id, ChildBody};
+use crate::runtime::{RunState, current};
 
 #[inline]
-fn poll_answer<A: 'static>(core: &Core) -> Poll<A> {
-    match core.desk.take_offered() {
+fn poll_answer<A: 'static>(run: &RunState) -> Poll<A> {
+    match run.dispatchers.take_offered() {
         Some(answer) => Poll::Ready(answer),
         None => {
-            core.engine.park();
+            run.executor.park();
             Poll::Pending
         }
     }
@@ -41,55 +41,55 @@ impl<A, L> Answer<A, L> {
     }
 }
 
-impl<A: 'static, L: Line> Future for Answer<A, L> {
+impl<A: 'static, L: CallSite> Future for Answer<A, L> {
     type Output = A;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
-        current::with(|core| {
+        current::with(|run| {
             // Polled right after asking, as every future that is awaited, there can be no answer yet.
-            if core.engine.is_parked() {
+            if run.executor.is_parked() {
                 return Poll::Pending;
             }
-            match core.desk.take_offered() {
+            match run.dispatchers.take_offered() {
                 Some(answer) => Poll::Ready(answer),
-                None => self.not_yet(core),
+                None => self.not_yet(run),
             }
         })
     }
 }
 
-impl<A, L: Line> Answer<A, L> {
+impl<A, L: CallSite> Answer<A, L> {
     /// Polled without an answer: by hand, or to say where it stands.
     #[cold]
     #[inline(never)]
-    fn not_yet(&self, core: &Core) -> Poll<A> {
-        core.engine.park();
-        pass::<Self>(core, &self.line);
+    fn not_yet(&self, run: &RunState) -> Poll<A> {
+        run.executor.park();
+        pass::<Self>(run, &self.line);
         Poll::Pending
     }
 }
 
 /// A request as a child of a set: asked when the set starts, answered under its own id. No coroutine, and nothing of its own but its place.
-pub struct Asked<R> {
+pub struct RequestChild<R> {
     request: Option<R>,
 }
 
-impl<R: Request> Kind for Asked<R> {
-    type Seed = R;
+impl<R: Request> ChildBody for RequestChild<R> {
+    type Input = R;
     type Output = R::Answer;
     const IS_TASK: bool = false;
 
     unsafe fn init(this: *mut Self, request: R) {
         // SAFETY: by the caller it can be written.
-        unsafe { this.write(Asked { request: Some(request) }) }
+        unsafe { this.write(RequestChild { request: Some(request) }) }
     }
 
-    unsafe fn start(this: *mut Self, _: &Engine, id: Id) {
+    unsafe fn start(this: *mut Self, _: &Executor, id: Id) {
         // SAFETY: by the caller it is initialised, and nobody else uses it.
         if let Some(request) = unsafe { (*this).request.take() } {
             let key = request.into_key();
-            current::with(|core| core.ask::<R>(id, key));
+            current::with(|run| run.ask::<R>(id, key));
         }
     }
 
@@ -112,13 +112,13 @@ impl<R: Request> Kind for Asked<R> {
 pub struct Requesting<R, A> {
     /// Gone when it was asked.
     request: Option<R>,
-    ask: fn(&Core, R),
+    ask: fn(&RunState, R),
     answer: PhantomData<fn() -> A>,
 }
 
 impl<R: Request<Answer = A>, A> Requesting<R, A> {
     /// `ask` asks on behalf of the task that runs.
-    pub(super) fn new(request: R, ask: fn(&Core, R)) -> Self {
+    pub(super) fn new(request: R, ask: fn(&RunState, R)) -> Self {
         Requesting { request: Some(request), ask, answer: PhantomData }
     }
 }
@@ -129,11 +129,11 @@ impl<R, A: 'static> Future for Requesting<R, A> {
     type Output = A;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
-        current::with(|core| {
+        current::with(|run| {
             if let Some(request) = self.request.take() {
-                (self.ask)(core, request);
+                (self.ask)(run, request);
             }
-            poll_answer(core)
+            poll_answer(run)
         })
     }
 }

@@ -8,22 +8,22 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::executor::Waypoint;
-use crate::runtime::{Core, current};
+use crate::executor::AwaitPoint;
+use crate::runtime::{RunState, current};
 
 /// A line of the user's.
-pub trait Line {
+pub trait CallSite {
     #[doc(hidden)]
     fn location(&self) -> &'static Location<'static>;
 }
 
-impl<F: Fn() -> &'static Location<'static>> Line for F {
+impl<F: Fn() -> &'static Location<'static>> CallSite for F {
     fn location(&self) -> &'static Location<'static> {
         self()
     }
 }
 
-/// The line that it is written on: `|| here()` is what generated code gives as its `Line`.
+/// The line that it is written on: `|| here()` is what generated code gives as its `CallSite`.
 #[track_caller]
 pub fn here() -> &'static Location<'static> {
     Location::caller()
@@ -43,7 +43,7 @@ impl<F, L> At<F, L> {
     }
 }
 
-impl<F: Future, L: Line> Future for At<F, L> {
+impl<F: Future, L: CallSite> Future for At<F, L> {
     type Output = F::Output;
 
     #[inline]
@@ -55,7 +55,7 @@ impl<F: Future, L: Line> Future for At<F, L> {
         };
         let poll = future.poll(context);
         if poll.is_pending() {
-            current::with(|core| pass::<F>(core, line));
+            current::with(|run| pass::<F>(run, line));
         }
         poll
     }
@@ -63,8 +63,8 @@ impl<F: Future, L: Line> Future for At<F, L> {
 
 /// A task that waits at this line for an `F` says so, if it is asked.
 #[inline]
-pub(super) fn pass<F>(core: &Core, line: &impl Line) {
-    if core.engine.is_asked() {
-        core.engine.passes(Waypoint { line: line.location(), awaited: type_name::<F>() });
+pub(super) fn pass<F>(run: &RunState, line: &impl CallSite) {
+    if run.executor.is_traced() {
+        run.executor.record_await_point(AwaitPoint { line: line.location(), awaited: type_name::<F>() });
     }
 }

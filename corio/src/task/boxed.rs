@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::{fmt, ptr};
 
 use super::call::Call;
-use super::set::{Every, Seed, Seeds, Set};
+use super::set::{WaitAll, IntoChild, IntoChildren, Set};
 use super::traits::{IsTask, Sealed, Task};
-use crate::executor::{Engine, Id, Kind};
+use crate::executor::{Executor, Id, ChildBody};
 use crate::runtime::current;
 
 /// A task in a box of its own; made by [`boxed`].
@@ -71,14 +71,14 @@ enum Way<'a, T> {
     /// In the frame that calls.
     Within(Call<BoxFuture<'a, T>>),
     /// As a child, as the frame that calls is deep within others.
-    Below(Set<<(Part<'a, T>,) as Seeds<Every>>::Group>),
+    Below(Set<<(Part<'a, T>,) as IntoChildren<WaitAll>>::Children>),
 }
 
 impl<'a, T> BoxedCall<'a, T> {
     /// Called where the task is called, and polled there at once.
     fn new(future: BoxFuture<'a, T>) -> Self {
-        let is_deep = current::with(|core| core.engine.is_deep());
-        BoxedCall(if is_deep { Way::Below(Set::mixed::<Every>((Part(future),))) } else { Way::Within(Call::new(future)) })
+        let is_deep = current::with(|run| run.executor.is_deep());
+        BoxedCall(if is_deep { Way::Below(Set::tuple::<WaitAll>((Part(future),))) } else { Way::Within(Call::new(future)) })
     }
 }
 
@@ -87,8 +87,8 @@ impl<T> Future for BoxedCall<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
-            Way::Within(call) => current::with(|core| {
-                let _polling = core.engine.poll_call();
+            Way::Within(call) => current::with(|run| {
+                let _polling = run.executor.poll_call();
                 Pin::new(call).poll(context)
             }),
             Way::Below(set) => Pin::new(set).poll(context).map(|(output,)| output),
@@ -100,28 +100,28 @@ impl<T> Future for BoxedCall<'_, T> {
 /// and so needs no coroutine to stay where it is.
 pub(super) struct Part<'a, T>(BoxFuture<'a, T>);
 
-impl<'a, T> Seed for Part<'a, T> {
-    type Kind = Self;
-    type Of = BoxFuture<'a, T>;
+impl<'a, T> IntoChild for Part<'a, T> {
+    type ChildBody = Self;
+    type Input = BoxFuture<'a, T>;
 
-    fn into_seed(self) -> BoxFuture<'a, T> {
+    fn into_input(self) -> BoxFuture<'a, T> {
         self.0
     }
 }
 
-impl<'a, T> Kind for Part<'a, T> {
-    type Seed = BoxFuture<'a, T>;
+impl<'a, T> ChildBody for Part<'a, T> {
+    type Input = BoxFuture<'a, T>;
     type Output = T;
     const IS_TASK: bool = false;
     const RUNS_CODE: bool = true;
 
-    unsafe fn init(this: *mut Self, seed: Self::Seed) {
+    unsafe fn init(this: *mut Self, input: Self::Input) {
         // SAFETY: by the caller it can be written.
-        unsafe { this.write(Part(seed)) }
+        unsafe { this.write(Part(input)) }
     }
 
-    unsafe fn start(_: *mut Self, engine: &Engine, id: Id) {
-        engine.wake(id);
+    unsafe fn start(_: *mut Self, executor: &Executor, id: Id) {
+        executor.wake(id);
     }
 
     unsafe fn resume(this: *mut Self) -> Poll<T> {

@@ -15,13 +15,13 @@ use std::task::{Context, Poll};
 
 use super::traits::{IsTask, Sealed, Task};
 use crate::dispatch::{CacheChange, Dispatch, Request};
-use crate::runtime::{Core, current};
+use crate::runtime::{RunState, current};
 
 /// A task that changes what a dispatcher has kept; made by [`prime`], [`invalidate`] and [`clear`].
 #[must_use = "a task does nothing until it is run: `call!(task)` or `schedule.run(task)`"]
 pub struct ChangeCache<R: Request>(CacheChange<R>);
 
-/// Keeps an answer as if the dispatcher had given it: `call!(cache::prime(fetch(id), row))`.
+/// Keeps an answer as if the dispatcher had given it: `call!(cache::prime(fetch(id), list))`.
 ///
 /// For what another dispatcher gave on the way: rows of a list, that somebody will ask for one by one. Whoever waits for the key already gets it at once, wherever the request is:
 /// see the [table](self).
@@ -106,7 +106,7 @@ impl<R: Request> fmt::Debug for ChangeCache<R> {
 #[doc(hidden)]
 pub struct Changing<R: Request> {
     change: Option<CacheChange<R>>,
-    open: fn(&Core),
+    open: fn(&RunState),
 }
 
 impl<R: Request> Unpin for Changing<R> {}
@@ -116,9 +116,9 @@ impl<R: Request> Future for Changing<R> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         if let Some(change) = self.change.take() {
-            current::with(|core| {
-                (self.open)(core);
-                core.desk.change_cache(core.context(), change);
+            current::with(|run| {
+                (self.open)(run);
+                run.dispatchers.change_cache(run.context(), change);
             });
         }
         Poll::Ready(())
@@ -140,6 +140,6 @@ impl<R: Request> IsTask for ChangeCache<R> {
 impl<S, R: Request + Dispatch<S>> Task<S> for ChangeCache<R> {
     fn into_future(self, _: Sealed) -> Changing<R> {
         // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over `S` run only in runs over `S`.
-        Changing { change: Some(self.0), open: |core| unsafe { core.open::<S, R>() } }
+        Changing { change: Some(self.0), open: |run| unsafe { run.open::<S, R>() } }
     }
 }

@@ -12,12 +12,12 @@ use crate::runtime::current;
 /// The future of a `call!`.
 #[must_use]
 pub struct Call<F: Future> {
-    stage: Stage<F>,
+    stage: CallStage<F>,
     /// Where its children are, or `NONE`.
     scope: Id,
 }
 
-enum Stage<F: Future> {
+enum CallStage<F: Future> {
     Running(F),
     /// It has returned, and its children have not.
     Ending(F::Output),
@@ -27,7 +27,7 @@ enum Stage<F: Future> {
 impl<F: Future> Call<F> {
     #[inline]
     pub(crate) fn new(future: F) -> Self {
-        Call { stage: Stage::Running(future), scope: Id::NONE }
+        Call { stage: CallStage::Running(future), scope: Id::NONE }
     }
 }
 
@@ -41,28 +41,28 @@ impl<F: Future> Future for Call<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         // SAFETY: the running future is pinned with the call: it is polled where it is, and dropped where it is by the assignments to `stage`.
         let this = unsafe { self.get_unchecked_mut() };
-        current::with(|core| {
-            let engine = &core.engine;
-            if let Stage::Running(future) = &mut this.stage {
-                let outside = engine.swap_scope(this.scope);
+        current::with(|run| {
+            let executor = &run.executor;
+            if let CallStage::Running(future) = &mut this.stage {
+                let outside = executor.swap_scope(this.scope);
                 // SAFETY: as above.
                 let poll = unsafe { Pin::new_unchecked(future) }.poll(context);
-                this.scope = engine.swap_scope(outside);
+                this.scope = executor.swap_scope(outside);
                 let Poll::Ready(output) = poll else { return Poll::Pending };
                 if this.scope == Id::NONE {
-                    this.stage = Stage::Over;
+                    this.stage = CallStage::Over;
                     return Poll::Ready(output);
                 }
-                this.stage = Stage::Ending(output);
+                this.stage = CallStage::Ending(output);
             }
-            if !engine.await_children(this.scope) {
+            if !executor.await_children(this.scope) {
                 return Poll::Pending;
             }
-            engine.close_scope(this.scope);
+            executor.close_scope(this.scope);
             this.scope = Id::NONE;
-            match std::mem::replace(&mut this.stage, Stage::Over) {
-                Stage::Ending(output) => Poll::Ready(output),
-                Stage::Running(_) | Stage::Over => unreachable!("polled after it was over"),
+            match std::mem::replace(&mut this.stage, CallStage::Over) {
+                CallStage::Ending(output) => Poll::Ready(output),
+                CallStage::Running(_) | CallStage::Over => unreachable!("polled after it was over"),
             }
         })
     }

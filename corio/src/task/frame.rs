@@ -12,16 +12,16 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::answer::{Answer, Asked};
+use super::answer::{Answer, RequestChild};
 use super::await_point::At;
-use super::set::{Every, Fallible, First, Group, Row, Seed, Seeds, Set, Try};
-use super::spawn::{Room, Spawned, WaitForRoom};
-use super::timeout::{Limited, LimitedGroup, timeout};
+use super::set::{WaitAll, Fallible, FirstDone, Children, ChildVec, IntoChild, IntoChildren, Set, FirstErr};
+use super::spawn::{SpawnPermit, Spawned, AcquireSpawnPermit};
+use super::timeout::{Limited, LimitedChildren, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
 use super::window::Window;
 use crate::dispatch::{Dispatch, Request};
-use crate::executor::{Coroutine, Kind};
+use crate::executor::{Coroutine, ChildBody};
 use crate::runtime::current;
 
 /// The body of a `#[corio::task]` without a context.
@@ -63,12 +63,12 @@ impl<S> Frame<S> {
         // SAFETY: by `new`, a run over `S` is being turned, which borrows its context for longer
         // than any frame of its tasks is used; and the reference lives no longer
         // than this frame.
-        unsafe { &*current::with(|core| core.context.get()).cast::<S>() }
+        unsafe { &*current::with(|run| run.context.get()).cast::<S>() }
     }
 
     fn open<R: Dispatch<S>>() {
         // SAFETY: by `new`, this is in a run over `S`, or over any context if `S` is `AnyContext`.
-        current::with(|core| unsafe { core.open::<S, R>() });
+        current::with(|run| unsafe { run.open::<S, R>() });
     }
 
     /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
@@ -81,28 +81,28 @@ impl<S> Frame<S> {
     /// The same for every line.
     fn ask<R: Dispatch<S>>(request: R) {
         let key = request.into_key();
-        current::with(|core| {
-            core.engine.park();
+        current::with(|run| {
+            run.executor.park();
             // SAFETY: as in `open`.
-            unsafe { core.open_and_ask::<S, R>(core.engine.current(), key) };
+            unsafe { run.open_and_ask::<S, R>(run.executor.current(), key) };
         });
     }
 
     /// One of several in `io!(a, b)`.
     #[inline]
-    pub fn request<R: Dispatch<S>>(&self, request: R) -> Asking<R> {
+    pub fn request<R: Dispatch<S>>(&self, request: R) -> RequestInput<R> {
         Self::open::<R>();
-        Asking(request)
+        RequestInput(request)
     }
 
     /// `io_all!(requests)`
-    pub fn io_all<I, R, L>(&self, line: L, requests: I) -> At<Set<Row<Asked<R>, Every>>, L>
+    pub fn io_all<I, R, L>(&self, line: L, requests: I) -> At<Set<ChildVec<RequestChild<R>, WaitAll>>, L>
     where
         I: IntoIterator<Item = R>,
         I::Item: Dispatch<S>,
     {
         Self::open::<I::Item>();
-        At::new(line, Set::row(requests))
+        At::new(line, Set::list(requests))
     }
 
     /// `call!(t)`
@@ -113,17 +113,17 @@ impl<S> Frame<S> {
 
     /// The wait in `spawn!(t)`.
     #[inline]
-    pub fn room<L>(&self, line: L) -> At<WaitForRoom, L> {
-        At::new(line, WaitForRoom::new())
+    pub fn room<L>(&self, line: L) -> At<AcquireSpawnPermit, L> {
+        At::new(line, AcquireSpawnPermit::new())
     }
 
     /// `spawn!(t)`
     #[inline]
-    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, _: Room, task: T) -> Spawned<O> {
+    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, _: SpawnPermit, task: T) -> Spawned<O> {
         let future = task.into_future(Sealed);
-        current::with(|core| {
+        current::with(|run| {
             // SAFETY: the task is `'static`, and so are its future and its output.
-            Spawned::new(core, unsafe { core.engine.spawn(core.engine.scope(), future) })
+            Spawned::new(run, unsafe { run.executor.spawn(run.executor.scope(), future) })
         })
     }
 
@@ -143,36 +143,36 @@ impl<S> Frame<S> {
     }
 
     /// `join!(a, b)` and `io!(a, b)`
-    pub fn join<T: Seeds<Every, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
-        At::new(line, Set::mixed::<Every>(children))
+    pub fn join<T: IntoChildren<WaitAll, Children = G>, G: Children, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::tuple::<WaitAll>(children))
     }
 
     /// `try_join!(a, b)`
-    pub fn try_join<T: Seeds<Try, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
-        At::new(line, Set::mixed::<Try>(children))
+    pub fn try_join<T: IntoChildren<FirstErr, Children = G>, G: Children, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::tuple::<FirstErr>(children))
     }
 
     /// `race!(a, b)`
-    pub fn race<T: Seeds<First, Group = G>, G: Group, L>(&self, line: L, children: T) -> At<Set<G>, L> {
-        At::new(line, Set::mixed::<First>(children))
+    pub fn race<T: IntoChildren<FirstDone, Children = G>, G: Children, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+        At::new(line, Set::tuple::<FirstDone>(children))
     }
 
     /// `timeout!(limit, t)`
-    pub fn timeout<T: Seed, L>(&self, line: L, limit: Duration, child: T) -> At<Set<LimitedGroup<T>>, L>
+    pub fn timeout<T: IntoChild, L>(&self, line: L, limit: Duration, child: T) -> At<Set<LimitedChildren<T>>, L>
     where
-        Limited<T>: Seeds<First>,
+        Limited<T>: IntoChildren<FirstDone>,
     {
         At::new(line, timeout(limit, child))
     }
 
     /// `all!(tasks)`
-    pub fn all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<Row<Coroutine<'a, F>, Every>>, L>
+    pub fn all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<ChildVec<Coroutine<'a, F>, WaitAll>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
         F: Future + 'a,
     {
-        At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
+        At::new(line, Set::list(tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 
     /// `all!(limit = n, tasks)`
@@ -182,7 +182,7 @@ impl<S> Frame<S> {
         line: L,
         limit: usize,
         tasks: I,
-    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Every>, L>
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, WaitAll>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
@@ -198,7 +198,7 @@ impl<S> Frame<S> {
         line: L,
         limit: usize,
         tasks: I,
-    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, Try>, L>
+    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, FirstErr>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
@@ -208,25 +208,25 @@ impl<S> Frame<S> {
     }
 
     /// `try_all!(tasks)`
-    pub fn try_all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<Row<Coroutine<'a, F>, Try>>, L>
+    pub fn try_all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<ChildVec<Coroutine<'a, F>, FirstErr>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
         F: Future<Output: Fallible> + 'a,
     {
-        At::new(line, Set::row(tasks.into_iter().map(|task| task.into_future(Sealed))))
+        At::new(line, Set::list(tasks.into_iter().map(|task| task.into_future(Sealed))))
     }
 }
 
 /// A request on its way into a set.
 #[derive(Debug)]
-pub struct Asking<R>(pub(super) R);
+pub struct RequestInput<R>(pub(super) R);
 
-impl<R: Request> Seed for Asking<R> {
-    type Kind = Asked<R>;
-    type Of = R;
+impl<R: Request> IntoChild for RequestInput<R> {
+    type ChildBody = RequestChild<R>;
+    type Input = R;
 
-    fn into_seed(self) -> R {
+    fn into_input(self) -> R {
         self.0
     }
 }
@@ -243,11 +243,11 @@ impl<'a, F: Future + 'a> Child<'a, F> {
     }
 }
 
-impl<'a, F: Future + 'a> Seed for Child<'a, F> {
-    type Kind = Coroutine<'a, F>;
-    type Of = <Coroutine<'a, F> as Kind>::Seed;
+impl<'a, F: Future + 'a> IntoChild for Child<'a, F> {
+    type ChildBody = Coroutine<'a, F>;
+    type Input = <Coroutine<'a, F> as ChildBody>::Input;
 
-    fn into_seed(self) -> F {
+    fn into_input(self) -> F {
         self.future
     }
 }

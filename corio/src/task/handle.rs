@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use super::traits::{IsTask, Sealed, Task};
 use crate::executor::Id;
 use crate::runtime::current;
-use crate::util::LeavesItsThread;
+use crate::util::NeverSend;
 
 /// The handle of a task that was spawned: `call!(handle)` waits for its end and gives its result.
 ///
@@ -38,8 +38,8 @@ pub struct Handle<T> {
 
 // It is of no use on another thread than its run's.
 #[doc(hidden)]
-// SAFETY: it never is: see `LeavesItsThread`.
-unsafe impl<T: LeavesItsThread> Send for Handle<T> {}
+// SAFETY: it never is: see `NeverSend`.
+unsafe impl<T: NeverSend> Send for Handle<T> {}
 
 impl<T> Handle<T> {
     /// `id` was spawned in the run with a future of output `T`, and has no other handle.
@@ -53,9 +53,9 @@ impl<T> Drop for Handle<T> {
     #[inline]
     fn drop(&mut self) {
         // Outside its run there is nothing left to let go of.
-        current::current(|core| {
-            if core.run() == self.run {
-                core.engine.let_go(self.id);
+        current::current(|run| {
+            if run.id() == self.run {
+                run.executor.drop_interest(self.id);
             }
         });
     }
@@ -78,14 +78,14 @@ impl<T> Future for Join<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        let Handle { id, run, .. } = self.0;
-        current::with(|core| {
-            assert!(core.run() == run, "corio: a handle can only be called in the run that its task was spawned in");
-            if !core.engine.await_end(id) {
+        let Handle { id, run: of_run, .. } = self.0;
+        current::with(|run| {
+            assert!(run.id() == of_run, "corio: a handle can only be called in the run that its task was spawned in");
+            if !run.executor.await_end(id) {
                 return Poll::Pending;
             }
             // SAFETY: by `Handle::new` the task was spawned in this run with a future of output `T`.
-            let output = unsafe { core.engine.take_output::<T>(id) };
+            let output = unsafe { run.executor.take_output::<T>(id) };
             Poll::Ready(output.expect("corio: the task of this handle was dropped before it ended"))
         })
     }

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::task::Poll;
 
-use super::set::{First, Seed, Seeds, Set};
-use crate::executor::{Engine, Id, Kind};
+use super::set::{FirstDone, IntoChild, IntoChildren, Set};
+use crate::executor::{Executor, Id, ChildBody};
 use crate::runtime::current;
 
 /// Ends a task before its time.
@@ -30,8 +30,8 @@ pub struct Interruption<I, T> {
     output: PhantomData<fn() -> T>,
 }
 
-impl<I: Interrupt, T> Kind for Interruption<I, T> {
-    type Seed = I;
+impl<I: Interrupt, T> ChildBody for Interruption<I, T> {
+    type Input = I;
     type Output = Result<T, I::Reason>;
     const IS_TASK: bool = false;
     const ASKS: bool = false;
@@ -41,7 +41,7 @@ impl<I: Interrupt, T> Kind for Interruption<I, T> {
         unsafe { this.write(Interruption { interrupt, output: PhantomData }) }
     }
 
-    unsafe fn start(this: *mut Self, _: &Engine, id: Id) {
+    unsafe fn start(this: *mut Self, _: &Executor, id: Id) {
         // SAFETY: by the caller it is initialised, and nobody else uses it.
         unsafe { (*this).interrupt.start(id) }
     }
@@ -51,7 +51,7 @@ impl<I: Interrupt, T> Kind for Interruption<I, T> {
         match unsafe { (*this).interrupt.reason() } {
             Some(reason) => Poll::Ready(Err(reason)),
             None => {
-                current::with(|core| core.engine.park());
+                current::with(|run| run.executor.park());
                 Poll::Pending
             }
         }
@@ -71,20 +71,20 @@ impl<I: Interrupt, T> Kind for Interruption<I, T> {
 #[repr(transparent)]
 pub struct Interruptible<K, I>(K, PhantomData<I>);
 
-impl<K: Kind, I: Interrupt> Kind for Interruptible<K, I> {
-    type Seed = K::Seed;
+impl<K: ChildBody, I: Interrupt> ChildBody for Interruptible<K, I> {
+    type Input = K::Input;
     type Output = Result<K::Output, I::Reason>;
     const IS_TASK: bool = K::IS_TASK && I::BESIDE_A_TASK;
     const RUNS_CODE: bool = K::RUNS_CODE;
 
-    unsafe fn init(this: *mut Self, seed: K::Seed) {
+    unsafe fn init(this: *mut Self, input: K::Input) {
         // SAFETY: it is a `K`, by `transparent`; the caller's promise is the same.
-        unsafe { K::init(this.cast(), seed) }
+        unsafe { K::init(this.cast(), input) }
     }
 
-    unsafe fn start(this: *mut Self, engine: &Engine, id: Id) {
+    unsafe fn start(this: *mut Self, executor: &Executor, id: Id) {
         // SAFETY: as above.
-        unsafe { K::start(this.cast(), engine, id) }
+        unsafe { K::start(this.cast(), executor, id) }
     }
 
     unsafe fn resume(this: *mut Self) -> Poll<Self::Output> {
@@ -107,34 +107,34 @@ pub struct InterruptibleSeed<T, I>(T, PhantomData<I>);
 
 pub struct InterruptionSeed<I, T>(I, PhantomData<fn() -> T>);
 
-impl<T: Seed, I: Interrupt> Seed for InterruptibleSeed<T, I> {
-    type Kind = Interruptible<T::Kind, I>;
-    type Of = T::Of;
+impl<T: IntoChild, I: Interrupt> IntoChild for InterruptibleSeed<T, I> {
+    type ChildBody = Interruptible<T::ChildBody, I>;
+    type Input = T::Input;
 
-    fn into_seed(self) -> T::Of {
-        self.0.into_seed()
+    fn into_input(self) -> T::Input {
+        self.0.into_input()
     }
 }
 
-impl<I: Interrupt, T> Seed for InterruptionSeed<I, T> {
-    type Kind = Interruption<I, T>;
-    type Of = I;
+impl<I: Interrupt, T> IntoChild for InterruptionSeed<I, T> {
+    type ChildBody = Interruption<I, T>;
+    type Input = I;
 
-    fn into_seed(self) -> I {
+    fn into_input(self) -> I {
         self.0
     }
 }
 
 /// The two, as children of a set.
-pub(crate) type Both<T, I> = (InterruptibleSeed<T, I>, InterruptionSeed<I, <<T as Seed>::Kind as Kind>::Output>);
+pub(crate) type Both<T, I> = (InterruptibleSeed<T, I>, InterruptionSeed<I, <<T as IntoChild>::ChildBody as ChildBody>::Output>);
 
 /// Their group, in a set.
-pub(crate) type BothGroup<T, I> = <Both<T, I> as Seeds<First>>::Group;
+pub(crate) type BothChildren<T, I> = <Both<T, I> as IntoChildren<FirstDone>>::Children;
 
 /// The output of the child, or the reason why it was interrupted.
-pub(crate) fn until<T: Seed, I: Interrupt>(child: T, interrupt: I) -> Set<BothGroup<T, I>>
+pub(crate) fn until<T: IntoChild, I: Interrupt>(child: T, interrupt: I) -> Set<BothChildren<T, I>>
 where
-    Both<T, I>: Seeds<First>,
+    Both<T, I>: IntoChildren<FirstDone>,
 {
-    Set::mixed::<First>((InterruptibleSeed(child, PhantomData), InterruptionSeed(interrupt, PhantomData)))
+    Set::tuple::<FirstDone>((InterruptibleSeed(child, PhantomData), InterruptionSeed(interrupt, PhantomData)))
 }

@@ -15,38 +15,38 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use crate::executor::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
-use crate::runtime::{Core, current};
-use crate::util::Sweep;
+use crate::executor::{BlockOf, Executor, Id, ChildBody, ChildCell, SetPolicy, Pool};
+use crate::runtime::{RunState, current};
+use crate::util::PanicCollector;
 
 /// All children, to their ends.
 #[derive(Debug)]
-pub struct Every;
+pub struct WaitAll;
 
 /// Until the first error; whoever made it still ends after its children.
 #[derive(Debug)]
-pub struct Try;
+pub struct FirstErr;
 
 /// Until the first end.
 #[derive(Debug)]
-pub struct First;
+pub struct FirstDone;
 
-impl<T> Policy<T> for Every {
-    fn decides(_: &T) -> bool {
+impl<T> SetPolicy<T> for WaitAll {
+    fn short_circuits(_: &T) -> bool {
         false
     }
 }
 
-impl<T: Fallible> Policy<T> for Try {
+impl<T: Fallible> SetPolicy<T> for FirstErr {
     const AT_ONCE: bool = true;
 
-    fn decides(output: &T) -> bool {
+    fn short_circuits(output: &T) -> bool {
         output.is_err()
     }
 }
 
-impl<T> Policy<T> for First {
-    fn decides(_: &T) -> bool {
+impl<T> SetPolicy<T> for FirstDone {
+    fn short_circuits(_: &T) -> bool {
         true
     }
 }
@@ -82,14 +82,14 @@ impl<T, E> Fallible for Result<T, E> {
 }
 
 /// The children of a set, in one block.
-pub trait Group {
+pub trait Children {
     #[doc(hidden)]
     type Outputs;
 
     /// # Safety
     /// Called once. `scope` is cut before `clear`.
     #[doc(hidden)]
-    unsafe fn start(&mut self, engine: &Engine, scope: Id);
+    unsafe fn start(&mut self, executor: &Executor, scope: Id);
 
     /// # Safety
     /// Called once, when the scope is empty, or decided and closed.
@@ -104,83 +104,83 @@ pub trait Group {
 
 /// The future of a set of children.
 #[must_use]
-pub struct Set<G: Group> {
+pub struct Set<G: Children> {
     // In a block of its own: each frame has room for the sets that its task may make, and the leaves
     // of a tree make none.
-    state: NonNull<State<G>>,
-    owns: PhantomData<State<G>>,
+    state: NonNull<SetState<G>>,
+    owns: PhantomData<SetState<G>>,
 }
 
-struct State<G> {
-    group: G,
+struct SetState<G> {
+    children: G,
     /// Where the children are; `NEW` or `OVER` when there are none.
     scope: Id,
     /// The core of the run that it was made in. A frame that is dropped, or polled by hand, may be so while another run is being turned inside this one.
-    core: NonNull<Core>,
+    run: NonNull<RunState>,
 }
 
 const NEW: Id = Id::NONE;
 const OVER: Id = Id::NOBODY;
 
-impl<G: Group> Set<G> {
-    const BLOCK: BlockOf = BlockOf::new(Layout::new::<State<G>>());
+impl<G: Children> Set<G> {
+    const BLOCK: BlockOf = BlockOf::new(Layout::new::<SetState<G>>());
 
-    fn new(core: &Core, group: G) -> Self {
-        let state = core.engine.pool().take(Self::BLOCK).cast();
+    fn new(run: &RunState, children: G) -> Self {
+        let state = run.executor.pool().take(Self::BLOCK).cast();
         // SAFETY: the block has this layout, and is the set's own until `drop` gives it back.
-        unsafe { state.write(State { group, scope: NEW, core: NonNull::from(core) }) };
+        unsafe { state.write(SetState { children, scope: NEW, run: NonNull::from(run) }) };
         Set { state, owns: PhantomData }
     }
 
-    fn state(&mut self) -> &mut State<G> {
+    fn state(&mut self) -> &mut SetState<G> {
         // SAFETY: `new` has written it, `drop` alone gives it back, and who has the set has the only
         // way to it.
         unsafe { self.state.as_mut() }
     }
 }
 
-impl<G: Group> Unpin for Set<G> {}
+impl<G: Children> Unpin for Set<G> {}
 
-impl<G: Group> Future for Set<G> {
+impl<G: Children> Future for Set<G> {
     type Output = G::Outputs;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<G::Outputs> {
         let state = self.state();
-        current::with(|core| {
-            assert!(state.core == NonNull::from(core), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
-            let engine = &core.engine;
+        current::with(|run| {
+            assert!(state.run == NonNull::from(run), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
+            let executor = &run.executor;
             assert!(state.scope != OVER, "corio: a set of children was polled after it was over");
             if state.scope == NEW {
-                state.scope = engine.open_scope();
+                state.scope = executor.open_scope();
                 // SAFETY: once, as the scope is not new any more; `drop` closes it before it clears.
-                unsafe { state.group.start(engine, state.scope) };
+                unsafe { state.children.start(executor, state.scope) };
             }
-            if !engine.await_children(state.scope) {
+            if !executor.await_children(state.scope) {
                 return Poll::Pending;
             }
             let scope = mem::replace(&mut state.scope, OVER);
-            engine.close_scope(scope);
+            executor.close_scope(scope);
             // SAFETY: once, as the scope is over; it is closed.
-            Poll::Ready(unsafe { state.group.outputs() })
+            Poll::Ready(unsafe { state.children.outputs() })
         })
     }
 }
 
-impl<G: Group> Drop for Set<G> {
+impl<G: Children> Drop for Set<G> {
     fn drop(&mut self) {
         let block = self.state.cast();
-        let State { group, scope, core } = self.state();
+        let SetState { children, scope, run } = self.state();
         // SAFETY: a set lives in the frame of a task, or is bound to one by the lifetime of a `Cx`. Frames are dropped before the run lets go of its core, or never.
-        let engine = unsafe { &core.as_ref().engine };
-        let mut sweep = Sweep::default();
+        let executor = unsafe { &run.as_ref().executor };
+        let mut panics = PanicCollector::default();
         // No entry has the ids of those that are new or over.
-        sweep.run(|| engine.close_scope(*scope));
+        panics.run(|| executor.close_scope(*scope));
         // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
-        sweep.run(|| unsafe { group.clear(engine.pool()) });
+        panics.run(|| unsafe { children.clear(executor.pool()) });
         // SAFETY: a group that is cleared needs no drop, nobody uses the block any more, and it came
         // from this pool with this layout.
-        unsafe { engine.pool().give(block, Self::BLOCK) };
-        sweep.finish();
+        unsafe { executor.pool().give(block, Self::BLOCK) };
+        panics.finish();
     }
 }
 
@@ -189,86 +189,86 @@ impl<G: Group> Drop for Set<G> {
 const TOO_MANY: &str = "corio: more than four billion children in one set";
 
 /// Children side by side.
-pub struct Row<K: Kind, P> {
-    places: NonNull<Place<K, P>>,
+pub struct ChildVec<K: ChildBody, P> {
+    cells: NonNull<ChildCell<K, P>>,
     len: u32,
     capacity: u32,
-    owns: PhantomData<Place<K, P>>,
+    owns: PhantomData<ChildCell<K, P>>,
 }
 
-impl<K: Kind, P: Policy<K::Output>> Row<K, P> {
+impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
     fn with_capacity(pool: &Pool, capacity: usize) -> Self {
         let capacity = u32::try_from(capacity).expect(TOO_MANY);
-        Row { places: pool.take(Self::block(capacity)).cast(), len: 0, capacity, owns: PhantomData }
+        ChildVec { cells: pool.take(Self::block(capacity)).cast(), len: 0, capacity, owns: PhantomData }
     }
 
     /// Adds a child. The block may move: places that are not started can.
-    fn push(&mut self, pool: &Pool, seed: K::Seed) {
+    fn push(&mut self, pool: &Pool, input: K::Input) {
         if self.len == self.capacity {
             self.grow(pool);
         }
         // SAFETY: `len < capacity`, so the place lies in the block and holds nothing.
-        unsafe { Place::put(self.places.as_ptr().add(self.len as usize), seed) };
+        unsafe { ChildCell::put(self.cells.as_ptr().add(self.len as usize), input) };
         self.len += 1;
     }
 
     fn block(capacity: u32) -> BlockOf {
-        BlockOf::new(Layout::array::<Place<K, P>>(capacity as usize).expect("a set smaller than the address space"))
+        BlockOf::new(Layout::array::<ChildCell<K, P>>(capacity as usize).expect("a set smaller than the address space"))
     }
 
     fn grow(&mut self, pool: &Pool) {
         assert!(self.capacity < u32::MAX, "{TOO_MANY}");
         let capacity = self.capacity.saturating_mul(2).max(4);
-        let places = pool.take(Self::block(capacity)).cast::<Place<K, P>>();
+        let cells = pool.take(Self::block(capacity)).cast::<ChildCell<K, P>>();
         // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved. The old block came from this pool with this layout.
         unsafe {
-            self.places.copy_to_nonoverlapping(places, self.len as usize);
-            pool.give(self.places.cast(), Self::block(self.capacity));
+            self.cells.copy_to_nonoverlapping(cells, self.len as usize);
+            pool.give(self.cells.cast(), Self::block(self.capacity));
         }
-        (self.places, self.capacity) = (places, capacity);
+        (self.cells, self.capacity) = (cells, capacity);
     }
 
-    fn places(&self) -> impl ExactSizeIterator<Item = *mut Place<K, P>> + use<K, P> {
-        let places = self.places;
+    fn cells(&self) -> impl ExactSizeIterator<Item = *mut ChildCell<K, P>> + use<K, P> {
+        let cells = self.cells;
         // SAFETY: every index is below `len`, and so lies in the block.
-        (0..self.len as usize).map(move |index| unsafe { places.as_ptr().add(index) })
+        (0..self.len as usize).map(move |index| unsafe { cells.as_ptr().add(index) })
     }
 
-    unsafe fn start_all(&self, engine: &Engine, scope: Id) {
-        for place in self.places() {
+    unsafe fn start_all(&self, executor: &Executor, scope: Id) {
+        for cell in self.cells() {
             // SAFETY: by the caller each place holds its seed, and is cleared after the scope is cut.
-            unsafe { Place::start(place, engine, scope) };
+            unsafe { ChildCell::start(cell, executor, scope) };
         }
     }
 
     unsafe fn take_all(&self) -> impl ExactSizeIterator<Item = K::Output> + use<K, P> {
         // SAFETY: by the caller the places were made, and nobody else uses them.
-        self.places().map(|place| unsafe { Place::take(place) }.expect("every child has ended"))
+        self.cells().map(|cell| unsafe { ChildCell::take(cell) }.expect("every child has ended"))
     }
 
-    unsafe fn decided(&self) -> Option<K::Output> {
+    unsafe fn short_circuited(&self) -> Option<K::Output> {
         // SAFETY: by the caller the places were made, and nobody else uses them.
-        self.places().find(|place| unsafe { Place::decided(*place) }).and_then(|place| unsafe { Place::take(place) })
+        self.cells().find(|cell| unsafe { ChildCell::short_circuited(*cell) }).and_then(|cell| unsafe { ChildCell::take(cell) })
     }
 
     unsafe fn clear_all(&self, pool: &Pool) {
-        let mut sweep = Sweep::default();
-        for place in self.places() {
+        let mut panics = PanicCollector::default();
+        for cell in self.cells() {
             // SAFETY: by the caller no child is in the tree; each place was made, and nobody else uses it.
-            sweep.run(|| unsafe { Place::clear(place) });
+            panics.run(|| unsafe { ChildCell::clear(cell) });
         }
         // SAFETY: every place is empty, and the block came from this pool with this layout.
-        unsafe { pool.give(self.places.cast(), Self::block(self.capacity)) };
-        sweep.finish();
+        unsafe { pool.give(self.cells.cast(), Self::block(self.capacity)) };
+        panics.finish();
     }
 }
 
-impl<K: Kind> Group for Row<K, Every> {
+impl<K: ChildBody> Children for ChildVec<K, WaitAll> {
     type Outputs = Vec<K::Output>;
 
-    unsafe fn start(&mut self, engine: &Engine, scope: Id) {
+    unsafe fn start(&mut self, executor: &Executor, scope: Id) {
         // SAFETY: the caller's promise is the same.
-        unsafe { self.start_all(engine, scope) }
+        unsafe { self.start_all(executor, scope) }
     }
 
     unsafe fn outputs(&mut self) -> Vec<K::Output> {
@@ -285,18 +285,18 @@ impl<K: Kind> Group for Row<K, Every> {
     }
 }
 
-impl<K: Kind<Output: Fallible<Ok = T, Error = E>>, T, E> Group for Row<K, Try> {
+impl<K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Children for ChildVec<K, FirstErr> {
     type Outputs = Result<Vec<T>, E>;
 
-    unsafe fn start(&mut self, engine: &Engine, scope: Id) {
+    unsafe fn start(&mut self, executor: &Executor, scope: Id) {
         // SAFETY: the caller's promise is the same.
-        unsafe { self.start_all(engine, scope) }
+        unsafe { self.start_all(executor, scope) }
     }
 
     unsafe fn outputs(&mut self) -> Result<Vec<T>, E> {
         // SAFETY: by the caller one has decided, or every child has ended.
-        match unsafe { self.decided() } {
-            Some(decided) => decided.into_result().map(|_| unreachable!("only an error decides")),
+        match unsafe { self.short_circuited() } {
+            Some(short_circuited) => short_circuited.into_result().map(|_| unreachable!("only an error decides")),
             None => {
                 // `collect` does not know how many there will be, and would allocate again and again.
                 let mut outputs = Vec::with_capacity(self.len as usize);
@@ -315,19 +315,19 @@ impl<K: Kind<Output: Fallible<Ok = T, Error = E>>, T, E> Group for Row<K, Try> {
     }
 }
 
-impl<K: Kind, P: Policy<K::Output>> Set<Row<K, P>>
+impl<K: ChildBody, P: SetPolicy<K::Output>> Set<ChildVec<K, P>>
 where
-    Row<K, P>: Group,
+    ChildVec<K, P>: Children,
 {
     /// Children of one kind, made from an iterator of their seeds.
-    pub(super) fn row(seeds: impl IntoIterator<Item = K::Seed>) -> Self {
-        let seeds = seeds.into_iter();
-        current::with(|core| {
-            let pool = core.engine.pool();
+    pub(super) fn list(inputs: impl IntoIterator<Item = K::Input>) -> Self {
+        let inputs = inputs.into_iter();
+        current::with(|run| {
+            let pool = run.executor.pool();
             // A set from the start: the iterator is user code, and if it panics, what it gave before is dropped with the set.
-            let mut set = Set::new(core, Row::with_capacity(pool, seeds.size_hint().0));
-            for seed in seeds {
-                set.state().group.push(pool, seed);
+            let mut set = Set::new(run, ChildVec::with_capacity(pool, inputs.size_hint().0));
+            for input in inputs {
+                set.state().children.push(pool, input);
             }
             set
         })
@@ -337,25 +337,25 @@ where
 // ── up to eight children of different types ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Children of different kinds: `C` is a tuple of their places.
-pub struct Mixed<C> {
-    places: NonNull<C>,
+pub struct ChildTuple<C> {
+    cells: NonNull<C>,
     owns: PhantomData<C>,
 }
 
-impl<C> Mixed<C> {
+impl<C> ChildTuple<C> {
     fn take_block(pool: &Pool) -> Self {
-        Mixed { places: pool.take(const { BlockOf::new(Layout::new::<C>()) }).cast(), owns: PhantomData }
+        ChildTuple { cells: pool.take(const { BlockOf::new(Layout::new::<C>()) }).cast(), owns: PhantomData }
     }
 }
 
-/// Something that becomes a child: see `Child` and `Asking`.
-pub trait Seed {
+/// Something that becomes a child: see `Child` and `RequestInput`.
+pub trait IntoChild {
     #[doc(hidden)]
-    type Kind: Kind<Seed = Self::Of>;
+    type ChildBody: ChildBody<Input = Self::Input>;
     #[doc(hidden)]
-    type Of;
+    type Input;
     #[doc(hidden)]
-    fn into_seed(self) -> Self::Of;
+    fn into_input(self) -> Self::Input;
 }
 
 /// A tuple of one to eight children.
@@ -364,115 +364,115 @@ pub trait Seed {
     label = "not one to eight children",
     note = "`try_join!` takes children that give a `Result` with one type of error; `race!` takes children that give the same type"
 )]
-pub trait Seeds<P> {
+pub trait IntoChildren<P> {
     #[doc(hidden)]
-    type Group: Group;
+    type Children: Children;
     #[doc(hidden)]
-    fn into_group(self, pool: &Pool) -> Self::Group;
+    fn into_children(self, pool: &Pool) -> Self::Children;
 }
 
-impl<G: Group> Set<G> {
+impl<G: Children> Set<G> {
     /// Children of different kinds.
-    pub(super) fn mixed<P>(seeds: impl Seeds<P, Group = G>) -> Self {
-        current::with(|core| Set::new(core, seeds.into_group(core.engine.pool())))
+    pub(super) fn tuple<P>(inputs: impl IntoChildren<P, Children = G>) -> Self {
+        current::with(|run| Set::new(run, inputs.into_children(run.executor.pool())))
     }
 }
 
 /// The part that is the same for every policy: places of a tuple are started, and cleared, one by one.
-macro_rules! mixed_basics {
+macro_rules! tuple_basics {
     ($policy:ident, [$($T:ident $at:tt),+]) => {
-        unsafe fn start(&mut self, engine: &Engine, scope: Id) {
+        unsafe fn start(&mut self, executor: &Executor, scope: Id) {
             // SAFETY: each place holds its seed, and is cleared after the scope is cut.
-            unsafe { $(Place::start(&raw mut (*self.places.as_ptr()).$at, engine, scope);)+ }
+            unsafe { $(ChildCell::start(&raw mut (*self.cells.as_ptr()).$at, executor, scope);)+ }
         }
 
         unsafe fn clear(&mut self, pool: &Pool) {
-            let mut sweep = Sweep::default();
+            let mut panics = PanicCollector::default();
             // SAFETY: by the caller no child is in the tree; each place was made, and nobody else uses it.
-            $(sweep.run(|| unsafe { Place::clear(&raw mut (*self.places.as_ptr()).$at) });)+
+            $(panics.run(|| unsafe { ChildCell::clear(&raw mut (*self.cells.as_ptr()).$at) });)+
             // SAFETY: every place is empty, and the block came from this pool with this layout.
-            unsafe { pool.give(self.places.cast(), const { BlockOf::new(Layout::new::<($(Place<$T, $policy>,)+)>()) }) };
-            sweep.finish();
+            unsafe { pool.give(self.cells.cast(), const { BlockOf::new(Layout::new::<($(ChildCell<$T, $policy>,)+)>()) }) };
+            panics.finish();
         }
     };
 }
 
-macro_rules! mixed {
+macro_rules! tuple {
     ($($S:ident $K:ident $T:ident $at:tt),+) => {
-        impl<$($K: Kind),+> Group for Mixed<($(Place<$K, Every>,)+)> {
+        impl<$($K: ChildBody),+> Children for ChildTuple<($(ChildCell<$K, WaitAll>,)+)> {
             type Outputs = ($($K::Output,)+);
 
             unsafe fn outputs(&mut self) -> Self::Outputs {
                 // SAFETY: by the caller every child has ended.
-                unsafe { ($(Place::take(&raw mut (*self.places.as_ptr()).$at).expect("every child has ended"),)+) }
+                unsafe { ($(ChildCell::take(&raw mut (*self.cells.as_ptr()).$at).expect("every child has ended"),)+) }
             }
 
-            mixed_basics!(Every, [$($K $at),+]);
+            tuple_basics!(WaitAll, [$($K $at),+]);
         }
 
-        impl<$($T,)+ Error, $($K: Kind<Output: Fallible<Ok = $T, Error = Error>>),+> Group for Mixed<($(Place<$K, Try>,)+)> {
+        impl<$($T,)+ Error, $($K: ChildBody<Output: Fallible<Ok = $T, Error = Error>>),+> Children for ChildTuple<($(ChildCell<$K, FirstErr>,)+)> {
             type Outputs = Result<($($T,)+), Error>;
 
             unsafe fn outputs(&mut self) -> Self::Outputs {
                 // SAFETY: by the caller one has decided, or every child has ended.
                 unsafe {
                     $(
-                        let place = &raw mut (*self.places.as_ptr()).$at;
-                        if Place::decided(place) {
-                            match Place::take(place).map(Fallible::into_result) {
+                        let cell = &raw mut (*self.cells.as_ptr()).$at;
+                        if ChildCell::short_circuited(cell) {
+                            match ChildCell::take(cell).map(Fallible::into_result) {
                                 Some(Err(error)) => return Err(error),
                                 _ => unreachable!("only an error decides"),
                             }
                         }
                     )+
-                    Ok(($(Place::take(&raw mut (*self.places.as_ptr()).$at).expect("every child has ended").into_result()?,)+))
+                    Ok(($(ChildCell::take(&raw mut (*self.cells.as_ptr()).$at).expect("every child has ended").into_result()?,)+))
                 }
             }
 
-            mixed_basics!(Try, [$($K $at),+]);
+            tuple_basics!(FirstErr, [$($K $at),+]);
         }
 
-        impl<Output, $($K: Kind<Output = Output>),+> Group for Mixed<($(Place<$K, First>,)+)> {
+        impl<Output, $($K: ChildBody<Output = Output>),+> Children for ChildTuple<($(ChildCell<$K, FirstDone>,)+)> {
             type Outputs = Output;
 
             unsafe fn outputs(&mut self) -> Output {
                 // SAFETY: by the caller one has decided.
                 unsafe {
                     $(
-                        let place = &raw mut (*self.places.as_ptr()).$at;
-                        if Place::decided(place) {
-                            return Place::take(place).expect("the first has ended");
+                        let cell = &raw mut (*self.cells.as_ptr()).$at;
+                        if ChildCell::short_circuited(cell) {
+                            return ChildCell::take(cell).expect("the first has ended");
                         }
                     )+
                 }
                 unreachable!("the set is over when one has decided")
             }
 
-            mixed_basics!(First, [$($K $at),+]);
+            tuple_basics!(FirstDone, [$($K $at),+]);
         }
 
-        impl<Policed, $($S: Seed),+> Seeds<Policed> for ($($S,)+)
+        impl<P, $($S: IntoChild),+> IntoChildren<P> for ($($S,)+)
         where
-            Mixed<($(Place<$S::Kind, Policed>,)+)>: Group,
-            $(Policed: Policy<<$S::Kind as Kind>::Output>,)+
+            ChildTuple<($(ChildCell<$S::ChildBody, P>,)+)>: Children,
+            $(P: SetPolicy<<$S::ChildBody as ChildBody>::Output>,)+
         {
-            type Group = Mixed<($(Place<$S::Kind, Policed>,)+)>;
+            type Children = ChildTuple<($(ChildCell<$S::ChildBody, P>,)+)>;
 
-            fn into_group(self, pool: &Pool) -> Self::Group {
-                let group = Mixed::<($(Place<$S::Kind, Policed>,)+)>::take_block(pool);
+            fn into_children(self, pool: &Pool) -> Self::Children {
+                let children = ChildTuple::<($(ChildCell<$S::ChildBody, P>,)+)>::take_block(pool);
                 // SAFETY: the block has room for the tuple, and holds nothing yet.
-                unsafe { $(Place::put(&raw mut (*group.places.as_ptr()).$at, self.$at.into_seed());)+ }
-                group
+                unsafe { $(ChildCell::put(&raw mut (*children.cells.as_ptr()).$at, self.$at.into_input());)+ }
+                children
             }
         }
     };
 }
 
-mixed!(A KA TA 0);
-mixed!(A KA TA 0, B KB TB 1);
-mixed!(A KA TA 0, B KB TB 1, C KC TC 2);
-mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3);
-mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4);
-mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5);
-mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6);
-mixed!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6, H KH TH 7);
+tuple!(A KA TA 0);
+tuple!(A KA TA 0, B KB TB 1);
+tuple!(A KA TA 0, B KB TB 1, C KC TC 2);
+tuple!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3);
+tuple!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4);
+tuple!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5);
+tuple!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6);
+tuple!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6, H KH TH 7);

@@ -10,37 +10,37 @@ use std::task::{Context, Poll};
 
 use super::handle::Handle;
 use crate::executor::Id;
-use crate::runtime::{Core, current};
+use crate::runtime::{RunState, current};
 
 /// The future of the wait in a `spawn!`.
 #[must_use]
 #[derive(Debug)]
-pub struct WaitForRoom(());
+pub struct AcquireSpawnPermit(());
 
 /// There was room for one more task.
 #[derive(Debug)]
-pub struct Room(());
+pub struct SpawnPermit(());
 
-impl Room {
+impl SpawnPermit {
     /// For tasks by hand, which cannot wait for it.
     pub(super) fn not_waited_for() -> Self {
-        Room(())
+        SpawnPermit(())
     }
 }
 
-impl WaitForRoom {
+impl AcquireSpawnPermit {
     #[inline]
     pub(super) fn new() -> Self {
-        WaitForRoom(())
+        AcquireSpawnPermit(())
     }
 }
 
-impl Future for WaitForRoom {
-    type Output = Room;
+impl Future for AcquireSpawnPermit {
+    type Output = SpawnPermit;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Room> {
-        current::with(|core| if core.engine.has_room() { Poll::Ready(Room(())) } else { Poll::Pending })
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<SpawnPermit> {
+        current::with(|run| if run.executor.may_spawn() { Poll::Ready(SpawnPermit(())) } else { Poll::Pending })
     }
 }
 
@@ -55,10 +55,10 @@ pub struct Started<O> {
 }
 
 impl<O> Spawned<O> {
-    /// `id` was spawned in the run of `core` with a future of output `O`.
+    /// `id` was spawned in the run of `run` with a future of output `O`.
     #[inline]
-    pub(super) fn new(core: &Core, id: Id) -> Self {
-        Spawned(Started { id, run: core.run(), output: PhantomData })
+    pub(super) fn new(run: &RunState, id: Id) -> Self {
+        Spawned(Started { id, run: run.id(), output: PhantomData })
     }
 }
 

@@ -10,11 +10,11 @@ use std::panic::Location;
 use std::pin::pin;
 use std::task::Poll;
 
-use super::await_point::{At, Line};
+use super::await_point::{At, CallSite};
 use super::frame::{Frame, task};
 use super::handle::Handle;
-use super::set::{First, Set};
-use super::spawn::Room;
+use super::set::{FirstDone, Set};
+use super::spawn::SpawnPermit;
 use super::traits::Task;
 use crate::dispatch::Dispatch;
 use crate::executor::Id;
@@ -49,12 +49,12 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
         // SAFETY: this is the body of a task over `S`, and what is given of the frame looks at the
         // run and the task before it uses it.
         let frame = unsafe { Frame::<S>::new() };
-        let (run, task) = current::with(|core| (core.run(), core.engine.current()));
+        let (run, task) = current::with(|run| (run.id(), run.executor.current()));
         let cx = Cx { frame: &frame, context: frame.context(), run, task, on_this_thread: PhantomData };
         // When a panic ends the run, and this task is only to say where it stands, no code of the user's is to run.
         let mut body = pin!(body(cx));
         poll_fn(|context| {
-            if current::with(|core| core.engine.is_asked_after_a_panic()) {
+            if current::with(|run| run.executor.is_traced_after_panic()) {
                 return Poll::Pending;
             }
             body.as_mut().poll(context)
@@ -105,7 +105,7 @@ impl<'r, S> Cx<'r, S> {
     #[track_caller]
     pub fn io<R: Dispatch<S, Answer = A>, A: 'static>(self, request: R) -> impl Future<Output = A> + use<'r, S, R, A> {
         let frame = self.frame();
-        self.bound(At::new(here(), Set::mixed::<First>((frame.request(request),))))
+        self.bound(At::new(here(), Set::tuple::<FirstDone>((frame.request(request),))))
     }
 
     /// Asks for many things at once: `io_all!(requests)`.
@@ -121,7 +121,7 @@ impl<'r, S> Cx<'r, S> {
         T::Future: 'static,
     {
         let frame = self.frame();
-        self.bound(At::new(here(), Set::mixed::<First>((frame.child(task),))))
+        self.bound(At::new(here(), Set::tuple::<FirstDone>((frame.child(task),))))
     }
 
     /// Runs many tasks at once: `all!(tasks)`.
@@ -142,7 +142,7 @@ impl<'r, S> Cx<'r, S> {
     /// # Panics
     /// In a run inside the task, and in a destructor once the task has been dropped.
     pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
-        self.frame().spawn(Room::not_waited_for(), task).__corio_handle()
+        self.frame().spawn(SpawnPermit::not_waited_for(), task).__corio_handle()
     }
 
     /// Waits until every child that was spawned here has ended: `wait!()`.
@@ -154,10 +154,10 @@ impl<'r, S> Cx<'r, S> {
     /// The frame, where it may be used: it does not know its run and its task, and would take
     /// others for its own.
     fn frame(self) -> &'r Frame<S> {
-        current::with(|core| {
-            assert!(core.run() == self.run, "corio: a `Cx` can only be used in the run of its own task");
+        current::with(|run| {
+            assert!(run.id() == self.run, "corio: a `Cx` can only be used in the run of its own task");
             assert!(
-                core.engine.is_running(self.task),
+                run.executor.is_running(self.task),
                 "corio: a `Cx` can only be used by its own task, and not by a destructor when the task has been dropped"
             );
         });
@@ -180,7 +180,7 @@ impl<'r, S> Cx<'r, S> {
 
 /// The line of the caller, kept.
 #[track_caller]
-fn here() -> impl Line {
+fn here() -> impl CallSite {
     let line = Location::caller();
     move || line
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::interrupt::{Both, BothGroup, Interrupt, until};
-use super::set::{First, Seed, Seeds, Set};
+use super::interrupt::{Both, BothChildren, Interrupt, until};
+use super::set::{FirstDone, IntoChild, IntoChildren, Set};
 use crate::executor::Id;
 use crate::runtime::{RunRef, current};
 use crate::util::{Alarm, Elapsed, limit};
@@ -21,7 +21,7 @@ impl Interrupt for Deadline {
     const BESIDE_A_TASK: bool = true;
 
     fn start(&mut self, id: Id) {
-        self.set = limit(self.limit).map(|limit| current::with(|core| (core.set_alarm(limit, id), core.this_run())));
+        self.set = limit(self.limit).map(|limit| current::with(|run| (run.set_alarm(limit, id), run.this_run())));
     }
 
     fn reason(&self) -> Option<Elapsed> {
@@ -34,8 +34,8 @@ impl Drop for Deadline {
     fn drop(&mut self) {
         if let Some((alarm, run)) = self.set.take() {
             // A run that is over has cleared its alarms.
-            if let Some(core) = run.core() {
-                core.unset_alarm(alarm);
+            if let Some(run) = run.upgrade() {
+                run.unset_alarm(alarm);
             }
         }
     }
@@ -45,11 +45,11 @@ impl Drop for Deadline {
 pub(super) type Limited<T> = Both<T, Deadline>;
 
 /// Their group, in a set.
-pub(super) type LimitedGroup<T> = BothGroup<T, Deadline>;
+pub(super) type LimitedChildren<T> = BothChildren<T, Deadline>;
 
-pub(super) fn timeout<T: Seed>(limit: Duration, child: T) -> Set<LimitedGroup<T>>
+pub(super) fn timeout<T: IntoChild>(limit: Duration, child: T) -> Set<LimitedChildren<T>>
 where
-    Limited<T>: Seeds<First>,
+    Limited<T>: IntoChildren<FirstDone>,
 {
     until(child, Deadline { limit, set: None })
 }

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use super::answer::Requesting;
 use super::call::Call;
 use crate::dispatch::{Dispatch, Request};
-use crate::runtime::Core;
+use crate::runtime::RunState;
 
 /// Nobody outside this crate can name it, and so nobody else can implement or call what takes it.
 #[derive(Debug)]
@@ -140,10 +140,10 @@ impl<R: Request> IsTask for R {
 // `Request` beside `Dispatch<S>`, although it follows from it: it tells the compiler that no type above can be meant.
 impl<S, R: Request + Dispatch<S>> Task<S> for R {
     fn into_future(self, _: Sealed) -> Self::Future {
-        Requesting::new(self, |core: &Core, request: R| {
+        Requesting::new(self, |run: &RunState, request: R| {
             // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over `S` run only in runs over `S`.
-            unsafe { core.open::<S, R>() };
-            core.ask::<R>(core.engine.current(), request.into_key());
+            unsafe { run.open::<S, R>() };
+            run.ask::<R>(run.executor.current(), request.into_key());
         })
     }
 }

@@ -12,47 +12,47 @@ use std::ptr;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use super::set::{Every, Fallible, Try};
-use crate::executor::{BlockOf, Engine, Id, Kind, Place, Policy, Pool};
-use crate::runtime::{Core, current};
-use crate::util::Sweep;
+use super::set::{WaitAll, Fallible, FirstErr};
+use crate::executor::{BlockOf, Executor, Id, ChildBody, ChildCell, SetPolicy, Pool};
+use crate::runtime::{RunState, current};
+use crate::util::PanicCollector;
 
 /// As `P`, in a slot.
 #[derive(Debug)]
-pub(super) struct InSlot<K, P>(PhantomData<(K, P)>);
+pub(super) struct InWindow<K, P>(PhantomData<(K, P)>);
 
-impl<K: Kind, P: Policy<K::Output>> Policy<K::Output> for InSlot<K, P> {
-    const AT_END: Option<unsafe fn(NonNull<()>)> = Some(Slot::<K, P>::at_end);
+impl<K: ChildBody, P: SetPolicy<K::Output>> SetPolicy<K::Output> for InWindow<K, P> {
+    const AT_END: Option<unsafe fn(NonNull<()>)> = Some(WindowSlot::<K, P>::at_end);
     const AT_ONCE: bool = P::AT_ONCE;
 
-    fn decides(output: &K::Output) -> bool {
-        P::decides(output)
+    fn short_circuits(output: &K::Output) -> bool {
+        P::short_circuits(output)
     }
 }
 
 // The place first: the engine knows the slot by its address.
 #[repr(C)]
-struct Slot<K: Kind, P> {
-    place: Place<K, InSlot<K, P>>,
+struct WindowSlot<K: ChildBody, P> {
+    cell: ChildCell<K, InWindow<K, P>>,
     /// Which child of the set is there.
     number: usize,
-    list: NonNull<Ended<K, P>>,
+    list: NonNull<EndedSlots<K, P>>,
     /// On the list of those that have ended, or of the free ones.
-    next: Cell<*mut Slot<K, P>>,
+    next: Cell<*mut WindowSlot<K, P>>,
     /// On the list of all.
-    next_of_all: *mut Slot<K, P>,
+    next_of_all: *mut WindowSlot<K, P>,
 }
 
 /// The slots whose children have ended, the last one first.
-struct Ended<K: Kind, P> {
-    first: Cell<*mut Slot<K, P>>,
+struct EndedSlots<K: ChildBody, P> {
+    first: Cell<*mut WindowSlot<K, P>>,
 }
 
-impl<K: Kind, P> Slot<K, P> {
+impl<K: ChildBody, P> WindowSlot<K, P> {
     /// # Safety
-    /// `place` is that of a slot whose window is still there.
-    unsafe fn at_end(place: NonNull<()>) {
-        let slot = place.cast::<Self>();
+    /// `cell` is that of a slot whose window is still there.
+    unsafe fn at_end(cell: NonNull<()>) {
+        let slot = cell.cast::<Self>();
         // SAFETY: the place is the first field of its slot, and pointers to it come from one to the slot; slot and list are freed with the window only.
         unsafe {
             let ended = &slot.as_ref().list.as_ref().first;
@@ -63,57 +63,57 @@ impl<K: Kind, P> Slot<K, P> {
 
 /// The future of `all!(limit = n, tasks)`.
 #[must_use]
-pub struct Window<I, K: Kind, P: Policy<K::Output>> {
+pub struct Window<I, K: ChildBody, P: SetPolicy<K::Output>> {
     /// Gone when they are used up.
-    seeds: Option<I>,
+    inputs: Option<I>,
     /// How many more may be there at a time.
     room: usize,
     running: usize,
     started: usize,
     outputs: Vec<Option<K::Output>>,
-    list: NonNull<Ended<K, P>>,
-    free: *mut Slot<K, P>,
-    all: *mut Slot<K, P>,
+    list: NonNull<EndedSlots<K, P>>,
+    free: *mut WindowSlot<K, P>,
+    all: *mut WindowSlot<K, P>,
     scope: Option<Id>,
-    core: NonNull<Core>,
+    run: NonNull<RunState>,
     policy: PhantomData<P>,
 }
 
 // Slots and list have blocks of their own; the iterator is used as it is.
-impl<I, K: Kind, P: Policy<K::Output>> Unpin for Window<I, K, P> {}
+impl<I, K: ChildBody, P: SetPolicy<K::Output>> Unpin for Window<I, K, P> {}
 
 /// Memory for so many results is taken at once, if so many children are announced. An iterator may go on for ever, until the first error.
 const MOST_AHEAD: usize = 1 << 20;
 
-impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P> {
+impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window<I, K, P> {
     #[track_caller]
-    pub(super) fn new(limit: usize, seeds: I) -> Self {
+    pub(super) fn new(limit: usize, inputs: I) -> Self {
         assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
         // Before anything is taken from the pool, as the iterator is user code.
-        let outputs = Vec::with_capacity(seeds.size_hint().0.min(MOST_AHEAD));
-        current::with(|core| {
-            let list = core.engine.pool().take(const { BlockOf::new(Layout::new::<Ended<K, P>>()) }).cast::<Ended<K, P>>();
+        let outputs = Vec::with_capacity(inputs.size_hint().0.min(MOST_AHEAD));
+        current::with(|run| {
+            let list = run.executor.pool().take(const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) }).cast::<EndedSlots<K, P>>();
             // SAFETY: the block has this layout, and is ours.
-            unsafe { list.write(Ended { first: Cell::new(ptr::null_mut()) }) };
-            let core = NonNull::from(core);
+            unsafe { list.write(EndedSlots { first: Cell::new(ptr::null_mut()) }) };
+            let run = NonNull::from(run);
             let (free, all) = (ptr::null_mut(), ptr::null_mut());
-            Window { seeds: Some(seeds), room: limit, running: 0, started: 0, outputs, list, free, all, scope: None, core, policy: PhantomData }
+            Window { inputs: Some(inputs), room: limit, running: 0, started: 0, outputs, list, free, all, scope: None, run, policy: PhantomData }
         })
     }
 
     /// Goes on as far as can be: the outputs of all children, or the one that decides.
-    fn advance(&mut self, core: &Core) -> Poll<Result<Vec<K::Output>, K::Output>> {
-        assert!(self.core == NonNull::from(core), "corio: a set of children can only be awaited in the run that it was made in");
-        let engine = &core.engine;
-        let scope = *self.scope.get_or_insert_with(|| engine.open_scope());
-        if let Some(decided) = self.harvest() {
-            return Poll::Ready(Err(decided));
+    fn advance(&mut self, run: &RunState) -> Poll<Result<Vec<K::Output>, K::Output>> {
+        assert!(self.run == NonNull::from(run), "corio: a set of children can only be awaited in the run that it was made in");
+        let executor = &run.executor;
+        let scope = *self.scope.get_or_insert_with(|| executor.open_scope());
+        if let Some(short_circuited) = self.drain_finished() {
+            return Poll::Ready(Err(short_circuited));
         }
         // After the first error none is started, although that child may still wait for its own.
-        while let Some(slot) = self.free_slot(engine.pool()).filter(|_| !engine.is_decided(scope)) {
+        while let Some(slot) = self.free_slot(executor.pool()).filter(|_| !executor.has_short_circuited(scope)) {
             // User code: the slot is still on the list of free ones if it panics.
-            let Some(seed) = self.seeds.as_mut().and_then(Iterator::next) else {
-                self.seeds = None;
+            let Some(input) = self.inputs.as_mut().and_then(Iterator::next) else {
+                self.inputs = None;
                 break;
             };
             self.outputs.push(None);
@@ -121,15 +121,15 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
             unsafe {
                 self.free = (*slot.as_ptr()).next.replace(ptr::null_mut());
                 (*slot.as_ptr()).number = self.started;
-                let place = &raw mut (*slot.as_ptr()).place;
-                Place::put(place, seed);
-                Place::start(place, engine, scope);
+                let cell = &raw mut (*slot.as_ptr()).cell;
+                ChildCell::put(cell, input);
+                ChildCell::start(cell, executor, scope);
             }
             self.started += 1;
             self.running += 1;
         }
         if self.running > 0 {
-            engine.await_next_child(scope);
+            executor.await_next_child(scope);
             return Poll::Pending;
         }
         let outputs = std::mem::take(&mut self.outputs);
@@ -137,7 +137,7 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
     }
 
     /// Takes the outputs of those that have ended; the one that decides is given.
-    fn harvest(&mut self) -> Option<K::Output> {
+    fn drain_finished(&mut self) -> Option<K::Output> {
         // SAFETY: the list is there as long as the window.
         let ended = unsafe { &self.list.as_ref().first };
         while let Some(slot) = NonNull::new(ended.get()) {
@@ -145,10 +145,10 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
             unsafe {
                 ended.set((*slot.as_ptr()).next.replace(self.free));
                 self.free = slot.as_ptr();
-                let place = &raw mut (*slot.as_ptr()).place;
-                let decided = Place::decided(place);
-                let output = Place::take(place);
-                if decided {
+                let cell = &raw mut (*slot.as_ptr()).cell;
+                let short_circuited = ChildCell::short_circuited(cell);
+                let output = ChildCell::take(cell);
+                if short_circuited {
                     return output;
                 }
                 self.outputs[(*slot.as_ptr()).number] = output;
@@ -159,60 +159,60 @@ impl<I: Iterator<Item = K::Seed>, K: Kind, P: Policy<K::Output>> Window<I, K, P>
     }
 
     /// The first of the free slots; a new one while there may be more.
-    fn free_slot(&mut self, pool: &Pool) -> Option<NonNull<Slot<K, P>>> {
+    fn free_slot(&mut self, pool: &Pool) -> Option<NonNull<WindowSlot<K, P>>> {
         if let Some(slot) = NonNull::new(self.free) {
             return Some(slot);
         }
         self.room = self.room.checked_sub(1)?;
-        let slot = pool.take(const { BlockOf::new(Layout::new::<Slot<K, P>>()) }).cast::<Slot<K, P>>();
+        let slot = pool.take(const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) }).cast::<WindowSlot<K, P>>();
         // SAFETY: the block has this layout, and is ours.
-        unsafe { slot.write(Slot { place: Place::empty(), number: 0, list: self.list, next: Cell::new(ptr::null_mut()), next_of_all: self.all }) };
+        unsafe { slot.write(WindowSlot { cell: ChildCell::empty(), number: 0, list: self.list, next: Cell::new(ptr::null_mut()), next_of_all: self.all }) };
         (self.free, self.all) = (slot.as_ptr(), slot.as_ptr());
         Some(slot)
     }
 }
 
-impl<I: Iterator<Item = K::Seed>, K: Kind> Future for Window<I, K, Every> {
+impl<I: Iterator<Item = K::Input>, K: ChildBody> Future for Window<I, K, WaitAll> {
     type Output = Vec<K::Output>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Vec<K::Output>> {
-        current::with(|core| self.advance(core)).map(|outputs| match outputs {
+        current::with(|run| self.advance(run)).map(|outputs| match outputs {
             Ok(outputs) => outputs,
             Err(_) => unreachable!("no child decides"),
         })
     }
 }
 
-impl<I: Iterator<Item = K::Seed>, K: Kind<Output: Fallible<Ok = T, Error = E>>, T, E> Future for Window<I, K, Try> {
+impl<I: Iterator<Item = K::Input>, K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Future for Window<I, K, FirstErr> {
     type Output = Result<Vec<T>, E>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<T>, E>> {
-        current::with(|core| self.advance(core)).map(|outputs| match outputs {
+        current::with(|run| self.advance(run)).map(|outputs| match outputs {
             Ok(outputs) => outputs.into_iter().map(Fallible::into_result).collect(),
-            Err(decided) => decided.into_result().map(|_| unreachable!("only an error decides")),
+            Err(short_circuited) => short_circuited.into_result().map(|_| unreachable!("only an error decides")),
         })
     }
 }
 
-impl<I, K: Kind, P: Policy<K::Output>> Drop for Window<I, K, P> {
+impl<I, K: ChildBody, P: SetPolicy<K::Output>> Drop for Window<I, K, P> {
     fn drop(&mut self) {
         // SAFETY: a window lives in the frame of a task. Frames are dropped before the run lets go of its core, or never.
-        let engine: &Engine = unsafe { &self.core.as_ref().engine };
-        let mut sweep = Sweep::default();
+        let executor: &Executor = unsafe { &self.run.as_ref().executor };
+        let mut panics = PanicCollector::default();
         if let Some(scope) = self.scope {
-            sweep.run(|| engine.close_scope(scope));
+            panics.run(|| executor.close_scope(scope));
         }
         let mut next = self.all;
         while let Some(slot) = NonNull::new(next) {
             // SAFETY: the scope is closed, so nobody else uses the place; the slot came from this pool with this layout, and is not used any more.
             unsafe {
                 next = (*slot.as_ptr()).next_of_all;
-                sweep.run(|| Place::clear(&raw mut (*slot.as_ptr()).place));
-                engine.pool().give(slot.cast(), const { BlockOf::new(Layout::new::<Slot<K, P>>()) });
+                panics.run(|| ChildCell::clear(&raw mut (*slot.as_ptr()).cell));
+                executor.pool().give(slot.cast(), const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) });
             }
         }
         // SAFETY: no slot is left; the list came from this pool with this layout.
-        unsafe { engine.pool().give(self.list.cast(), const { BlockOf::new(Layout::new::<Ended<K, P>>()) }) };
-        sweep.finish();
+        unsafe { executor.pool().give(self.list.cast(), const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) }) };
+        panics.finish();
     }
 }

@@ -35,11 +35,11 @@ use crate::util::Clock;
 /// It knows nothing of threads: while a batch is with one, time jumps on to the next limit all the same.
 #[derive(Clone, Debug, Default)]
 pub struct VirtualClock {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ClockState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ClockState {
     now: Duration,
     /// By the time until which they sleep, and by number: in the order in which they began to.
     sleepers: BTreeMap<(Duration, u64), Waker>,
@@ -52,7 +52,7 @@ impl VirtualClock {
         VirtualClock::default()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ClockState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

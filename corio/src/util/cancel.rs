@@ -28,11 +28,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// ```
 #[derive(Clone, Default)]
 pub struct CancelToken {
-    state: Arc<State>,
+    state: Arc<CancelState>,
 }
 
 #[derive(Default)]
-struct State {
+struct CancelState {
     is_cancelled: AtomicBool,
     /// The runs that may sleep; woken when it is cancelled.
     sleepers: Mutex<Vec<Weak<dyn Nudge>>>,

@@ -12,11 +12,11 @@ use std::task::{Context, Poll};
 
 /// Keeps the first panic until all is done.
 #[derive(Default)]
-pub(crate) struct Sweep {
+pub(crate) struct PanicCollector {
     panic: Option<Box<dyn Any + Send>>,
 }
 
-impl Sweep {
+impl PanicCollector {
     pub(crate) fn run(&mut self, destructor: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(destructor)) {
             match self.panic {
@@ -39,7 +39,7 @@ impl Sweep {
     }
 }
 
-impl Drop for Sweep {
+impl Drop for PanicCollector {
     fn drop(&mut self) {
         self.panic.take().into_iter().for_each(discard);
     }

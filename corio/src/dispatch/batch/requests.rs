@@ -11,7 +11,7 @@ use std::{fmt, mem};
 use super::slots::Batch;
 use crate::dispatch::answers::Answers;
 use crate::dispatch::buffer::Load;
-use crate::dispatch::host::Sending;
+use crate::dispatch::host::SendCx;
 use crate::dispatch::ids::FlightId;
 use crate::dispatch::in_flight::{Flight, Part, Post, Reader};
 use crate::dispatch::keys::all_shown;
@@ -47,13 +47,13 @@ pub struct Requests<'q, 'r, R: Request> {
     /// Gone when a method has taken it.
     load: Option<LoadOf<R>>,
     pub(crate) part: Part,
-    sending: &'q Sending<'q, 'r>,
+    send_cx: &'q SendCx<'q, 'r>,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     #[inline]
-    pub(crate) fn new(queue: &'q Queue<R>, load: LoadOf<R>, part: Part, sending: &'q Sending<'q, 'r>) -> Self {
-        Requests { queue, load: Some(load), part, sending }
+    pub(crate) fn new(queue: &'q Queue<R>, load: LoadOf<R>, part: Part, send_cx: &'q SendCx<'q, 'r>) -> Self {
+        Requests { queue, load: Some(load), part, send_cx }
     }
 
     /// The keys, in the order asked.
@@ -187,7 +187,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     pub(crate) fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
         let Some(owner) = self.queue.me.upgrade() else { unreachable!("it is being sent") };
         let catches = owner.queue().options.fault.is_some();
-        let number = self.sending.futures.start(
+        let number = self.send_cx.futures.start(
             R::name(),
             Box::pin(async move {
                 let result = {
@@ -265,7 +265,7 @@ impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
         if let Some(load) = self.load.take() {
             // A panic ends the run, and is the better reason.
-            if self.sending.was_panicking || !std::thread::panicking() {
+            if self.send_cx.was_panicking || !std::thread::panicking() {
                 self.queue.ignored(load);
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::dispatch::request::Request;
 
-/// See `Desk::change_cache`.
+/// See `Dispatchers::change_cache`.
 pub(crate) enum CacheChange<R: Request> {
     Prime(R::Key, R::Answer),
     Invalidate(R::Key),

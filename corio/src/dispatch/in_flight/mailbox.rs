@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::dispatch::ids::{FlightId, Ring};
+use crate::dispatch::ids::{FlightId, WakeRun};
 use crate::dispatch::keys::{ShowKey, shown};
 
 /// What became of a slot.
@@ -45,7 +45,7 @@ pub(crate) trait Posts<K, A> {
 /// The side of the slots.
 pub(crate) struct Post<K, R> {
     arrived: Mutex<Vec<Arrived<K, R>>>,
-    ring: Arc<dyn Ring>,
+    ring: Arc<dyn WakeRun>,
     queue: u32,
     flight: FlightId,
     show_key: Option<ShowKey<K>>,
@@ -53,7 +53,7 @@ pub(crate) struct Post<K, R> {
 
 impl<K, R> Post<K, R> {
     /// With room for the answers of so many slots.
-    pub(crate) fn new(slots: usize, ring: Arc<dyn Ring>, queue: u32, flight: FlightId, show_key: Option<ShowKey<K>>) -> Self {
+    pub(crate) fn new(slots: usize, ring: Arc<dyn WakeRun>, queue: u32, flight: FlightId, show_key: Option<ShowKey<K>>) -> Self {
         Post { arrived: Mutex::new(Vec::with_capacity(slots)), ring, queue, flight, show_key }
     }
 

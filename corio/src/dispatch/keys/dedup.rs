@@ -346,7 +346,7 @@ impl<K> Sharing<K> {
     }
 
     /// The same, for a flight that asks no more of this ticket until somebody joins again.
-    pub(crate) fn watch(&mut self, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
+    pub(crate) fn observers(&mut self, ticket: Ticket, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
         let shared = self.shared(ticket)?;
         let living = shared.living(is_alive);
         shared.is_watched = living.is_some();

@@ -40,16 +40,16 @@ impl<K> fmt::Debug for ShownKeys<'_, K> {
 
 impl<K> fmt::Debug for ShownKey<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct Whole<'a, K>(&'a ShownKey<'a, K>);
+        struct Uncut<'a, K>(&'a ShownKey<'a, K>);
 
-        impl<K> fmt::Debug for Whole<'_, K> {
+        impl<K> fmt::Debug for Uncut<'_, K> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 (self.0.show)(self.0.key, f)
             }
         }
 
         let mut beginning = Beginning { text: String::new(), left: LONGEST, is_cut: false };
-        match write!(beginning, "{:?}", Whole(self)) {
+        match write!(beginning, "{:?}", Uncut(self)) {
             Err(error) if !beginning.is_cut => return Err(error),
             _ => f.write_str(&beginning.text)?,
         }

@@ -34,7 +34,7 @@ impl<R: Request> Queue<R> {
             // The destructor is the user's, and does not wait for the next request.
             load.keys.clear();
         }
-        board.watch().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: load.batch, len: 1 });
+        board.observers().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: load.batch, len: 1 });
         self.in_hand.set(Some(load));
         // SAFETY: nobody else has a reference into the cell, or makes one: it is left alone until the
         // next request is answered at once, or the queue is cleared.

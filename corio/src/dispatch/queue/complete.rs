@@ -143,7 +143,7 @@ impl<R: Request> Queue<R> {
         if self.is_in_hand.get() {
             return self.in_hand.set(Some(load));
         }
-        self.board.outside.quiet.end();
+        self.board.outside.inline_budget.end();
         load.answers.reverse();
         self.board.answered.borrow_mut().push_back(Answered::new(self.number, load));
     }
@@ -232,7 +232,7 @@ impl<R: Request> Queue<R> {
         let Some(flight) = self.land(id) else { return };
         let requests = flight.left;
         if requests > 0 {
-            self.board.watch().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.load.batch, len: requests });
+            self.board.observers().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.load.batch, len: requests });
         }
         let fault = Fault::TimedOut { dispatcher: R::name(), requests, limit };
         let mut sorting = Sorting::new(self, flight);

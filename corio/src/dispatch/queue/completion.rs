@@ -170,7 +170,7 @@ impl<'q, R: Request> Sorting<'q, R> {
     pub(super) fn finish(self) -> FlightOf<R> {
         let Sorting { queue, flight, mut given, again, .. } = self;
         if !again.is_empty() {
-            queue.board.watch().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.load.batch, len: again.len() });
+            queue.board.observers().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.load.batch, len: again.len() });
             queue.try_again(again);
         }
         if given.is_empty() {

@@ -10,7 +10,7 @@ impl<R: Request> Queue<R> {
     #[cold]
     pub(crate) fn tell_answered(&self, answered: &mut Answered) {
         let (dispatcher, len, Load { batch, .. }) = (R::name(), answered.left(), self.load_of(answered));
-        self.board.watch().emit(|| if *batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch: *batch, len } });
+        self.board.observers().emit(|| if *batch == 0 { Event::Kept { dispatcher, len } } else { Event::BatchAnswered { dispatcher, batch: *batch, len } });
     }
 
     pub(crate) fn drop_next_answer(&self, answered: &mut Answered) {

@@ -243,7 +243,7 @@ impl<R: Request> Queue<R> {
     #[inline(always)]
     pub(crate) fn send_now(&self, mut load: LoadOf<R>, batch: u64, part: Part, outlet: &impl Outlet<R>) {
         load.batch = batch;
-        if self.board.watch().has_observer() {
+        if self.board.observers().has_observer() {
             self.tell_sent(&load);
         }
         if let Some(copy_key) = self.copies_keys {
@@ -260,7 +260,7 @@ impl<R: Request> Queue<R> {
         let mut load = self.spare();
         load.push(entry);
         load.batch = self.board.next_batch();
-        if self.board.watch().has_observer() {
+        if self.board.observers().has_observer() {
             self.tell_sent(&load);
         }
         self.fail_all(load, fault);
@@ -269,13 +269,13 @@ impl<R: Request> Queue<R> {
     #[cold]
     fn tell_sent(&self, load: &LoadOf<R>) {
         let shown = ShownKeys { keys: &load.keys, show: self.options.show_key };
-        self.board.watch().emit(|| Event::BatchSent { dispatcher: R::name(), batch: load.batch, len: load.keys.len(), keys: &shown });
+        self.board.observers().emit(|| Event::BatchSent { dispatcher: R::name(), batch: load.batch, len: load.keys.len(), keys: &shown });
     }
 
     /// A flight will be answered later.
     pub(crate) fn take_off(&self, load: LoadOf<R>, part: Part) -> FlightId {
         let board = &self.board;
-        board.outside.quiet.end();
+        board.outside.inline_budget.end();
         let mut flight = Flight::new(load, part);
         board.in_flight.set(board.in_flight.get() + 1);
         let is_first = part.whole.is_none_or(|whole| self.flights.part_leaves(whole));
@@ -296,7 +296,7 @@ impl<R: Request> Queue<R> {
         }
         self.flights.put(id, flight);
         self.hear_of_drops();
-        self.watch(id);
+        self.observers(id);
         id
     }
 

@@ -1,7 +1,7 @@
 //! The queue of one dispatcher: requests gather, leave as batches, and come back as answers.
 //!
 //! waiting → (settled: kept answers given, equal keys joined) → sent as a flight → answered → delivered. What is to be tried again goes back to the beginning, in front.
-//! How they are settled is in `settling.rs`, how they leave in `sending.rs`, what becomes of answers in `landing.rs`, and how they are delivered in `delivery.rs`.
+//! How they are settled is in `settling.rs`, how they leave in `send_cx.rs`, what becomes of answers in `landing.rs`, and how they are delivered in `delivery.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use crate::dispatch::keys::{CopyKey, Groups, Sharing};
 use crate::dispatch::options::Options;
 use crate::dispatch::request::Request;
 use crate::dispatch::shared::Board;
-use crate::util::{ById, HotCell, Panic, Sweep, discard, panic_message};
+use crate::util::{ById, HotCell, Panic, PanicCollector, discard, panic_message};
 
 pub(crate) type LoadOf<R> = Boxed<<R as Request>::Key, <R as Request>::Answer>;
 
@@ -130,7 +130,7 @@ impl<R: Request> Queue<R> {
     #[inline(never)]
     pub(crate) fn list(&self) {
         self.used.set(true);
-        self.board.outside.quiet.end();
+        self.board.outside.inline_budget.end();
         if !self.listed.replace(true) {
             let asked = if self.is_concurrent { &self.board.asked_concurrent } else { &self.board.asked_in_place };
             asked.borrow_mut().push(self.number);
@@ -171,40 +171,40 @@ impl<R: Request> Queue<R> {
             return;
         }
         // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
-        let mut sweep = Sweep::default();
+        let mut panics = PanicCollector::default();
         self.is_in_hand.set(false);
         if let Some(in_hand) = self.in_hand.take() {
-            sweep.run(|| self.put_back(in_hand));
+            panics.run(|| self.put_back(in_hand));
         }
         let gathered = self.waiting.borrow_mut().take_gathered(self.spare());
         let settled = self.waiting.borrow_mut().take_settled(usize::MAX);
         let others = self.waiting.borrow_mut().take_others();
-        sweep.run(|| self.put_back(gathered));
-        sweep.run(|| settled.into_iter().for_each(|load| self.put_back(load)));
-        sweep.run(|| drop(others));
+        panics.run(|| self.put_back(gathered));
+        panics.run(|| settled.into_iter().for_each(|load| self.put_back(load)));
+        panics.run(|| drop(others));
         if let Some(grouped) = &self.grouped {
-            sweep.run(|| drop(grouped.borrow_mut().clear()));
+            panics.run(|| drop(grouped.borrow_mut().clear()));
         }
         if let Some(kept) = self.kept.take() {
-            sweep.run(|| self.put_back(kept));
+            panics.run(|| self.put_back(kept));
         }
         for flight in self.flights.take_all() {
-            sweep.run(|| drop(flight));
+            panics.run(|| drop(flight));
         }
         self.watched.borrow_mut().clear();
         self.gone.clear();
         if let Some(sharing) = &self.sharing {
             let keys = sharing.borrow_mut().clear();
-            sweep.run(|| drop(keys));
+            panics.run(|| drop(keys));
         }
         if let Some(cache) = &self.cache {
-            sweep.run(|| cache.borrow_mut().leave());
+            panics.run(|| cache.borrow_mut().leave());
         }
         self.listed.set(false);
         self.places.set(0);
         // The roomiest gathers first in the next run.
         let other = self.waiting.borrow_mut().gather_in_roomier(self.spare());
         self.put_back(other);
-        sweep.finish();
+        panics.finish();
     }
 }

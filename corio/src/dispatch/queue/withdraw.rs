@@ -4,7 +4,7 @@
 //! it was found: so n who give up one by one are looked at once each, and however many batches are on their way, only those are looked at whose watch is gone.
 //!
 //! What waits to be sent is looked through when half as many tasks were dropped as requests wait, which costs nothing to speak of for each; what is left of it then is left out when
-//! its batch leaves (`sending.rs`). If nobody waits for any of it, all of it is gone at once.
+//! its batch leaves (`send_cx.rs`). If nobody waits for any of it, all of it is gone at once.
 //!
 //! So a queue knows of drops in three ways. *That* there were some since what has gathered was last looked through, `drops` tells, a number for all queues together: nobody has to be
 //! told. Queues with something on its way, or that waits on when others leave, are told *which* tasks were dropped (`hear_of_drops`). And `gone` counts how many these were, to know
@@ -60,13 +60,13 @@ impl<R: Request> Queue<R> {
 
     /// Has a flight that has lost its watch be watched through another; if nobody waits for it, it is given up.
     pub(crate) fn watch_or_abandon(&self, id: FlightId) {
-        if !self.watch(id) {
+        if !self.observers(id) {
             self.abandon(id);
         }
     }
 
     /// Has a flight watched through somebody who waits for it. False if nobody does.
-    pub(crate) fn watch(&self, id: FlightId) -> bool {
+    pub(crate) fn observers(&self, id: FlightId) -> bool {
         // What has begun to be written is seen to its end: what is asked after it is to find it written, or not.
         if self.options.ordered {
             return true;
@@ -112,8 +112,8 @@ impl<R: Request> Queue<R> {
         while let Some(place) = places.last() {
             // Whoever has joined what was given back to be tried again waits elsewhere.
             let is_here = flight.load.waiters[*place] != GONE;
-            let watch = || sharing.borrow_mut().watch(flight.load.ticket(*place), &is_alive);
-            if let Some(waiter) = is_here.then(watch).flatten() {
+            let observers = || sharing.borrow_mut().observers(flight.load.ticket(*place), &is_alive);
+            if let Some(waiter) = is_here.then(observers).flatten() {
                 waits = Waits::Somebody(waiter);
                 break;
             }
@@ -130,7 +130,7 @@ impl<R: Request> Queue<R> {
             self.flights.put_back(id, flight);
         }
         if let Some(flight) = self.land(id) {
-            self.board.watch().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
+            self.board.observers().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.load.batch });
             // Those that were answered have let go of their keys; those that are tried again keep them.
             for position in (0..flight.load.len()).filter(|position| flight.load.waiters[*position] != GONE) {
                 self.let_go_of_key(flight.load.ticket(position));

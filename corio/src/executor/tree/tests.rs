@@ -44,8 +44,8 @@ fn the_next_run_uses_the_entries_from_the_first_on() {
     tree.start_over();
     assert_eq!(index_of_next(&mut tree), 0, "not while some live: the one that is free");
     assert_eq!(index_of_next(&mut tree), 3);
-    let mut felled = Vec::new();
-    tree.clear(&mut felled);
+    let mut removed = Vec::new();
+    tree.clear(&mut removed);
     tree.start_over();
     assert_eq!([0; 4].map(|_| index_of_next(&mut tree)), [0, 1, 2, 3]);
 }
@@ -95,13 +95,13 @@ fn whatever_happens_it_is_a_tree() {
                 }
                 (6, Some(id)) => {
                     let before = naive.alive.clone();
-                    tree.cut(id.index(), &mut Vec::new());
+                    tree.remove_subtree(id.index(), &mut Vec::new());
                     naive.forget(id);
                     gone.extend(before.into_iter().filter(|id| !naive.alive.contains(id)));
                 }
                 (7, Some(id)) => {
                     let before = naive.alive.clone();
-                    tree.cut_children(id.index(), &mut Vec::new());
+                    tree.remove_children(id.index(), &mut Vec::new());
                     for child in naive.children.get(&id.index()).cloned().unwrap_or_default() {
                         naive.forget(child);
                     }

@@ -9,9 +9,9 @@ use std::cell::Cell;
 /// of it; whoever begins any of it while tasks run says that it is over, and so does the end of the
 /// phase.
 #[derive(Default)]
-pub(crate) struct Quiet(pub(crate) Cell<u32>);
+pub(crate) struct InlineBudget(pub(crate) Cell<u32>);
 
-impl Quiet {
+impl InlineBudget {
     /// It is quiet, and so many requests may be answered at once before the run loop wants to look at
     /// the time.
     #[inline]

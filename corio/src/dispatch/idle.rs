@@ -2,8 +2,8 @@
 
 use std::ptr::NonNull;
 
-use super::dispatchers::Desk;
-use super::host::Sending;
+use super::dispatchers::Dispatchers;
+use super::host::SendCx;
 use super::shared::Board;
 
 /// Unsets what was lent.
@@ -17,16 +17,16 @@ impl Drop for Lent<'_> {
     }
 }
 
-impl Desk {
+impl Dispatchers {
     /// Lends what sending needs to those who ask, until what is given is dropped.
-    pub(crate) fn lend<'l>(&'l self, sending: &'l Sending<'l, '_>) -> Lent<'l> {
-        self.board.lent.set(Some(NonNull::from(sending).cast()));
+    pub(crate) fn lend<'l>(&'l self, send_cx: &'l SendCx<'l, '_>) -> Lent<'l> {
+        self.board.lent.set(Some(NonNull::from(send_cx).cast()));
         Lent { board: &self.board }
     }
 
     /// Whether nothing is asked, in flight, given up or due, and what is answered is one batch at
     /// most.
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let Board { asked_in_place, asked_concurrent, answered, in_flight, cancelled, due, .. } = &*self.board;
         let nothing_asked = asked_in_place.borrow().is_empty() && asked_concurrent.borrow().is_empty();
         let nothing_flies = in_flight.get() == 0 && cancelled.borrow().is_empty();
