@@ -1,41 +1,41 @@
 //! TODO
 
 use super::host::SendCx;
-use super::ids::{FlightId, Waiter};
-use super::ready::Answered;
+use super::ids::{InFlightId, Waiter};
+use super::ready::ReadyBatch;
 use crate::util::Alarm;
 
 /// A lane, whatever its requests are.
 pub(crate) trait AnyLane {
     /// Gives what was kept for later, and has equal keys join those that wait or are on their way.
-    fn settle(&self, send_cx: &SendCx<'_, '_>);
+    fn coalesce(&self, send_cx: &SendCx<'_, '_>);
 
     /// Sends what waits, unless a limit holds it; what stays is on the board again.
     fn send(&self, send_cx: &SendCx<'_, '_>);
 
     /// Gives what was kept to those who would get it with the answers of a batch.
-    fn give_kept_now(&self);
+    fn deliver_cached_now(&self);
 
     /// Whether something waits that no limit holds.
     fn can_send(&self) -> bool;
 
     /// Tells observers that answers of its are delivered.
-    fn tell_answered(&self, answered: &mut Answered);
+    fn emit_answered(&self, answered: &mut ReadyBatch);
 
     /// The next answer is not wanted.
-    fn drop_next_answer(&self, answered: &mut Answered);
+    fn drop_next_answer(&self, answered: &mut ReadyBatch);
 
     /// Has another answer be the next, the one for this of those who wait.
-    fn put_forward(&self, answered: &mut Answered, waiter: usize);
+    fn bring_forward(&self, answered: &mut ReadyBatch, waiter: usize);
 
     /// Takes back what has been delivered.
-    fn take_back(&self, answered: Answered);
+    fn take_back(&self, answered: ReadyBatch);
 
     /// Takes the answers that came by post for a flight.
-    fn collect(&self, flight: FlightId);
+    fn collect(&self, flight: InFlightId);
 
     /// A flight has taken too long.
-    fn time_out(&self, flight: FlightId);
+    fn time_out(&self, flight: InFlightId);
 
     /// Some requests have paused long enough.
     fn end_pause(&self, alarm: Alarm);

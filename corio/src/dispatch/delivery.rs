@@ -6,41 +6,41 @@
 use std::{mem, ptr};
 
 use super::any_lane::AnyLane;
+use super::cursor::Cursor;
 use super::ids::Waiter;
-use super::progress::Progress;
-use super::ready::Answered;
-use super::shared::Board;
+use super::ready::ReadyBatch;
+use super::shared_state::SharedState;
 
 /// A delivery that is going on.
 pub(crate) struct Delivery<'b> {
-    answered: Answered,
+    answered: ReadyBatch,
     queue: &'b dyn AnyLane,
-    board: &'b Board,
+    shared: &'b SharedState,
 }
 
 impl<'b> Delivery<'b> {
     #[inline]
-    pub(crate) fn new(mut answered: Answered, queue: &'b dyn AnyLane, board: &'b Board) -> Self {
-        if board.observers().has_observer() && !answered.progress().is_begun {
-            answered = Self::told(answered, queue, board);
+    pub(crate) fn new(mut answered: ReadyBatch, queue: &'b dyn AnyLane, shared: &'b SharedState) -> Self {
+        if shared.observers().has_observer() && !answered.cursor().is_begun {
+            answered = Self::told(answered, queue, shared);
         }
-        let Progress { is_begun, of, .. } = answered.progress_mut();
+        let Cursor { is_begun, of, .. } = answered.progress_mut();
         *is_begun = true;
-        board.offered.of.set(*of);
-        board.delivering.set(answered.load.as_ptr());
-        Delivery { answered, queue, board }
+        shared.current_answer.of.set(*of);
+        shared.delivering.set(answered.buf.as_ptr());
+        Delivery { answered, queue, shared }
     }
 
     /// Should an observer panic, the answers are put back.
     #[cold]
-    fn told(answered: Answered, queue: &'b dyn AnyLane, board: &'b Board) -> Answered {
-        let mut delivery = Delivery { answered, queue, board };
-        queue.tell_answered(&mut delivery.answered);
+    fn told(answered: ReadyBatch, queue: &'b dyn AnyLane, shared: &'b SharedState) -> ReadyBatch {
+        let mut delivery = Delivery { answered, queue, shared };
+        queue.emit_answered(&mut delivery.answered);
         delivery.into_answered()
     }
 
-    fn into_answered(self) -> Answered {
-        let answered = Answered { ..self.answered };
+    fn into_answered(self) -> ReadyBatch {
+        let answered = ReadyBatch { ..self.answered };
         mem::forget(self);
         answered
     }
@@ -49,11 +49,11 @@ impl<'b> Delivery<'b> {
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Waiter> {
         self.hide();
-        let Progress { answers, next, end, .. } = self.answered.progress_mut();
+        let Cursor { answers, next, end, .. } = self.answered.progress_mut();
         if *next == *end {
             return None;
         }
-        self.board.offered.answers.set(*answers);
+        self.shared.current_answer.answers.set(*answers);
         // SAFETY: `next` lies in the list of waiters, before its end.
         unsafe {
             let waiter = **next;
@@ -64,7 +64,7 @@ impl<'b> Delivery<'b> {
 
     #[inline(always)]
     fn hide(&mut self) {
-        if !self.board.offered.answers.get().is_null() {
+        if !self.shared.current_answer.answers.get().is_null() {
             self.drop_offered();
         }
     }
@@ -72,8 +72,8 @@ impl<'b> Delivery<'b> {
     #[cold]
     fn drop_offered(&mut self) {
         // One that was answered at once lies elsewhere, and goes with the next.
-        let is_of_this = self.board.offered.answers.get() == self.answered.progress().answers;
-        self.board.offered.answers.set(ptr::null_mut());
+        let is_of_this = self.shared.current_answer.answers.get() == self.answered.cursor().answers;
+        self.shared.current_answer.answers.set(ptr::null_mut());
         if is_of_this {
             self.queue.drop_next_answer(&mut self.answered);
         }
@@ -83,13 +83,13 @@ impl<'b> Delivery<'b> {
     #[inline]
     pub(crate) fn end(mut self) {
         self.hide();
-        let Delivery { queue, board, .. } = self;
-        board.delivering.set(ptr::null_mut());
+        let Delivery { queue, shared, .. } = self;
+        shared.delivering.set(ptr::null_mut());
         let answered = self.into_answered();
-        if answered.progress().is_over() {
+        if answered.cursor().is_over() {
             queue.take_back(answered);
         } else {
-            board.answered.borrow_mut().push_front(answered);
+            shared.answered.borrow_mut().push_front(answered);
         }
     }
 }
@@ -97,9 +97,9 @@ impl<'b> Delivery<'b> {
 impl Drop for Delivery<'_> {
     /// A task has panicked. What is left is dropped with all else.
     fn drop(&mut self) {
-        self.board.offered.answers.set(ptr::null_mut());
-        self.board.delivering.set(ptr::null_mut());
-        let answered = Answered { ..self.answered };
-        self.board.answered.borrow_mut().push_front(answered);
+        self.shared.current_answer.answers.set(ptr::null_mut());
+        self.shared.delivering.set(ptr::null_mut());
+        let answered = ReadyBatch { ..self.answered };
+        self.shared.answered.borrow_mut().push_front(answered);
     }
 }

@@ -10,31 +10,31 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::answerer::Answering;
 use super::cache::CacheChange;
 use super::context_ref::ContextRef;
 use super::delivery::Delivery;
+use super::dispatch_fns::DispatchFns;
 use super::dispatcher::Dispatch;
 use super::error::RequestError;
 use super::host::{Host, SendCx};
-use super::ids::{FlightId, Waiter};
+use super::ids::{InFlightId, Waiter};
 use super::lane::Lane;
-use super::overrides::Settings;
-use super::ready::Answered;
+use super::overrides::DispatchConfig;
+use super::ready::ReadyBatch;
 use super::registry::Registry;
 use super::request::Request;
-use super::shared::{Board, Due};
+use super::shared_state::{Due, SharedState};
 use crate::util::{HotCell, PanicCollector};
 
 pub(crate) struct Dispatchers {
     registry: Registry,
-    pub(super) board: Rc<Board>,
-    settings: Rc<Settings>,
+    pub(super) shared: Rc<SharedState>,
+    settings: Rc<DispatchConfig>,
 }
 
 impl Dispatchers {
-    pub(crate) fn new(outside: Host, settings: Rc<Settings>) -> Self {
-        Dispatchers { registry: Registry::default(), board: Rc::new(Board::new(outside, settings.limits)), settings }
+    pub(crate) fn new(host: Host, settings: Rc<DispatchConfig>) -> Self {
+        Dispatchers { registry: Registry::default(), shared: Rc::new(SharedState::new(host, settings.limits)), settings }
     }
 
     // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -73,8 +73,8 @@ impl Dispatchers {
 
     #[cold]
     fn open_new<S, R: Dispatch<S>>(&self) -> &Lane<R> {
-        let (options, replacement) = (self.settings.options::<R>(), self.settings.replacement::<R>());
-        self.registry.add(|me, number| Lane::<R>::new(me, number, self.board.clone(), Answering::over::<S>(), options, replacement));
+        let (options, override_fn) = (self.settings.options::<R>(), self.settings.override_fn::<R>());
+        self.registry.add(|me, number| Lane::<R>::new(me, number, self.shared.clone(), DispatchFns::over::<S>(), options, override_fn));
         self.registry.get::<R>().expect("just added")
     }
 
@@ -86,8 +86,8 @@ impl Dispatchers {
 
     /// The answer for the waiter that is being resumed.
     #[inline(always)]
-    pub(crate) fn take_offered<A: 'static>(&self) -> Option<A> {
-        self.board.offered.take()
+    pub(crate) fn take_current_answer<A: 'static>(&self) -> Option<A> {
+        self.shared.current_answer.take()
     }
 
     // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,31 +101,31 @@ impl Dispatchers {
 
     #[inline]
     pub(crate) fn has_answers(&self) -> bool {
-        !self.board.answered.borrow().is_empty()
+        !self.shared.answered.borrow().is_empty()
     }
 
     /// Batches that are with their dispatchers.
     pub(crate) fn in_flight(&self) -> usize {
-        self.board.in_flight.get()
+        self.shared.in_flight.get()
     }
 
     #[inline]
     pub(crate) fn has_alarms(&self) -> bool {
-        !self.board.due.borrow().is_empty()
+        !self.shared.due.borrow().is_empty()
     }
 
     /// The next time when something is due: a time-out, the end of a pause.
     pub(crate) fn next_due(&self) -> Option<Duration> {
-        self.board.due.borrow().next()
+        self.shared.due.borrow().next()
     }
 
     /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more are given up. What has gathered in this phase is looked through when it leaves; `amid_a_phase`,
     /// which may be long, as soon as half of it may be of nobody.
     pub(crate) fn tasks_were_dropped(&self, dropped: impl Iterator<Item = Waiter>, amid_a_phase: bool) {
-        self.board.drops.set(self.board.drops.get() + 1);
-        let mut queues = self.board.hear_of_drops.borrow().clone();
+        self.shared.drop_epoch.set(self.shared.drop_epoch.get() + 1);
+        let mut queues = self.shared.drop_listeners.borrow().clone();
         if amid_a_phase {
-            queues.extend(self.board.asked_concurrent.borrow().iter().chain(self.board.asked_in_place.borrow().iter()));
+            queues.extend(self.shared.asked_concurrent.borrow().iter().chain(self.shared.asked_in_place.borrow().iter()));
         }
         if !queues.is_empty() {
             let dropped: Vec<Waiter> = dropped.collect();
@@ -135,20 +135,20 @@ impl Dispatchers {
 
     /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
     #[inline]
-    pub(crate) fn settle(&self, send_cx: &SendCx<'_, '_>) {
-        if self.board.sharing.get() > 0 {
-            self.settle_asked(send_cx);
+    pub(crate) fn coalesce(&self, send_cx: &SendCx<'_, '_>) {
+        if self.shared.dedup_queues.get() > 0 {
+            self.coalesce_asked(send_cx);
         }
     }
 
     #[inline(never)]
-    fn settle_asked(&self, send_cx: &SendCx<'_, '_>) {
-        for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
+    fn coalesce_asked(&self, send_cx: &SendCx<'_, '_>) {
+        for asked in [&self.shared.asked_concurrent, &self.shared.asked_in_place] {
             let numbers = asked.borrow().len();
             for at in 0..numbers {
                 let number = asked.borrow()[at];
                 if let Some(queue) = self.registry.number(number) {
-                    queue.settle(send_cx);
+                    queue.coalesce(send_cx);
                 }
             }
         }
@@ -157,8 +157,8 @@ impl Dispatchers {
     /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
     #[inline]
     pub(crate) fn send(&self, send_cx: &SendCx<'_, '_>) {
-        self.board.new_round();
-        for asked in [&self.board.asked_concurrent, &self.board.asked_in_place] {
+        self.shared.new_round();
+        for asked in [&self.shared.asked_concurrent, &self.shared.asked_in_place] {
             let numbers = asked.borrow().len();
             if numbers > 0 {
                 self.send_first(numbers, asked, send_cx);
@@ -171,7 +171,7 @@ impl Dispatchers {
         for at in 0..numbers {
             let number = asked.borrow()[at];
             match self.registry.number(number) {
-                Some(queue) if send_cx.goes_on() => queue.send(send_cx),
+                Some(queue) if send_cx.may_send() => queue.send(send_cx),
                 _ => {}
             }
         }
@@ -184,19 +184,19 @@ impl Dispatchers {
     }
 
     /// Gives kept answers to those who would get them with a batch, as none leaves any more.
-    pub(crate) fn give_kept_now(&self) {
+    pub(crate) fn deliver_cached_now(&self) {
         // What answers later holds none back.
-        let numbers = self.board.asked_in_place.borrow().len();
+        let numbers = self.shared.asked_in_place.borrow().len();
         for at in 0..numbers {
-            let number = self.board.asked_in_place.borrow()[at];
-            self.registry.number(number).iter().for_each(|queue| queue.give_kept_now());
+            let number = self.shared.asked_in_place.borrow()[at];
+            self.registry.number(number).iter().for_each(|queue| queue.deliver_cached_now());
         }
     }
 
     /// Whether something has gathered that no limit holds.
     pub(crate) fn can_send(&self) -> bool {
-        self.board.decide_bar();
-        let asked = [&self.board.asked_concurrent, &self.board.asked_in_place];
+        self.shared.update_barrier();
+        let asked = [&self.shared.asked_concurrent, &self.shared.asked_in_place];
         let can = |number: &u32| self.registry.number(*number).is_some_and(|queue| queue.can_send());
         asked.iter().any(|asked| asked.borrow().iter().any(can))
     }
@@ -204,30 +204,30 @@ impl Dispatchers {
     /// The answers that are next for those who wait.
     #[inline]
     pub(crate) fn next_delivery(&self) -> Option<Delivery<'_>> {
-        let answered = self.board.answered.borrow_mut().pop_front()?;
+        let answered = self.shared.answered.borrow_mut().pop_front()?;
         let queue = self.registry.number(answered.queue)?;
-        Some(Delivery::new(answered, queue, &self.board))
+        Some(Delivery::new(answered, queue, &self.shared))
     }
 
     /// How many answers are there.
     pub(crate) fn answers_there(&self) -> usize {
-        self.board.answered.borrow().iter().map(Answered::left).sum()
+        self.shared.answered.borrow().iter().map(ReadyBatch::left).sum()
     }
 
     /// Has any of the answers that are there be delivered next: `choose` gives a number below another.
-    pub(crate) fn put_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
-        let mut answered = self.board.answered.borrow_mut();
+    pub(crate) fn bring_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
+        let mut answered = self.shared.answered.borrow_mut();
         let batch = choose(answered.len());
         answered.swap(0, batch);
         let next = &mut answered[0];
         if let Some(queue) = self.registry.number(next.queue) {
             let waiter = choose(next.left());
-            queue.put_forward(next, waiter);
+            queue.bring_forward(next, waiter);
         }
     }
 
     /// Takes the post for a flight of a queue.
-    pub(crate) fn collect(&self, queue: u32, flight: FlightId) {
+    pub(crate) fn collect(&self, queue: u32, flight: InFlightId) {
         // A slot of an earlier run may ring for a queue that this desk does not have.
         if let Some(queue) = self.registry.number(queue) {
             queue.collect(flight);
@@ -237,9 +237,9 @@ impl Dispatchers {
     /// Does what is due.
     pub(crate) fn do_due(&self, now: Duration) {
         loop {
-            let Some((alarm, due)) = self.board.due.borrow_mut().take_due(now) else { return };
+            let Some((alarm, due)) = self.shared.due.borrow_mut().take_due(now) else { return };
             match due {
-                Due::Flight { queue, flight } => self.registry.number(queue).iter().for_each(|queue| queue.time_out(flight)),
+                Due::InFlight { queue, flight } => self.registry.number(queue).iter().for_each(|queue| queue.time_out(flight)),
                 Due::Retries { queue } => self.registry.number(queue).iter().for_each(|queue| queue.end_pause(alarm)),
             }
         }
@@ -248,28 +248,28 @@ impl Dispatchers {
     /// The number of a future that nobody waits for any more.
     #[inline]
     pub(crate) fn next_cancelled(&self) -> Option<u32> {
-        self.board.cancelled.borrow_mut().pop()
+        self.shared.cancelled.borrow_mut().pop()
     }
 
     #[inline]
     pub(crate) fn take_fault(&self) -> Option<RequestError> {
-        self.board.take_fault()
+        self.shared.take_fault()
     }
 
     /// The dispatcher whose code runs, or panicked.
-    pub(crate) fn dispatching(&self) -> Option<&'static str> {
-        self.board.dispatching.get()
+    pub(crate) fn current_dispatcher(&self) -> Option<&'static str> {
+        self.shared.current_dispatcher.get()
     }
 
-    pub(crate) fn set_dispatching(&self, dispatcher: Option<&'static str>) {
-        self.board.dispatching.set(dispatcher);
+    pub(crate) fn set_current_dispatcher(&self, dispatcher: Option<&'static str>) {
+        self.shared.current_dispatcher.set(dispatcher);
     }
 
     /// Forgets everything that is queued and in flight.
     pub(crate) fn clear(&self) {
         let mut panics = PanicCollector::default();
         loop {
-            let Some(answered) = self.board.answered.borrow_mut().pop_front() else { break };
+            let Some(answered) = self.shared.answered.borrow_mut().pop_front() else { break };
             if let Some(queue) = self.registry.number(answered.queue) {
                 panics.run(|| queue.take_back(answered));
             }
@@ -278,7 +278,7 @@ impl Dispatchers {
             let Some(queue) = self.registry.number(number) else { break };
             panics.run(|| queue.clear());
         }
-        self.board.clear();
+        self.shared.clear();
         panics.finish();
     }
 }

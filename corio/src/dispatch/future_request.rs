@@ -46,7 +46,7 @@ where
 {
     type Key = F;
     type Answer = F::Output;
-    const OPTIONS: Options<F, F::Output> = Options::new().lone();
+    const OPTIONS: Options<F, F::Output> = Options::new().unbatched();
 
     fn name() -> &'static str {
         "future"

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::context_ref::ContextRef;
-use super::ids::{WakeRun, Waiter};
+use super::ids::{Waiter, WakeRun};
 use crate::observe::Observers;
 use crate::util::InlineBudget;
 
@@ -24,7 +24,7 @@ pub(crate) struct SendCx<'q, 'r> {
 
 impl SendCx<'_, '_> {
     #[inline]
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn may_send(&self) -> bool {
         self.stopped.is_none_or(|stopped| !stopped.load(Ordering::Acquire))
     }
 }

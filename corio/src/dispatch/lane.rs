@@ -3,25 +3,25 @@
 
 use std::rc::{Rc, Weak};
 
-use super::answerer::{Answering, Replacement};
 use super::any_lane::AnyLane;
 use super::batch::Requests;
 use super::cache::{CacheChange, Partition};
 use super::context_ref::ContextRef;
+use super::dispatch_fns::{DispatchFns, Override};
 use super::host::SendCx;
-use super::ids::{FlightId, Waiter};
+use super::ids::{InFlightId, Waiter};
 use super::in_flight::Part;
 use super::options::Options;
-use super::queue::{LoadOf, Outlet, OwnsQueue, Queue};
-use super::ready::Answered;
+use super::queue::{BufOf, Outlet, OwnsQueue, Queue};
+use super::ready::ReadyBatch;
 use super::request::Request;
-use super::shared::Board;
+use super::shared_state::SharedState;
 use crate::util::Alarm;
 
 pub(crate) struct Lane<R: Request> {
     queue: Queue<R>,
-    answering: Answering<R>,
-    replacement: Option<Replacement<R>>,
+    dispatch_fns: DispatchFns<R>,
+    override_fn: Option<Override<R>>,
 }
 
 impl<R: Request> OwnsQueue<R> for Lane<R> {
@@ -39,18 +39,18 @@ struct Dispatcher<'l, 'q, 'r, R: Request> {
 impl<R: Request> Outlet<R> for Dispatcher<'_, '_, '_, R> {
     #[inline]
     fn is_open(&self) -> bool {
-        self.send_cx.goes_on()
+        self.send_cx.may_send()
     }
 
     #[inline(always)]
-    fn hand_over(&self, load: LoadOf<R>, part: Part) {
-        let Lane { queue, answering, replacement } = self.lane;
-        let requests = Requests::new(queue, load, part, self.send_cx);
-        match replacement {
-            Some(replacement) => replacement(requests),
+    fn hand_over(&self, buf: BufOf<R>, part: Part) {
+        let Lane { queue, dispatch_fns, override_fn } = self.lane;
+        let requests = Requests::new(queue, buf, part, self.send_cx);
+        match override_fn {
+            Some(override_fn) => override_fn(requests),
             // SAFETY: lanes are opened with the functions of the run's context (or of one for every
             // context), and `send_cx` carries that context.
-            None => unsafe { (answering.dispatch)(self.send_cx.context, requests) },
+            None => unsafe { (dispatch_fns.dispatch)(self.send_cx.context, requests) },
         }
     }
 }
@@ -59,12 +59,12 @@ impl<R: Request> Lane<R> {
     pub(super) fn new(
         me: &Weak<Self>,
         number: u32,
-        board: Rc<Board>,
-        answering: Answering<R>,
+        shared: Rc<SharedState>,
+        dispatch_fns: DispatchFns<R>,
         options: Options<R::Key, R::Answer>,
-        replacement: Option<Replacement<R>>,
+        override_fn: Option<Override<R>>,
     ) -> Self {
-        Lane { queue: Queue::new(me.clone(), number, board, options, replacement.is_some()), answering, replacement }
+        Lane { queue: Queue::new(me.clone(), number, shared, options, override_fn.is_some()), dispatch_fns, override_fn }
     }
 
     /// As `ask`, where others have asked and there is room: a straight way without calls, as nearly
@@ -83,7 +83,7 @@ impl<R: Request> Lane<R> {
     fn partition(&self, context: ContextRef<'_>) -> Option<Partition> {
         // SAFETY: lanes are opened with the functions of the run's context (or of one for every
         // context), and this is that context.
-        unsafe { (self.answering.partition)(context) }
+        unsafe { (self.dispatch_fns.partition)(context) }
     }
 
     pub(super) fn change_cache(&self, context: ContextRef<'_>, change: CacheChange<R>) {
@@ -92,12 +92,12 @@ impl<R: Request> Lane<R> {
 
     /// What was lent, if the dispatcher may answer at once and the run is not cancelled.
     #[inline]
-    pub(crate) fn lent(&self) -> Option<&SendCx<'_, '_>> {
-        let lent = self.queue.board.lent.get().filter(|_| self.queue.may_answer_at_once)?;
-        // SAFETY: `lend` has borrowed it until it is unset, when the run loop is left, and this
+    pub(crate) fn lent_send_cx(&self) -> Option<&SendCx<'_, '_>> {
+        let lent_send_cx = self.queue.shared.lent_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
+        // SAFETY: `lend_send_cx` has borrowed it until it is unset, when the run loop is left, and this
         // borrow is over before that: who asks is called by the run loop.
-        let send_cx: &SendCx<'_, '_> = unsafe { lent.cast().as_ref() };
-        send_cx.goes_on().then_some(send_cx)
+        let send_cx: &SendCx<'_, '_> = unsafe { lent_send_cx.cast().as_ref() };
+        send_cx.may_send().then_some(send_cx)
     }
 
     /// Sends a batch of one; whether its answer is offered.
@@ -108,43 +108,43 @@ impl<R: Request> Lane<R> {
 }
 
 impl<R: Request> AnyLane for Lane<R> {
-    fn settle(&self, send_cx: &SendCx<'_, '_>) {
-        self.queue.settle(&|| self.partition(send_cx.context));
+    fn coalesce(&self, send_cx: &SendCx<'_, '_>) {
+        self.queue.coalesce(&|| self.partition(send_cx.context));
     }
 
     fn send(&self, send_cx: &SendCx<'_, '_>) {
         self.queue.send(&Dispatcher { lane: self, send_cx });
     }
 
-    fn give_kept_now(&self) {
-        self.queue.give_kept_now();
+    fn deliver_cached_now(&self) {
+        self.queue.deliver_cached_now();
     }
 
     fn can_send(&self) -> bool {
         self.queue.can_send()
     }
 
-    fn tell_answered(&self, answered: &mut Answered) {
-        self.queue.tell_answered(answered);
+    fn emit_answered(&self, answered: &mut ReadyBatch) {
+        self.queue.emit_answered(answered);
     }
 
-    fn drop_next_answer(&self, answered: &mut Answered) {
+    fn drop_next_answer(&self, answered: &mut ReadyBatch) {
         self.queue.drop_next_answer(answered);
     }
 
-    fn put_forward(&self, answered: &mut Answered, waiter: usize) {
-        self.queue.put_forward(answered, waiter);
+    fn bring_forward(&self, answered: &mut ReadyBatch, waiter: usize) {
+        self.queue.bring_forward(answered, waiter);
     }
 
-    fn take_back(&self, answered: Answered) {
+    fn take_back(&self, answered: ReadyBatch) {
         self.queue.take_back(answered);
     }
 
-    fn collect(&self, flight: FlightId) {
+    fn collect(&self, flight: InFlightId) {
         self.queue.collect(flight);
     }
 
-    fn time_out(&self, flight: FlightId) {
+    fn time_out(&self, flight: InFlightId) {
         self.queue.time_out(flight);
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::{Fault, RequestError};
 use super::retry::Retry;
 use crate::dispatch::answers::Answers;
-use crate::dispatch::cache::Keep;
+use crate::dispatch::cache::CachePolicy;
 use crate::dispatch::keys::{CloneAnswer, CopyKey, Dedup, Groups, HashKey, ShowKey};
 
 /// Batches of one dispatcher on the way at once, unless it says otherwise.
@@ -30,9 +30,9 @@ pub struct Options<K, A> {
     pub(crate) concurrent: bool,
     pub(crate) ordered: bool,
     /// Each request is a batch of its own that no limit holds, and that is dropped with the task that asked.
-    pub(crate) lone: bool,
+    pub(crate) unbatched: bool,
     pub(crate) dedup: Option<Dedup<K, A>>,
-    pub(crate) keep: Option<Keep<K, A>>,
+    pub(crate) cache_policy: Option<CachePolicy<K, A>>,
     pub(crate) groups: Option<MakeGroups<K>>,
     pub(crate) retry: Retry<A>,
     /// For keys that a dispatcher takes by value, where they are needed afterwards.
@@ -59,7 +59,7 @@ impl<K, A> fmt::Debug for Options<K, A> {
             .field("concurrent", &self.concurrent)
             .field("ordered", &self.ordered)
             .field("dedup", &self.dedup.is_some())
-            .field("cache", &self.keep)
+            .field("cache", &self.cache_policy)
             .field("group_by", &self.groups.is_some())
             .field("retry", &self.retry)
             .field("timeout", &self.timeout)
@@ -78,9 +78,9 @@ impl<K, A> Options<K, A> {
             in_flight: DEFAULT_IN_FLIGHT,
             concurrent: false,
             ordered: false,
-            lone: false,
+            unbatched: false,
             dedup: None,
-            keep: None,
+            cache_policy: None,
             groups: None,
             retry: Retry::unless_told(),
             copy_key: None,
@@ -199,8 +199,8 @@ impl<K, A> Options<K, A> {
     }
 
     /// For requests that are futures of their own.
-    pub(crate) const fn lone(mut self) -> Self {
-        self.lone = true;
+    pub(crate) const fn unbatched(mut self) -> Self {
+        self.unbatched = true;
         self.max_batch = 1;
         self.in_flight = usize::MAX;
         self.concurrent()
@@ -215,7 +215,7 @@ impl<K, A> Options<K, A> {
         K: HashKey,
         A: CloneAnswer + 'static,
     {
-        self.keep = Some(Keep::for_the_run(worth_keeping));
+        self.cache_policy = Some(CachePolicy::for_the_run(worth_keeping));
         self.copy_key = Some(K::clone);
         if self.dedup.is_none() {
             self.dedup = Some(Dedup::by_hash());
@@ -229,7 +229,7 @@ impl<K, A> Options<K, A> {
     /// # Panics
     /// Without [`cache`](Options::cache) before it; likewise the two that follow.
     pub const fn cache_between_runs(mut self) -> Self {
-        self.keep = Some(keep(self.keep).between_runs());
+        self.cache_policy = Some(cache_policy(self.cache_policy).between_runs());
         self
     }
 
@@ -242,13 +242,13 @@ impl<K, A> Options<K, A> {
         K: HashKey,
         A: CloneAnswer + 'static,
     {
-        self.keep = Some(keep(self.keep).bounded(answers));
+        self.cache_policy = Some(cache_policy(self.cache_policy).bounded(answers));
         self
     }
 
     /// Keeps answers for so long.
     pub const fn time_to_live(mut self, time: Duration) -> Self {
-        self.keep = Some(keep(self.keep).at_most_for(time));
+        self.cache_policy = Some(cache_policy(self.cache_policy).at_most_for(time));
         self
     }
 
@@ -280,7 +280,7 @@ impl<K, A> Options<K, A> {
     }
 
     /// Whether requests leave in the order in which they have gathered, all that may leave together.
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(crate) fn is_fast_path(&self) -> bool {
         !self.ordered && self.dedup.is_none() && self.groups.is_none()
     }
 
@@ -290,7 +290,7 @@ impl<K, A> Options<K, A> {
     }
 
     /// Whether a queue has more to do with an answer than to give it to who waits.
-    pub(crate) fn handles_answers(&self) -> bool {
+    pub(crate) fn postprocesses(&self) -> bool {
         self.dedup.is_some() || self.retry.looks_at_answers()
     }
 }
@@ -303,9 +303,9 @@ impl<K, T, E> Options<K, Result<T, RequestError<E>>> {
     }
 }
 
-const fn keep<K, A>(keep: Option<Keep<K, A>>) -> Keep<K, A> {
-    match keep {
-        Some(keep) => keep,
+const fn cache_policy<K, A>(cache_policy: Option<CachePolicy<K, A>>) -> CachePolicy<K, A> {
+    match cache_policy {
+        Some(cache_policy) => cache_policy,
         None => panic!("first say which answers are kept, by `cache`"),
     }
 }

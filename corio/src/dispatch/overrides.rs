@@ -4,30 +4,30 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::answerer::Replacement;
+use super::dispatch_fns::Override;
 use super::limits::Limits;
 use super::options::Options;
 use super::request::Request;
 
 #[derive(Clone, Default)]
-pub(crate) struct Settings {
+pub(crate) struct DispatchConfig {
     pub(crate) limits: Limits,
     /// By the type of the request; each a `Change` of that type.
     changes: HashMap<TypeId, Rc<dyn Any>>,
-    /// By the type of the request; each a `Replacement` of that type.
-    replacements: HashMap<TypeId, Rc<dyn Any>>,
+    /// By the type of the request; each a `Override` of that type.
+    overrides: HashMap<TypeId, Rc<dyn Any>>,
 }
 
 type Changed<R> = Options<<R as Request>::Key, <R as Request>::Answer>;
 
-impl Settings {
+impl DispatchConfig {
     pub(crate) fn change<R: Request>(&mut self, change: impl FnOnce(Changed<R>) -> Changed<R>) {
         let changed = change(self.options::<R>());
         self.changes.insert(TypeId::of::<R>(), Rc::new(changed));
     }
 
-    pub(crate) fn replace<R: Request>(&mut self, replacement: Replacement<R>) {
-        self.replacements.insert(TypeId::of::<R>(), Rc::new(replacement));
+    pub(crate) fn replace<R: Request>(&mut self, override_fn: Override<R>) {
+        self.overrides.insert(TypeId::of::<R>(), Rc::new(override_fn));
     }
 
     pub(crate) fn options<R: Request>(&self) -> Changed<R> {
@@ -35,7 +35,7 @@ impl Settings {
         changed.copied().unwrap_or(R::OPTIONS)
     }
 
-    pub(crate) fn replacement<R: Request>(&self) -> Option<Replacement<R>> {
-        self.replacements.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Replacement<R>>()).cloned()
+    pub(crate) fn override_fn<R: Request>(&self) -> Option<Override<R>> {
+        self.overrides.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Override<R>>()).cloned()
     }
 }

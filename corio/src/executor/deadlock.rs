@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::deadlock_report::{Awaited, Deadlock, StuckTask, CallFrame};
+use super::deadlock_report::{Awaited, CallFrame, Deadlock, StuckTask};
 use super::id::Id;
 use super::state::Executor;
 use super::tree::flag;
-use super::wait_reason::{ResumeReason, Relation, WaitTrace, WaitReason, AwaitPoint};
+use super::wait_reason::{AwaitPoint, Relation, ResumeReason, WaitReason, WaitTrace};
 use crate::util::type_names;
 
 /// So many of the tasks that one waits for are told, and so many circles.

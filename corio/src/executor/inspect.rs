@@ -10,7 +10,7 @@ use super::body::Body;
 use super::id::Id;
 use super::state::Executor;
 use super::tree::flag;
-use super::wait_reason::{ResumeReason, WaitTrace, WaitReason, AwaitPoint};
+use super::wait_reason::{AwaitPoint, ResumeReason, WaitReason, WaitTrace};
 
 /// Whatever comes, the next task is resumed to go on.
 struct ResetReason<'e>(&'e Executor);

@@ -25,4 +25,4 @@ pub use deadlock_report::{Deadlock, StuckTask};
 pub(crate) use id::Id;
 pub(crate) use pool::{BlockOf, Pool};
 pub(crate) use state::Executor;
-pub(crate) use wait_reason::{WaitReason, AwaitPoint};
+pub(crate) use wait_reason::{AwaitPoint, WaitReason};

@@ -19,8 +19,8 @@ use super::pool::Pool;
 use super::ready_queue::ReadyQueue;
 use super::task_limit::TaskLimit;
 use super::task_numbers::TaskNumbers;
-use super::tree::{Removed, NIL, Tree, flag};
-use super::wait_reason::{ResumeReason, WaitTrace, WaitReason};
+use super::tree::{NIL, Removed, Tree, flag};
+use super::wait_reason::{ResumeReason, WaitReason, WaitTrace};
 use crate::observe::{Event, Observers};
 use crate::util::{HotCell, InlineBudget};
 

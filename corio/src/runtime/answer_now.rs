@@ -35,7 +35,7 @@ impl RunState {
         if !self.may_answer_at_once() {
             return Err(key);
         }
-        let Some(send_cx) = queue.lent() else { return Err(key) };
+        let Some(send_cx) = queue.lent_send_cx() else { return Err(key) };
         inline_budget.0.set(inline_budget.0.get() - 1);
         let place = executor.step_aside();
         let answered = catch_unwind(AssertUnwindSafe(|| {

@@ -65,9 +65,9 @@ impl<'r> FutureSet<'r> {
     pub(crate) fn poll(&self, number: u32, dispatchers: &Dispatchers) {
         // Out of its place while it runs: it may be dropped by a panic, and must not be found half run.
         let Some(started) = self.started.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
-        dispatchers.set_dispatching(Some(started.dispatcher));
+        dispatchers.set_current_dispatcher(Some(started.dispatcher));
         self.run(started);
-        dispatchers.set_dispatching(None);
+        dispatchers.set_current_dispatcher(None);
     }
 
     /// Its number, if it has not ended.
@@ -92,9 +92,9 @@ impl<'r> FutureSet<'r> {
     /// Drops a future that nobody waits for any more.
     pub(crate) fn cancel(&self, number: u32, dispatchers: &Dispatchers) {
         let Some(started) = self.started.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
-        dispatchers.set_dispatching(Some(started.dispatcher));
+        dispatchers.set_current_dispatcher(Some(started.dispatcher));
         self.end(started);
-        dispatchers.set_dispatching(None);
+        dispatchers.set_current_dispatcher(None);
     }
 
     pub(crate) fn clear(&self) {

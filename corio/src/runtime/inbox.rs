@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use crate::dispatch::{FlightId, WakeRun};
+use crate::dispatch::{InFlightId, WakeRun};
 use crate::util::Nudge;
 
 #[derive(Default)]
@@ -26,14 +26,14 @@ struct InboxState {
 pub(crate) struct Arrivals {
     pub(crate) futures: Vec<u32>,
     /// Queues with post, and the flights that it is for.
-    pub(crate) posts: Vec<(u32, FlightId)>,
+    pub(crate) mailbox: Vec<(u32, InFlightId)>,
     /// A task can run again.
     nudged: bool,
 }
 
 impl Arrivals {
     fn is_empty(&self) -> bool {
-        self.futures.is_empty() && self.posts.is_empty() && !self.nudged
+        self.futures.is_empty() && self.mailbox.is_empty() && !self.nudged
     }
 }
 
@@ -67,7 +67,7 @@ impl Inbox {
     /// Takes back the memory of news that was looked through.
     pub(crate) fn put_back(&self, mut arrivals: Arrivals) {
         arrivals.futures.clear();
-        arrivals.posts.clear();
+        arrivals.mailbox.clear();
         arrivals.nudged = false;
         self.state().spare = arrivals;
     }
@@ -104,7 +104,7 @@ impl Nudge for Inbox {
 }
 
 impl WakeRun for Inbox {
-    fn ring(&self, queue: u32, flight: FlightId) {
-        self.tell(|arrivals| arrivals.posts.push((queue, flight)));
+    fn ring(&self, queue: u32, flight: InFlightId) {
+        self.tell(|arrivals| arrivals.mailbox.push((queue, flight)));
     }
 }

@@ -17,4 +17,4 @@ pub(crate) use config::RunConfig;
 pub(crate) use executor_thread::Polling;
 pub(crate) use run::{Run, Turn};
 pub(crate) use sleep::Sleep;
-pub(crate) use state::{RunState, RunRef};
+pub(crate) use state::{RunRef, RunState};

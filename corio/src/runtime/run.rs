@@ -162,7 +162,7 @@ impl<'s, T> Run<'s, T> {
         let RunState { executor, dispatchers, .. } = state;
         let was_panicking = std::thread::panicking();
         let send_cx = SendCx { context: self.context, futures: &self.futures, stopped: self.cancel.as_ref().map(CancelToken::flag), was_panicking };
-        let _lent = dispatchers.lend(&send_cx);
+        let _lent = dispatchers.lend_send_cx(&send_cx);
         loop {
             self.check_cancelled()?;
             if budget == 0 {
@@ -212,7 +212,7 @@ impl<'s, T> Run<'s, T> {
                 executor.tell_dropped(|dropped| dispatchers.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), false));
                 self.cancel_futures(state);
             }
-            dispatchers.settle(&send_cx);
+            dispatchers.coalesce(&send_cx);
             if self.deadline.is_some() && self.is_time_up()? {
                 self.resumes_left = self.fairness;
                 self.take_last_arrivals(state)?;
@@ -316,7 +316,7 @@ impl<'s, T> Run<'s, T> {
     #[cold]
     #[inline(never)]
     fn take_last_arrivals(&self, state: &RunState) -> Result<(), Error> {
-        state.dispatchers.give_kept_now();
+        state.dispatchers.deliver_cached_now();
         self.take_arrivals(state)
     }
 
@@ -329,12 +329,12 @@ impl<'s, T> Run<'s, T> {
         let Some(mut arrivals) = state.inbox.take() else { return };
         if let Some(shuffle) = &state.shuffle {
             shuffle.mix(&mut arrivals.futures);
-            shuffle.mix(&mut arrivals.posts);
+            shuffle.mix(&mut arrivals.mailbox);
         }
         for future in arrivals.futures.drain(..) {
             self.futures.poll(future, &state.dispatchers);
         }
-        for (queue, flight) in arrivals.posts.drain(..) {
+        for (queue, flight) in arrivals.mailbox.drain(..) {
             state.dispatchers.collect(queue, flight);
         }
         state.inbox.put_back(arrivals);
@@ -351,7 +351,7 @@ impl<'s, T> Run<'s, T> {
 
     /// Says once where a panic came from; what it said itself, the panic hook has told.
     fn report(&self, state: &RunState, panic: &dyn Any) {
-        let (place, above) = match state.dispatchers.dispatching() {
+        let (place, above) = match state.dispatchers.current_dispatcher() {
             Some(dispatcher) => (format!("dispatcher `{dispatcher}`"), Vec::new()),
             None => {
                 let task = state.executor.current();

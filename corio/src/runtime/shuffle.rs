@@ -44,7 +44,7 @@ impl Shuffle {
             if next < ready {
                 executor.take_ready(next).into_iter().for_each(|id| executor.resume(id));
             } else {
-                dispatchers.put_any_forward(&mut |count| self.below(count));
+                dispatchers.bring_any_forward(&mut |count| self.below(count));
                 if let Some(mut delivery) = dispatchers.next_delivery() {
                     delivery.next().into_iter().for_each(|waiter| executor.resume(Id::from_word(waiter.0)));
                     delivery.end();

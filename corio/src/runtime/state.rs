@@ -13,10 +13,10 @@ use std::time::Duration;
 use super::config::RunConfig;
 use super::inbox::Inbox;
 use super::shuffle::Shuffle;
-use crate::dispatch::{ContextRef, Dispatchers, Dispatch, Lane, Host, Request, Settings, Waiter};
+use crate::dispatch::{ContextRef, Dispatch, DispatchConfig, Dispatchers, Host, Lane, Request, Waiter};
 use crate::executor::{Executor, Id};
 use crate::observe::Observers;
-use crate::util::{Alarm, HotCell, Nudge, InlineBudget, Time, Timers};
+use crate::util::{Alarm, HotCell, InlineBudget, Nudge, Time, Timers};
 
 /// Engine and desk, kept with the schedule from run to run.
 pub(crate) struct RunState {
@@ -43,7 +43,7 @@ pub(crate) struct RunState {
 }
 
 impl RunState {
-    pub(crate) fn new(observers: Observers, settings: Rc<Settings>, config: &RunConfig) -> Rc<Self> {
+    pub(crate) fn new(observers: Observers, settings: Rc<DispatchConfig>, config: &RunConfig) -> Rc<Self> {
         let inbox = Arc::new(Inbox::default());
         if let Some(token) = &config.cancel {
             let sleeper: Arc<dyn Nudge> = inbox.clone();
@@ -55,12 +55,17 @@ impl RunState {
         Rc::new_cyclic(|me: &Weak<RunState>| {
             let of_this = me.clone();
             let is_alive = move |waiter: Waiter| of_this.upgrade().is_some_and(|state| state.executor.is_alive(Id::from_word(waiter.0)));
-            let outside =
-                Host { ring: inbox.clone(), now: Box::new(move || clock.now()), is_alive: Box::new(is_alive), observers: observers.clone(), inline_budget: inline_budget.clone() };
+            let host = Host {
+                ring: inbox.clone(),
+                now: Box::new(move || clock.now()),
+                is_alive: Box::new(is_alive),
+                observers: observers.clone(),
+                inline_budget: inline_budget.clone(),
+            };
             RunState {
                 me: me.clone(),
                 executor: Executor::new(observers, config.max_tasks, inline_budget.clone()),
-                dispatchers: Dispatchers::new(outside, settings),
+                dispatchers: Dispatchers::new(host, settings),
                 inbox,
                 time,
                 shuffle: config.shuffle.map(Shuffle::new),
@@ -121,17 +126,17 @@ impl RunState {
         let Some(queue) = self.dispatchers.queue::<R>() else {
             // SAFETY: the caller's promise is the same.
             let queue = unsafe { self.dispatchers.opened_queue::<S, R>() };
-            return self.ask_otherwise(queue, id, key);
+            return self.ask_slow(queue, id, key);
         };
         let asked = if self.executor.is_observed() { Err(key) } else { queue.ask_with_others(Waiter(id.to_word()), key) };
         if let Err(key) = asked {
-            self.ask_otherwise(queue, id, key);
+            self.ask_slow(queue, id, key);
         }
     }
 
     /// The first request for a batch, or one that its queue must get room for, or that observers hear of.
     #[inline(never)]
-    fn ask_otherwise<R: Request>(&self, queue: &Lane<R>, id: Id, key: R::Key) {
+    fn ask_slow<R: Request>(&self, queue: &Lane<R>, id: Id, key: R::Key) {
         if self.executor.is_observed() {
             // Before it leaves: an observer may wake a task that joins it, or cancel the run.
             self.executor.emit_asked(id, R::name);

@@ -8,10 +8,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::context::AsContext;
-use crate::dispatch::{Answers, Options, Replacement, Request, Requests, Settings};
+use crate::dispatch::{Answers, DispatchConfig, Options, Override, Request, Requests};
 use crate::error::Error;
 use crate::observe::{Observer, Observers};
-use crate::runtime::{RunState, Run, RunConfig, block_on};
+use crate::runtime::{Run, RunConfig, RunState, block_on};
 use crate::task::{IsTask, Sealed, Task};
 use crate::util::{CancelToken, Clock, NeverSend};
 pub use run_async::RunAsync;
@@ -49,7 +49,7 @@ pub struct Schedule<C> {
     /// Absent before the first run, during a run, and after one that ended badly.
     state: Option<Rc<RunState>>,
     observers: Observers,
-    settings: Rc<Settings>,
+    settings: Rc<DispatchConfig>,
     config: RunConfig,
 }
 
@@ -170,8 +170,8 @@ impl<C: AsContext> Schedule<C> {
         A: Answers<R::Key, Answer = R::Answer>,
     {
         let answer = RefCell::new(answer);
-        let replacement: Replacement<R> = Rc::new(move |requests: Requests<'_, '_, R>| requests.answer(|keys| (answer.borrow_mut())(keys)));
-        self.settings().replace(replacement);
+        let override_fn: Override<R> = Rc::new(move |requests: Requests<'_, '_, R>| requests.answer(|keys| (answer.borrow_mut())(keys)));
+        self.settings().replace(override_fn);
         self
     }
 
@@ -401,7 +401,7 @@ impl<C: AsContext> Schedule<C> {
     }
 
     /// The settings, to be changed. The queues of the core have theirs; new ones are made for the next run.
-    fn settings(&mut self) -> &mut Settings {
+    fn settings(&mut self) -> &mut DispatchConfig {
         self.state = None;
         Rc::make_mut(&mut self.settings)
     }

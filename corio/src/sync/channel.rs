@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitReason};
 use crate::runtime::{RunState, current};
 use crate::util::plural;
@@ -65,7 +65,8 @@ use crate::util::plural;
 #[track_caller]
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "corio: a channel must have room for one value at least");
-    let state = ChannelState { capacity, values: WaitQueue::default(), senders: 1, is_open: true, sending: WaitQueue::default(), receiving: WaitQueue::default() };
+    let state =
+        ChannelState { capacity, values: WaitQueue::default(), senders: 1, is_open: true, sending: WaitQueue::default(), receiving: WaitQueue::default() };
     let channel = Rc::new(RefCell::new(state));
     (Sender { channel: channel.clone() }, Receiver { channel })
 }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, Permits, Wording};
-use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitReason};
 use crate::runtime::{RunState, current};
 use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::wait_queue::{WaitQueue, TicketState, Ticket, Tickets};
+use super::wait_queue::{Ticket, TicketState, Tickets, WaitQueue};
 use crate::executor::WaitReason;
 use crate::runtime::current;
 

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::task::Poll;
 
-use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitReason};
 use crate::runtime::{RunState, current};
 use crate::util::Slots;

@@ -12,9 +12,9 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitReason};
-use crate::runtime::{RunState, RunRef, current};
+use crate::runtime::{RunRef, RunState, current};
 use crate::task::{Call, Sealed, Task, task};
 
 /// For each key one task at a time: who wants the same key meanwhile waits and gets a clone of the value.

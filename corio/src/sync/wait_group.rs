@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::wait_queue::{WaitQueue, TicketState, Ticket};
+use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::WaitReason;
 use crate::runtime::current;
 use crate::util::plural;

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use crate::executor::Id;
-use crate::runtime::{RunState, RunRef, current};
+use crate::runtime::{RunRef, RunState, current};
 
 /// A waiter's place. None is 0.
 pub(super) type Ticket = u64;

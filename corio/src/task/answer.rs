@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 
 use super::await_point::{CallSite, pass};
 use crate::dispatch::Request;
-use crate::executor::{Executor, Id, ChildBody};
+use crate::executor::{ChildBody, Executor, Id};
 use crate::runtime::{RunState, current};
 
 #[inline]
 fn poll_answer<A: 'static>(run: &RunState) -> Poll<A> {
-    match run.dispatchers.take_offered() {
+    match run.dispatchers.take_current_answer() {
         Some(answer) => Poll::Ready(answer),
         None => {
             run.executor.park();
@@ -51,7 +51,7 @@ impl<A: 'static, L: CallSite> Future for Answer<A, L> {
             if run.executor.is_parked() {
                 return Poll::Pending;
             }
-            match run.dispatchers.take_offered() {
+            match run.dispatchers.take_current_answer() {
                 Some(answer) => Poll::Ready(answer),
                 None => self.not_yet(run),
             }

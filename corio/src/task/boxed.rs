@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::{fmt, ptr};
 
 use super::call::Call;
-use super::set::{WaitAll, IntoChild, IntoChildren, Set};
+use super::set::{IntoChild, IntoChildren, Set, WaitAll};
 use super::traits::{IsTask, Sealed, Task};
-use crate::executor::{Executor, Id, ChildBody};
+use crate::executor::{ChildBody, Executor, Id};
 use crate::runtime::current;
 
 /// A task in a box of its own; made by [`boxed`].

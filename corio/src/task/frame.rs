@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use super::answer::{Answer, RequestChild};
 use super::await_point::At;
-use super::set::{WaitAll, Fallible, FirstDone, Children, ChildVec, IntoChild, IntoChildren, Set, FirstErr};
-use super::spawn::{SpawnPermit, Spawned, AcquireSpawnPermit};
+use super::set::{ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll};
+use super::spawn::{AcquireSpawnPermit, SpawnPermit, Spawned};
 use super::timeout::{Limited, LimitedChildren, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
 use super::window::Window;
 use crate::dispatch::{Dispatch, Request};
-use crate::executor::{Coroutine, ChildBody};
+use crate::executor::{ChildBody, Coroutine};
 use crate::runtime::current;
 
 /// The body of a `#[corio::task]` without a context.

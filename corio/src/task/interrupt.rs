@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::task::Poll;
 
 use super::set::{FirstDone, IntoChild, IntoChildren, Set};
-use crate::executor::{Executor, Id, ChildBody};
+use crate::executor::{ChildBody, Executor, Id};
 use crate::runtime::current;
 
 /// Ends a task before its time.

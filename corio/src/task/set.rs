@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use crate::executor::{BlockOf, Executor, Id, ChildBody, ChildCell, SetPolicy, Pool};
+use crate::executor::{BlockOf, ChildBody, ChildCell, Executor, Id, Pool, SetPolicy};
 use crate::runtime::{RunState, current};
 use crate::util::PanicCollector;
 

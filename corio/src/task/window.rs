@@ -12,8 +12,8 @@ use std::ptr;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use super::set::{WaitAll, Fallible, FirstErr};
-use crate::executor::{BlockOf, Executor, Id, ChildBody, ChildCell, SetPolicy, Pool};
+use super::set::{Fallible, FirstErr, WaitAll};
+use crate::executor::{BlockOf, ChildBody, ChildCell, Executor, Id, Pool, SetPolicy};
 use crate::runtime::{RunState, current};
 use crate::util::PanicCollector;
 

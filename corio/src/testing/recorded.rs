@@ -87,7 +87,7 @@ impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K
         let answer = move |key: &K| match canned.iter().find(|(of, _)| of == key) {
             Some((_, answer)) => answer.clone(),
             None => {
-                let dispatcher = current::current(|run| run.dispatchers.dispatching()).flatten();
+                let dispatcher = current::current(|run| run.dispatchers.current_dispatcher()).flatten();
                 let asked = dispatcher.map_or_else(String::new, |name| format!(", of `{name}`"));
                 panic!(
                     "corio: no answer is canned for the key {key:?}{asked}: add `({key:?}, …)` to `Recorded::canned`, or answer by a function, with `Recorded::new`"

@@ -2,10 +2,10 @@
 
 use std::convert::identity;
 
-use super::requests::{Cargo, Given, Requests};
+use super::requests::{Payload, Requests, TakenKeys};
 use super::slots::Batch;
 use crate::dispatch::answers::Answers;
-use crate::dispatch::keys::Travels;
+use crate::dispatch::keys::BlockingData;
 use crate::dispatch::request::Request;
 
 /// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run is over may finish its work, and its answers are thrown away.
@@ -32,11 +32,11 @@ impl<R: Request> Requests<'_, '_, R> {
     /// ```
     pub fn answer_blocking<A>(mut self, batch: impl FnOnce(&[R::Key]) -> A + Send + 'static)
     where
-        R::Key: Travels,
-        A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
+        R::Key: BlockingData,
+        A: Answers<R::Key, Answer = R::Answer> + BlockingData + 'static,
     {
-        let mut load = self.take();
-        let Cargo { keys, answers: mut room } = Cargo::<R>::of(&mut load);
+        let mut buf = self.take();
+        let Payload { keys, answers: mut room } = Payload::<R>::of(&mut buf);
         let job = blocking::unblock(move || {
             let answers = batch(&keys);
             (keys, answers)
@@ -44,43 +44,43 @@ impl<R: Request> Requests<'_, '_, R> {
         let answered = async move {
             let (keys, answers) = job.await;
             answers.put(&keys, keys.len(), &mut room);
-            Cargo { keys, answers: room }
+            Payload { keys, answers: room }
         };
-        self.start(self.queue.take_off(load, self.part), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| queue.complete_later(id, payload, &[]));
     }
 
     /// Answers on a thread pool, from the keys by value.
     pub fn answer_owned_blocking<A>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A + Send + 'static)
     where
-        R::Key: Travels,
-        A: Answers<R::Key, Answer = R::Answer> + Travels + 'static,
+        R::Key: BlockingData,
+        A: Answers<R::Key, Answer = R::Answer> + BlockingData + 'static,
     {
-        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
-        let mut cargo = Cargo::<R>::of(&mut load);
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else { return };
+        let mut payload = Payload::<R>::of(&mut buf);
         let job = blocking::unblock(move || batch(keys));
         let answered = async move {
-            job.await.put(&cargo.keys, len, &mut cargo.answers);
-            (cargo, shown)
+            job.await.put(&payload.keys, len, &mut payload.answers);
+            (payload, shown)
         };
-        self.start(self.queue.take_off(load, self.part), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, (payload, shown)| queue.complete_later(id, payload, &shown));
     }
 
     /// Gives slots to a function on a thread pool.
     pub fn batch_blocking(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) + Send + 'static)
     where
-        R::Key: Travels,
-        R::Answer: Travels,
+        R::Key: BlockingData,
+        R::Answer: BlockingData,
     {
         self.batch_blocking_with(identity, batch);
     }
 
     #[doc(hidden)]
-    pub fn batch_blocking_with<A: Travels + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static)
+    pub fn batch_blocking_with<A: BlockingData + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static)
     where
-        R::Key: Travels,
+        R::Key: BlockingData,
     {
         let (id, slots) = self.slots(wrap);
-        self.queue.flights.with(id, |flight| flight.is_with_a_job = true);
+        self.queue.in_flight.with(id, |flight| flight.is_with_a_job = true);
         self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| queue.job_has_ended(id));
     }
 }

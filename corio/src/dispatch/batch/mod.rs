@@ -6,7 +6,7 @@ mod requests;
 mod slot;
 mod slots;
 
-pub(crate) use requests::Cargo;
+pub(crate) use requests::Payload;
 pub use requests::Requests;
 pub use slot::Slot;
 pub use slots::Batch;

@@ -10,25 +10,25 @@ use std::{fmt, mem};
 
 use super::slots::Batch;
 use crate::dispatch::answers::Answers;
-use crate::dispatch::buffer::Load;
+use crate::dispatch::buffer::BatchBuf;
 use crate::dispatch::host::SendCx;
-use crate::dispatch::ids::FlightId;
-use crate::dispatch::in_flight::{Flight, Part, Post, Reader};
+use crate::dispatch::ids::InFlightId;
+use crate::dispatch::in_flight::{InFlight, Mailbox, MailboxReader, Part};
 use crate::dispatch::keys::all_shown;
-use crate::dispatch::queue::{LoadOf, Queue};
+use crate::dispatch::queue::{BufOf, Queue};
 use crate::dispatch::request::Request;
 use crate::util::{Panic, poll_caught};
 
 /// What goes out to a dispatcher that answers later, and comes back; without those who wait.
-pub(crate) struct Cargo<R: Request> {
+pub(crate) struct Payload<R: Request> {
     pub(crate) keys: Vec<R::Key>,
     /// Empty on the way out.
     pub(crate) answers: Vec<R::Answer>,
 }
 
-impl<R: Request> Cargo<R> {
-    pub(crate) fn of(load: &mut LoadOf<R>) -> Self {
-        Cargo { keys: mem::take(&mut load.keys), answers: mem::take(&mut load.answers) }
+impl<R: Request> Payload<R> {
+    pub(crate) fn of(buf: &mut BufOf<R>) -> Self {
+        Payload { keys: mem::take(&mut buf.keys), answers: mem::take(&mut buf.answers) }
     }
 }
 
@@ -45,44 +45,44 @@ impl<R: Request> Cargo<R> {
 pub struct Requests<'q, 'r, R: Request> {
     pub(crate) queue: &'q Queue<R>,
     /// Gone when a method has taken it.
-    load: Option<LoadOf<R>>,
+    buf: Option<BufOf<R>>,
     pub(crate) part: Part,
     send_cx: &'q SendCx<'q, 'r>,
 }
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     #[inline]
-    pub(crate) fn new(queue: &'q Queue<R>, load: LoadOf<R>, part: Part, send_cx: &'q SendCx<'q, 'r>) -> Self {
-        Requests { queue, load: Some(load), part, send_cx }
+    pub(crate) fn new(queue: &'q Queue<R>, buf: BufOf<R>, part: Part, send_cx: &'q SendCx<'q, 'r>) -> Self {
+        Requests { queue, buf: Some(buf), part, send_cx }
     }
 
     /// The keys, in the order asked.
     pub fn keys(&self) -> &[R::Key] {
-        self.load.as_ref().map_or(&[], |load| &load.keys)
+        self.buf.as_ref().map_or(&[], |buf| &buf.keys)
     }
 
-    pub(crate) fn take(&mut self) -> LoadOf<R> {
-        match self.load.take() {
-            Some(load) => load,
+    pub(crate) fn take(&mut self) -> BufOf<R> {
+        match self.buf.take() {
+            Some(buf) => buf,
             None => unreachable!("every method that takes it takes `self`"),
         }
     }
 
     /// Takes the keys, which the dispatcher gets, and the load with copies of them as far as they are needed. Nothing if to copy them has failed, and all with it.
-    pub(crate) fn take_given<A: Answers<R::Key>>(&mut self) -> Option<(LoadOf<R>, Given<R::Key>)> {
-        let mut load = self.take();
+    pub(crate) fn take_given<A: Answers<R::Key>>(&mut self) -> Option<(BufOf<R>, TakenKeys<R::Key>)> {
+        let mut buf = self.take();
         let copies = self.queue.guarded(|| match self.queue.options.copy_key {
-            Some(copy) => load.keys.iter().map(copy).collect(),
-            None => A::remember(&load.keys),
+            Some(copy) => buf.keys.iter().map(copy).collect(),
+            None => A::remember(&buf.keys),
         });
         match copies {
             Ok(copies) => {
-                let keys = mem::replace(&mut load.keys, copies);
+                let keys = mem::replace(&mut buf.keys, copies);
                 let shown = all_shown(&keys, self.queue.options.show_key);
-                Some((load, Given { len: keys.len(), shown, keys }))
+                Some((buf, TakenKeys { len: keys.len(), shown, keys }))
             }
             Err(fault) => {
-                self.queue.fail_all(load, &fault);
+                self.queue.fail_all(buf, &fault);
                 None
             }
         }
@@ -93,27 +93,27 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// Answers in place, from the keys by slice.
     #[inline]
     pub fn answer<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(&[R::Key]) -> A) {
-        let mut load = self.take();
-        let Load { keys, answers, .. } = &mut *load;
+        let mut buf = self.take();
+        let BatchBuf { keys, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys).put(keys, keys.len(), answers));
-        self.answered(load, result, &[]);
+        self.answered(buf, result, &[]);
     }
 
     /// Answers in place, from the keys by value.
     pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
-        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
-        let Load { keys: copies, answers, .. } = &mut *load;
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else { return };
+        let BatchBuf { keys: copies, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys).put(copies, len, answers));
-        self.answered(load, result, &shown);
+        self.answered(buf, result, &shown);
     }
 
     /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even for a batch of one.
     #[inline]
     pub fn fill(mut self, batch: impl FnOnce(&[R::Key], &mut Vec<R::Answer>)) {
-        let mut load = self.take();
-        let Load { keys, answers, .. } = &mut *load;
+        let mut buf = self.take();
+        let BatchBuf { keys, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys, answers));
-        self.answered(load, result, &[]);
+        self.answered(buf, result, &[]);
     }
 
     /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic.
@@ -128,10 +128,10 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 
     /// It has run.
     #[inline]
-    fn answered(&self, load: LoadOf<R>, result: Result<(), Panic>, shown: &[String]) {
+    fn answered(&self, buf: BufOf<R>, result: Result<(), Panic>, shown: &[String]) {
         match result {
-            Ok(()) => self.queue.answered(load, shown),
-            Err(panic) => self.queue.panicked(Flight::new(load, Part::default()), panic),
+            Ok(()) => self.queue.answered(buf, shown),
+            Err(panic) => self.queue.panicked(InFlight::new(buf, Part::default()), panic),
         }
     }
 
@@ -160,31 +160,31 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     ///
     /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts before what answers in place.
     pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r) {
-        let mut load = self.take();
-        let mut cargo = Cargo::<R>::of(&mut load);
+        let mut buf = self.take();
+        let mut payload = Payload::<R>::of(&mut buf);
         let answered = async move {
-            let answers = batch(&cargo.keys).await;
-            let Cargo { keys, answers: room } = &mut cargo;
+            let answers = batch(&payload.keys).await;
+            let Payload { keys, answers: room } = &mut payload;
             answers.put(keys, keys.len(), room);
-            cargo
+            payload
         };
-        self.start(self.queue.take_off(load, self.part), answered, |queue, id, cargo| queue.answered_later(id, cargo, &[]));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| queue.complete_later(id, payload, &[]));
     }
 
     /// Answers by a future, from the keys by value.
     pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r) {
-        let Some((mut load, Given { keys, len, shown })) = self.take_given::<A>() else { return };
-        let mut cargo = Cargo::<R>::of(&mut load);
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else { return };
+        let mut payload = Payload::<R>::of(&mut buf);
         let answered = async move {
             let answers = batch(keys).await;
-            answers.put(&cargo.keys, len, &mut cargo.answers);
-            (cargo, shown)
+            answers.put(&payload.keys, len, &mut payload.answers);
+            (payload, shown)
         };
-        self.start(self.queue.take_off(load, self.part), answered, |queue, id, (cargo, shown)| queue.answered_later(id, cargo, &shown));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, (payload, shown)| queue.complete_later(id, payload, &shown));
     }
 
     /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
-    pub(crate) fn start<T>(&self, id: FlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, FlightId, T) + 'r) {
+    pub(crate) fn start<T>(&self, id: InFlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, InFlightId, T) + 'r) {
         let Some(owner) = self.queue.me.upgrade() else { unreachable!("it is being sent") };
         let catches = owner.queue().options.fault.is_some();
         let number = self.send_cx.futures.start(
@@ -203,7 +203,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
             }),
         );
         if number.is_some() {
-            self.queue.flights.with(id, |flight| flight.future = number);
+            self.queue.in_flight.with(id, |flight| flight.future = number);
         }
     }
 
@@ -239,23 +239,23 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.slots(identity).1
     }
 
-    pub(crate) fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (FlightId, Batch<R::Key, A>) {
-        let mut load = self.take();
-        let mut keys = mem::take(&mut load.keys);
+    pub(crate) fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (InFlightId, Batch<R::Key, A>) {
+        let mut buf = self.take();
+        let mut keys = mem::take(&mut buf.keys);
         let queue = self.queue;
-        let id = queue.take_off(load, self.part);
-        let post = Arc::new(Post::new(keys.len(), queue.board.outside.ring.clone(), queue.number, id, queue.options.show_key));
-        let batch = Batch::new(keys.drain(..), &post);
-        queue.flights.with(id, |flight| {
-            flight.load.keys = keys;
-            flight.posts = Some(Rc::new(Reader { post, wrap }));
+        let id = queue.begin(buf, self.part);
+        let mailbox = Arc::new(Mailbox::new(keys.len(), queue.shared.host.ring.clone(), queue.number, id, queue.options.show_key));
+        let batch = Batch::new(keys.drain(..), &mailbox);
+        queue.in_flight.with(id, |flight| {
+            flight.buf.keys = keys;
+            flight.mailbox = Some(Rc::new(MailboxReader { mailbox, wrap }));
         });
         (id, batch)
     }
 }
 
 /// Keys that a dispatcher takes.
-pub(crate) struct Given<K> {
+pub(crate) struct TakenKeys<K> {
     pub(crate) keys: Vec<K>,
     pub(crate) len: usize,
     pub(crate) shown: Vec<String>,
@@ -263,10 +263,10 @@ pub(crate) struct Given<K> {
 
 impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
-        if let Some(load) = self.load.take() {
+        if let Some(buf) = self.buf.take() {
             // A panic ends the run, and is the better reason.
             if self.send_cx.was_panicking || !std::thread::panicking() {
-                self.queue.ignored(load);
+                self.queue.ignored(buf);
             }
         }
     }

@@ -6,19 +6,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dispatch::in_flight::{Arrived, Post};
+use crate::dispatch::in_flight::{Mailbox, SlotOutcome};
 
 /// One request's place in a batch, waiting for its answer. Answering uses it up, so nothing can be answered twice.
 #[must_use = "a slot that is dropped is an unanswered request, which ends the run with an error"]
 pub struct Slot<K, R> {
     /// Gone when it has been said what becomes of it.
-    content: Option<(K, Arc<Post<K, R>>)>,
+    content: Option<(K, Arc<Mailbox<K, R>>)>,
     position: usize,
 }
 
 impl<K, R> Slot<K, R> {
-    pub(crate) fn new(key: K, position: usize, post: Arc<Post<K, R>>) -> Self {
-        Slot { content: Some((key, post)), position }
+    pub(crate) fn new(key: K, position: usize, mailbox: Arc<Mailbox<K, R>>) -> Self {
+        Slot { content: Some((key, mailbox)), position }
     }
 
     /// What was asked for.
@@ -34,7 +34,7 @@ impl<K, R> Slot<K, R> {
         self.position
     }
 
-    fn take(&mut self) -> (K, Arc<Post<K, R>>) {
+    fn take(&mut self) -> (K, Arc<Mailbox<K, R>>) {
         match self.content.take() {
             Some(content) => content,
             None => unreachable!("answering takes the slot"),
@@ -43,18 +43,18 @@ impl<K, R> Slot<K, R> {
 
     /// Answers the request.
     pub fn answer(mut self, answer: R) {
-        let (key, post) = self.take();
-        post.arrive(Arrived::Answer { position: self.position, answer, key: Some(key) });
+        let (key, mailbox) = self.take();
+        mailbox.put(SlotOutcome::Answer { position: self.position, answer, key: Some(key) });
     }
 
     /// Answers the request from its key, by value. Such an answer is the last word: without its key the request can't be tried again.
     pub fn answer_with(mut self, answer: impl FnOnce(K) -> R) {
-        let (key, post) = self.take();
+        let (key, mailbox) = self.take();
         // Should `answer` panic, this says that the request went unanswered.
-        let mut unanswered = Unanswered { post: &post, position: self.position, armed: true };
+        let mut unanswered = Unanswered { mailbox: &mailbox, position: self.position, armed: true };
         let answer = answer(key);
         unanswered.armed = false;
-        post.arrive(Arrived::Answer { position: self.position, answer, key: None });
+        mailbox.put(SlotOutcome::Answer { position: self.position, answer, key: None });
     }
 
     /// Has the request sent again, in a batch to come, after the pause that the dispatcher's `retry` option says (none without that option). A dispatcher that says nothing of
@@ -88,8 +88,8 @@ impl<K, R> Slot<K, R> {
     }
 
     fn again(mut self, after: Option<Duration>) {
-        let (key, post) = self.take();
-        post.arrive(Arrived::Retry { position: self.position, key, after });
+        let (key, mailbox) = self.take();
+        mailbox.put(SlotOutcome::Retry { position: self.position, key, after });
     }
 }
 
@@ -101,7 +101,7 @@ impl<K, T, E> Slot<K, Result<T, E>> {
 }
 
 struct Unanswered<'a, K, R> {
-    post: &'a Post<K, R>,
+    mailbox: &'a Mailbox<K, R>,
     position: usize,
     armed: bool,
 }
@@ -109,15 +109,15 @@ struct Unanswered<'a, K, R> {
 impl<K, R> Drop for Unanswered<'_, K, R> {
     fn drop(&mut self) {
         if self.armed {
-            self.post.unanswered(self.position, None);
+            self.mailbox.unanswered(self.position, None);
         }
     }
 }
 
 impl<K, R> Drop for Slot<K, R> {
     fn drop(&mut self) {
-        if let Some((key, post)) = self.content.take() {
-            post.unanswered(self.position, Some(&key));
+        if let Some((key, mailbox)) = self.content.take() {
+            mailbox.unanswered(self.position, Some(&key));
         }
     }
 }

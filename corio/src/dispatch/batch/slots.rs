@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use super::slot::Slot;
-use crate::dispatch::in_flight::Post;
+use crate::dispatch::in_flight::Mailbox;
 
 /// Requests handed over together, as slots to be answered one by one: in any order, in parts, on any thread or in any task.
 ///
@@ -45,8 +45,8 @@ pub struct Batch<K, R> {
 }
 
 impl<K, R> Batch<K, R> {
-    pub(crate) fn new(keys: impl Iterator<Item = K>, post: &Arc<Post<K, R>>) -> Self {
-        Batch { slots: keys.enumerate().map(|(position, key)| Slot::new(key, position, post.clone())).collect() }
+    pub(crate) fn new(keys: impl Iterator<Item = K>, mailbox: &Arc<Mailbox<K, R>>) -> Self {
+        Batch { slots: keys.enumerate().map(|(position, key)| Slot::new(key, position, mailbox.clone())).collect() }
     }
 
     /// How many slots there are.

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::partition::Partition;
-use super::policy::{Keep, Kept};
+use super::policy::{CacheEntry, CachePolicy};
 use super::store::{Scope, Store};
 
 /// The answers that one dispatcher has kept.
 pub(crate) struct Cache<K, A> {
-    keep: Keep<K, A>,
-    store: Box<dyn Store<K, Kept<A>>>,
+    policy: CachePolicy<K, A>,
+    store: Box<dyn Store<K, CacheEntry<A>>>,
     scopes: HashMap<Partition, Scope>,
     last_scope: Scope,
     /// Of this run, once it has said which is its partition.
@@ -29,8 +29,8 @@ const SWEEP_AFTER: usize = 64;
 const THIS_RUN: Scope = 0;
 
 impl<K, A> Cache<K, A> {
-    pub(crate) fn new(keep: Keep<K, A>) -> Self {
-        Cache { keep, store: (keep.store)(keep.capacity), scopes: HashMap::new(), last_scope: THIS_RUN, scope: None, until_swept: SWEEP_AFTER }
+    pub(crate) fn new(policy: CachePolicy<K, A>) -> Self {
+        Cache { policy, store: (policy.store)(policy.capacity), scopes: HashMap::new(), last_scope: THIS_RUN, scope: None, until_swept: SWEEP_AFTER }
     }
 
     /// Has this run see what was kept under its partition; the first time, and not again.
@@ -38,7 +38,7 @@ impl<K, A> Cache<K, A> {
         if self.scope.is_some() {
             return;
         }
-        let partition = if self.keep.between_runs { partition() } else { None };
+        let partition = if self.policy.between_runs { partition() } else { None };
         let scope = partition.map_or(THIS_RUN, |partition| {
             *self.scopes.entry(partition).or_insert_with(|| {
                 self.last_scope += 1;
@@ -55,9 +55,9 @@ impl<K, A> Cache<K, A> {
         if self.until_swept > 0 {
             return;
         }
-        let left = if self.keep.time.is_some() {
+        let left = if self.policy.time.is_some() {
             let now = now();
-            self.store.retain(&|kept| kept.is_good_at(now))
+            self.store.retain(&|cached| cached.is_fresh_at(now))
         } else {
             self.store.retain(&|_| true)
         };
@@ -79,19 +79,19 @@ impl<K, A> Cache<K, A> {
 
     /// `now` is asked only where answers are good for a time.
     pub(crate) fn get(&self, key: &K, now: &dyn Fn() -> Duration) -> Option<&A> {
-        let kept = self.store.get(self.scope(), key)?;
-        (kept.good_until.is_none() || kept.is_good_at(now())).then_some(&kept.answer)
+        let cached = self.store.get(self.scope(), key)?;
+        (cached.expires_at.is_none() || cached.is_fresh_at(now())).then_some(&cached.answer)
     }
 
-    pub(crate) fn is_worth_keeping(&self, answer: &A) -> bool {
-        (self.keep.worth_keeping)(answer)
+    pub(crate) fn should_cache(&self, answer: &A) -> bool {
+        (self.policy.should_cache)(answer)
     }
 
     pub(crate) fn put(&mut self, key: K, answer: A, now: &dyn Fn() -> Duration) {
-        let good_until = self.keep.time.map(|time| now().saturating_add(time));
-        self.store.insert(self.scope(), key, Kept { answer, good_until });
+        let expires_at = self.policy.time.map(|time| now().saturating_add(time));
+        self.store.insert(self.scope(), key, CacheEntry { answer, expires_at });
         // What is kept for the run, or without end, is of use until it is cleared.
-        if self.keep.time.is_some() {
+        if self.policy.time.is_some() {
             self.until_swept = self.until_swept.saturating_sub(1);
             self.sweep_if_due(now);
         }

@@ -11,4 +11,4 @@ mod store;
 pub(crate) use answer_cache::Cache;
 pub(crate) use change::CacheChange;
 pub use partition::Partition;
-pub(crate) use policy::Keep;
+pub(crate) use policy::CachePolicy;

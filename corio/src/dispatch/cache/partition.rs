@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
-use crate::dispatch::keys::Distinct;
+use crate::dispatch::keys::GroupKey;
 
 /// For whom answers are kept; see [`Dispatch::partition`](crate::Dispatch::partition).
 ///
@@ -16,16 +16,16 @@ use crate::dispatch::keys::Distinct;
 /// assert_ne!(Partition::of(7), Partition::of("seven"));
 /// ```
 #[derive(Clone)]
-pub struct Partition(Rc<dyn Name>);
+pub struct Partition(Rc<dyn PartitionName>);
 
 /// Anything that can be told apart from anything.
-trait Name: Any {
+trait PartitionName: Any {
     fn as_any(&self) -> &dyn Any;
     fn is(&self, other: &dyn Any) -> bool;
     fn hashed(&self) -> u64;
 }
 
-impl<T: Hash + Eq + 'static> Name for T {
+impl<T: Hash + Eq + 'static> PartitionName for T {
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -43,7 +43,7 @@ impl<T: Hash + Eq + 'static> Name for T {
 
 impl Partition {
     /// The partition with this name: a tenant, a user, a locale; `()` where everybody may see everything.
-    pub fn of<T: Distinct>(name: T) -> Self {
+    pub fn of<T: GroupKey>(name: T) -> Self {
         Partition(Rc::new(name))
     }
 }

@@ -7,35 +7,35 @@ use super::store::{Store, Unbounded};
 use crate::dispatch::keys::{CloneAnswer, HashKey};
 
 /// Which answers are kept, and for how long.
-pub(crate) struct Keep<K, A> {
-    pub(super) worth_keeping: fn(&A) -> bool,
+pub(crate) struct CachePolicy<K, A> {
+    pub(super) should_cache: fn(&A) -> bool,
     pub(super) between_runs: bool,
-    pub(super) store: fn(capacity: usize) -> Box<dyn Store<K, Kept<A>>>,
+    pub(super) store: fn(capacity: usize) -> Box<dyn Store<K, CacheEntry<A>>>,
     pub(super) capacity: usize,
     pub(super) time: Option<Duration>,
 }
 
-impl<K, A> Clone for Keep<K, A> {
+impl<K, A> Clone for CachePolicy<K, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<K, A> Copy for Keep<K, A> {}
+impl<K, A> Copy for CachePolicy<K, A> {}
 
-impl<K, A> fmt::Debug for Keep<K, A> {
+impl<K, A> fmt::Debug for CachePolicy<K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keep").field("between_runs", &self.between_runs).field("capacity", &self.capacity).field("time_to_live", &self.time).finish()
     }
 }
 
-impl<K, A> Keep<K, A> {
-    pub(crate) const fn for_the_run(worth_keeping: fn(&A) -> bool) -> Self
+impl<K, A> CachePolicy<K, A> {
+    pub(crate) const fn for_the_run(should_cache: fn(&A) -> bool) -> Self
     where
         K: HashKey,
         A: 'static,
     {
-        Keep { worth_keeping, between_runs: false, store: |_| Box::new(Unbounded::new()), capacity: usize::MAX, time: None }
+        CachePolicy { should_cache, between_runs: false, store: |_| Box::new(Unbounded::new()), capacity: usize::MAX, time: None }
     }
 
     pub(crate) const fn between_runs(mut self) -> Self {
@@ -66,13 +66,13 @@ impl<K, A> Keep<K, A> {
     }
 }
 
-pub(crate) struct Kept<A> {
+pub(crate) struct CacheEntry<A> {
     pub(super) answer: A,
-    pub(super) good_until: Option<Duration>,
+    pub(super) expires_at: Option<Duration>,
 }
 
-impl<A> Kept<A> {
-    pub(super) fn is_good_at(&self, now: Duration) -> bool {
-        self.good_until.is_none_or(|until| now < until)
+impl<A> CacheEntry<A> {
+    pub(super) fn is_fresh_at(&self, now: Duration) -> bool {
+        self.expires_at.is_none_or(|until| now < until)
     }
 }

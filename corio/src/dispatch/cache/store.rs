@@ -11,8 +11,8 @@ pub(crate) trait Store<K, V> {
     fn insert(&mut self, scope: Scope, key: K, value: V);
     fn remove(&mut self, scope: Scope, key: &K);
     fn clear(&mut self, scope: Scope);
-    /// Keeps the values that `keep` says, and tells whose are left.
-    fn retain(&mut self, keep: &dyn Fn(&V) -> bool) -> HashSet<Scope>;
+    /// Keeps the values that `policy` says, and tells whose are left.
+    fn retain(&mut self, policy: &dyn Fn(&V) -> bool) -> HashSet<Scope>;
     fn len(&self) -> usize;
 }
 
@@ -37,9 +37,9 @@ impl<K: Hash + Eq, V> Store<K, V> for Unbounded<K, V> {
         self.get_mut(&scope).map(HashMap::clear);
     }
 
-    fn retain(&mut self, keep: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
+    fn retain(&mut self, policy: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
         HashMap::retain(self, |_, of_scope| {
-            of_scope.retain(|_, value| keep(value));
+            of_scope.retain(|_, value| policy(value));
             !of_scope.is_empty()
         });
         self.keys().copied().collect()

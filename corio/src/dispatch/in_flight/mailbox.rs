@@ -5,11 +5,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::dispatch::ids::{FlightId, WakeRun};
+use crate::dispatch::ids::{InFlightId, WakeRun};
 use crate::dispatch::keys::{ShowKey, shown};
 
 /// What became of a slot.
-pub(crate) enum Arrived<K, A> {
+pub(crate) enum SlotOutcome<K, A> {
     /// The key comes along where the answer may be asked for again.
     Answer {
         position: usize,
@@ -28,45 +28,45 @@ pub(crate) enum Arrived<K, A> {
     },
 }
 
-impl<K, A> Arrived<K, A> {
+impl<K, A> SlotOutcome<K, A> {
     pub(crate) fn position(&self) -> usize {
         match *self {
-            Arrived::Answer { position, .. } | Arrived::Retry { position, .. } | Arrived::Unanswered { position, .. } => position,
+            SlotOutcome::Answer { position, .. } | SlotOutcome::Retry { position, .. } | SlotOutcome::Unanswered { position, .. } => position,
         }
     }
 }
 
 /// The side of those who wait.
-pub(crate) trait Posts<K, A> {
+pub(crate) trait ReadMailbox<K, A> {
     /// Takes what has arrived, in the order in which it did.
-    fn take_each(&self, take: &mut dyn FnMut(Arrived<K, A>));
+    fn drain(&self, take: &mut dyn FnMut(SlotOutcome<K, A>));
 }
 
 /// The side of the slots.
-pub(crate) struct Post<K, R> {
-    arrived: Mutex<Vec<Arrived<K, R>>>,
+pub(crate) struct Mailbox<K, R> {
+    outcome: Mutex<Vec<SlotOutcome<K, R>>>,
     ring: Arc<dyn WakeRun>,
     queue: u32,
-    flight: FlightId,
+    flight: InFlightId,
     show_key: Option<ShowKey<K>>,
 }
 
-impl<K, R> Post<K, R> {
+impl<K, R> Mailbox<K, R> {
     /// With room for the answers of so many slots.
-    pub(crate) fn new(slots: usize, ring: Arc<dyn WakeRun>, queue: u32, flight: FlightId, show_key: Option<ShowKey<K>>) -> Self {
-        Post { arrived: Mutex::new(Vec::with_capacity(slots)), ring, queue, flight, show_key }
+    pub(crate) fn new(slots: usize, ring: Arc<dyn WakeRun>, queue: u32, flight: InFlightId, show_key: Option<ShowKey<K>>) -> Self {
+        Mailbox { outcome: Mutex::new(Vec::with_capacity(slots)), ring, queue, flight, show_key }
     }
 
     pub(crate) fn unanswered(&self, position: usize, key: Option<&K>) {
         let key = key.and_then(|key| shown(key, self.show_key));
-        self.arrive(Arrived::Unanswered { position, key, by_panic: std::thread::panicking() });
+        self.put(SlotOutcome::Unanswered { position, key, by_panic: std::thread::panicking() });
     }
 
-    pub(crate) fn arrive(&self, arrived: Arrived<K, R>) {
+    pub(crate) fn put(&self, outcome: SlotOutcome<K, R>) {
         let first = {
-            let mut post = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-            post.push(arrived);
-            post.len() == 1
+            let mut mailbox = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            mailbox.push(outcome);
+            mailbox.len() == 1
         };
         if first {
             self.ring.ring(self.queue, self.flight);
@@ -75,19 +75,19 @@ impl<K, R> Post<K, R> {
 }
 
 /// A post whose slots give `R`, for those who wait for `A`.
-pub(crate) struct Reader<K, R, A> {
-    pub(crate) post: Arc<Post<K, R>>,
+pub(crate) struct MailboxReader<K, R, A> {
+    pub(crate) mailbox: Arc<Mailbox<K, R>>,
     pub(crate) wrap: fn(R) -> A,
 }
 
-impl<K, R, A> Posts<K, A> for Reader<K, R, A> {
-    fn take_each(&self, take: &mut dyn FnMut(Arrived<K, A>)) {
-        let arrived = std::mem::take(&mut *self.post.arrived.lock().unwrap_or_else(PoisonError::into_inner));
-        for arrived in arrived {
-            take(match arrived {
-                Arrived::Answer { position, answer, key } => Arrived::Answer { position, answer: (self.wrap)(answer), key },
-                Arrived::Retry { position, key, after } => Arrived::Retry { position, key, after },
-                Arrived::Unanswered { position, key, by_panic } => Arrived::Unanswered { position, key, by_panic },
+impl<K, R, A> ReadMailbox<K, A> for MailboxReader<K, R, A> {
+    fn drain(&self, take: &mut dyn FnMut(SlotOutcome<K, A>)) {
+        let outcome = std::mem::take(&mut *self.mailbox.outcome.lock().unwrap_or_else(PoisonError::into_inner));
+        for outcome in outcome {
+            take(match outcome {
+                SlotOutcome::Answer { position, answer, key } => SlotOutcome::Answer { position, answer: (self.wrap)(answer), key },
+                SlotOutcome::Retry { position, key, after } => SlotOutcome::Retry { position, key, after },
+                SlotOutcome::Unanswered { position, key, by_panic } => SlotOutcome::Unanswered { position, key, by_panic },
             });
         }
     }

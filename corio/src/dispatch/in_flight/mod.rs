@@ -3,5 +3,5 @@
 mod mailbox;
 mod table;
 
-pub(crate) use mailbox::{Arrived, Post, Reader};
-pub(crate) use table::{Flight, Flights, GONE, Part};
+pub(crate) use mailbox::{Mailbox, MailboxReader, SlotOutcome};
+pub(crate) use table::{InFlight, InFlightTable, Part, SETTLED};

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::rc::Rc;
 
-use super::mailbox::Posts;
-use crate::dispatch::buffer::Boxed;
-use crate::dispatch::ids::{FlightId, Waiter};
+use super::mailbox::ReadMailbox;
+use crate::dispatch::buffer::PooledBuf;
+use crate::dispatch::ids::{InFlightId, Waiter};
 use crate::util::Alarm;
 
 /// A batch that has left, with those who wait for it.
-pub(crate) struct Flight<K, A> {
-    /// Waiters that have been answered are `GONE`. The keys are with the dispatcher.
-    pub(crate) load: Boxed<K, A>,
+pub(crate) struct InFlight<K, A> {
+    /// Waiters that have been answered are `SETTLED`. The keys are with the dispatcher.
+    pub(crate) buf: PooledBuf<K, A>,
     /// How many have not been answered.
     pub(crate) left: usize,
     /// Everybody before this position was answered or is gone.
@@ -30,9 +30,9 @@ pub(crate) struct Flight<K, A> {
     /// Slots that were dropped by a panic, perhaps the job's: position and key.
     pub(crate) dropped: Vec<(usize, Option<String>)>,
     /// Where its slots put their answers.
-    pub(crate) posts: Option<Rc<dyn Posts<K, A>>>,
+    pub(crate) mailbox: Option<Rc<dyn ReadMailbox<K, A>>>,
     /// How many were answered from elsewhere, and not by the dispatcher yet.
-    pub(crate) elsewhere: usize,
+    pub(crate) answered_elsewhere: usize,
     /// With dedup, when all who asked are gone: the positions where one who has joined may still be there.
     pub(crate) unwatched: Option<Vec<usize>>,
 }
@@ -43,20 +43,20 @@ pub(crate) struct Part {
     /// Where groups may overtake each other, the number of its group, whose limit it counts for.
     pub(crate) group: Option<u32>,
     /// The batch that it was split from. The parts of one count as one.
-    pub(crate) whole: Option<Whole>,
+    pub(crate) split: Option<SplitId>,
 }
 
 /// Names a batch that left in parts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Whole(NonZeroU64);
+pub(crate) struct SplitId(NonZeroU64);
 
 /// Who waited at a position that was answered.
-pub(crate) const GONE: Waiter = Waiter(u64::MAX);
+pub(crate) const SETTLED: Waiter = Waiter(u64::MAX);
 
-impl<K, A> Flight<K, A> {
-    pub(crate) fn new(load: Boxed<K, A>, part: Part) -> Self {
-        Flight {
-            left: load.waiters.len(),
+impl<K, A> InFlight<K, A> {
+    pub(crate) fn new(buf: PooledBuf<K, A>, part: Part) -> Self {
+        InFlight {
+            left: buf.waiters.len(),
             wanted_from: 0,
             watched_by: None,
             part,
@@ -64,116 +64,116 @@ impl<K, A> Flight<K, A> {
             future: None,
             is_with_a_job: false,
             dropped: Vec::new(),
-            posts: None,
-            elsewhere: 0,
+            mailbox: None,
+            answered_elsewhere: 0,
             unwatched: None,
-            load,
+            buf,
         }
     }
 }
 
 /// A place for a flight.
-struct Place<K, A> {
+struct TableSlot<K, A> {
     /// That of the flight whose place it is; 0 if it is free.
     number: u64,
     /// Absent while it is lifted off.
-    flight: Option<Flight<K, A>>,
+    flight: Option<InFlight<K, A>>,
 }
 
-pub(crate) struct Flights<K, A> {
-    places: RefCell<Vec<Place<K, A>>>,
+pub(crate) struct InFlightTable<K, A> {
+    slots: RefCell<Vec<TableSlot<K, A>>>,
     free: RefCell<Vec<u32>>,
     /// The number of the newest.
     last: Cell<u64>,
     /// How many parts of each batch that was split are on their way.
-    wholes: RefCell<HashMap<Whole, usize>>,
-    last_whole: Cell<u64>,
+    splits: RefCell<HashMap<SplitId, usize>>,
+    last_split: Cell<u64>,
 }
 
-impl<K, A> Default for Flights<K, A> {
+impl<K, A> Default for InFlightTable<K, A> {
     fn default() -> Self {
-        Flights { places: RefCell::default(), free: RefCell::default(), last: Cell::new(0), wholes: RefCell::default(), last_whole: Cell::new(0) }
+        InFlightTable { slots: RefCell::default(), free: RefCell::default(), last: Cell::new(0), splits: RefCell::default(), last_split: Cell::new(0) }
     }
 }
 
-impl<K, A> Flights<K, A> {
+impl<K, A> InFlightTable<K, A> {
     pub(crate) fn is_empty(&self) -> bool {
-        self.free.borrow().len() == self.places.borrow().len()
+        self.free.borrow().len() == self.slots.borrow().len()
     }
 
     /// The name for the next flight.
-    pub(crate) fn next(&self) -> FlightId {
-        let place = self.free.borrow_mut().pop().unwrap_or_else(|| {
-            let mut places = self.places.borrow_mut();
-            places.push(Place { number: 0, flight: None });
-            places.len() as u32 - 1
+    pub(crate) fn next(&self) -> InFlightId {
+        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            let mut slots = self.slots.borrow_mut();
+            slots.push(TableSlot { number: 0, flight: None });
+            slots.len() as u32 - 1
         });
         self.last.set(self.last.get() + 1);
-        FlightId { place, number: self.last.get() }
+        InFlightId { index, number: self.last.get() }
     }
 
-    pub(crate) fn put(&self, id: FlightId, flight: Flight<K, A>) {
-        self.places.borrow_mut()[id.place as usize] = Place { number: id.number, flight: Some(flight) };
+    pub(crate) fn put(&self, id: InFlightId, flight: InFlight<K, A>) {
+        self.slots.borrow_mut()[id.index as usize] = TableSlot { number: id.number, flight: Some(flight) };
     }
 
     /// Takes a flight out, if it is still there.
-    pub(crate) fn take(&self, id: FlightId) -> Option<Flight<K, A>> {
-        let mut places = self.places.borrow_mut();
-        let place = places.get_mut(id.place as usize).filter(|place| place.number == id.number)?;
-        place.number = 0;
-        self.free.borrow_mut().push(id.place);
-        place.flight.take()
+    pub(crate) fn take(&self, id: InFlightId) -> Option<InFlight<K, A>> {
+        let mut slots = self.slots.borrow_mut();
+        let index = slots.get_mut(id.index as usize).filter(|index| index.number == id.number)?;
+        index.number = 0;
+        self.free.borrow_mut().push(id.index);
+        index.flight.take()
     }
 
     /// Takes a flight off its place, which stays its own.
-    pub(crate) fn lift(&self, id: FlightId) -> Option<Flight<K, A>> {
-        self.at(id, |place| place.flight.take())?
+    pub(crate) fn detach(&self, id: InFlightId) -> Option<InFlight<K, A>> {
+        self.at(id, |index| index.flight.take())?
     }
 
-    pub(crate) fn put_back(&self, id: FlightId, lifted: Flight<K, A>) {
-        self.at(id, |place| place.flight = Some(lifted));
+    pub(crate) fn reattach(&self, id: InFlightId, detached: InFlight<K, A>) {
+        self.at(id, |index| index.flight = Some(detached));
     }
 
     /// Runs no code of the user's while it lends the flight.
-    pub(crate) fn with<T>(&self, id: FlightId, use_it: impl FnOnce(&mut Flight<K, A>) -> T) -> Option<T> {
-        self.at(id, |place| place.flight.as_mut().map(use_it))?
+    pub(crate) fn with<T>(&self, id: InFlightId, use_it: impl FnOnce(&mut InFlight<K, A>) -> T) -> Option<T> {
+        self.at(id, |index| index.flight.as_mut().map(use_it))?
     }
 
-    fn at<T>(&self, id: FlightId, use_it: impl FnOnce(&mut Place<K, A>) -> T) -> Option<T> {
-        self.places.borrow_mut().get_mut(id.place as usize).filter(|place| place.number == id.number).map(use_it)
+    fn at<T>(&self, id: InFlightId, use_it: impl FnOnce(&mut TableSlot<K, A>) -> T) -> Option<T> {
+        self.slots.borrow_mut().get_mut(id.index as usize).filter(|index| index.number == id.number).map(use_it)
     }
 
     /// A batch leaves in parts.
-    pub(crate) fn split(&self) -> Whole {
-        let whole = Whole(NonZeroU64::MIN.saturating_add(self.last_whole.get()));
-        self.last_whole.set(whole.0.get());
-        whole
+    pub(crate) fn split(&self) -> SplitId {
+        let split = SplitId(NonZeroU64::MIN.saturating_add(self.last_split.get()));
+        self.last_split.set(split.0.get());
+        split
     }
 
     /// A part will be answered later; whether no other is on its way.
-    pub(crate) fn part_leaves(&self, whole: Whole) -> bool {
-        let mut wholes = self.wholes.borrow_mut();
-        let parts = wholes.entry(whole).or_default();
+    pub(crate) fn part_leaves(&self, split: SplitId) -> bool {
+        let mut splits = self.splits.borrow_mut();
+        let parts = splits.entry(split).or_default();
         *parts += 1;
         *parts == 1
     }
 
     /// A part has come back; whether no other is on its way.
-    pub(crate) fn part_is_back(&self, whole: Whole) -> bool {
-        let mut wholes = self.wholes.borrow_mut();
-        let Some(parts) = wholes.get_mut(&whole) else { return true };
+    pub(crate) fn part_is_back(&self, split: SplitId) -> bool {
+        let mut splits = self.splits.borrow_mut();
+        let Some(parts) = splits.get_mut(&split) else { return true };
         *parts -= 1;
         let was_last = *parts == 0;
         if was_last {
-            wholes.remove(&whole);
+            splits.remove(&split);
         }
         was_last
     }
 
     /// All of them, when a run is over.
-    pub(crate) fn take_all(&self) -> Vec<Flight<K, A>> {
+    pub(crate) fn take_all(&self) -> Vec<InFlight<K, A>> {
         self.free.borrow_mut().clear();
-        self.wholes.borrow_mut().clear();
-        self.places.borrow_mut().drain(..).filter_map(|place| place.flight).collect()
+        self.splits.borrow_mut().clear();
+        self.slots.borrow_mut().drain(..).filter_map(|index| index.flight).collect()
     }
 }

@@ -34,10 +34,10 @@ impl<K: Hash + Eq + Clone + 'static> HashKey for K {}
     note = "groups of keys, and partitions of a cache, are found by hash"
 )]
 #[doc(hidden)]
-pub trait Distinct: Hash + Eq + 'static {}
+pub trait GroupKey: Hash + Eq + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Hash + Eq + 'static> Distinct for T {}
+impl<T: Hash + Eq + 'static> GroupKey for T {}
 
 /// A key by which doubles are found, in order.
 #[diagnostic::on_unimplemented(
@@ -57,10 +57,10 @@ impl<K: Ord + Clone + 'static> OrdKey for K {}
     label = "can't be sent to another thread"
 )]
 #[doc(hidden)]
-pub trait Travels: Send {}
+pub trait BlockingData: Send {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Send> Travels for T {}
+impl<T: Send> BlockingData for T {}
 
 /// How a key is copied: its `Clone::clone`.
 pub(crate) type CopyKey<K> = fn(&K) -> K;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::bounds::Distinct;
+use super::bounds::GroupKey;
 
 /// Which keys are of one group, for [`Options::group_by`](crate::Options::group_by); made by [`groups`].
 pub struct Groups<K>(Box<dyn Numbering<K>>);
@@ -15,7 +15,7 @@ pub struct Groups<K>(Box<dyn Numbering<K>>);
 /// struct Page { of: u64, size: u32 }
 /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
 /// ```
-pub fn groups<K, G: Distinct>(by: impl Fn(&K) -> G + 'static) -> Groups<K> {
+pub fn groups<K, G: GroupKey>(by: impl Fn(&K) -> G + 'static) -> Groups<K> {
     Groups(Box::new(By { by, numbers: HashMap::new(), free: Vec::new(), unused: 0 }))
 }
 
@@ -43,7 +43,7 @@ struct By<G, F> {
     unused: u32,
 }
 
-impl<K, G: Distinct, F: Fn(&K) -> G> Numbering<K> for By<G, F> {
+impl<K, G: GroupKey, F: Fn(&K) -> G> Numbering<K> for By<G, F> {
     fn number(&mut self, key: &K) -> u32 {
         let By { by, numbers, free, unused } = self;
         *numbers.entry(by(key)).or_insert_with(|| {

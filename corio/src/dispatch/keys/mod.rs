@@ -3,11 +3,11 @@
 mod bounds;
 mod dedup;
 mod groups;
+mod seq;
 mod show;
-mod ticket;
 
-pub(crate) use bounds::{CloneAnswer, CopyKey, Distinct, HashKey, OrdKey, ShowKey, Travels};
-pub(crate) use dedup::{Dedup, Place, Row, Shared, Sharing};
+pub(crate) use bounds::{BlockingData, CloneAnswer, CopyKey, GroupKey, HashKey, OrdKey, ShowKey};
+pub(crate) use dedup::{Dedup, Followers, PendingKey, PendingKeys, Place};
 pub use groups::{Groups, groups};
+pub(crate) use seq::Seq;
 pub(crate) use show::{ShownKeys, all_shown, shown};
-pub(crate) use ticket::Ticket;

@@ -48,7 +48,7 @@ impl<K> fmt::Debug for ShownKey<'_, K> {
             }
         }
 
-        let mut beginning = Beginning { text: String::new(), left: LONGEST, is_cut: false };
+        let mut beginning = Prefix { text: String::new(), left: LONGEST, is_cut: false };
         match write!(beginning, "{:?}", Uncut(self)) {
             Err(error) if !beginning.is_cut => return Err(error),
             _ => f.write_str(&beginning.text)?,
@@ -61,13 +61,13 @@ impl<K> fmt::Debug for ShownKey<'_, K> {
 const LONGEST: usize = 200;
 
 /// Takes so many characters, and refuses the rest: what is written is not worked out any further then.
-struct Beginning {
+struct Prefix {
     text: String,
     left: usize,
     is_cut: bool,
 }
 
-impl fmt::Write for Beginning {
+impl fmt::Write for Prefix {
     fn write_str(&mut self, more: &str) -> fmt::Result {
         let end = more.char_indices().nth(self.left).map(|(end, _)| end);
         self.is_cut = end.is_some();

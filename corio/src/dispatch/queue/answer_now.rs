@@ -17,29 +17,29 @@ impl<R: Request> Queue<R> {
     /// Sends a batch of one; whether its answer is offered.
     #[inline]
     pub(crate) fn answer_at_once(&self, waiter: Waiter, key: R::Key, outlet: &impl Outlet<R>) -> bool {
-        let mut load = self.in_hand.take().unwrap_or_else(|| self.spare());
-        load.fill_with_one(waiter, key);
+        let mut buf = self.held_answer.take().unwrap_or_else(|| self.take_buf());
+        buf.fill_with_one(waiter, key);
         self.mark_used();
-        let board = &*self.board;
-        self.is_in_hand.set(true);
-        board.blame(R::name(), || self.send_now(load, board.begin_round(), Part::default(), outlet));
-        self.is_in_hand.set(false);
-        let Some(mut load) = self.in_hand.take() else { return false };
+        let shared = &*self.shared;
+        self.holds_answer.set(true);
+        shared.with_current_dispatcher(R::name(), || self.send_now(buf, shared.begin_round(), Part::default(), outlet));
+        self.holds_answer.set(false);
+        let Some(mut buf) = self.held_answer.take() else { return false };
         if !outlet.is_open() {
             // The dispatcher has cancelled its run: no task goes on.
-            self.come_back(load);
+            self.push_ready(buf);
             return false;
         }
         if needs_drop::<R::Key>() {
             // The destructor is the user's, and does not wait for the next request.
-            load.keys.clear();
+            buf.keys.clear();
         }
-        board.observers().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: load.batch, len: 1 });
-        self.in_hand.set(Some(load));
+        shared.observers().emit(|| Event::BatchAnswered { dispatcher: R::name(), batch: buf.batch, len: 1 });
+        self.held_answer.set(Some(buf));
         // SAFETY: nobody else has a reference into the cell, or makes one: it is left alone until the
         // next request is answered at once, or the queue is cleared.
-        if let Some(load) = unsafe { &mut *self.in_hand.as_ptr() } {
-            board.offered.offer(&raw mut load.answers);
+        if let Some(buf) = unsafe { &mut *self.held_answer.as_ptr() } {
+            shared.current_answer.offer(&raw mut buf.answers);
         }
         true
     }

@@ -7,96 +7,97 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::dispatch::buffer::Entry;
+use crate::dispatch::buffer::QueuedRequest;
 
 pub(crate) struct Backlog<K> {
-    again: BinaryHeap<Again<K>>,
+    requeued: BinaryHeap<Requeued<K>>,
     /// How many have come back so far: equal tickets are taken in that order.
     came_back: u64,
     /// Sorted by ticket.
-    fresh: VecDeque<Entry<K>>,
+    fresh: VecDeque<QueuedRequest<K>>,
 }
 
-struct Again<K> {
-    entry: Entry<K>,
+struct Requeued<K> {
+    entry: QueuedRequest<K>,
     order: u64,
 }
 
-impl<K> Again<K> {
+impl<K> Requeued<K> {
     fn rank(&self) -> (u64, u64) {
-        (self.entry.ticket.number, self.order)
+        (self.entry.seq.number, self.order)
     }
 }
 
 // The greatest of a heap is its first: the lowest rank.
-impl<K> Ord for Again<K> {
+impl<K> Ord for Requeued<K> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.rank().cmp(&self.rank())
     }
 }
 
-impl<K> PartialOrd for Again<K> {
+impl<K> PartialOrd for Requeued<K> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<K> PartialEq for Again<K> {
+impl<K> PartialEq for Requeued<K> {
     fn eq(&self, other: &Self) -> bool {
         self.rank() == other.rank()
     }
 }
 
-impl<K> Eq for Again<K> {}
+impl<K> Eq for Requeued<K> {}
 
 impl<K> Default for Backlog<K> {
     fn default() -> Self {
-        Backlog { again: BinaryHeap::new(), came_back: 0, fresh: VecDeque::new() }
+        Backlog { requeued: BinaryHeap::new(), came_back: 0, fresh: VecDeque::new() }
     }
 }
 
 impl<K> Backlog<K> {
     pub(crate) fn len(&self) -> usize {
-        self.again.len() + self.fresh.len()
+        self.requeued.len() + self.fresh.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.again.is_empty() && self.fresh.is_empty()
+        self.requeued.is_empty() && self.fresh.is_empty()
     }
 
     /// Puts a request to its place: at the end, unless it was sent before.
-    pub(crate) fn push(&mut self, entry: Entry<K>) {
-        let is_newest = self.fresh.back().is_none_or(|newest| newest.ticket.number <= entry.ticket.number);
+    pub(crate) fn push(&mut self, entry: QueuedRequest<K>) {
+        let is_newest = self.fresh.back().is_none_or(|newest| newest.seq.number <= entry.seq.number);
         if entry.attempts == 0 && is_newest {
             self.fresh.push_back(entry);
         } else {
             self.came_back += 1;
-            self.again.push(Again { entry, order: self.came_back });
+            self.requeued.push(Requeued { entry, order: self.came_back });
         }
     }
 
     /// Takes the first.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Entry<K>> {
-        let again = self.again.peek().map(|again| again.entry.ticket.number);
-        match (again, self.fresh.front()) {
-            (Some(again), Some(fresh)) if fresh.ticket.number < again => self.fresh.pop_front(),
-            (Some(_), _) => self.again.pop().map(|again| again.entry),
+    pub(crate) fn pop(&mut self) -> Option<QueuedRequest<K>> {
+        let requeued = self.requeued.peek().map(|requeued| requeued.entry.seq.number);
+        match (requeued, self.fresh.front()) {
+            (Some(requeued), Some(fresh)) if fresh.seq.number < requeued => self.fresh.pop_front(),
+            (Some(_), _) => self.requeued.pop().map(|requeued| requeued.entry),
             (None, _) => self.fresh.pop_front(),
         }
     }
 
     /// Puts back the one that was taken last.
-    pub(crate) fn put_back(&mut self, entry: Entry<K>) {
-        debug_assert!(self.fresh.front().is_none_or(|first| entry.ticket.number <= first.ticket.number));
+    pub(crate) fn put_back(&mut self, entry: QueuedRequest<K>) {
+        debug_assert!(self.fresh.front().is_none_or(|first| entry.seq.number <= first.seq.number));
         self.fresh.push_front(entry);
     }
 
     /// Takes out all that `is_wanted` does not want. No code of the user's runs: keys are dropped by who gets them.
-    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
-        let (again, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.again).into_vec().into_iter().partition(|again| is_wanted(&again.entry));
-        self.again = again.into();
-        unwanted.extend(gone.into_iter().map(|again| again.entry));
+    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) {
+        let (requeued, drop_counters): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.requeued).into_vec().into_iter().partition(|requeued| is_wanted(&requeued.entry));
+        self.requeued = requeued.into();
+        unwanted.extend(drop_counters.into_iter().map(|requeued| requeued.entry));
         for _ in 0..self.fresh.len() {
             let Some(entry) = self.fresh.pop_front() else { break };
             if is_wanted(&entry) {
@@ -112,10 +113,10 @@ impl<K> Backlog<K> {
 mod tests {
     use super::*;
     use crate::dispatch::ids::Waiter;
-    use crate::dispatch::keys::Ticket;
+    use crate::dispatch::keys::Seq;
 
-    fn entry(key: u32, ticket: u64, attempts: u32) -> Entry<u32> {
-        Entry { waiter: Waiter(0), key, attempts, ticket: Ticket::numbered(ticket) }
+    fn entry(key: u32, seq: u64, attempts: u32) -> QueuedRequest<u32> {
+        QueuedRequest { waiter: Waiter(0), key, attempts, seq: Seq::numbered(seq) }
     }
 
     fn keys(backlog: &mut Backlog<u32>) -> Vec<u32> {
@@ -125,8 +126,8 @@ mod tests {
     #[test]
     fn whatever_comes_back_is_taken_in_the_order_of_asking() {
         let mut backlog = Backlog::default();
-        for (key, ticket, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 2), (60, 6, 1), (70, 7, 0)] {
-            backlog.push(entry(key, ticket, attempts));
+        for (key, seq, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 2), (60, 6, 1), (70, 7, 0)] {
+            backlog.push(entry(key, seq, attempts));
         }
         assert_eq!(keys(&mut backlog), [10, 30, 40, 50, 60, 70]);
     }
@@ -143,8 +144,8 @@ mod tests {
     #[test]
     fn what_is_put_back_is_first_again() {
         let mut backlog = Backlog::default();
-        for (key, ticket, attempts) in [(20, 2, 0), (10, 1, 1), (30, 3, 1)] {
-            backlog.push(entry(key, ticket, attempts));
+        for (key, seq, attempts) in [(20, 2, 0), (10, 1, 1), (30, 3, 1)] {
+            backlog.push(entry(key, seq, attempts));
         }
         let first = backlog.pop().unwrap();
         backlog.put_back(first);
@@ -154,8 +155,8 @@ mod tests {
     #[test]
     fn what_nobody_wants_is_taken_out_and_the_rest_stays_in_order() {
         let mut backlog = Backlog::default();
-        for (key, ticket, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 1)] {
-            backlog.push(entry(key, ticket, attempts));
+        for (key, seq, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 1)] {
+            backlog.push(entry(key, seq, attempts));
         }
         let mut unwanted = Vec::new();
         backlog.take_unwanted(&mut |entry| entry.key % 20 == 10, &mut unwanted);
@@ -172,9 +173,9 @@ mod tests {
     }
 
     impl Naive {
-        fn push(&mut self, key: u32, ticket: u64, attempts: u32) {
+        fn push(&mut self, key: u32, seq: u64, attempts: u32) {
             self.came += 1;
-            self.entries.push(((ticket, attempts == 0, self.came), key));
+            self.entries.push(((seq, attempts == 0, self.came), key));
             self.entries.sort();
         }
     }
@@ -185,15 +186,15 @@ mod tests {
         for with_tickets in [true, false].repeat(if cfg!(miri) { 1 } else { 100 }) {
             let (mut backlog, mut naive) = (Backlog::default(), Naive::default());
             // Those that were taken, and may come back.
-            let mut sent: Vec<Entry<u32>> = Vec::new();
+            let mut sent: Vec<QueuedRequest<u32>> = Vec::new();
             let mut last = 0;
             for _ in 0..if cfg!(miri) { 50 } else { 300 } {
                 match random.u32(0..8) {
                     0..3 => {
                         last += 1;
-                        let ticket = if with_tickets { u64::from(last) } else { 0 };
-                        backlog.push(entry(last, ticket, 0));
-                        naive.push(last, ticket, 0);
+                        let seq = if with_tickets { u64::from(last) } else { 0 };
+                        backlog.push(entry(last, seq, 0));
+                        naive.push(last, seq, 0);
                     }
                     3..6 => {
                         let first = if naive.entries.is_empty() { None } else { Some(naive.entries.remove(0)) };
@@ -211,9 +212,9 @@ mod tests {
                         if sent.is_empty() {
                             continue;
                         }
-                        let Entry { key, ticket, attempts, .. } = sent.swap_remove(random.usize(0..sent.len()));
-                        backlog.push(entry(key, ticket.number, attempts + 1));
-                        naive.push(key, ticket.number, attempts + 1);
+                        let QueuedRequest { key, seq, attempts, .. } = sent.swap_remove(random.usize(0..sent.len()));
+                        backlog.push(entry(key, seq.number, attempts + 1));
+                        naive.push(key, seq.number, attempts + 1);
                     }
                     _ => {
                         let (by, mut unwanted) = (random.u32(3..9), Vec::new());

@@ -1,149 +1,149 @@
 //! What need not go out: answers that were kept, and keys that somebody has asked for already.
 
-use super::state::{LoadOf, Queue};
-use crate::dispatch::buffer::{Entry, Load, NO_TICKET};
+use super::state::{BufOf, Queue};
+use crate::dispatch::buffer::{BatchBuf, NO_SEQ, QueuedRequest};
 use crate::dispatch::cache::{CacheChange, Partition};
 use crate::dispatch::ids::Waiter;
-use crate::dispatch::in_flight::GONE;
-use crate::dispatch::keys::{Place, Row, Shared, Ticket};
+use crate::dispatch::in_flight::SETTLED;
+use crate::dispatch::keys::{Followers, PendingKey, Place, Seq};
 use crate::dispatch::request::Request;
 
 /// What becomes of a request that has gathered.
-enum Settled<A> {
-    Kept(A),
-    Joined,
+enum Coalesced<A> {
+    Cached(A),
+    Follows,
     /// It goes out.
-    Registered(Ticket),
+    Leads(Seq),
 }
 
 impl<R: Request> Queue<R> {
     /// Gives what was kept for later, and has equal keys join those that wait or are on their way.
-    pub(crate) fn settle(&self, partition: &dyn Fn() -> Option<Partition>) {
+    pub(crate) fn coalesce(&self, partition: &dyn Fn() -> Option<Partition>) {
         if self.options.dedup.is_some() {
-            self.board.blame(R::name(), || self.settle_fresh(partition));
+            self.shared.with_current_dispatcher(R::name(), || self.coalesce_gathered(partition));
         }
     }
 
     /// Goes through what has gathered since the last time: gives what was kept, has equal keys join, and has the rest wait to be sent.
-    fn settle_fresh(&self, partition: &dyn Fn() -> Option<Partition>) {
-        let Some((sharing, dedup)) = self.sharing.as_ref().zip(self.options.dedup) else { return };
+    fn coalesce_gathered(&self, partition: &dyn Fn() -> Option<Partition>) {
+        let Some((pending_keys, dedup)) = self.pending_keys.as_ref().zip(self.options.dedup) else { return };
         self.drop_unwanted_gathered();
-        let mut fresh = self.waiting.borrow_mut().take_gathered(self.spare());
+        let mut fresh = self.waiting.borrow_mut().take_gathered(self.take_buf());
         if fresh.is_empty() {
-            return self.put_back(fresh);
+            return self.recycle(fresh);
         }
-        let Load { waiters, keys, .. } = &mut *fresh;
-        let mut registered = None;
+        let BatchBuf { waiters, keys, .. } = &mut *fresh;
+        let mut lead = None;
         self.enter_partition(partition);
-        let is_alive = |waiter| self.board.is_alive(waiter);
-        let mut kept = self.kept.take().unwrap_or_else(|| self.spare());
+        let is_alive = |waiter| self.shared.is_alive(waiter);
+        let mut cached = self.cached.take().unwrap_or_else(|| self.take_buf());
         for (waiter, key) in waiters.drain(..).zip(keys.drain(..)) {
-            let settled = self.guarded(|| {
-                let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.board.now()).map(dedup.copy_answer));
+            let coalesced = self.guarded(|| {
+                let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.shared.now()).map(dedup.copy_answer));
                 match known {
-                    Some(answer) => Settled::Kept(answer),
-                    None => match sharing.borrow_mut().register_or_join(&key, waiter, &is_alive) {
-                        Some(ticket) => Settled::Registered(ticket),
-                        None => Settled::Joined,
+                    Some(answer) => Coalesced::Cached(answer),
+                    None => match pending_keys.borrow_mut().lead_or_follow(&key, waiter, &is_alive) {
+                        Some(seq) => Coalesced::Leads(seq),
+                        None => Coalesced::Follows,
                     },
                 }
             });
-            match settled {
-                Ok(Settled::Kept(answer)) => {
-                    kept.waiters.push(waiter);
-                    kept.answers.push(answer);
+            match coalesced {
+                Ok(Coalesced::Cached(answer)) => {
+                    cached.waiters.push(waiter);
+                    cached.answers.push(answer);
                 }
-                Ok(Settled::Joined) => {}
-                Ok(Settled::Registered(ticket)) => registered.get_or_insert_with(|| self.spare()).push_with(ticket, waiter, key),
-                Err(fault) => self.fail_one(Entry { waiter, key, attempts: 0, ticket: NO_TICKET }, &fault),
+                Ok(Coalesced::Follows) => {}
+                Ok(Coalesced::Leads(seq)) => lead.get_or_insert_with(|| self.take_buf()).push_with(seq, waiter, key),
+                Err(fault) => self.fail_one(QueuedRequest { waiter, key, attempts: 0, seq: NO_SEQ }, &fault),
             }
         }
-        self.put_back(fresh);
-        let empty = registered.and_then(|load| self.waiting.borrow_mut().settle(load));
-        empty.into_iter().for_each(|load| self.put_back(load));
-        self.give_kept(kept);
+        self.recycle(fresh);
+        let empty = lead.and_then(|buf| self.waiting.borrow_mut().coalesce(buf));
+        empty.into_iter().for_each(|buf| self.recycle(buf));
+        self.deliver_cached(cached);
     }
 
     /// Whoever gets an answer that was kept goes on at once, and may ask for something that leaves together with what waits. But where others wait for a batch that leaves now and is
     /// answered in place, it is given together with theirs: they go on side by side, and what they ask next is one batch, and not two.
-    fn give_kept(&self, kept: LoadOf<R>) {
-        if kept.is_empty() {
-            self.put_back(kept);
+    fn deliver_cached(&self, cached: BufOf<R>) {
+        if cached.is_empty() {
+            self.recycle(cached);
         } else if !self.is_concurrent && self.waits() && !self.is_held() {
-            self.kept.set(Some(kept));
+            self.cached.set(Some(cached));
         } else {
-            self.come_back(kept);
+            self.push_ready(cached);
         }
     }
 
     /// Whose answers the run may see is asked once.
     fn enter_partition(&self, partition: &dyn Fn() -> Option<Partition>) {
         if let Some(cache) = &self.cache {
-            cache.borrow_mut().enter(partition, &|| self.board.now());
+            cache.borrow_mut().enter(partition, &|| self.shared.now());
         }
     }
 
     pub(crate) fn change_cache(&self, partition: &dyn Fn() -> Option<Partition>, change: CacheChange<R>) {
-        let (Some(cache), Some(sharing)) = (&self.cache, &self.sharing) else {
+        let (Some(cache), Some(pending_keys)) = (&self.cache, &self.pending_keys) else {
             panic!("corio: dispatcher `{name}` keeps no answers: say `#[corio::dispatcher(cache)]`", name = R::name());
         };
         self.mark_used();
         self.enter_partition(partition);
         match change {
             CacheChange::Prime(key, answer) => {
-                let known = sharing.borrow_mut().answer(&key);
-                if let Some(Row { shared, .. }) = known {
+                let known = pending_keys.borrow_mut().answer(&key);
+                if let Some(PendingKey { shared, .. }) = known {
                     self.give_primed(shared, &answer);
                 }
-                cache.borrow_mut().put(key, answer, &|| self.board.now());
+                cache.borrow_mut().put(key, answer, &|| self.shared.now());
             }
             CacheChange::Invalidate(key) => {
                 cache.borrow_mut().remove(&key);
-                let invalid = sharing.borrow_mut().invalidate(&key);
+                let invalid = pending_keys.borrow_mut().invalidate(&key);
                 invalid.into_iter().for_each(|row| self.ask_anew(row));
             }
             CacheChange::Clear => {
                 cache.borrow_mut().clear();
-                let invalid = sharing.borrow_mut().invalidate_all();
+                let invalid = pending_keys.borrow_mut().invalidate_all();
                 invalid.into_iter().for_each(|row| self.ask_anew(row));
             }
         }
     }
 
     /// Whoever has joined a request that is out of date asks anew.
-    fn ask_anew(&self, Row { registered, mut shared }: Row<R::Key>) {
+    fn ask_anew(&self, PendingKey { lead, mut shared }: PendingKey<R::Key>) {
         let Some(dedup) = self.options.dedup else { return };
-        let joined: Vec<Waiter> = shared.drain_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        let joined: Vec<Waiter> = shared.drain_followers(|waiter| self.shared.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
         self.no_longer_wait(joined.iter().copied());
-        joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(&registered.key)));
+        joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(&lead.key)));
     }
 
     /// Everybody who waits for a key gets what it was primed with, wherever its request is. What is on its way may be older, and reaches nobody.
-    fn give_primed(&self, mut shared: Shared, answer: &R::Answer) {
+    fn give_primed(&self, mut shared: Followers, answer: &R::Answer) {
         let Some(dedup) = self.options.dedup else { return };
         let (asker, place) = (shared.asker, shared.place);
-        let joined: Vec<Waiter> = shared.drain_joined(|waiter| self.board.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
-        let mut load = self.spare();
+        let joined: Vec<Waiter> = shared.drain_followers(|waiter| self.shared.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        let mut buf = self.take_buf();
         for waiter in std::iter::once(asker).chain(joined.iter().copied()) {
-            load.answers.push((dedup.copy_answer)(answer));
-            load.waiters.push(waiter);
+            buf.answers.push((dedup.copy_answer)(answer));
+            buf.waiters.push(waiter);
         }
-        self.come_back(load);
+        self.push_ready(buf);
         match place {
             // The request that waits to be sent, or pauses, is of nobody any more.
-            None => self.are_gone(1),
-            Some(place) => self.is_answered_elsewhere(place),
+            None => self.count_dropped(1),
+            Some(place) => self.mark_answered_elsewhere(place),
         }
         self.no_longer_wait(joined.into_iter());
     }
 
     /// Who asked first for what is at this place of a flight has the answer.
-    fn is_answered_elsewhere(&self, (id, position): Place) {
-        let Some(mut flight) = self.flights.lift(id) else { return };
-        let asker = std::mem::replace(&mut flight.load.waiters[position], GONE);
-        debug_assert!(asker != GONE, "who has an answer has no ticket");
+    fn mark_answered_elsewhere(&self, (id, position): Place) {
+        let Some(mut flight) = self.in_flight.detach(id) else { return };
+        let asker = std::mem::replace(&mut flight.buf.waiters[position], SETTLED);
+        debug_assert!(asker != SETTLED, "who has an answer has no ticket");
         flight.left -= 1;
-        flight.elsewhere += 1;
+        flight.answered_elsewhere += 1;
         if flight.watched_by == Some(asker) {
             self.watched.borrow_mut().remove(&asker);
             flight.watched_by = None;

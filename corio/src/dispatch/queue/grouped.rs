@@ -7,14 +7,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 
 use super::backlog::Backlog;
-use crate::dispatch::buffer::Entry;
+use crate::dispatch::buffer::QueuedRequest;
 use crate::dispatch::keys::Groups;
 
 /// The groups of a queue, each with what waits.
-pub(crate) struct Grouped<K> {
+pub(crate) struct GroupedRequests<K> {
     groups: Groups<K>,
     /// By number.
-    all: Vec<Group<K>>,
+    all: Vec<KeyGroup<K>>,
     /// Those with requests that their own limit does not hold, in the order in which they became so.
     ready: VecDeque<u32>,
     /// Those with requests whose batches are at the limit.
@@ -26,13 +26,13 @@ pub(crate) struct Grouped<K> {
     waiting: usize,
 }
 
-struct Group<K> {
+struct KeyGroup<K> {
     waiting: Backlog<K>,
     /// Batches on the way, the parts of one counted once.
     in_flight: usize,
 }
 
-impl<K> Group<K> {
+impl<K> KeyGroup<K> {
     fn is_in_use(&self) -> bool {
         self.in_flight > 0 || !self.waiting.is_empty()
     }
@@ -41,25 +41,25 @@ impl<K> Group<K> {
 /// So few are not worth being forgotten.
 const FEW: usize = 32;
 
-impl<K> Grouped<K> {
+impl<K> GroupedRequests<K> {
     pub(crate) fn new(groups: Groups<K>, limit: usize) -> Self {
-        Grouped { groups, all: Vec::new(), ready: VecDeque::new(), held: BTreeSet::new(), limit, in_use: 0, waiting: 0 }
+        GroupedRequests { groups, all: Vec::new(), ready: VecDeque::new(), held: BTreeSet::new(), limit, in_use: 0, waiting: 0 }
     }
 
     /// The number of the group that a key is of. Runs code of the user's.
     pub(crate) fn number(&mut self, key: &K) -> u32 {
         if self.groups.len() > 2 * self.in_use + FEW {
             let all = &self.all;
-            self.groups.retain(&mut |group| all.get(group as usize).is_some_and(Group::is_in_use));
+            self.groups.retain(&mut |group| all.get(group as usize).is_some_and(KeyGroup::is_in_use));
         }
         self.groups.number(key)
     }
 
     /// Adds a request to what waits in its group.
-    pub(crate) fn push(&mut self, group: u32, entry: Entry<K>) {
+    pub(crate) fn push(&mut self, group: u32, entry: QueuedRequest<K>) {
         let at = group as usize;
         if self.all.len() <= at {
-            self.all.resize_with(at + 1, || Group { waiting: Backlog::default(), in_flight: 0 });
+            self.all.resize_with(at + 1, || KeyGroup { waiting: Backlog::default(), in_flight: 0 });
         }
         self.change(group, |group| group.waiting.push(entry));
         self.waiting += 1;
@@ -71,7 +71,7 @@ impl<K> Grouped<K> {
     }
 
     /// Takes the first request of the group that may send first.
-    pub(crate) fn pop(&mut self, group: u32) -> Option<Entry<K>> {
+    pub(crate) fn pop(&mut self, group: u32) -> Option<QueuedRequest<K>> {
         let of_group = &mut self.all[group as usize];
         let entry = of_group.waiting.pop()?;
         self.waiting -= 1;
@@ -94,7 +94,7 @@ impl<K> Grouped<K> {
     }
 
     /// Changes what a group has, and keeps what is known of all in step with it.
-    fn change(&mut self, number: u32, change: impl FnOnce(&mut Group<K>)) {
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut KeyGroup<K>)) {
         let group = &mut self.all[number as usize];
         let (was_in_use, was_waiting, was_at_limit) = (group.is_in_use(), !group.waiting.is_empty(), group.in_flight >= self.limit);
         change(group);
@@ -118,9 +118,9 @@ impl<K> Grouped<K> {
     }
 
     /// Takes out all that `is_wanted` does not want.
-    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
+    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) {
         let before = unwanted.len();
-        let Grouped { all, ready, held, in_use, .. } = self;
+        let GroupedRequests { all, ready, held, in_use, .. } = self;
         let mut stays = |number: u32| {
             let group = &mut all[number as usize];
             group.waiting.take_unwanted(is_wanted, unwanted);
@@ -147,24 +147,24 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::dispatch::buffer::NO_TICKET;
+    use crate::dispatch::buffer::NO_SEQ;
     use crate::dispatch::ids::Waiter;
-    use crate::dispatch::keys::Ticket;
+    use crate::dispatch::keys::Seq;
     use crate::dispatch::keys::groups;
 
-    fn grouped(limit: usize) -> Grouped<u32> {
-        Grouped::new(groups(|key: &u32| key / 10), limit)
+    fn grouped(limit: usize) -> GroupedRequests<u32> {
+        GroupedRequests::new(groups(|key: &u32| key / 10), limit)
     }
 
-    fn add(grouped: &mut Grouped<u32>, keys: &[u32]) {
+    fn add(grouped: &mut GroupedRequests<u32>, keys: &[u32]) {
         for key in keys {
             let group = grouped.number(key);
-            grouped.push(group, Entry { waiter: Waiter(u64::from(*key)), key: *key, attempts: 0, ticket: NO_TICKET });
+            grouped.push(group, QueuedRequest { waiter: Waiter(u64::from(*key)), key: *key, attempts: 0, seq: NO_SEQ });
         }
     }
 
     /// Sends a batch of each group that may send.
-    fn send(grouped: &mut Grouped<u32>) -> Vec<(u32, Vec<u32>)> {
+    fn send(grouped: &mut GroupedRequests<u32>) -> Vec<(u32, Vec<u32>)> {
         let mut sent = Vec::new();
         while let Some(group) = grouped.next_ready() {
             sent.push((group, std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect()));
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(send(&mut grouped), [(0, vec![13])]);
     }
 
-    /// What `Grouped` stands for: all requests in the order of asking, and the group of each batch
+    /// What `GroupedRequests` stands for: all requests in the order of asking, and the group of each batch
     /// that is on its way.
     #[derive(Default)]
     struct Naive {
@@ -241,20 +241,20 @@ mod tests {
         for limit in [1, 2, 3, usize::MAX].repeat(if cfg!(miri) { 1 } else { 50 }) {
             let (mut grouped, mut naive) = (grouped(limit), Naive::default());
             // By number, the group as its keys tell it.
-            let mut names: HashMap<u32, u32> = HashMap::new();
+            let mut sent_keys: HashMap<u32, u32> = HashMap::new();
             let groups = random.u32(1..100);
-            for ticket in 1..if cfg!(miri) { 60 } else { 300 } {
+            for seq in 1..if cfg!(miri) { 60 } else { 300 } {
                 match random.u32(0..10) {
                     0..4 => {
                         let key = random.u32(0..groups * 10);
                         let group = grouped.number(&key);
-                        names.insert(group, key / 10);
-                        grouped.push(group, Entry { waiter: Waiter(0), key, attempts: 0, ticket: Ticket::numbered(ticket) });
+                        sent_keys.insert(group, key / 10);
+                        grouped.push(group, QueuedRequest { waiter: Waiter(0), key, attempts: 0, seq: Seq::numbered(seq) });
                         naive.waiting.push((key / 10, key));
                     }
                     4..7 => {
                         let Some(group) = grouped.next_ready() else { continue };
-                        let of = names[&group];
+                        let of = sent_keys[&group];
                         let keys: Vec<u32> = std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect();
                         assert_eq!(keys, naive.takes(|request| request.0 == of));
                         // Some are answered in place.
@@ -270,7 +270,7 @@ mod tests {
                         }
                         let of = naive.on_the_way.swap_remove(random.usize(0..naive.on_the_way.len()));
                         let group = grouped.number(&(of * 10));
-                        assert_eq!(names[&group], of, "a group in use keeps its number");
+                        assert_eq!(sent_keys[&group], of, "a group in use keeps its number");
                         grouped.batch_is_back(group);
                     }
                     _ => {
@@ -284,7 +284,7 @@ mod tests {
                     }
                 }
                 let waiting: BTreeSet<u32> = naive.waiting.iter().map(|(of, _)| *of).collect();
-                let named = |numbers: &mut dyn Iterator<Item = &u32>| numbers.map(|number| names[number]).collect::<Vec<u32>>();
+                let named = |numbers: &mut dyn Iterator<Item = &u32>| numbers.map(|number| sent_keys[number]).collect::<Vec<u32>>();
                 let (mut ready, mut held) = (named(&mut grouped.ready.iter()), named(&mut grouped.held.iter()));
                 ready.sort();
                 held.sort();

@@ -6,7 +6,7 @@ mod coalesce;
 mod complete;
 mod completion;
 mod deliver;
-mod gone;
+mod drop_counters;
 mod grouped;
 mod pending;
 mod send;
@@ -14,4 +14,4 @@ mod state;
 mod withdraw;
 
 pub(crate) use send::Outlet;
-pub(crate) use state::{LoadOf, OwnsQueue, Queue};
+pub(crate) use state::{BufOf, OwnsQueue, Queue};

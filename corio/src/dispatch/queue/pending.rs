@@ -8,24 +8,24 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use super::backlog::Backlog;
-use crate::dispatch::buffer::{Boxed, Entry, Load};
+use crate::dispatch::buffer::{BatchBuf, PooledBuf, QueuedRequest};
 use crate::dispatch::ids::Waiter;
 use crate::util::Alarm;
 
-pub(crate) struct Waiting<K, A> {
-    gathered: Boxed<K, A>,
+pub(crate) struct PendingRequests<K, A> {
+    gathered: PooledBuf<K, A>,
     /// With dedup, what has gathered and is to go out, each with its ticket: what waits after the backlog, and only while that is empty. So it can leave as it is.
-    settled: Option<Boxed<K, A>>,
+    coalesced: Option<PooledBuf<K, A>>,
     backlog: Backlog<K>,
     /// By the alarm that ends their pause.
-    paused: BTreeMap<Alarm, Vec<Entry<K>>>,
+    paused: BTreeMap<Alarm, Vec<QueuedRequest<K>>>,
     pausing: usize,
 }
 
-impl<K, A> Waiting<K, A> {
-    /// Nothing waits; what comes gathers in `load`.
-    pub(crate) fn gathering_in(load: Boxed<K, A>) -> Self {
-        Waiting { gathered: load, settled: None, backlog: Backlog::default(), paused: BTreeMap::new(), pausing: 0 }
+impl<K, A> PendingRequests<K, A> {
+    /// Nothing waits; what comes gathers in `buf`.
+    pub(crate) fn gathering_in(buf: PooledBuf<K, A>) -> Self {
+        PendingRequests { gathered: buf, coalesced: None, backlog: Backlog::default(), paused: BTreeMap::new(), pausing: 0 }
     }
 
     /// Whether nothing had gathered before.
@@ -41,7 +41,7 @@ impl<K, A> Waiting<K, A> {
     /// Nothing in it can call the allocator, which saves the registers that `push` keeps for that.
     #[inline(always)]
     pub(crate) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<(), K> {
-        let Load { waiters, keys, .. } = &mut *self.gathered;
+        let BatchBuf { waiters, keys, .. } = &mut *self.gathered;
         let (before, keys_before) = (waiters.len(), keys.len());
         match (waiters.spare_capacity_mut(), keys.spare_capacity_mut()) {
             ([of_waiter, ..], [of_key, ..]) if before > 0 => {
@@ -64,12 +64,12 @@ impl<K, A> Waiting<K, A> {
     }
 
     /// Takes what has gathered, and gathers in `spare` from now on.
-    pub(crate) fn take_gathered(&mut self, spare: Boxed<K, A>) -> Boxed<K, A> {
+    pub(crate) fn take_gathered(&mut self, spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
         mem::replace(&mut self.gathered, spare)
     }
 
     /// Gathers in the roomier of two loads; gives the other.
-    pub(crate) fn gather_in_roomier(&mut self, mut spare: Boxed<K, A>) -> Boxed<K, A> {
+    pub(crate) fn gather_in_roomier(&mut self, mut spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
         debug_assert!(self.gathered.is_empty());
         if spare.waiters.capacity() > self.gathered.waiters.capacity() {
             mem::swap(&mut spare, &mut self.gathered);
@@ -84,59 +84,59 @@ impl<K, A> Waiting<K, A> {
     }
 
     /// Adds what was settled. Gives back a load that is empty, if there is one.
-    pub(crate) fn settle(&mut self, mut load: Boxed<K, A>) -> Option<Boxed<K, A>> {
+    pub(crate) fn coalesce(&mut self, mut buf: PooledBuf<K, A>) -> Option<PooledBuf<K, A>> {
         if self.has_backlog() {
-            self.queue_settled();
-            load.drain().for_each(|entry| self.backlog.push(entry));
+            self.queue_coalesced();
+            buf.drain().for_each(|entry| self.backlog.push(entry));
         }
-        if load.is_empty() {
-            return Some(load);
+        if buf.is_empty() {
+            return Some(buf);
         }
-        self.settled.replace(load)
+        self.coalesced.replace(buf)
     }
 
     /// Takes what was settled, if it is no more than that.
-    pub(crate) fn take_settled(&mut self, at_most: usize) -> Option<Boxed<K, A>> {
-        self.settled.take_if(|settled| (1..=at_most).contains(&settled.len()))
+    pub(crate) fn take_coalesced(&mut self, at_most: usize) -> Option<PooledBuf<K, A>> {
+        self.coalesced.take_if(|coalesced| (1..=at_most).contains(&coalesced.len()))
     }
 
     /// Has what was settled wait in the backlog.
     #[inline]
-    fn queue_settled(&mut self) {
-        if self.settled_len() > 0 {
-            self.queue_all_settled();
+    fn queue_coalesced(&mut self) {
+        if self.coalesced_len() > 0 {
+            self.queue_all_coalesced();
         }
     }
 
     #[cold]
-    fn queue_all_settled(&mut self) {
-        let Waiting { settled, backlog, .. } = self;
-        settled.iter_mut().for_each(|settled| settled.drain().for_each(|entry| backlog.push(entry)));
+    fn queue_all_coalesced(&mut self) {
+        let PendingRequests { coalesced, backlog, .. } = self;
+        coalesced.iter_mut().for_each(|coalesced| coalesced.drain().for_each(|entry| backlog.push(entry)));
     }
 
-    pub(crate) fn push(&mut self, entry: Entry<K>) {
-        self.queue_settled();
+    pub(crate) fn push(&mut self, entry: QueuedRequest<K>) {
+        self.queue_coalesced();
         self.backlog.push(entry);
     }
 
     /// Takes the first of the backlog.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Entry<K>> {
-        self.queue_settled();
+    pub(crate) fn pop(&mut self) -> Option<QueuedRequest<K>> {
+        self.queue_coalesced();
         self.backlog.pop()
     }
 
     /// Puts back the one that was taken last.
-    pub(crate) fn put_back(&mut self, entry: Entry<K>) {
+    pub(crate) fn put_back(&mut self, entry: QueuedRequest<K>) {
         self.backlog.put_back(entry);
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty() || self.settled_len() > 0
+        !self.backlog.is_empty() || self.coalesced_len() > 0
     }
 
-    fn settled_len(&self) -> usize {
-        self.settled.as_ref().map_or(0, |settled| settled.len())
+    fn coalesced_len(&self) -> usize {
+        self.coalesced.as_ref().map_or(0, |coalesced| coalesced.len())
     }
 
     /// Whether nothing waits, but perhaps for the end of a pause.
@@ -147,10 +147,10 @@ impl<K, A> Waiting<K, A> {
 
     /// How many wait, those that pause included.
     pub(crate) fn len(&self) -> usize {
-        self.gathered.len() + self.settled_len() + self.backlog.len() + self.pausing
+        self.gathered.len() + self.coalesced_len() + self.backlog.len() + self.pausing
     }
 
-    pub(crate) fn pause(&mut self, until: Alarm, entries: Vec<Entry<K>>) {
+    pub(crate) fn pause(&mut self, until: Alarm, entries: Vec<QueuedRequest<K>>) {
         self.pausing += entries.len();
         self.paused.insert(until, entries);
     }
@@ -172,18 +172,18 @@ impl<K, A> Waiting<K, A> {
     }
 
     /// Takes out those of the backlog that nobody wants any more.
-    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) {
-        self.queue_settled();
+    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) {
+        self.queue_coalesced();
         self.backlog.take_unwanted(is_wanted, unwanted);
     }
 
     /// Takes out those that pause and nobody wants any more; gives the alarms that nobody waits for then.
-    pub(crate) fn take_unwanted_paused(&mut self, is_wanted: &mut dyn FnMut(&Entry<K>) -> bool, unwanted: &mut Vec<Entry<K>>) -> Vec<Alarm> {
+    pub(crate) fn take_unwanted_paused(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) -> Vec<Alarm> {
         let (before, mut alarms) = (unwanted.len(), Vec::new());
         self.paused.retain(|alarm, entries| {
-            let (wanted, gone): (Vec<_>, Vec<_>) = mem::take(entries).into_iter().partition(&mut *is_wanted);
+            let (wanted, drop_counters): (Vec<_>, Vec<_>) = mem::take(entries).into_iter().partition(&mut *is_wanted);
             *entries = wanted;
-            unwanted.extend(gone);
+            unwanted.extend(drop_counters);
             if entries.is_empty() {
                 alarms.push(*alarm);
             }
@@ -196,7 +196,7 @@ impl<K, A> Waiting<K, A> {
     /// Takes out what has gathered and nobody wants any more; gives the keys.
     pub(crate) fn take_unwanted_gathered(&mut self, is_wanted: &mut dyn FnMut(Waiter) -> bool) -> Vec<K> {
         // Of those that were settled some may be of nobody too: the backlog is looked through when its batch leaves.
-        self.queue_settled();
+        self.queue_coalesced();
         self.gathered.take_unwanted(is_wanted)
     }
 }

@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::grouped::Grouped;
-use super::state::{LoadOf, Queue};
-use crate::dispatch::buffer::{Entry, NO_TICKET};
+use super::grouped::GroupedRequests;
+use super::state::{BufOf, Queue};
+use crate::dispatch::buffer::{NO_SEQ, QueuedRequest};
 use crate::dispatch::error::Fault;
-use crate::dispatch::ids::FlightId;
-use crate::dispatch::in_flight::{Flight, Part};
-use crate::dispatch::keys::{ShownKeys, Ticket};
+use crate::dispatch::ids::InFlightId;
+use crate::dispatch::in_flight::{InFlight, Part};
+use crate::dispatch::keys::{Seq, ShownKeys};
 use crate::dispatch::options::Options;
 use crate::dispatch::request::Request;
-use crate::dispatch::shared::Due;
+use crate::dispatch::shared_state::Due;
 use crate::observe::Event;
 use crate::util::Alarm;
 
@@ -23,26 +23,26 @@ pub(crate) trait Outlet<R: Request> {
     fn is_open(&self) -> bool;
 
     /// Hands a batch over. What becomes of it comes back to the queue, now or later.
-    fn hand_over(&self, load: LoadOf<R>, part: Part);
+    fn hand_over(&self, buf: BufOf<R>, part: Part);
 }
 
 impl<R: Request> Queue<R> {
     /// Sends what waits, unless a limit holds it; what stays is listed again.
     pub(crate) fn send(&self, outlet: &impl Outlet<R>) {
         self.listed.set(false);
-        self.give_kept_now();
+        self.deliver_cached_now();
         if self.is_held() {
-            self.hear_of_drops();
+            self.listen_for_drops();
             return self.list();
         }
         // From here on: comparing keys, to find groups, runs code of the user's too.
-        self.board.blame(R::name(), || self.send_waiting(outlet));
+        self.shared.with_current_dispatcher(R::name(), || self.send_waiting(outlet));
     }
 
     /// Gives what was kept to those who would get it with the answers of a batch.
-    pub(crate) fn give_kept_now(&self) {
-        if let Some(kept) = self.kept.take() {
-            self.come_back(kept);
+    pub(crate) fn deliver_cached_now(&self) {
+        if let Some(cached) = self.cached.take() {
+            self.push_ready(cached);
         }
     }
 
@@ -54,52 +54,52 @@ impl<R: Request> Queue<R> {
 
     /// Whether what waits has to wait on.
     pub(crate) fn is_held(&self) -> bool {
-        let Options { in_flight, ordered, lone, .. } = self.options;
-        if lone {
+        let Options { in_flight, ordered, unbatched, .. } = self.options;
+        if unbatched {
             return false;
         }
         let limit = if ordered { 1 } else { in_flight };
-        self.places.get() >= limit || self.is_held_by_others() || ordered && self.waiting.borrow().is_pausing()
+        self.quota_used.get() >= limit || self.is_held_by_others() || ordered && self.waiting.borrow().is_pausing()
     }
 
     /// Whether nothing may leave whatever is on its way of this dispatcher.
     fn is_held_by_others(&self) -> bool {
-        let board = &self.board;
+        let shared = &self.shared;
         // One that answers in place is never in flight.
-        board.barred.get() || self.is_concurrent && board.places.get() >= board.limits.in_flight
+        shared.barrier_is_up.get() || self.is_concurrent && shared.quota_used.get() >= shared.limits.in_flight
     }
 
     #[inline]
     pub(crate) fn send_waiting(&self, outlet: &impl Outlet<R>) {
-        match self.take_plain() {
-            Some(load) => self.send_now(load, self.board.next_batch(), Part::default(), outlet),
-            None => self.send_otherwise(outlet),
+        match self.take_fast_path() {
+            Some(buf) => self.send_now(buf, self.shared.next_batch(), Part::default(), outlet),
+            None => self.send_slow(outlet),
         }
     }
 
     /// Takes what has gathered, if it may leave as it is.
     #[inline]
-    fn take_plain(&self) -> Option<LoadOf<R>> {
+    fn take_fast_path(&self) -> Option<BufOf<R>> {
         let mut waiting = self.waiting.borrow_mut();
-        let is_plain = self.is_plain && !waiting.has_backlog() && self.drops.get() == self.board.drops.get();
+        let is_fast_path = self.is_fast_path && !waiting.has_backlog() && self.drop_epoch.get() == self.shared.drop_epoch.get();
         let fits = (1..=self.options.max_batch).contains(&waiting.gathered_len());
-        (is_plain && fits).then(|| waiting.take_gathered(self.spare()))
+        (is_fast_path && fits).then(|| waiting.take_gathered(self.take_buf()))
     }
 
     #[inline(never)]
-    fn send_otherwise(&self, outlet: &impl Outlet<R>) {
-        let settled = self.take_settled();
+    fn send_slow(&self, outlet: &impl Outlet<R>) {
+        let coalesced = self.take_coalesced();
         self.drop_unwanted_gathered();
         let waits_before = self.waiting.borrow().has_backlog();
-        if let Some(load) = settled {
-            self.send_parts(load, None, outlet);
-        } else if self.is_plain && !waits_before {
-            let load = self.waiting.borrow_mut().take_gathered(self.spare());
-            self.send_parts(load, None, outlet);
+        if let Some(buf) = coalesced {
+            self.send_parts(buf, None, outlet);
+        } else if self.is_fast_path && !waits_before {
+            let buf = self.waiting.borrow_mut().take_gathered(self.take_buf());
+            self.send_parts(buf, None, outlet);
         } else if !waits_before && self.is_next_in_order() {
-            let mut load = self.waiting.borrow_mut().take_gathered(self.spare());
-            self.last_ticket.set(load.number(self.last_ticket.get()));
-            self.send_parts(load, None, outlet);
+            let mut buf = self.waiting.borrow_mut().take_gathered(self.take_buf());
+            self.last_ticket.set(buf.number(self.last_ticket.get()));
+            self.send_parts(buf, None, outlet);
         } else {
             self.add_gathered_to_backlog();
             if self.options.ordered {
@@ -108,12 +108,12 @@ impl<R: Request> Queue<R> {
                 self.find_groups(grouped);
                 self.send_groups(grouped, outlet);
             } else {
-                let load = self.load_from(&mut || self.waiting.borrow_mut().pop());
-                self.send_parts(load, None, outlet);
+                let buf = self.buf_from(&mut || self.waiting.borrow_mut().pop());
+                self.send_parts(buf, None, outlet);
             }
         }
         if self.waits() {
-            self.hear_of_drops();
+            self.listen_for_drops();
             self.list();
         }
     }
@@ -124,52 +124,52 @@ impl<R: Request> Queue<R> {
     }
 
     /// With dedup: takes what was settled, if it may leave as it is. Somebody waits for each of it unless tasks were dropped, or primed a key, since.
-    fn take_settled(&self) -> Option<LoadOf<R>> {
-        let is_wanted = !self.sharing.as_ref()?.borrow().has_answered() && self.drops.get() == self.board.drops.get();
+    fn take_coalesced(&self) -> Option<BufOf<R>> {
+        let is_wanted = !self.pending_keys.as_ref()?.borrow().has_answered() && self.drop_epoch.get() == self.shared.drop_epoch.get();
         let Options { ordered, max_batch, groups, .. } = self.options;
         let at_most = if ordered { max_batch } else { usize::MAX };
-        if is_wanted && groups.is_none() { self.waiting.borrow_mut().take_settled(at_most) } else { None }
+        if is_wanted && groups.is_none() { self.waiting.borrow_mut().take_coalesced(at_most) } else { None }
     }
 
     /// Whether, with nothing waiting before it, what has gathered may leave in order as one batch.
     fn is_next_in_order(&self) -> bool {
         let Options { ordered, max_batch, .. } = self.options;
-        ordered && self.sharing.is_none() && self.groups_in_order.is_none() && self.waiting.borrow().gathered_len() <= max_batch
+        ordered && self.pending_keys.is_none() && self.groups_in_order.is_none() && self.waiting.borrow().gathered_len() <= max_batch
     }
 
     fn add_gathered_to_backlog(&self) {
-        let mut gathered = self.waiting.borrow_mut().take_gathered(self.spare());
+        let mut gathered = self.waiting.borrow_mut().take_gathered(self.take_buf());
         // With dedup each has a ticket already, and nothing has gathered since.
-        let numbers = self.options.ordered && self.sharing.is_none();
+        let numbers = self.options.ordered && self.pending_keys.is_none();
         for entry in gathered.drain() {
-            let ticket = if numbers { Ticket::numbered(self.last_ticket.get() + 1) } else { entry.ticket };
-            self.last_ticket.set(ticket.number.max(self.last_ticket.get()));
-            self.waiting.borrow_mut().push(Entry { ticket, ..entry });
+            let seq = if numbers { Seq::numbered(self.last_ticket.get() + 1) } else { entry.seq };
+            self.last_ticket.set(seq.number.max(self.last_ticket.get()));
+            self.waiting.borrow_mut().push(QueuedRequest { seq, ..entry });
         }
-        self.put_back(gathered);
+        self.recycle(gathered);
     }
 
     /// A load of those that somebody waits for.
-    fn load_from(&self, next: &mut dyn FnMut() -> Option<Entry<R::Key>>) -> LoadOf<R> {
-        let mut load = self.spare();
+    fn buf_from(&self, next: &mut dyn FnMut() -> Option<QueuedRequest<R::Key>>) -> BufOf<R> {
+        let mut buf = self.take_buf();
         while let Some(entry) = next() {
             if self.is_wanted(&entry) {
-                load.push(entry);
+                buf.push(entry);
             } else {
                 self.forget(entry);
             }
         }
-        load
+        buf
     }
 
     /// In order, only those before the first of another group may leave.
     fn send_first_in_order(&self, outlet: &impl Outlet<R>) {
-        let mut load = self.spare();
+        let mut buf = self.take_buf();
         let mut group = None;
         if let Some(groups) = &self.groups_in_order {
             groups.borrow_mut().forget_all();
         }
-        while load.len() < self.options.max_batch {
+        while buf.len() < self.options.max_batch {
             let Some(entry) = self.waiting.borrow_mut().pop() else { break };
             if !self.is_wanted(&entry) {
                 self.forget(entry);
@@ -188,13 +188,13 @@ impl<R: Request> Queue<R> {
                     }
                 }
             }
-            load.push(entry);
+            buf.push(entry);
         }
-        self.send_parts(load, None, outlet);
+        self.send_parts(buf, None, outlet);
     }
 
     /// Puts those that are in no group yet into theirs.
-    fn find_groups(&self, grouped: &RefCell<Grouped<R::Key>>) {
+    fn find_groups(&self, grouped: &RefCell<GroupedRequests<R::Key>>) {
         loop {
             let Some(entry) = self.waiting.borrow_mut().pop() else { return };
             if !self.is_wanted(&entry) {
@@ -209,94 +209,94 @@ impl<R: Request> Queue<R> {
     }
 
     /// Each group that its own limit does not hold leaves, as far as there is room for it beside all others.
-    fn send_groups(&self, grouped: &RefCell<Grouped<R::Key>>, outlet: &impl Outlet<R>) {
+    fn send_groups(&self, grouped: &RefCell<GroupedRequests<R::Key>>, outlet: &impl Outlet<R>) {
         while outlet.is_open() && !self.is_held_by_others() {
             let Some(group) = grouped.borrow().next_ready() else { return };
-            let load = self.load_from(&mut || grouped.borrow_mut().pop(group));
-            self.send_parts(load, Some(group), outlet);
+            let buf = self.buf_from(&mut || grouped.borrow_mut().pop(group));
+            self.send_parts(buf, Some(group), outlet);
         }
     }
 
     /// Sends what may leave together, in parts if it is too much for one batch.
-    fn send_parts(&self, mut load: LoadOf<R>, group: Option<u32>, outlet: &impl Outlet<R>) {
-        if load.is_empty() {
-            return self.put_back(load);
+    fn send_parts(&self, mut buf: BufOf<R>, group: Option<u32>, outlet: &impl Outlet<R>) {
+        if buf.is_empty() {
+            return self.recycle(buf);
         }
-        if load.len() <= self.options.max_batch {
-            return self.send_one(load, Part { group, whole: None }, outlet);
+        if buf.len() <= self.options.max_batch {
+            return self.send_one(buf, Part { group, split: None }, outlet);
         }
-        let parts = load.drain_into_parts(self.options.max_batch, || self.spare());
-        self.put_back(load);
-        let whole = Some(self.flights.split());
+        let parts = buf.drain_into_parts(self.options.max_batch, || self.take_buf());
+        self.recycle(buf);
+        let split = Some(self.in_flight.split());
         for part in parts.into_iter().take_while(|_| outlet.is_open()) {
-            self.send_one(part, Part { group, whole }, outlet);
+            self.send_one(part, Part { group, split }, outlet);
         }
     }
 
     /// Sends a batch; out of line, for all places but the most frequent one.
     #[inline(never)]
-    fn send_one(&self, load: LoadOf<R>, part: Part, outlet: &impl Outlet<R>) {
-        self.send_now(load, self.board.next_batch(), part, outlet);
+    fn send_one(&self, buf: BufOf<R>, part: Part, outlet: &impl Outlet<R>) {
+        self.send_now(buf, self.shared.next_batch(), part, outlet);
     }
 
     /// The same, in line, as the batch of that number: most leave as they have gathered.
     #[inline(always)]
-    pub(crate) fn send_now(&self, mut load: LoadOf<R>, batch: u64, part: Part, outlet: &impl Outlet<R>) {
-        load.batch = batch;
-        if self.board.observers().has_observer() {
-            self.tell_sent(&load);
+    pub(crate) fn send_now(&self, mut buf: BufOf<R>, batch: u64, part: Part, outlet: &impl Outlet<R>) {
+        buf.batch = batch;
+        if self.shared.observers().has_observer() {
+            self.emit_sent(&buf);
         }
         if let Some(copy_key) = self.copies_keys {
-            if let Err(fault) = self.guarded(|| load.copy_keys(copy_key)) {
-                return self.fail_all(load, &fault);
+            if let Err(fault) = self.guarded(|| buf.copy_keys(copy_key)) {
+                return self.fail_all(buf, &fault);
             }
         }
-        outlet.hand_over(load, part);
+        outlet.hand_over(buf, part);
     }
 
     /// Fails a request that code around the dispatcher has failed, as a batch of its own.
     #[cold]
-    pub(crate) fn fail_one(&self, entry: Entry<R::Key>, fault: &Fault) {
-        let mut load = self.spare();
-        load.push(entry);
-        load.batch = self.board.next_batch();
-        if self.board.observers().has_observer() {
-            self.tell_sent(&load);
+    pub(crate) fn fail_one(&self, entry: QueuedRequest<R::Key>, fault: &Fault) {
+        let mut buf = self.take_buf();
+        buf.push(entry);
+        buf.batch = self.shared.next_batch();
+        if self.shared.observers().has_observer() {
+            self.emit_sent(&buf);
         }
-        self.fail_all(load, fault);
+        self.fail_all(buf, fault);
     }
 
     #[cold]
-    fn tell_sent(&self, load: &LoadOf<R>) {
-        let shown = ShownKeys { keys: &load.keys, show: self.options.show_key };
-        self.board.observers().emit(|| Event::BatchSent { dispatcher: R::name(), batch: load.batch, len: load.keys.len(), keys: &shown });
+    fn emit_sent(&self, buf: &BufOf<R>) {
+        let shown = ShownKeys { keys: &buf.keys, show: self.options.show_key };
+        self.shared.observers().emit(|| Event::BatchSent { dispatcher: R::name(), batch: buf.batch, len: buf.keys.len(), keys: &shown });
     }
 
     /// A flight will be answered later.
-    pub(crate) fn take_off(&self, load: LoadOf<R>, part: Part) -> FlightId {
-        let board = &self.board;
-        board.outside.inline_budget.end();
-        let mut flight = Flight::new(load, part);
-        board.in_flight.set(board.in_flight.get() + 1);
-        let is_first = part.whole.is_none_or(|whole| self.flights.part_leaves(whole));
-        if is_first && !self.options.lone {
+    pub(crate) fn begin(&self, buf: BufOf<R>, part: Part) -> InFlightId {
+        let shared = &self.shared;
+        shared.host.inline_budget.end();
+        let mut flight = InFlight::new(buf, part);
+        shared.in_flight.set(shared.in_flight.get() + 1);
+        let is_first = part.split.is_none_or(|split| self.in_flight.part_leaves(split));
+        if is_first && !self.options.unbatched {
             match (&self.grouped, part.group) {
                 (Some(grouped), Some(group)) => grouped.borrow_mut().batch_leaves(group),
-                _ => self.places.set(self.places.get() + 1),
+                _ => self.quota_used.set(self.quota_used.get() + 1),
             }
-            board.places.set(board.places.get() + 1);
+            shared.quota_used.set(shared.quota_used.get() + 1);
         }
-        let id = self.flights.next();
+        let id = self.in_flight.next();
         if let Some(limit) = self.options.timeout {
-            flight.alarm = Some(board.set_alarm(limit, Due::Flight { queue: self.number, flight: id }));
+            flight.alarm = Some(shared.set_alarm(limit, Due::InFlight { queue: self.number, flight: id }));
         }
-        if let Some(sharing) = &self.sharing {
-            let mut sharing = sharing.borrow_mut();
-            (0..flight.load.len()).for_each(|position| sharing.set_place(flight.load.ticket(position), Some((id, position))));
+        if let Some(pending_keys) = &self.pending_keys {
+            let mut pending_keys = pending_keys.borrow_mut();
+            (0..flight.buf.len()).for_each(|position| pending_keys.set_place(flight.buf.seq(position), Some((id, position))));
         }
-        self.flights.put(id, flight);
-        self.hear_of_drops();
-        self.observers(id);
+        self.in_flight.put(id, flight);
+        self.listen_for_drops();
+        self.watch(id);
         id
     }
 
@@ -307,11 +307,11 @@ impl<R: Request> Queue<R> {
     }
 
     /// Has requests go out again after a pause, those with the same pause together.
-    pub(crate) fn try_again(&self, entries: Vec<(Duration, Entry<R::Key>)>) {
-        let mut by_pause: BTreeMap<Duration, Vec<Entry<R::Key>>> = BTreeMap::new();
+    pub(crate) fn try_again(&self, entries: Vec<(Duration, QueuedRequest<R::Key>)>) {
+        let mut by_pause: BTreeMap<Duration, Vec<QueuedRequest<R::Key>>> = BTreeMap::new();
         for (pause, entry) in entries {
-            if let Some(sharing) = &self.sharing {
-                sharing.borrow_mut().set_place(entry.ticket, None);
+            if let Some(pending_keys) = &self.pending_keys {
+                pending_keys.borrow_mut().set_place(entry.seq, None);
             }
             by_pause.entry(pause).or_default().push(entry);
         }
@@ -320,12 +320,12 @@ impl<R: Request> Queue<R> {
                 entries.into_iter().for_each(|entry| self.waiting.borrow_mut().push(entry));
                 self.list();
             } else {
-                let alarm = self.board.set_alarm(pause, Due::Retries { queue: self.number });
+                let alarm = self.shared.set_alarm(pause, Due::Retries { queue: self.number });
                 self.waiting.borrow_mut().pause(alarm, entries);
-                self.hear_of_drops();
+                self.listen_for_drops();
             }
         }
     }
 }
 
-const _: () = assert!(NO_TICKET.number == 0, "numbers of requests begin behind it");
+const _: () = assert!(NO_SEQ.number == 0, "numbers of requests begin behind it");

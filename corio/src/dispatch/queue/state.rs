@@ -8,24 +8,24 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
-use super::gone::Gone;
-use super::grouped::Grouped;
-use super::pending::Waiting;
-use crate::dispatch::buffer::Boxed;
-use crate::dispatch::buffer_pool::Spares;
+use super::drop_counters::DropCounters;
+use super::grouped::GroupedRequests;
+use super::pending::PendingRequests;
+use crate::dispatch::buffer::PooledBuf;
+use crate::dispatch::buffer_pool::BufPool;
 use crate::dispatch::cache::Cache;
 use crate::dispatch::error::Fault;
-use crate::dispatch::ids::{FlightId, Waiter};
-use crate::dispatch::in_flight::{Flight, Flights};
-use crate::dispatch::keys::{CopyKey, Groups, Sharing};
+use crate::dispatch::ids::{InFlightId, Waiter};
+use crate::dispatch::in_flight::{InFlight, InFlightTable};
+use crate::dispatch::keys::{CopyKey, Groups, PendingKeys};
 use crate::dispatch::options::Options;
 use crate::dispatch::request::Request;
-use crate::dispatch::shared::Board;
+use crate::dispatch::shared_state::SharedState;
 use crate::util::{ById, HotCell, Panic, PanicCollector, discard, panic_message};
 
-pub(crate) type LoadOf<R> = Boxed<<R as Request>::Key, <R as Request>::Answer>;
+pub(crate) type BufOf<R> = PooledBuf<<R as Request>::Key, <R as Request>::Answer>;
 
-pub(crate) type FlightOf<R> = Flight<<R as Request>::Key, <R as Request>::Answer>;
+pub(crate) type InFlightOf<R> = InFlight<<R as Request>::Key, <R as Request>::Answer>;
 
 /// What keeps a queue in memory: futures that answer later hold it.
 pub(crate) trait OwnsQueue<R: Request> {
@@ -36,21 +36,21 @@ pub(crate) struct Queue<R: Request> {
     /// Itself, for futures that answer later.
     pub(crate) me: Weak<dyn OwnsQueue<R>>,
     pub(crate) number: u32,
-    pub(crate) board: Rc<Board>,
+    pub(crate) shared: Rc<SharedState>,
     pub(crate) options: Options<R::Key, R::Answer>,
     /// Batches are answered later, and start before those that are answered in place.
     pub(crate) is_concurrent: bool,
-    pub(crate) waiting: HotCell<Waiting<R::Key, R::Answer>>,
+    pub(crate) waiting: HotCell<PendingRequests<R::Key, R::Answer>>,
     /// Where groups may overtake each other, what waits in each.
-    pub(crate) grouped: Option<RefCell<Grouped<R::Key>>>,
+    pub(crate) grouped: Option<RefCell<GroupedRequests<R::Key>>>,
     /// Where they may not: what tells whether two keys are of one.
     pub(crate) groups_in_order: Option<RefCell<Groups<R::Key>>>,
     /// Answers that were kept and are given when the batch leaves that others wait for.
-    pub(crate) kept: Cell<Option<LoadOf<R>>>,
+    pub(crate) cached: Cell<Option<BufOf<R>>>,
     /// Whatever has gathered may leave as it is, if it is not too much for a batch.
-    pub(crate) is_plain: bool,
+    pub(crate) is_fast_path: bool,
     /// There is more to do with an answer than to give it to who waits.
-    pub(crate) handles_answers: bool,
+    pub(crate) postprocesses: bool,
     /// Keys that go out are needed afterwards.
     pub(crate) copies_keys: Option<CopyKey<R::Key>>,
     /// Is in one of the board's lists.
@@ -58,58 +58,58 @@ pub(crate) struct Queue<R: Request> {
     /// Was asked in this run.
     used: Cell<bool>,
     /// Which drops of tasks the queue has seen, of those that have gathered.
-    pub(crate) drops: Cell<u64>,
-    pub(crate) gone: Gone,
-    pub(crate) flights: Flights<R::Key, R::Answer>,
+    pub(crate) drop_epoch: Cell<u64>,
+    pub(crate) drop_counters: DropCounters,
+    pub(crate) in_flight: InFlightTable<R::Key, R::Answer>,
     /// The flights that are watched through each of these.
-    pub(crate) watched: RefCell<HashMap<Waiter, FlightId, ById>>,
+    pub(crate) watched: RefCell<HashMap<Waiter, InFlightId, ById>>,
     /// Batches on the way, the parts of one counted once; where groups may overtake each other, each has its own count.
-    pub(crate) places: Cell<usize>,
+    pub(crate) quota_used: Cell<usize>,
     /// The number that the next request gets where they are numbered.
     pub(crate) last_ticket: Cell<u64>,
-    pub(crate) sharing: Option<RefCell<Sharing<R::Key>>>,
+    pub(crate) pending_keys: Option<RefCell<PendingKeys<R::Key>>>,
     pub(crate) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
-    spares: Spares<R::Key, R::Answer>,
+    buf_pool: BufPool<R::Key, R::Answer>,
     /// A request that nobody can join may be answered where it is asked: it leaves as it is, in place, and its answer is given as it comes.
     pub(crate) may_answer_at_once: bool,
     /// Whether what comes back stays in hand…
-    pub(crate) is_in_hand: Cell<bool>,
+    pub(crate) holds_answer: Cell<bool>,
     /// … in this load, from which the next takes it.
-    pub(crate) in_hand: Cell<Option<LoadOf<R>>>,
+    pub(crate) held_answer: Cell<Option<BufOf<R>>>,
 }
 
 impl<R: Request> Queue<R> {
-    pub(crate) fn new(me: Weak<dyn OwnsQueue<R>>, number: u32, board: Rc<Board>, options: Options<R::Key, R::Answer>, is_replaced: bool) -> Self {
+    pub(crate) fn new(me: Weak<dyn OwnsQueue<R>>, number: u32, shared: Rc<SharedState>, options: Options<R::Key, R::Answer>, is_replaced: bool) -> Self {
         if options.dedup.is_some() {
-            board.sharing.set(board.sharing.get() + 1);
+            shared.dedup_queues.set(shared.dedup_queues.get() + 1);
         }
         Queue {
             me,
             number,
             options,
             is_concurrent: options.concurrent && !is_replaced,
-            waiting: HotCell::new(Waiting::gathering_in(Box::default())),
-            grouped: options.groups.filter(|_| !options.ordered).map(|groups| RefCell::new(Grouped::new(groups(), options.in_flight))),
+            waiting: HotCell::new(PendingRequests::gathering_in(Box::default())),
+            grouped: options.groups.filter(|_| !options.ordered).map(|groups| RefCell::new(GroupedRequests::new(groups(), options.in_flight))),
             groups_in_order: options.groups.filter(|_| options.ordered).map(|groups| RefCell::new(groups())),
-            kept: Cell::default(),
-            is_plain: options.is_plain(),
-            handles_answers: options.handles_answers(),
+            cached: Cell::default(),
+            is_fast_path: options.is_fast_path(),
+            postprocesses: options.postprocesses(),
             copies_keys: options.copies_keys(),
             listed: Cell::new(false),
             used: Cell::new(false),
-            drops: Cell::new(board.drops.get()),
-            gone: Gone::default(),
-            flights: Flights::default(),
+            drop_epoch: Cell::new(shared.drop_epoch.get()),
+            drop_counters: DropCounters::default(),
+            in_flight: InFlightTable::default(),
             watched: RefCell::default(),
-            places: Cell::new(0),
+            quota_used: Cell::new(0),
             last_ticket: Cell::new(0),
-            sharing: options.dedup.map(|dedup| RefCell::new(Sharing::new(dedup))),
-            cache: options.keep.map(|keep| RefCell::new(Cache::new(keep))),
-            spares: Spares::default(),
-            may_answer_at_once: options.is_plain() && !options.handles_answers() && options.copies_keys().is_none() && (is_replaced || !options.concurrent),
-            is_in_hand: Cell::new(false),
-            in_hand: Cell::default(),
-            board,
+            pending_keys: options.dedup.map(|dedup| RefCell::new(PendingKeys::new(dedup))),
+            cache: options.cache_policy.map(|policy| RefCell::new(Cache::new(policy))),
+            buf_pool: BufPool::default(),
+            may_answer_at_once: options.is_fast_path() && !options.postprocesses() && options.copies_keys().is_none() && (is_replaced || !options.concurrent),
+            holds_answer: Cell::new(false),
+            held_answer: Cell::default(),
+            shared,
         }
     }
 
@@ -130,9 +130,9 @@ impl<R: Request> Queue<R> {
     #[inline(never)]
     pub(crate) fn list(&self) {
         self.used.set(true);
-        self.board.outside.inline_budget.end();
+        self.shared.host.inline_budget.end();
         if !self.listed.replace(true) {
-            let asked = if self.is_concurrent { &self.board.asked_concurrent } else { &self.board.asked_in_place };
+            let asked = if self.is_concurrent { &self.shared.asked_concurrent } else { &self.shared.asked_in_place };
             asked.borrow_mut().push(self.number);
         }
     }
@@ -141,8 +141,8 @@ impl<R: Request> Queue<R> {
         self.used.set(true);
     }
 
-    pub(crate) fn spare(&self) -> LoadOf<R> {
-        self.spares.take()
+    pub(crate) fn take_buf(&self) -> BufOf<R> {
+        self.buf_pool.take()
     }
 
     /// Runs code of the user's. Where trouble is an error of the requests, so is its panic; otherwise that goes on.
@@ -161,8 +161,8 @@ impl<R: Request> Queue<R> {
         fault
     }
 
-    pub(crate) fn put_back(&self, load: LoadOf<R>) {
-        self.spares.put(load);
+    pub(crate) fn recycle(&self, buf: BufOf<R>) {
+        self.buf_pool.put(buf);
     }
 
     /// Forgets everything that waits and is in flight.
@@ -172,39 +172,39 @@ impl<R: Request> Queue<R> {
         }
         // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
         let mut panics = PanicCollector::default();
-        self.is_in_hand.set(false);
-        if let Some(in_hand) = self.in_hand.take() {
-            panics.run(|| self.put_back(in_hand));
+        self.holds_answer.set(false);
+        if let Some(held_answer) = self.held_answer.take() {
+            panics.run(|| self.recycle(held_answer));
         }
-        let gathered = self.waiting.borrow_mut().take_gathered(self.spare());
-        let settled = self.waiting.borrow_mut().take_settled(usize::MAX);
+        let gathered = self.waiting.borrow_mut().take_gathered(self.take_buf());
+        let coalesced = self.waiting.borrow_mut().take_coalesced(usize::MAX);
         let others = self.waiting.borrow_mut().take_others();
-        panics.run(|| self.put_back(gathered));
-        panics.run(|| settled.into_iter().for_each(|load| self.put_back(load)));
+        panics.run(|| self.recycle(gathered));
+        panics.run(|| coalesced.into_iter().for_each(|buf| self.recycle(buf)));
         panics.run(|| drop(others));
         if let Some(grouped) = &self.grouped {
             panics.run(|| drop(grouped.borrow_mut().clear()));
         }
-        if let Some(kept) = self.kept.take() {
-            panics.run(|| self.put_back(kept));
+        if let Some(cached) = self.cached.take() {
+            panics.run(|| self.recycle(cached));
         }
-        for flight in self.flights.take_all() {
+        for flight in self.in_flight.take_all() {
             panics.run(|| drop(flight));
         }
         self.watched.borrow_mut().clear();
-        self.gone.clear();
-        if let Some(sharing) = &self.sharing {
-            let keys = sharing.borrow_mut().clear();
+        self.drop_counters.clear();
+        if let Some(pending_keys) = &self.pending_keys {
+            let keys = pending_keys.borrow_mut().clear();
             panics.run(|| drop(keys));
         }
         if let Some(cache) = &self.cache {
             panics.run(|| cache.borrow_mut().leave());
         }
         self.listed.set(false);
-        self.places.set(0);
+        self.quota_used.set(0);
         // The roomiest gathers first in the next run.
-        let other = self.waiting.borrow_mut().gather_in_roomier(self.spare());
-        self.put_back(other);
+        let other = self.waiting.borrow_mut().gather_in_roomier(self.take_buf());
+        self.recycle(other);
         panics.finish();
     }
 }

@@ -4,16 +4,16 @@
 // Packed: beside the number of attempts it takes no more room in an entry than two words.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(Rust, packed(4))]
-pub(crate) struct Ticket {
+pub(crate) struct Seq {
     pub(crate) number: u64,
     /// With dedup, where its key is.
     pub(super) row: u32,
 }
 
-impl Ticket {
+impl Seq {
     /// Where nobody joins.
     pub(crate) const fn numbered(number: u64) -> Self {
-        Ticket { number, row: 0 }
+        Seq { number, row: 0 }
     }
 
     /// Whether the request has a number: they begin behind 0.

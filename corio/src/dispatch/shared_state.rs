@@ -6,52 +6,52 @@ use std::ptr;
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use super::cursor::Cursor;
 use super::error::Fault;
 use super::host::Host;
-use super::ids::{FlightId, Waiter};
+use super::ids::{InFlightId, Waiter};
 use super::limits::Limits;
-use super::progress::Progress;
-use super::ready::{Answered, Offered};
+use super::ready::{CurrentAnswer, ReadyBatch};
 use crate::observe::{Event, Observers};
 use crate::util::{Alarm, HotCell, LONGEST, Timers};
 
 /// What is due.
 pub(crate) enum Due {
     /// A flight has taken too long.
-    Flight { queue: u32, flight: FlightId },
+    InFlight { queue: u32, flight: InFlightId },
     /// Requests of a queue have paused long enough.
     Retries { queue: u32 },
 }
 
-pub(crate) struct Board {
-    pub(crate) outside: Host,
+pub(crate) struct SharedState {
+    pub(crate) host: Host,
     pub(crate) limits: Limits,
     /// Queues with requests, the one first asked first: those that answer later, and start before…
     pub(crate) asked_concurrent: HotCell<Vec<u32>>,
     /// … those that answer in place.
     pub(crate) asked_in_place: HotCell<Vec<u32>>,
     /// For those who wait, in the order in which the answers came.
-    pub(crate) answered: HotCell<VecDeque<Answered>>,
-    pub(crate) offered: Offered,
+    pub(crate) answered: HotCell<VecDeque<ReadyBatch>>,
+    pub(crate) current_answer: CurrentAnswer,
     /// That of the delivery which is going on; null if none is.
-    pub(crate) delivering: Cell<*mut Progress>,
+    pub(crate) delivering: Cell<*mut Cursor>,
     /// A `SendCx`, while requests may be answered at once.
-    pub(crate) lent: Cell<Option<NonNull<()>>>,
+    pub(crate) lent_send_cx: Cell<Option<NonNull<()>>>,
     /// Batches that are with their dispatchers.
     pub(crate) in_flight: Cell<usize>,
     /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
-    pub(crate) places: Cell<usize>,
+    pub(crate) quota_used: Cell<usize>,
     pub(crate) due: HotCell<Timers<Due>>,
     /// Futures that nobody waits for any more.
     pub(crate) cancelled: RefCell<Vec<u32>>,
     /// Counts the times when tasks were dropped: requests that were queued before may be theirs.
-    pub(crate) drops: Cell<u64>,
+    pub(crate) drop_epoch: Cell<u64>,
     /// Queues that hear of it at once: those with batches on their way or requests that pause.
-    pub(crate) hear_of_drops: RefCell<BTreeSet<u32>>,
+    pub(crate) drop_listeners: RefCell<BTreeSet<u32>>,
     /// With rounds: whether a batch of the last one is on its way.
-    pub(crate) barred: Cell<bool>,
+    pub(crate) barrier_is_up: Cell<bool>,
     /// How many queues look for equal keys.
-    pub(crate) sharing: Cell<usize>,
+    pub(crate) dedup_queues: Cell<usize>,
     /// The first thing that went wrong; it ends the run.
     fault: RefCell<Option<Fault>>,
     has_fault: Cell<bool>,
@@ -62,46 +62,46 @@ pub(crate) struct Board {
     /// How many batches were sent in this run.
     batches: Cell<u64>,
     /// The dispatcher whose code runs, or panicked.
-    pub(crate) dispatching: Cell<Option<&'static str>>,
+    pub(crate) current_dispatcher: Cell<Option<&'static str>>,
     /// There once it was needed in this run.
     random: RefCell<Option<fastrand::Rng>>,
 }
 
-impl Board {
-    pub(crate) fn new(outside: Host, limits: Limits) -> Self {
-        Board {
-            outside,
+impl SharedState {
+    pub(crate) fn new(host: Host, limits: Limits) -> Self {
+        SharedState {
+            host,
             limits,
             asked_concurrent: HotCell::default(),
             asked_in_place: HotCell::default(),
             answered: HotCell::default(),
-            offered: Offered::default(),
+            current_answer: CurrentAnswer::default(),
             delivering: Cell::new(ptr::null_mut()),
-            lent: Cell::new(None),
+            lent_send_cx: Cell::new(None),
             in_flight: Cell::new(0),
-            places: Cell::new(0),
+            quota_used: Cell::new(0),
             due: HotCell::default(),
             cancelled: RefCell::default(),
-            drops: Cell::new(0),
-            hear_of_drops: RefCell::default(),
-            barred: Cell::new(false),
-            sharing: Cell::new(0),
+            drop_epoch: Cell::new(0),
+            drop_listeners: RefCell::default(),
+            barrier_is_up: Cell::new(false),
+            dedup_queues: Cell::new(0),
             fault: RefCell::new(None),
             has_fault: Cell::new(false),
             rounds: Cell::new(0),
             round_has_begun: Cell::new(false),
             batches: Cell::new(0),
-            dispatching: Cell::new(None),
+            current_dispatcher: Cell::new(None),
             random: RefCell::new(None),
         }
     }
 
     pub(crate) fn observers(&self) -> &Observers {
-        &self.outside.observers
+        &self.host.observers
     }
 
     pub(crate) fn now(&self) -> Duration {
-        (self.outside.now)()
+        (self.host.now)()
     }
 
     /// From 0 to 1.
@@ -111,12 +111,12 @@ impl Board {
     }
 
     pub(crate) fn is_alive(&self, waiter: Waiter) -> bool {
-        (self.outside.is_alive)(waiter)
+        (self.host.is_alive)(waiter)
     }
 
     /// Has something happen after a while.
     pub(crate) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
-        self.outside.inline_budget.end();
+        self.host.inline_budget.end();
         // The clock may be of the user's: it is asked before anything is borrowed.
         let at = self.now().saturating_add(after.min(LONGEST));
         self.due.borrow_mut().set(at, due)
@@ -124,21 +124,21 @@ impl Board {
 
     /// Runs code of a dispatcher's: should it panic, it is to blame. The name is left then, for who reports it: every panic that comes out of here ends the run. Never one in another.
     #[inline(always)]
-    pub(crate) fn blame(&self, dispatcher: &'static str, run: impl FnOnce()) {
-        debug_assert!(self.dispatching.get().is_none());
-        self.dispatching.set(Some(dispatcher));
+    pub(crate) fn with_current_dispatcher(&self, dispatcher: &'static str, run: impl FnOnce()) {
+        debug_assert!(self.current_dispatcher.get().is_none());
+        self.current_dispatcher.set(Some(dispatcher));
         run();
-        self.dispatching.set(None);
+        self.current_dispatcher.set(None);
     }
 
     pub(crate) fn new_round(&self) {
         self.round_has_begun.set(false);
-        self.decide_bar();
+        self.update_barrier();
     }
 
     /// With rounds nothing leaves before everything has come back.
-    pub(crate) fn decide_bar(&self) {
-        self.barred.set(self.limits.rounds && self.places.get() > 0);
+    pub(crate) fn update_barrier(&self) {
+        self.barrier_is_up.set(self.limits.rounds && self.quota_used.get() > 0);
     }
 
     /// The number for a batch that is about to leave.
@@ -175,14 +175,14 @@ impl Board {
         self.asked_concurrent.borrow_mut().clear();
         self.asked_in_place.borrow_mut().clear();
         self.in_flight.set(0);
-        self.places.set(0);
+        self.quota_used.set(0);
         self.due.borrow_mut().clear();
         self.cancelled.borrow_mut().clear();
-        self.hear_of_drops.borrow_mut().clear();
+        self.drop_listeners.borrow_mut().clear();
         self.take_fault();
         self.rounds.set(0);
         self.batches.set(0);
-        self.dispatching.set(None);
+        self.current_dispatcher.set(None);
         self.random.take();
     }
 }

@@ -6,7 +6,7 @@ use std::ptr;
 use super::ids::Waiter;
 
 /// How far the answers of a load have been delivered. All its pointers lead into the load.
-pub(crate) struct Progress {
+pub(crate) struct Cursor {
     pub(super) is_begun: bool,
     /// A `Vec<A>` of answers: the last is for the next waiter.
     pub(super) answers: *mut (),
@@ -17,7 +17,7 @@ pub(crate) struct Progress {
     pub(super) end: *mut Waiter,
 }
 
-impl Progress {
+impl Cursor {
     /// Whether all its answers have been offered.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
@@ -26,6 +26,6 @@ impl Progress {
 
     /// There is no answer yet.
     pub(crate) fn none() -> Self {
-        Progress { is_begun: false, answers: ptr::null_mut(), of: TypeId::of::<()>(), next: ptr::null_mut(), end: ptr::null_mut() }
+        Cursor { is_begun: false, answers: ptr::null_mut(), of: TypeId::of::<()>(), next: ptr::null_mut(), end: ptr::null_mut() }
     }
 }

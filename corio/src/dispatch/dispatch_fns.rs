@@ -12,7 +12,7 @@ use crate::dispatch::cache::Partition;
 /// The functions of `Dispatch<S>`, with `S` erased.
 ///
 /// What must hold: a context that they are called with is of the type that they were made for.
-pub(crate) struct Answering<R: Request> {
+pub(crate) struct DispatchFns<R: Request> {
     pub(crate) dispatch: DispatchFn<R>,
     pub(crate) partition: PartitionFn,
 }
@@ -21,7 +21,7 @@ type DispatchFn<R> = for<'q, 'r> unsafe fn(ContextRef<'r>, Requests<'q, 'r, R>);
 
 type PartitionFn = for<'r> unsafe fn(ContextRef<'r>) -> Option<Partition>;
 
-impl<R: Request> Answering<R> {
+impl<R: Request> DispatchFns<R> {
     pub(crate) fn over<S>() -> Self
     where
         R: Dispatch<S>,
@@ -31,7 +31,7 @@ impl<R: Request> Answering<R> {
         // SAFETY: the types differ in `&'r S` against `ContextRef<'r>`, a transparent `NonNull<()>`: pointers to sized types are passed alike. That the pointer leads to an `S`
         // is the promise of who calls the `unsafe fn`. (A function that casts the pointer itself would have to say `S: 'r` for every `'r`, which only a reference implies.)
         unsafe {
-            Answering {
+            DispatchFns {
                 dispatch: transmute::<for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>), DispatchFn<R>>(dispatch),
                 partition: transmute::<for<'r> fn(&'r S) -> Option<Partition>, PartitionFn>(partition),
             }
@@ -40,4 +40,4 @@ impl<R: Request> Answering<R> {
 }
 
 /// What stands in for a dispatcher in one schedule.
-pub(crate) type Replacement<R> = Rc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>)>;
+pub(crate) type Override<R> = Rc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>)>;
