@@ -252,11 +252,11 @@ mod tests {
         let mut last = (0, 0);
         let step = if cfg!(miri) { 61 } else { 1 };
         for size in (1..=8 * STEPPED).step_by(step).chain([LARGEST / 2 + 1, LARGEST - 1, LARGEST]) {
-            let BlockOf { kept: Kept::InClass { class, size: task_limit }, .. } = BlockOf::new(Layout::from_size_align(size, 1).unwrap()) else { panic!() };
-            assert!(class < CLASSES && task_limit >= size && task_limit % STEP == 0, "{size}: class {class} of {room} bytes");
-            assert!(task_limit - size < STEP || task_limit <= size + size / 4, "{size} takes {room} bytes");
-            assert!((class == last.0) == (task_limit == last.1) && class >= last.0, "{size}: a class has one size");
-            last = (class, task_limit);
+            let BlockOf { kept: Kept::InClass { class, size: rounded }, .. } = BlockOf::new(Layout::from_size_align(size, 1).unwrap()) else { panic!() };
+            assert!(class < CLASSES && rounded >= size && rounded % STEP == 0, "{size}: class {class} of {rounded} bytes");
+            assert!(rounded - size < STEP || rounded <= size + size / 4, "{size} takes {rounded} bytes");
+            assert!((class == last.0) == (rounded == last.1) && class >= last.0, "{size}: a class has one size");
+            last = (class, rounded);
         }
         assert!(matches!(BlockOf::new(Layout::from_size_align(LARGEST + 1, 1).unwrap()).kept, Kept::Globally));
     }

@@ -408,7 +408,7 @@ mod tests {
     type Naive = HashMap<u32, (Seq, Vec<Follower>)>;
 
     #[test]
-    fn whatever_happens_each_key_has_one_ticket_and_those_who_asked_for_it() {
+    fn whatever_happens_each_key_has_one_lead_and_those_who_asked_for_it() {
         let mut random = fastrand::Rng::with_seed(7);
         for dedup in [Dedup::<Key, ()>::by_hash(), Dedup::by_order()].repeat(if cfg!(miri) { 1 } else { 50 }) {
             let (mut pending_keys, mut naive) = (PendingKeys::new(dedup), Naive::new());
@@ -420,7 +420,7 @@ mod tests {
                     match (pending_keys.lead_or_follow(&Key(key), waiter, &|_| true), naive.get_mut(&key)) {
                         (Some(seq), None) => assert!(naive.insert(key, (seq, Vec::new())).is_none()),
                         (None, Some((_, follower))) => follower.push((pending_keys.last, waiter)),
-                        (seq, known) => panic!("{ticket:?} for a key with {known:?}"),
+                        (seq, known) => panic!("{seq:?} for a key with {known:?}"),
                     }
                 } else if let Some((seq, expected)) = naive.remove(&key) {
                     let mut row = pending_keys.take(seq).unwrap();
