@@ -1,12 +1,16 @@
 //! `#[derive(Context)]`: the fields of a struct as pieces.
 //!
-//! What must hold: for each type there is at most one field that provides it, so that no two impls collide.
+//! What must hold: for each type there is at most one field that provides it, so that no two impls
+//! collide.
 
 use crate::errors::{Errors, as_written};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::visit::Visit;
-use syn::{Data, DataStruct, DeriveInput, Field, GenericArgument, Generics, Member, Meta, PathArguments, Type, TypeParamBound};
+use syn::{
+    Data, DataStruct, DeriveInput, Field, GenericArgument, Generics, Member, Meta, PathArguments,
+    Type, TypeParamBound,
+};
 
 /// The whole derive.
 pub(crate) fn context(item: TokenStream) -> TokenStream {
@@ -57,13 +61,21 @@ fn provided(input: &DeriveInput, errors: &mut Errors) -> Vec<Provided> {
     let mut provided: Vec<Provided> = Vec::new();
     for (member, field) in fields.members().zip(fields) {
         let wish = wish(field, errors);
-        if wish == Wish::Skip || wish == Wish::Unsaid && mentions_parameter(&field.ty, &input.generics) {
+        if wish == Wish::Skip
+            || wish == Wish::Unsaid && mentions_parameter(&field.ty, &input.generics)
+        {
             continue;
         }
         for piece in [Some(&field.ty), pointee(&field.ty)].into_iter().flatten() {
             if provided.iter().any(|other| other.piece == *piece) {
                 let name = as_written(piece);
-                errors.on(&field.ty, format!("two fields of type `{name}`: a dispatcher could not tell them apart; give one a newtype or `#[provide(skip)]`"));
+                errors.on(
+                    &field.ty,
+                    format!(
+                        "two fields of type `{name}`: a dispatcher could not tell them apart; \
+                         give one a newtype or `#[provide(skip)]`"
+                    ),
+                );
                 break;
             }
             provided.push(Provided { piece: piece.clone(), member: member.clone() });
@@ -80,13 +92,24 @@ fn wish(field: &Field, errors: &mut Errors) -> Wish {
             Meta::List(list) => match syn::parse2::<Ident>(list.tokens.clone()) {
                 Ok(word) if word == "skip" => Wish::Skip,
                 _ => {
-                    let blamed = if list.tokens.is_empty() { attribute.to_token_stream() } else { list.tokens.clone() };
-                    errors.on(blamed, "expected `#[provide(skip)]`, for a field that is no piece, or `#[provide]`, for one of a generic type that is");
+                    let blamed = if list.tokens.is_empty() {
+                        attribute.to_token_stream()
+                    } else {
+                        list.tokens.clone()
+                    };
+                    errors.on(
+                        blamed,
+                        "expected `#[provide(skip)]`, for a field that is no piece, or \
+                         `#[provide]`, for one of a generic type that is",
+                    );
                     Wish::Skip
                 }
             },
             Meta::NameValue(value) => {
-                errors.on(value.eq_token, "`provide` takes no value: `#[provide(skip)]` or `#[provide]`");
+                errors.on(
+                    value.eq_token,
+                    "`provide` takes no value: `#[provide(skip)]` or `#[provide]`",
+                );
                 Wish::Skip
             }
         };
@@ -95,7 +118,8 @@ fn wish(field: &Field, errors: &mut Errors) -> Wish {
     wish
 }
 
-/// What an `Arc<T>`, `Rc<T>`, `Box<T>` or `&T` points to. None for `&'a dyn Trait`: it points to a `dyn Trait + 'a`, for which no dispatcher can ask.
+/// What an `Arc<T>`, `Rc<T>`, `Box<T>` or `&T` points to. None for `&'a dyn Trait`: it points to a
+/// `dyn Trait + 'a`, for which no dispatcher can ask.
 fn pointee(pointer: &Type) -> Option<&Type> {
     match pointer {
         Type::Group(group) => pointee(&group.elem),
@@ -121,7 +145,8 @@ fn pointee(pointer: &Type) -> Option<&Type> {
     }
 }
 
-/// Whether a type names one of the struct's type parameters: its impl could collide with that of another field, for some choice of the parameter.
+/// Whether a type names one of the struct's type parameters: its impl could collide with that of
+/// another field, for some choice of the parameter.
 fn mentions_parameter(written: &Type, generics: &Generics) -> bool {
     struct Mentions<'g>(&'g Generics, bool);
     impl Visit<'_> for Mentions<'_> {
@@ -136,8 +161,9 @@ fn mentions_parameter(written: &Type, generics: &Generics) -> bool {
 
 // ---- expand ----
 
-/// Desugar from `#[derive(Context)] struct Library { db: Db }` into `impl ::corio::Provide<Db> for Library`, returning `&self.db`, and
-/// `impl ::corio::AsContext for Library`. For what a pointer points to, the reference coerces.
+/// Desugar from `#[derive(Context)] struct Library { db: Db }` into `impl ::corio::Provide<Db> for
+/// Library`, returning `&self.db`, and `impl ::corio::AsContext for Library`. For what a pointer
+/// points to, the reference coerces.
 fn expand(input: &DeriveInput, provided: &[Provided]) -> TokenStream {
     let name = &input.ident;
     let (parameters, arguments, where_clause) = input.generics.split_for_impl();
@@ -166,10 +192,15 @@ fn expand(input: &DeriveInput, provided: &[Provided]) -> TokenStream {
     }
 }
 
-/// `dyn Trait` is `dyn Trait + 'static` in a `Box` or as a parameter of `Provide`, but behind a `&` it would take that one's lifetime.
+/// `dyn Trait` is `dyn Trait + 'static` in a `Box` or as a parameter of `Provide`, but behind a `&`
+/// it would take that one's lifetime.
 fn behind_reference(piece: &Type) -> TokenStream {
     match piece {
-        Type::TraitObject(object) if !object.bounds.iter().any(|bound| matches!(bound, TypeParamBound::Lifetime(_))) => quote!((#object + 'static)),
+        Type::TraitObject(object)
+            if !object.bounds.iter().any(|bound| matches!(bound, TypeParamBound::Lifetime(_))) =>
+        {
+            quote!((#object + 'static))
+        }
         other => other.to_token_stream(),
     }
 }

@@ -1,6 +1,7 @@
 //! Collects mistakes, so that all of them are reported at once.
 //!
-//! What must hold: a collector is always finished, or mistakes would be lost silently. Dropping an unfinished one panics in debug builds.
+//! What must hold: a collector is always finished, or mistakes would be lost silently. Dropping an
+//! unfinished one panics in debug builds.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -41,7 +42,8 @@ impl Errors {
         (!self.found.is_empty()).then(|| self.found.remove(0))
     }
 
-    /// The mistakes as `compile_error!` items, to be emitted beside the item; nothing if there are none.
+    /// The mistakes as `compile_error!` items, to be emitted beside the item; nothing if there are
+    /// none.
     pub(crate) fn finish(mut self) -> TokenStream {
         self.finished = true;
         self.found.iter().map(syn::Error::to_compile_error).collect()
@@ -50,11 +52,15 @@ impl Errors {
 
 impl Drop for Errors {
     fn drop(&mut self) {
-        debug_assert!(self.finished || std::thread::panicking(), "a collector of errors was dropped unfinished");
+        debug_assert!(
+            self.finished || std::thread::panicking(),
+            "a collector of errors was dropped unfinished"
+        );
     }
 }
 
-/// An expression that reports a mistake. It stands where the mistaken one stood and has no type of its own, so type checking goes on around it without further errors.
+/// An expression that reports a mistake. It stands where the mistaken one stood and has no type of
+/// its own, so type checking goes on around it without further errors.
 pub(crate) fn error_expression(span: Span, message: impl Display) -> TokenStream {
     let message = message.to_string();
     quote_spanned!(span=> ::core::compile_error!(#message))
@@ -63,7 +69,15 @@ pub(crate) fn error_expression(span: Span, message: impl Display) -> TokenStream
 /// Tokens as their author would write them: `Arc<Db>`, not `Arc < Db >`.
 pub(crate) fn as_written(tokens: impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
-    for (spaced, tight) in [(" < ", "<"), ("< ", "<"), (" >", ">"), (" :: ", "::"), (":: ", "::"), (" ,", ","), ("& ", "&")] {
+    for (spaced, tight) in [
+        (" < ", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" ,", ","),
+        ("& ", "&"),
+    ] {
         text = text.replace(spaced, tight);
     }
     text

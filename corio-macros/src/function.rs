@@ -1,6 +1,7 @@
 //! A function as both attributes take it: the signature as a syntax tree, the body as plain tokens.
 //!
-//! The body stays unparsed so that one that is only half typed, or written in syntax newer than this crate, still gives a function.
+//! The body stays unparsed so that one that is only half typed, or written in syntax newer than
+//! this crate, still gives a function.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
@@ -36,7 +37,8 @@ impl Parse for Function {
     }
 }
 
-/// `#![allow(..)]` at the start of a body belongs to the function, and so may as well stand before it. The expansion wraps the body, where it could not stand.
+/// `#![allow(..)]` at the start of a body belongs to the function, and so may as well stand before
+/// it. The expansion wraps the body, where it could not stand.
 fn split_inner_attributes(input: ParseStream) -> syn::Result<(Vec<Attribute>, TokenStream)> {
     let mut inner = input.call(Attribute::parse_inner)?;
     for attribute in &mut inner {

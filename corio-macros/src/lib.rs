@@ -1,10 +1,13 @@
 //! The attributes of the [`corio`](https://docs.rs/corio) crate, which re-exports them; use them from there.
 //!
-//! Each goes through the same stages, a file each: *model* (what was written, as named parts) ← *parse* ← *validate* (all mistakes, each once) ← *expand* (cannot fail).
-//! An item with mistakes is still emitted beside its errors, mended as far as can be, so that no second error follows from the first. Expansions are thin calls into
-//! the runtime and name only `::corio::…`: what they do is in the runtime, where it can be read and tested.
+//! Each goes through the same stages, a file each: *model* (what was written, as named parts) ←
+//! *parse* ← *validate* (all mistakes, each once) ← *expand* (cannot fail). An item with mistakes
+//! is still emitted beside its errors, mended as far as can be, so that no second error follows
+//! from the first. Expansions are thin calls into the runtime and name only `::corio::…`: what they
+//! do is in the runtime, where it can be read and tested.
 //!
-//! [`macro@task`] is in `task/` (the signature) and `body/` (`io!`, `call!` and so on), [`macro@dispatcher`] in `dispatcher/`, and [`macro@Context`] in `context.rs`.
+//! [`macro@task`] is in `task/` (the signature) and `body/` (`io!`, `call!` and so on),
+//! [`macro@dispatcher`] in `dispatcher/`, and [`macro@Context`] in `context.rs`.
 
 use proc_macro::TokenStream;
 
@@ -41,9 +44,11 @@ mod testing;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// Calling the function runs nothing: it gives a task, to be handed to `Schedule::run`, or from another task to `call!`, `spawn!`, `join!` and so on. The return type is
-/// written as that of an ordinary function, and `?` and `return` work as in one. Arguments may be references, patterns, `mut` and `impl Trait`; the attribute goes on free
-/// functions, methods, and functions of traits (with or without a body) and of their impls.
+/// Calling the function runs nothing: it gives a task, to be handed to `Schedule::run`, or from
+/// another task to `call!`, `spawn!`, `join!` and so on. The return type is written as that of an
+/// ordinary function, and `?` and `return` work as in one. Arguments may be references, patterns,
+/// `mut` and `impl Trait`; the attribute goes on free functions, methods, and functions of traits
+/// (with or without a body) and of their impls.
 ///
 /// # The context
 ///
@@ -54,7 +59,8 @@ mod testing;
 /// | `#[corio::task(impl Provide<Db> + Provide<Cache>)]` | any context that has these pieces |
 /// | `#[corio::task(S)] fn f<S: Provide<Db>>()` | the same, for functions with type parameters of their own |
 ///
-/// `spawn!` takes what owns all it uses, its context's type included: in a task over `Library<'_>` use `all!` and `join!`, and over `impl Provide<Db>` add `+ 'static`.
+/// `spawn!` takes what owns all it uses, its context's type included: in a task over `Library<'_>`
+/// use `all!` and `join!`, and over `impl Provide<Db>` add `+ 'static`.
 ///
 /// # In the body
 ///
@@ -73,13 +79,16 @@ mod testing;
 /// | `context!()` | the context, by reference |
 /// | `task! { … }`, `task!(move { … })`, `task!(-> R { … })` | a task from a block, to be spawned, joined and so on |
 ///
-/// They work wherever the body itself runs, also inside the arguments of other macros (`println!("{}", io!(r))`), and are known by these names only: a task imports none of
-/// them, and `corio::io!(r)` means the same. A task that calls itself (`call!(walk(node.left))` in `walk`) is boxed there.
+/// They work wherever the body itself runs, also inside the arguments of other macros
+/// (`println!("{}", io!(r))`), and are known by these names only: a task imports none of
+/// them, and `corio::io!(r)` means the same. A task that calls itself (`call!(walk(node.left))` in
+/// `walk`) is boxed there.
 ///
 /// # What is refused
 ///
-/// - Each of these macros but `task!` in a closure, an async block, a nested function or a constant: there is no task there to be suspended.
-///   Where another macro puts its arguments into one of these, rustc finds it: "use of unreachable label `'__corio_cannot_wait_…`".
+/// - Each of these macros but `task!` in a closure, an async block, a nested function or a
+///   constant: there is no task there to be suspended. Where another macro puts its arguments into
+///   one of these, rustc finds it: "use of unreachable label `'__corio_cannot_wait_…`".
 /// - `.await`: a task waits for what it asks of corio, and for nothing else.
 /// - `async fn`, `const fn`, `unsafe fn`, `extern fn`, and functions that return `!`.
 /// - `#[corio::task(impl …)]` on a function with type or const parameters of its own.
@@ -87,9 +96,9 @@ mod testing;
 ///
 /// # Spans
 ///
-/// A span of `tracing` that is entered in a task stays entered while the task waits, and other tasks
-/// run in it. So `#[tracing::instrument]` is refused on a task. A guard that the body itself holds
-/// over an `io!` cannot be seen, and does the same: leave the span before, or don't enter it.
+/// A span of `tracing` that is entered in a task stays entered while the task waits, and other
+/// tasks run in it. So `#[tracing::instrument]` is refused on a task. A guard that the body itself
+/// holds over an `io!` cannot be seen, and does the same: leave the span before, or don't enter it.
 ///
 /// ```no_run
 /// # struct Span;
@@ -147,13 +156,16 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// Afterwards `fetch_author(id)` is a request, of a type that is called `fetch_author` as well, and the function as it was written is `fetch_author::batch`, for its own
-/// tests. The request can be asked under each context that provides the pieces.
+/// Afterwards `fetch_author(id)` is a request, of a type that is called `fetch_author` as well, and
+/// the function as it was written is `fetch_author::batch`, for its own tests. The request can be
+/// asked under each context that provides the pieces.
 ///
 /// # Parameters
 ///
-/// First the pieces of the context that the function needs, each by shared reference. Then the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`. After them, where the answers
-/// are to be filled in rather than returned, `&mut Vec<R>`. The function may be an `async fn`. Keys and answers own their data.
+/// First the pieces of the context that the function needs, each by shared reference. Then the
+/// keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`. After them, where the answers are to be filled
+/// in rather than returned, `&mut Vec<R>`. The function may be an `async fn`. Keys and answers own
+/// their data.
 ///
 /// # What it gives back
 ///
@@ -168,7 +180,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 ///
-/// All of them cost nothing where they are not used. Numbers are literals or constants, durations are texts: `"250ms"`, `"2s"`, `"1min 30s"`.
+/// All of them cost nothing where they are not used. Numbers are literals or constants, durations
+/// are texts: `"250ms"`, `"2s"`, `"1min 30s"`.
 ///
 /// ## How batches are put together
 ///
@@ -185,25 +198,35 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ## Where it runs
 ///
-/// A `fn` answers in place, and the run waits for it; an `async fn` is polled by whoever turns the run. `blocking` puts a `fn` on a pool of threads, so that several batches wait
-/// side by side. Its pieces are cloned (`Clone + Send + 'static`: an `Arc` or a pool of connections), its keys and answers are `Send`. It needs corio's feature `blocking`, and
-/// an `async fn` has no use for it.
+/// A `fn` answers in place, and the run waits for it; an `async fn` is polled by whoever turns the
+/// run. `blocking` puts a `fn` on a pool of threads, so that several batches wait side by side. Its
+/// pieces are cloned (`Clone + Send + 'static`: an `Arc` or a pool of connections), its keys and
+/// answers are `Send`. It needs corio's feature `blocking`, and an `async fn` has no use for it.
 ///
 /// ## When a batch fails
 ///
-/// - `retry(attempts = 5, backoff = "10ms..1s", jitter, when = |error: &DbError| error.is_busy())` asks again.
-///   - `attempts` is how often a request is asked at most, the first time included: 2 or more. Then the task gets the last error.
-///   - `backoff` is the wait before the next attempt: it grows from the shortest to the longest; or `"50ms"`, the same each time. Without it there is no wait.
-///   - `jitter` varies the waits by chance, so that many do not come back at once; with `backoff` only.
-///   - `when` says which errors are worth another attempt: a closure or a function from `&E`, for answers that are a `Result`. Without it only slots of a `Batch` that ask for it
-///     are asked again, so for other functions this or `timeouts` is required.
-///   - `timeouts` asks again what a batch has left without an answer for its `timeout`. Only where it does no harm to do something twice: what became of the batch that was given
-///     up, nobody knows.
-/// - `timeout = "2s"` is how long a batch may take. The error names the dispatcher, the number of requests and the time. Not for a function that answers in place, which can't
-///   be cut short: for an `async fn`, with `blocking`, or with a `Batch`.
-/// - `faults = "error"`: trouble with a batch (a wrong number of answers, a slot dropped, a time limit, a panic of the function or of what runs for it: `group_by`, `when`, and `Hash`,
-///   `Eq` and `Clone` of keys and answers) becomes the error of its requests, and `io!` gives a `Result`
-///   with a `corio::RequestError<E>`, which is `Clone` whatever `E` is. By default, `faults = "run"`, it ends the run.
+/// - `retry(attempts = 5, backoff = "10ms..1s", jitter, when = |error: &DbError| error.is_busy())`
+///   asks again.
+///   - `attempts` is how often a request is asked at most, the first time included: 2 or more. Then
+///     the task gets the last error.
+///   - `backoff` is the wait before the next attempt: it grows from the shortest to the longest; or
+///     `"50ms"`, the same each time. Without it there is no wait.
+///   - `jitter` varies the waits by chance, so that many do not come back at once; with `backoff`
+///     only.
+///   - `when` says which errors are worth another attempt: a closure or a function from `&E`, for
+///     answers that are a `Result`. Without it only slots of a `Batch` that ask for it are asked
+///     again, so for other functions this or `timeouts` is required.
+///   - `timeouts` asks again what a batch has left without an answer for its `timeout`. Only where
+///     it does no harm to do something twice: what became of the batch that was given up, nobody
+///     knows.
+/// - `timeout = "2s"` is how long a batch may take. The error names the dispatcher, the number of
+///   requests and the time. Not for a function that answers in place, which can't be cut short: for
+///   an `async fn`, with `blocking`, or with a `Batch`.
+/// - `faults = "error"`: trouble with a batch (a wrong number of answers, a slot dropped, a time
+///   limit, a panic of the function or of what runs for it: `group_by`, `when`, and `Hash`, `Eq`
+///   and `Clone` of keys and answers) becomes the error of its requests, and `io!` gives a `Result`
+///   with a `corio::RequestError<E>`, which is `Clone` whatever `E` is. By default, `faults =
+///   "run"`, it ends the run.
 ///
 /// | with `faults = "error"` the function | `io!` gives |
 /// |---|---|
@@ -213,7 +236,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | returns `Result<A, E>`, where `A` is one of these and names no other error | `Result<_, RequestError<E>>` |
 /// | fills `&mut Vec<_>`, or takes a `Batch<K, _>` | as if it returned the `Vec<_>` |
 ///
-/// A `Result` within is known by its two arguments: that of an alias such as `io::Result<R>` is taken for a part of the answer.
+/// A `Result` within is known by its two arguments: that of an alias such as `io::Result<R>` is
+/// taken for a part of the answer.
 ///
 /// ## What is kept
 ///
@@ -260,8 +284,9 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # What is refused
 ///
-/// A method; `const`, `unsafe` and `extern` functions; pieces by value or by `&mut`; keys or answers that borrow; `impl Trait`; options that are unknown, given twice,
-/// or that exclude each other. Type and const parameters are fine.
+/// A method; `const`, `unsafe` and `extern` functions; pieces by value or by `&mut`; keys or
+/// answers that borrow; `impl Trait`; options that are unknown, given twice, or that exclude each
+/// other. Type and const parameters are fine.
 #[proc_macro_attribute]
 pub fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
     dispatcher::dispatcher(attribute.into(), item.into()).into()
@@ -287,13 +312,16 @@ pub fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # let _ = library.replica;
 /// ```
 ///
-/// It implements `corio::Provide<T>` for the type of each field, and for what it points to where it is an `Arc`, `Rc`, `Box` or `&`; and `corio::AsContext`, so that
-/// `Schedule::new` takes the struct by value.
+/// It implements `corio::Provide<T>` for the type of each field, and for what it points to where it
+/// is an `Arc`, `Rc`, `Box` or `&`; and `corio::AsContext`, so that `Schedule::new` takes the
+/// struct by value.
 ///
 /// - `#[provide(skip)]` on a field: not a piece.
-/// - `#[provide]` on a field whose type names a type parameter of the struct: a piece all the same. Without it such a field is none.
+/// - `#[provide]` on a field whose type names a type parameter of the struct: a piece all the same.
+///   Without it such a field is none.
 ///
-/// Refused: two fields that provide the same type, since a dispatcher could not tell them apart; enums and unions.
+/// Refused: two fields that provide the same type, since a dispatcher could not tell them apart;
+/// enums and unions.
 #[proc_macro_derive(Context, attributes(provide))]
 pub fn context(item: TokenStream) -> TokenStream {
     context::context(item.into()).into()

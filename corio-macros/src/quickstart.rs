@@ -1,4 +1,5 @@
-//! Keeps `examples/quickstart_expanded.rs` true: it is what the macros make of `examples/quickstart.rs`.
+//! Keeps `examples/quickstart_expanded.rs` true: it is what the macros make of
+//! `examples/quickstart.rs`.
 
 use quote::ToTokens;
 use syn::{File, Item, ItemFn};
@@ -20,7 +21,9 @@ fn expand_item(item: Item) -> Vec<Item> {
 type Expand = fn(proc_macro2::TokenStream, proc_macro2::TokenStream) -> proc_macro2::TokenStream;
 
 fn take_attribute(function: &mut ItemFn) -> Option<Expand> {
-    let at = function.attrs.iter().position(|attribute| attribute.path().segments.first().is_some_and(|first| first.ident == "corio"))?;
+    let at = function.attrs.iter().position(|attribute| {
+        attribute.path().segments.first().is_some_and(|first| first.ident == "corio")
+    })?;
     let attribute = function.attrs.remove(at);
     match attribute.path().segments.last()?.ident.to_string().as_str() {
         "dispatcher" => Some(crate::dispatcher::dispatcher),
@@ -38,6 +41,12 @@ fn pretty(mut file: File) -> String {
 #[test]
 fn the_expanded_quickstart_is_the_real_expansion() {
     let expanded = pretty(expand(include_str!("../../examples/quickstart.rs")));
-    let written = pretty(syn::parse_file(include_str!("../../examples/quickstart_expanded.rs")).expect("it compiles, so it parses"));
-    assert!(expanded == written, "the macros make this of it now; write it down, with its comments:\n\n{expanded}");
+    let written = pretty(
+        syn::parse_file(include_str!("../../examples/quickstart_expanded.rs"))
+            .expect("it compiles, so it parses"),
+    );
+    assert!(
+        expanded == written,
+        "the macros make this of it now; write it down, with its comments:\n\n{expanded}"
+    );
 }

@@ -1,4 +1,5 @@
-//! What the tests of expansions share: both sides are printed in one style, so that only what is written differs, not how it is laid out.
+//! What the tests of expansions share: both sides are printed in one style, so that only what is
+//! written differs, not how it is laid out.
 
 use proc_macro2::{TokenStream, TokenTree};
 use std::fmt::Write;

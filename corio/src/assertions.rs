@@ -8,7 +8,10 @@ use crate::schedule::RunAsync;
 use crate::sync::{Mutex, MutexGuard, Permit, RwLockReadGuard, RwLockWriteGuard};
 use crate::task::Frame;
 use crate::util::{assert_has_not, assert_is_send};
-use crate::{AnyContext, AnyTask, Batch, Boxed, CancelToken, Cx, DispatcherId, Error, Handle, RequestError, Schedule, Slot};
+use crate::{
+    AnyContext, AnyTask, Batch, Boxed, CancelToken, Cx, DispatcherId, Error, Handle, RequestError,
+    Schedule, Slot,
+};
 
 // A reference to any context is taken for one to this.
 const _: () = assert!(size_of::<AnyContext>() == 0 && align_of::<AnyContext>() == 1);

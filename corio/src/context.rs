@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 /// A context that has a piece of type `T`.
 ///
-/// A dispatcher that takes `&Db` can answer in any schedule whose context provides `Db`. `#[derive(corio::Context)]` writes the impls, one a field; by hand:
+/// A dispatcher that takes `&Db` can answer in any schedule whose context provides `Db`.
+/// `#[derive(corio::Context)]` writes the impls, one a field; by hand:
 ///
 /// ```
 /// struct Db;
@@ -24,21 +25,25 @@ use std::sync::Arc;
 #[diagnostic::on_unimplemented(
     message = "the context `{Self}` does not provide `{T}`",
     label = "needs a `{T}`, which `{Self}` does not provide",
-    note = "name a context that has one in the attribute: `#[corio::task(MyContext)]`, where `MyContext` derives `corio::Context` and has a field of type `{T}`; a plain `#[corio::task]` runs over `AnyContext`, which has nothing"
+    note = "name a context that has one in the attribute: `#[corio::task(MyContext)]`, where \
+            `MyContext` derives `corio::Context` and has a field of type `{T}`; a plain \
+            `#[corio::task]` runs over `AnyContext`, which has nothing"
 )]
 pub trait Provide<T: ?Sized> {
     /// The piece.
     fn provide(&self) -> &T;
 }
 
-// With this second candidate rustc reports a missing piece in our words, rather than inferring the only candidate and printing a type mismatch.
+// With this second candidate rustc reports a missing piece in our words, rather than inferring the
+// only candidate and printing a type mismatch.
 impl<T: ?Sized> Provide<T> for T {
     fn provide(&self) -> &T {
         self
     }
 }
 
-/// What a [`Schedule`](crate::Schedule) can be made from: a context by value (`#[derive(corio::Context)]`), by reference, or in an [`Arc`] or [`Rc`].
+/// What a [`Schedule`](crate::Schedule) can be made from: a context by value
+/// (`#[derive(corio::Context)]`), by reference, or in an [`Arc`] or [`Rc`].
 ///
 /// ```
 /// # use corio::AsContext;
@@ -46,7 +51,8 @@ impl<T: ?Sized> Provide<T> for T {
 /// assert!(std::ptr::eq((&Db).as_context(), &Db));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a schedule can't be made from `{Self}`: put `#[derive(corio::Context)]` on it, or pass it by reference, in an `Arc` or in an `Rc`",
+    message = "a schedule can't be made from `{Self}`: put `#[derive(corio::Context)]` on it, or \
+               pass it by reference, in an `Arc` or in an `Rc`",
     label = "not a context"
 )]
 pub trait AsContext {
@@ -91,7 +97,8 @@ impl<T> AsContext for Rc<T> {
 
 /// A piece of the context that can go to another thread.
 #[diagnostic::on_unimplemented(
-    message = "a blocking dispatcher runs on another thread, with a clone of each piece: `{Self}` has to be `Clone + Send + 'static`",
+    message = "a blocking dispatcher runs on another thread, with a clone of each piece: `{Self}` \
+               has to be `Clone + Send + 'static`",
     label = "can't be cloned and sent to another thread",
     note = "put what is inside into an `Arc`: pools and clients usually are `Clone` for that"
 )]
@@ -105,9 +112,12 @@ pub fn piece<T: BlockingPiece>(piece: &T) -> T {
     piece.clone()
 }
 
-/// Stands for the context in tasks that name none, as `#[corio::task] fn f()`: they run over any, and so can ask only for what needs no piece.
+/// Stands for the context in tasks that name none, as `#[corio::task] fn f()`: they run over any,
+/// and so can ask only for what needs no piece.
 ///
-/// It is there to be read in compile errors. Nobody has one, and it provides nothing. [`Dispatch`](crate::Dispatch) is not to be implemented for it by name: requests of such tasks
-/// and of those over the real context go out together, and are answered in the one way that `impl<S> Dispatch<S>` gives.
+/// It is there to be read in compile errors. Nobody has one, and it provides nothing.
+/// [`Dispatch`](crate::Dispatch) is not to be implemented for it by name: requests of such tasks
+/// and of those over the real context go out together, and are answered in the one way that
+/// `impl<S> Dispatch<S>` gives.
 #[derive(Debug)]
 pub struct AnyContext(());

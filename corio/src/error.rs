@@ -6,10 +6,12 @@ use std::time::Duration;
 use crate::dispatch::RequestError;
 use crate::executor::Deadlock;
 
-/// Why a run ended without a result. Every task was dropped, destructors have run, and the schedule can be used again.
+/// Why a run ended without a result. Every task was dropped, destructors have run, and the schedule
+/// can be used again.
 ///
-/// What a dispatcher returns for single requests (a `Result`, an `Option`) is not an error of the run: it is the answer, and `io!` gives it to the task that asked.
-/// So a run of a fallible task gives two layers: `schedule.run(card(id))??`, the run's and the task's own.
+/// What a dispatcher returns for single requests (a `Result`, an `Option`) is not an error of the
+/// run: it is the answer, and `io!` gives it to the task that asked. So a run of a fallible task
+/// gives two layers: `schedule.run(card(id))??`, the run's and the task's own.
 ///
 /// ```
 /// #[corio::dispatcher]
@@ -28,11 +30,14 @@ use crate::executor::Deadlock;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// Trouble with a batch: a wrong number of answers, a slot that was dropped, a time limit. With `faults = "error"` on the dispatcher, its requests get it instead.
+    /// Trouble with a batch: a wrong number of answers, a slot that was dropped, a time limit. With
+    /// `faults = "error"` on the dispatcher, its requests get it instead.
     Batch(RequestError),
-    /// Tasks wait for each other or for something that nobody will do: none can run, nothing is queued and nothing in flight.
+    /// Tasks wait for each other or for something that nobody will do: none can run, nothing is
+    /// queued and nothing in flight.
     Deadlock(Deadlock),
-    /// A task waits for something outside corio (a timer, a channel, another runtime's future), and so nobody would wake it.
+    /// A task waits for something outside corio (a timer, a channel, another runtime's future), and
+    /// so nobody would wake it.
     ForeignFuture {
         /// The task, with the path of tasks that led to it.
         task: String,
@@ -62,12 +67,18 @@ impl fmt::Display for Error {
             Error::Deadlock(deadlock) => deadlock.fmt(f),
             Error::ForeignFuture { task } => write!(
                 f,
-                "task `{task}` waits for a future that corio does not know, and so nobody would wake it: a task waits only through corio; do the waiting in an async dispatcher, or in a `corio::future`"
+                "task `{task}` waits for a future that corio does not know, and so nobody would \
+                 wake it: a task waits only through corio; do the waiting in an async dispatcher, \
+                 or in a `corio::future`"
             ),
             Error::Cancelled => f.write_str("the run was cancelled"),
-            Error::TimedOut { limit } => write!(f, "the run was not over after {limit:?}, its deadline"),
+            Error::TimedOut { limit } => {
+                write!(f, "the run was not over after {limit:?}, its deadline")
+            }
             Error::WouldBlockExecutor => f.write_str(
-                "`run` has to wait for answers, and this thread runs an async executor, which must not sleep: `.await` `run_async`, or call `run` where a thread may block (in tokio's `spawn_blocking` or `block_in_place`, or on a thread of its own)"
+                "`run` has to wait for answers, and this thread runs an async executor, which \
+                 must not sleep: `.await` `run_async`, or call `run` where a thread may block (in \
+                 tokio's `spawn_blocking` or `block_in_place`, or on a thread of its own)",
             ),
         }
     }

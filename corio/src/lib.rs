@@ -18,8 +18,8 @@ pub mod testing;
 pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
 pub use dispatch::{
-    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Groups, Options, Partition, Request, RequestError, Requests, Retry, Slot,
-    future, groups,
+    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Groups, Options,
+    Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
 };
 pub use error::Error;
 pub use executor::{Deadlock, StuckTask};
@@ -28,11 +28,15 @@ pub use schedule::{RunAsync, Schedule};
 pub use task::{AnyTask, Boxed, Cx, Handle, IsTask, Task, boxed, cache, task_fn};
 pub use util::{CancelToken, Clock, Elapsed};
 
-/// What the macros expand to. Not for use by hand: it can change at any time, and its rules are not checked.
+/// What the macros expand to. Not for use by hand: it can change at any time, and its rules are not
+/// checked.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::context::{AnyContext, piece};
-    pub use crate::dispatch::{FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient, is_transient_fault, plain_answer};
+    pub use crate::dispatch::{
+        FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient,
+        is_transient_fault, plain_answer,
+    };
     pub use crate::macros::needs_blocking;
     pub use crate::task::{Frame, any_task, here, returns, task};
     pub use crate::testing::batches::{Clause, assert_batches};

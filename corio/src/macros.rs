@@ -1,5 +1,5 @@
-//! The macros of task bodies, for where they do not work. In a `#[corio::task]` the attribute rewrites them before they are looked up; elsewhere these are found, and
-//! say what is wrong.
+//! The macros of task bodies, for where they do not work. In a `#[corio::task]` the attribute
+//! rewrites them before they are looked up; elsewhere these are found, and say what is wrong.
 
 macro_rules! outside {
     ($($name:ident: $way_out:literal,)+) => {
@@ -44,7 +44,10 @@ macro_rules! __needs_blocking {
 #[macro_export]
 macro_rules! __needs_blocking {
     ($($call:tt)*) => {
-        ::core::compile_error!("a blocking dispatcher needs a thread pool: enable the feature `blocking` of corio, `corio = { features = [\"blocking\"] }`")
+        ::core::compile_error!(
+            "a blocking dispatcher needs a thread pool: enable the feature `blocking` of corio, \
+             `corio = { features = [\"blocking\"] }`"
+        )
     };
 }
 

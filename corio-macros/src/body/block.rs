@@ -17,7 +17,8 @@ struct TaskBlock {
 
 impl Rewriter<'_> {
     /// Desugar from `task!(move -> R { … })` into the expansion of a task function's body:
-    /// `::corio::__private::task::<Context, _>(async move { let __corio = …; if false { return …; } … })`.
+    /// `::corio::__private::task::<Context, _>(async move { let __corio = …; if false { return …; }
+    /// … })`.
     pub(super) fn task_block(&mut self, invocation: Invocation) -> TokenStream {
         let span = invocation.span;
         let TaskBlock { capture, output, body } = parse(invocation);
@@ -29,7 +30,8 @@ impl Rewriter<'_> {
             ReturnType::Type(_, output) => seed(&output),
         };
         let block = braced(quote!(#frame #seed #statements), body.span());
-        // Shown where the block begins: if it borrows what it should own, rustc proposes to put the `move` there, and so `task!(move { … })`.
+        // Shown where the block begins: if it borrows what it should own, rustc proposes to put the
+        // `move` there, and so `task!(move { … })`.
         let asynchronous = Token![async](block.span_open());
         quote_spanned!(span=> #constructor(#asynchronous #capture #block))
     }
@@ -37,7 +39,11 @@ impl Rewriter<'_> {
 
 /// Without a head, everything is the block: `task! { a; b }`, `task!(expression)`.
 fn parse(invocation: Invocation) -> TaskBlock {
-    let whole = || TaskBlock { capture: None, output: ReturnType::Default, body: braced(invocation.arguments.clone(), invocation.delimiters.join()) };
+    let whole = || TaskBlock {
+        capture: None,
+        output: ReturnType::Default,
+        body: braced(invocation.arguments.clone(), invocation.delimiters.join()),
+    };
     syn::parse2(invocation.arguments.clone()).unwrap_or_else(|_| whole())
 }
 
@@ -46,7 +52,9 @@ impl Parse for TaskBlock {
         let capture = input.parse()?;
         let output = input.parse()?;
         match input.parse()? {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace && input.is_empty() => Ok(TaskBlock { capture, output, body }),
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace && input.is_empty() => {
+                Ok(TaskBlock { capture, output, body })
+            }
             other => Err(syn::Error::new_spanned(other, "expected a block")),
         }
     }

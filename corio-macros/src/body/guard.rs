@@ -1,11 +1,14 @@
 //! Lets rustc check that a construct waits in the task's own code, where the walk can't know.
 //!
-//! Children borrow from the frame that waits for them, and an answer goes to the task that asked. Both are sound only because that frame is the task's own async block, which
-//! user code never holds: a future that user code holds can be polled once and forgotten. The walk refuses our macros in closures and async blocks that it sees. But another
-//! macro may put its arguments into an async block of its own, and in plain tokens nothing is seen.
+//! Children borrow from the frame that waits for them, and an answer goes to the task that asked.
+//! Both are sound only because that frame is the task's own async block, which user code never
+//! holds: a future that user code holds can be polled once and forgotten. The walk refuses our
+//! macros in closures and async blocks that it sees. But another macro may put its arguments into
+//! an async block of its own, and in plain tokens nothing is seen.
 //!
-//! So behind those the body gets a label, and what waits a `break` to it that is never reached. A label does not reach into closures and async blocks: rustc refuses the
-//! `break` there (E0767, "use of unreachable label").
+//! So behind those the body gets a label, and what waits a `break` to it that is never reached. A
+//! label does not reach into closures and async blocks: rustc refuses the `break` there (E0767,
+//! "use of unreachable label").
 
 use super::Rewriter;
 use proc_macro2::{Span, TokenStream};
@@ -21,7 +24,8 @@ impl Rewriter<'_> {
         rewritten
     }
 
-    /// Desugar from `&__corio`, where the walk can't see, into `if false { break 'label … } else { &__corio }`.
+    /// Desugar from `&__corio`, where the walk can't see, into `if false { break 'label … } else {
+    /// &__corio }`.
     pub(super) fn guard(&mut self, frame: TokenStream, at: Span) -> TokenStream {
         if !self.unseen {
             return frame;

@@ -2,15 +2,20 @@
 //!
 //! Three views of the same tokens, each used where the one before does not apply:
 //!
-//! - `tree.rs` walks the syntax tree, and so knows closures, async blocks and nested functions, where a task can't wait;
-//! - `foreign.rs` looks into the arguments of other macros, as expressions or statements where they parse as such;
-//! - `tokens.rs` finds `io ! (…)` in plain tokens, for what does not parse: macros with a grammar of their own, and code that is half typed.
+//! - `tree.rs` walks the syntax tree, and so knows closures, async blocks and nested functions,
+//!   where a task can't wait;
+//! - `foreign.rs` looks into the arguments of other macros, as expressions or statements where they
+//!   parse as such;
+//! - `tokens.rs` finds `io ! (…)` in plain tokens, for what does not parse: macros with a grammar
+//!   of their own, and code that is half typed.
 //!
-//! All end in `constructs.rs` (and `block.rs` for `task!`), which desugars one invocation; `names.rs` says which names are ours, `place.rs` where they may stand, and
-//! `guard.rs` lets rustc check that where the walk can't see it.
+//! All end in `constructs.rs` (and `block.rs` for `task!`), which desugars one invocation;
+//! `names.rs` says which names are ours, `place.rs` where they may stand, and `guard.rs` lets rustc
+//! check that where the walk can't see it.
 //!
-//! What must hold: the arguments of an invocation need not parse; each mistake is reported once, in place of the expression it is in; and all generated tokens but the
-//! frame's name carry the spans of what the user wrote, so that type errors land there.
+//! What must hold: the arguments of an invocation need not parse; each mistake is reported once, in
+//! place of the expression it is in; and all generated tokens but the frame's name carry the spans
+//! of what the user wrote, so that type errors land there.
 
 mod block;
 mod constructs;
@@ -59,7 +64,8 @@ struct Rewriter<'a> {
     /// For mistakes that nothing can stand in place of.
     errors: &'a mut Errors,
     place: Place,
-    /// Whether something stands around this code that the walk can't see through: another macro, or plain tokens. See `guard.rs`.
+    /// Whether something stands around this code that the walk can't see through: another macro,
+    /// or plain tokens. See `guard.rs`.
     unseen: bool,
     /// Whether the body of the innermost task holds a guard, and so needs the label.
     guarded: bool,

@@ -1,4 +1,5 @@
-//! The names a task knows, and how an invocation of one is recognised: `io!(..)`, `corio::io!(..)` and `::corio::io!(..)`.
+//! The names a task knows, and how an invocation of one is recognised: `io!(..)`, `corio::io!(..)`
+//! and `::corio::io!(..)`.
 
 use proc_macro2::extra::DelimSpan;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
@@ -62,10 +63,16 @@ impl Invocation {
     /// The invocation that a macro of the syntax tree is, if it is one of ours.
     pub(super) fn from_macro(mac: &Macro) -> Option<Self> {
         let name = bare_name(&mac.path)?;
-        Some(Invocation { construct: Construct::from_name(name)?, span: name.span(), delimiters: *mac.delimiter.span(), arguments: mac.tokens.clone() })
+        Some(Invocation {
+            construct: Construct::from_name(name)?,
+            span: name.span(),
+            delimiters: *mac.delimiter.span(),
+            arguments: mac.tokens.clone(),
+        })
     }
 
-    /// The invocation that begins at `tokens[at]`, if it is one of ours, and the number of tokens that make it up.
+    /// The invocation that begins at `tokens[at]`, if it is one of ours, and the number of tokens
+    /// that make it up.
     pub(super) fn from_tokens(tokens: &[TokenTree], at: usize) -> Option<(Self, usize)> {
         let (before, tokens) = tokens.split_at(at);
         let skipped = crate_prefix(tokens);
@@ -75,13 +82,20 @@ impl Invocation {
         if in_path || after_name && starts_with_colons(tokens) {
             return None;
         }
-        let [TokenTree::Ident(name), TokenTree::Punct(bang), TokenTree::Group(group), ..] = &tokens[skipped..] else {
+        let [TokenTree::Ident(name), TokenTree::Punct(bang), TokenTree::Group(group), ..] =
+            &tokens[skipped..]
+        else {
             return None;
         };
         if bang.as_char() != '!' || group.delimiter() == Delimiter::None {
             return None;
         }
-        let invocation = Invocation { construct: Construct::from_name(name)?, span: name.span(), delimiters: group.delim_span(), arguments: group.stream() };
+        let invocation = Invocation {
+            construct: Construct::from_name(name)?,
+            span: name.span(),
+            delimiters: group.delim_span(),
+            arguments: group.stream(),
+        };
         Some((invocation, skipped + 3))
     }
 }
@@ -100,7 +114,11 @@ fn bare_name(path: &Path) -> Option<&Ident> {
 fn crate_prefix(tokens: &[TokenTree]) -> usize {
     let leading = if starts_with_colons(tokens) { 2 } else { 0 };
     match tokens.get(leading) {
-        Some(TokenTree::Ident(name)) if name == "corio" && starts_with_colons(&tokens[leading + 1..]) => leading + 3,
+        Some(TokenTree::Ident(name))
+            if name == "corio" && starts_with_colons(&tokens[leading + 1..]) =>
+        {
+            leading + 3
+        }
         _ => 0,
     }
 }

@@ -13,7 +13,8 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The place of code within `inner` that is itself here. The code of a nested function or a constant never becomes the task's again.
+    /// The place of code within `inner` that is itself here. The code of a nested function or a
+    /// constant never becomes the task's again.
     pub(super) fn enter(self, inner: Place) -> Place {
         match self {
             Place::NestedFunction | Place::Constant if inner != Place::NestedFunction => self,
@@ -26,18 +27,27 @@ impl Place {
         let name = construct.name();
         match (self, construct) {
             (Place::Task, _) | (Place::Closure | Place::AsyncBlock, Construct::Task) => None,
-            (Place::Closure, Construct::Context) => {
-                Some(format!("`{name}!` can't stand in a closure: take it before, `let context = context!();`, and use `context` in the closure"))
-            }
+            (Place::Closure, Construct::Context) => Some(format!(
+                "`{name}!` can't stand in a closure: take it before, `let context = context!();`, \
+                 and use `context` in the closure"
+            )),
             (Place::Closure, _) => Some(format!(
-                "`{name}!` can't stand in a closure: a closure can't be suspended. \
-                 Use a `for` loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| task!(move {{ … }})))`"
+                "`{name}!` can't stand in a closure: a closure can't be suspended. Use a `for` \
+                 loop, `io_all!(iter.map(|x| request(x)))` for requests, or `all!(iter.map(|x| \
+                 task!(move {{ … }})))`"
             )),
             (Place::AsyncBlock, _) => Some(format!(
-                "`{name}!` can't stand in an async block, which is no part of the task. Use `task! {{ … }}` in its place, and run that with `call!` or `spawn!`"
+                "`{name}!` can't stand in an async block, which is no part of the task. Use \
+                 `task! {{ … }}` in its place, and run that with `call!` or `spawn!`"
             )),
-            (Place::NestedFunction, _) => Some(format!("`{name}!` belongs to the nested function, which is no task: mark it `#[corio::task]`")),
-            (Place::Constant, _) => Some(format!("`{name}!` can't stand in a constant, which is computed when compiled: use a `let` in the task")),
+            (Place::NestedFunction, _) => Some(format!(
+                "`{name}!` belongs to the nested function, which is no task: mark it \
+                 `#[corio::task]`"
+            )),
+            (Place::Constant, _) => Some(format!(
+                "`{name}!` can't stand in a constant, which is computed when compiled: use a \
+                 `let` in the task"
+            )),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Rewriting of plain tokens: finds `io ! (…)` wherever it stands, and leaves everything else as it is.
+//! Rewriting of plain tokens: finds `io ! (…)` wherever it stands, and leaves everything else as it
+//! is.
 
 use super::Rewriter;
 use super::names::{Invocation, is_punct};
@@ -40,8 +41,11 @@ pub(super) fn mention(stream: TokenStream) -> Option<Invocation> {
 /// Whether a `.await` stands in these tokens, at any depth.
 pub(super) fn awaits(stream: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = stream.into_iter().collect();
-    tokens.windows(2).any(|pair| is_punct(pair.first(), '.') && matches!(&pair[1], TokenTree::Ident(name) if name == "await"))
-        || tokens.iter().any(|token| matches!(token, TokenTree::Group(group) if awaits(group.stream())))
+    tokens.windows(2).any(|pair| {
+        is_punct(pair.first(), '.') && matches!(&pair[1], TokenTree::Ident(name) if name == "await")
+    }) || tokens
+        .iter()
+        .any(|token| matches!(token, TokenTree::Group(group) if awaits(group.stream())))
 }
 
 enum Piece {

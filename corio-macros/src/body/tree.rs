@@ -1,4 +1,5 @@
-//! The walk over the syntax tree of a body: replaces each invocation, and keeps track of where it stands.
+//! The walk over the syntax tree of a body: replaces each invocation, and keeps track of where it
+//! stands.
 
 use super::Rewriter;
 use super::names::Invocation;
@@ -7,7 +8,9 @@ use crate::errors::error_expression;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Block, Expr, ExprAwait, ExprMacro, ImplItem, Item, Stmt, StmtMacro, Token, TraitItem};
+use syn::{
+    Attribute, Block, Expr, ExprAwait, ExprMacro, ImplItem, Item, Stmt, StmtMacro, Token, TraitItem,
+};
 
 impl Rewriter<'_> {
     /// Walks what `walk` walks as code at `inner`.
@@ -23,13 +26,17 @@ impl Rewriter<'_> {
         let Some(last) = statements.len().checked_sub(1) else { return };
         for (position, statement) in statements.iter_mut().enumerate() {
             match statement {
-                Stmt::Macro(invoked) => self.statement_macro(invoked, position == last).into_iter().for_each(|rewritten| *statement = rewritten),
+                Stmt::Macro(invoked) => self
+                    .statement_macro(invoked, position == last)
+                    .into_iter()
+                    .for_each(|rewritten| *statement = rewritten),
                 other => visit_mut::visit_stmt_mut(self, other),
             }
         }
     }
 
-    /// The statement in place of a macro's, if the macro is ours. `wait! {}` needs no semicolon in the middle of a block, but the expression that it becomes does.
+    /// The statement in place of a macro's, if the macro is ours. `wait! {}` needs no semicolon in
+    /// the middle of a block, but the expression that it becomes does.
     fn statement_macro(&mut self, invoked: &mut StmtMacro, last: bool) -> Option<Stmt> {
         let Some(invocation) = Invocation::from_macro(&invoked.mac) else {
             self.foreign(&mut invoked.mac);
@@ -40,9 +47,13 @@ impl Rewriter<'_> {
         Some(Stmt::Expr(expression, semicolon))
     }
 
-    /// Desugar from `future.await`, which a task refuses, into an error in its place. The operand is kept, so that its mistakes are reported too.
+    /// Desugar from `future.await`, which a task refuses, into an error in its place. The operand
+    /// is kept, so that its mistakes are reported too.
     fn refused_await(&mut self, waited: &ExprAwait) -> Expr {
-        let error = error_expression(waited.await_token.span, "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with `call!(…)`");
+        let error = error_expression(
+            waited.await_token.span,
+            "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with `call!(…)`",
+        );
         let operand = &waited.base;
         Expr::Verbatim(quote!((#operand, #error).1))
     }
@@ -52,7 +63,9 @@ impl VisitMut for Rewriter<'_> {
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         match expression {
             Expr::Macro(ExprMacro { attrs, mac }) => match Invocation::from_macro(mac) {
-                Some(invocation) => *expression = with_attributes(attrs, self.invocation(invocation)),
+                Some(invocation) => {
+                    *expression = with_attributes(attrs, self.invocation(invocation))
+                }
                 None => self.foreign(mac),
             },
             Expr::Await(waited) => {
@@ -62,11 +75,15 @@ impl VisitMut for Rewriter<'_> {
                 }
             }
             Expr::Closure(closure) => {
-                let place = if closure.asyncness.is_some() { Place::AsyncBlock } else { Place::Closure };
+                let place =
+                    if closure.asyncness.is_some() { Place::AsyncBlock } else { Place::Closure };
                 self.within(place, |inner| visit_mut::visit_expr_closure_mut(inner, closure));
             }
-            Expr::Async(block) => self.within(Place::AsyncBlock, |inner| visit_mut::visit_expr_async_mut(inner, block)),
-            Expr::Const(block) => self.within(Place::Constant, |inner| visit_mut::visit_expr_const_mut(inner, block)),
+            Expr::Async(block) => self
+                .within(Place::AsyncBlock, |inner| visit_mut::visit_expr_async_mut(inner, block)),
+            Expr::Const(block) => {
+                self.within(Place::Constant, |inner| visit_mut::visit_expr_const_mut(inner, block))
+            }
             // What syn does not know, it passes on as tokens.
             Expr::Verbatim(tokens) => *tokens = self.tokens(std::mem::take(tokens)),
             other => visit_mut::visit_expr_mut(self, other),
@@ -79,9 +96,13 @@ impl VisitMut for Rewriter<'_> {
 
     fn visit_item_mut(&mut self, item: &mut Item) {
         match item {
-            Item::Const(_) | Item::Static(_) => self.within(Place::Constant, |inner| visit_mut::visit_item_mut(inner, item)),
+            Item::Const(_) | Item::Static(_) => {
+                self.within(Place::Constant, |inner| visit_mut::visit_item_mut(inner, item))
+            }
             Item::Fn(function) if is_task(&function.attrs) => {}
-            Item::Fn(_) => self.within(Place::NestedFunction, |inner| visit_mut::visit_item_mut(inner, item)),
+            Item::Fn(_) => {
+                self.within(Place::NestedFunction, |inner| visit_mut::visit_item_mut(inner, item))
+            }
             Item::Macro(definition) => self.macro_item(definition),
             other => visit_mut::visit_item_mut(self, other),
         }
@@ -90,16 +111,23 @@ impl VisitMut for Rewriter<'_> {
     fn visit_impl_item_mut(&mut self, item: &mut ImplItem) {
         match item {
             ImplItem::Fn(function) if is_task(&function.attrs) => {}
-            ImplItem::Fn(_) => self.within(Place::NestedFunction, |inner| visit_mut::visit_impl_item_mut(inner, item)),
-            other => self.within(Place::Constant, |inner| visit_mut::visit_impl_item_mut(inner, other)),
+            ImplItem::Fn(_) => self
+                .within(Place::NestedFunction, |inner| visit_mut::visit_impl_item_mut(inner, item)),
+            other => {
+                self.within(Place::Constant, |inner| visit_mut::visit_impl_item_mut(inner, other))
+            }
         }
     }
 
     fn visit_trait_item_mut(&mut self, item: &mut TraitItem) {
         match item {
             TraitItem::Fn(function) if is_task(&function.attrs) => {}
-            TraitItem::Fn(_) => self.within(Place::NestedFunction, |inner| visit_mut::visit_trait_item_mut(inner, item)),
-            other => self.within(Place::Constant, |inner| visit_mut::visit_trait_item_mut(inner, other)),
+            TraitItem::Fn(_) => self.within(Place::NestedFunction, |inner| {
+                visit_mut::visit_trait_item_mut(inner, item)
+            }),
+            other => {
+                self.within(Place::Constant, |inner| visit_mut::visit_trait_item_mut(inner, other))
+            }
         }
     }
 }

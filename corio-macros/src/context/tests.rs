@@ -5,12 +5,19 @@ use crate::testing::{assert_items, assert_messages, tokens};
 
 /// The impl of `Provide<piece>`, returning `field`.
 fn provide(header: &str, piece: &str, name: &str, field: &str) -> String {
-    let returned = if piece.starts_with("dyn") { format!("({piece} + 'static)") } else { piece.to_owned() };
-    format!("#[automatically_derived] impl{header} ::corio::Provide<{piece} > for {name} {{ fn provide(&self) -> &{returned} {{ &self.{field} }} }}")
+    let returned =
+        if piece.starts_with("dyn") { format!("({piece} + 'static)") } else { piece.to_owned() };
+    format!(
+        "#[automatically_derived] impl{header} ::corio::Provide<{piece} > for {name} {{ fn \
+         provide(&self) -> &{returned} {{ &self.{field} }} }}"
+    )
 }
 
 fn as_context(header: &str, name: &str) -> String {
-    format!("#[automatically_derived] impl{header} ::corio::AsContext for {name} {{ type Context = Self; fn as_context(&self) -> &Self {{ self }} }}")
+    format!(
+        "#[automatically_derived] impl{header} ::corio::AsContext for {name} {{ type Context = \
+         Self; fn as_context(&self) -> &Self {{ self }} }}"
+    )
 }
 
 #[test]
@@ -23,7 +30,8 @@ fn fields_and_what_they_point_to() {
         provide("", "dyn Clock", "Library", "clock"),
         as_context("", "Library"),
     ];
-    let source = "struct Library { db: Db, cache: Arc<Cache>, clock: Box<dyn Clock>, #[provide(skip)] replica: Db }";
+    let source = "struct Library { db: Db, cache: Arc<Cache>, clock: Box<dyn Clock>, \
+                  #[provide(skip)] replica: Db }";
     assert_items(context(tokens(source)), &expected.concat());
 }
 
@@ -44,14 +52,26 @@ fn generic_fields_only_where_asked_for() {
 #[test]
 fn what_is_refused() {
     assert_messages(
-        context(tokens("struct Two { a: Db, b: std::sync::Arc<Db>, #[provide(skp)] c: u8, #[provide = 3] d: u16, #[provide()] e: u32 }")),
+        context(tokens(
+            "struct Two { a: Db, b: std::sync::Arc<Db>, #[provide(skp)] c: u8, #[provide = 3] d: \
+             u16, #[provide()] e: u32 }",
+        )),
         &[
-            "two fields of type `Db`: a dispatcher could not tell them apart; give one a newtype or `#[provide(skip)]`",
-            "expected `#[provide(skip)]`, for a field that is no piece, or `#[provide]`, for one of a generic type that is",
+            "two fields of type `Db`: a dispatcher could not tell them apart; give one a newtype \
+             or `#[provide(skip)]`",
+            "expected `#[provide(skip)]`, for a field that is no piece, or `#[provide]`, for one \
+             of a generic type that is",
             "`provide` takes no value: `#[provide(skip)]` or `#[provide]`",
-            "expected `#[provide(skip)]`, for a field that is no piece, or `#[provide]`, for one of a generic type that is",
+            "expected `#[provide(skip)]`, for a field that is no piece, or `#[provide]`, for one \
+             of a generic type that is",
         ],
     );
-    assert_messages(context(tokens("enum E {}")), &["a context is a struct: its fields are the pieces"]);
-    assert_messages(context(tokens("union U { a: u8 }")), &["a context is a struct: its fields are the pieces"]);
+    assert_messages(
+        context(tokens("enum E {}")),
+        &["a context is a struct: its fields are the pieces"],
+    );
+    assert_messages(
+        context(tokens("union U { a: u8 }")),
+        &["a context is a struct: its fields are the pieces"],
+    );
 }

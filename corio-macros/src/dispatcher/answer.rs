@@ -1,7 +1,9 @@
 //! What one request gets, as far as the types say it by how they are spelled.
 //!
-//! The runtime's `Answers` says it for every type. What is known here is said here, so that the request is one even if its answers have a mistake: that is to be reported where
-//! they are returned, and not at each use. And with `faults = "error"` the spelling decides whether an answer that is a `Result` brings the error of the request.
+//! The runtime's `Answers` says it for every type. What is known here is said here, so that the
+//! request is one even if its answers have a mistake: that is to be reported where
+//! they are returned, and not at each use. And with `faults = "error"` the spelling decides whether
+//! an answer that is a `Result` brings the error of the request.
 
 use super::model::{Answers, Dispatcher};
 use super::parse;
@@ -13,7 +15,8 @@ use syn::Type;
 pub(super) struct Answer {
     /// What one request gets.
     pub(super) one: TokenStream,
-    /// What the runtime takes for a batch: the return type, wrapped if faults become errors. `None` if nothing is returned.
+    /// What the runtime takes for a batch: the return type, wrapped if faults become errors.
+    /// `None` if nothing is returned.
     pub(super) batch: Option<TokenStream>,
     /// Whether the spelling says it all. If not, the runtime's traits do.
     pub(super) known: bool,
@@ -71,10 +74,17 @@ fn of_returned(returned: &Type, dispatcher: &Dispatcher) -> Answer {
         }
         (None, to_errors) => (None, to_errors.then_some(Faults::OfBatch)),
     };
-    let batch = faults.map_or_else(|| returned.to_token_stream(), |faults| wrapped(faults, returned));
+    let batch =
+        faults.map_or_else(|| returned.to_token_stream(), |faults| wrapped(faults, returned));
     let key = dispatcher.keys.key();
     let one = one.unwrap_or_else(|| quote!(<#batch as ::corio::Answers<#key>>::Answer));
-    Answer { one, batch: Some(batch), known: known.is_some(), dedup: known.is_some_and(|known| known.dedup), faults }
+    Answer {
+        one,
+        batch: Some(batch),
+        known: known.is_some(),
+        dedup: known.is_some_and(|known| known.dedup),
+        faults,
+    }
 }
 
 struct Known {
@@ -87,7 +97,9 @@ fn known(returned: &Type) -> Option<Known> {
     let last = path.path.segments.last()?;
     match (last.ident.to_string().as_str(), parse::type_arguments(&last.arguments).as_slice()) {
         ("Vec", [one]) => Some(Known { one: quote!(#one), dedup: false }),
-        ("HashMap", [_, one] | [_, one, _]) | ("BTreeMap", [_, one]) => Some(Known { one: quote!(::core::option::Option<#one>), dedup: true }),
+        ("HashMap", [_, one] | [_, one, _]) | ("BTreeMap", [_, one]) => {
+            Some(Known { one: quote!(::core::option::Option<#one>), dedup: true })
+        }
         ("Result", [answers, error]) => {
             let Known { one, dedup } = known(answers)?;
             Some(Known { one: quote!(::core::result::Result<#one, #error>), dedup })
@@ -96,7 +108,8 @@ fn known(returned: &Type) -> Option<Known> {
     }
 }
 
-/// What one request gets if faults become errors: of a batch of the type `answers` that is known, and that may fail as a whole with `error`.
+/// What one request gets if faults become errors: of a batch of the type `answers` that is known,
+/// and that may fail as a whole with `error`.
 fn faulty(answers: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
     match parse::arguments(answers, "Vec", 1).as_deref() {
         Some([one]) => faulty_each(one, error),
@@ -111,7 +124,9 @@ fn faulty(answers: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
 fn faulty_each(one: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
     match result(one) {
         // With another error for the batch, an answer would have two.
-        Some((one, own)) if error.is_none_or(|error| error == own) => (with_faults(one, Some(own)), Faults::OfEach),
+        Some((one, own)) if error.is_none_or(|error| error == own) => {
+            (with_faults(one, Some(own)), Faults::OfEach)
+        }
         _ => (with_faults(one, error), Faults::OfBatch),
     }
 }

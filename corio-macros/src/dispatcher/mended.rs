@@ -6,9 +6,14 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 
-/// The request with the mistake itself in the type of its answers: the length of an array, where it makes the type an erroneous one, and such a type agrees with every
-/// other. The function stays, so that its body is checked.
-pub(super) fn expand(function: &Function, keys: Option<&Keys>, mistake: Option<syn::Error>) -> TokenStream {
+/// The request with the mistake itself in the type of its answers: the length of an array, where it
+/// makes the type an erroneous one, and such a type agrees with every other. The function stays, so
+/// that its body is checked.
+pub(super) fn expand(
+    function: &Function,
+    keys: Option<&Keys>,
+    mistake: Option<syn::Error>,
+) -> TokenStream {
     let Function { attributes, visibility, signature, body } = function;
     let name = &signature.ident;
     let text = name.unraw().to_string();

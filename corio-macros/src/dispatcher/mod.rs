@@ -22,12 +22,18 @@ pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStre
     let mut errors = Errors::new();
     let (options, words) = options::parse(attribute, &mut errors);
     let Ok(function) = syn::parse2::<Function>(item.clone()) else {
-        errors.on(function::keyword(item.clone()), "`#[corio::dispatcher]` goes on a function that answers a batch");
+        errors.on(
+            function::keyword(item.clone()),
+            "`#[corio::dispatcher]` goes on a function that answers a batch",
+        );
         let errors = errors.finish();
         return quote!(#errors #item);
     };
     if let Some(receiver) = function.signature.receiver() {
-        errors.on(receiver.self_token, "a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`");
+        errors.on(
+            receiver.self_token,
+            "a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`",
+        );
         let errors = errors.finish();
         return quote!(#errors #item);
     }
@@ -38,7 +44,9 @@ pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStre
     let first = errors.take_first();
     let rest = errors.finish();
     let expanded = match (first, shape.keys, shape.answers) {
-        (None, Some(keys), Some(answers)) => expand::expand(&Dispatcher { function, options, pieces: shape.pieces, keys, answers }),
+        (None, Some(keys), Some(answers)) => {
+            expand::expand(&Dispatcher { function, options, pieces: shape.pieces, keys, answers })
+        }
         (first, keys, _) => mended::expand(&function, keys.as_ref(), first),
     };
     quote!(#rest #expanded)

@@ -15,7 +15,8 @@ pub(super) struct Dispatcher {
     pub(super) answers: Answers,
 }
 
-/// The attribute's options. Each keeps its name as it was written: it is to blame if what it asks for can't be.
+/// The attribute's options. Each keeps its name as it was written: it is to blame if what it asks
+/// for can't be.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) max_batch: Option<Number>,
@@ -42,7 +43,8 @@ pub(super) struct With<T> {
     pub(super) value: T,
 }
 
-/// An option whose value is a number: a literal within the range, or a constant, which is to be checked.
+/// An option whose value is a number: a literal within the range, or a constant, which is to be
+/// checked.
 pub(super) struct Number {
     pub(super) name: Ident,
     pub(super) value: Expr,
@@ -95,7 +97,8 @@ pub(super) struct Partition {
     pub(super) pieces: Vec<Type>,
 }
 
-/// The parts that the parameters and the return type play. `None` stands for one that could not be made out; the mistake has been reported then.
+/// The parts that the parameters and the return type play. `None` stands for one that could not be
+/// made out; the mistake has been reported then.
 pub(super) struct Shape {
     pub(super) pieces: Vec<Type>,
     pub(super) keys: Option<Keys>,
@@ -155,7 +158,9 @@ impl Dispatcher {
 impl Answers {
     pub(super) fn written(&self) -> &Type {
         match self {
-            Answers::Returned(answers) | Answers::Filled(answers) | Answers::Batch(answers) => answers,
+            Answers::Returned(answers) | Answers::Filled(answers) | Answers::Batch(answers) => {
+                answers
+            }
         }
     }
 }

@@ -12,7 +12,11 @@ pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
     let keys = match types.pop() {
         Some(last) => keys(last, errors),
         None => {
-            errors.on(&signature.ident, "no parameter takes the keys: add one, `keys: &[K]`, `keys: Vec<K>` or `batch: corio::Batch<K, R>`");
+            errors.on(
+                &signature.ident,
+                "no parameter takes the keys: add one, `keys: &[K]`, `keys: Vec<K>` or `batch: \
+                 corio::Batch<K, R>`",
+            );
             None
         }
     };
@@ -22,22 +26,34 @@ pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
     };
     let answers = match (batch.as_deref(), fills.zip(filled), returned) {
         (Some(_), _, Some(returned)) => {
-            errors.on(returned, "a function that takes a `Batch` answers through it, and returns nothing");
+            errors.on(
+                returned,
+                "a function that takes a `Batch` answers through it, and returns nothing",
+            );
             None
         }
         (Some(_), Some((fills, _)), None) => {
-            errors.on(fills, "a function that takes a `Batch` answers through it, and fills nothing");
+            errors
+                .on(fills, "a function that takes a `Batch` answers through it, and fills nothing");
             None
         }
         (Some([_, answer]), None, None) => Some(Answers::Batch((*answer).clone())),
         (_, Some(_), Some(returned)) => {
-            errors.on(returned, "the answers are either returned or filled into the `&mut Vec`, not both: remove one");
+            errors.on(
+                returned,
+                "the answers are either returned or filled into the `&mut Vec`, not both: remove \
+                 one",
+            );
             None
         }
         (_, Some((_, answer)), None) => Some(Answers::Filled(answer.clone())),
         (_, None, Some(returned)) => Some(Answers::Returned(returned.clone())),
         (_, None, None) => {
-            errors.on(&signature.ident, "the answers are missing: return them, `-> Vec<R>`, or fill a last parameter `answers: &mut Vec<R>`");
+            errors.on(
+                &signature.ident,
+                "the answers are missing: return them, `-> Vec<R>`, or fill a last parameter \
+                 `answers: &mut Vec<R>`",
+            );
             None
         }
     };
@@ -70,10 +86,18 @@ fn keys(last: &Type, errors: &mut Errors) -> Option<Keys> {
 
 pub(super) fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
     match written {
-        Type::Reference(reference) if reference.mutability.is_none() => Some((*reference.elem).clone()),
+        Type::Reference(reference) if reference.mutability.is_none() => {
+            Some((*reference.elem).clone())
+        }
         Type::Reference(reference) => {
             let piece = as_written(&reference.elem);
-            errors.on(reference.mutability, format!("pieces are shared: take `&{piece}`, and put what changes into a `Cell` or a `Mutex`"));
+            errors.on(
+                reference.mutability,
+                format!(
+                    "pieces are shared: take `&{piece}`, and put what changes into a `Cell` or a \
+                     `Mutex`"
+                ),
+            );
             None
         }
         _ => {
@@ -86,10 +110,12 @@ pub(super) fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
 /// `K` of `&[K]`
 fn shared_slice(last: &Type) -> Option<&Type> {
     match last {
-        Type::Reference(reference) if reference.mutability.is_none() => match plain(&reference.elem) {
-            Type::Slice(slice) => Some(&slice.elem),
-            _ => None,
-        },
+        Type::Reference(reference) if reference.mutability.is_none() => {
+            match plain(&reference.elem) {
+                Type::Slice(slice) => Some(&slice.elem),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -97,12 +123,15 @@ fn shared_slice(last: &Type) -> Option<&Type> {
 /// `R` of `&mut Vec<R>`
 fn filled_vec(last: &Type) -> Option<&Type> {
     match last {
-        Type::Reference(reference) if reference.mutability.is_some() => arguments(plain(&reference.elem), "Vec", 1)?.pop(),
+        Type::Reference(reference) if reference.mutability.is_some() => {
+            arguments(plain(&reference.elem), "Vec", 1)?.pop()
+        }
         _ => None,
     }
 }
 
-/// The arguments of `name<..>`, if this is its type and has so many. Told by the last segment of the path.
+/// The arguments of `name<..>`, if this is its type and has so many. Told by the last segment of
+/// the path.
 pub(super) fn arguments<'a>(written: &'a Type, name: &str, number: usize) -> Option<Vec<&'a Type>> {
     let Type::Path(path) = plain(written) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == name)?;

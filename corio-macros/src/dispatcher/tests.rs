@@ -16,18 +16,30 @@ fn refuse(options: &str, item: &str, expected: &[&str]) {
 
 /// The impl of this trait that the function gets.
 fn implementation(options: &str, item: &str, of: &str) -> syn::ItemImpl {
-    let file: syn::File = syn::parse2(dispatcher(tokens(options), tokens(item))).expect("the expansion is made of items");
+    let file: syn::File = syn::parse2(dispatcher(tokens(options), tokens(item)))
+        .expect("the expansion is made of items");
     let found = file.items.into_iter().find_map(|item| match item {
-        syn::Item::Impl(item) if item.trait_.as_ref().is_some_and(|(path, _)| path.segments.last().is_some_and(|last| last.ident == of)) => Some(item),
+        syn::Item::Impl(item)
+            if item.trait_.as_ref().is_some_and(|(path, _)| {
+                path.segments.last().is_some_and(|last| last.ident == of)
+            }) =>
+        {
+            Some(item)
+        }
         _ => None,
     });
     found.expect("a dispatcher has one")
 }
 
-/// The statements of `dispatch`. What stands in the macro that is an error without the feature is taken out of it.
+/// The statements of `dispatch`. What stands in the macro that is an error without the feature is
+/// taken out of it.
 fn answering(options: &str, item: &str) -> TokenStream {
-    let syn::ImplItem::Fn(mut dispatch) = implementation(options, item, "Dispatch").items.remove(0) else { unreachable!("it begins with the function") };
-    if let Some(syn::Stmt::Expr(last @ syn::Expr::Macro(_), None)) = dispatch.block.stmts.last_mut() {
+    let syn::ImplItem::Fn(mut dispatch) = implementation(options, item, "Dispatch").items.remove(0)
+    else {
+        unreachable!("it begins with the function")
+    };
+    if let Some(syn::Stmt::Expr(last @ syn::Expr::Macro(_), None)) = dispatch.block.stmts.last_mut()
+    {
         let syn::Expr::Macro(behind) = &*last else { unreachable!("it was matched") };
         assert_eq!(behind.mac.path, syn::parse_quote!(::corio::__private::needs_blocking));
         *last = behind.mac.parse_body().expect("it holds a call");
@@ -50,7 +62,10 @@ fn check_answering(item: &str, expected: &str) {
 fn the_whole() {
     let expanded = dispatcher(
         tokens("max_batch = 500, dedup, show_keys"),
-        tokens("/// Docs.\n #[cfg(x)] #[expect(unused)] pub fn fetch(db: &Db, ids: &[Id]) -> Result<HashMap<Id, Author>, Arc<Error>> { body() }"),
+        tokens(
+            "/// Docs.\n #[cfg(x)] #[expect(unused)] pub fn fetch(db: &Db, ids: &[Id]) -> \
+             Result<HashMap<Id, Author>, Arc<Error>> { body() }",
+        ),
     );
     assert_items(
         expanded,
@@ -104,7 +119,13 @@ fn the_whole() {
 #[test]
 fn with_type_parameters() {
     assert_items(
-        dispatcher(tokens(""), tokens("fn show<T: Display, const N: usize>(keys: &[T], answers: &mut Vec<[u8; N]>) where T: Send { body() }")),
+        dispatcher(
+            tokens(""),
+            tokens(
+                "fn show<T: Display, const N: usize>(keys: &[T], answers: &mut Vec<[u8; N]>) \
+                 where T: Send { body() }",
+            ),
+        ),
         r#"
         /// The request that [`show`](fn@show) makes.
         #[allow(non_camel_case_types)]
@@ -139,7 +160,9 @@ fn with_type_parameters() {
 #[test]
 fn an_answer_that_is_known_is_named() {
     let answer = |returned: &str| {
-        let expanded = dispatcher(TokenStream::new(), tokens(&format!("fn f(keys: &[K]) -> {returned} {{}}"))).to_string();
+        let expanded =
+            dispatcher(TokenStream::new(), tokens(&format!("fn f(keys: &[K]) -> {returned} {{}}")))
+                .to_string();
         let from = expanded.find("type Answer = ").expect("there is one") + "type Answer = ".len();
         expanded[from..].split(';').next().map(|answer| answer.replace(' ', ""))
     };
@@ -149,42 +172,67 @@ fn an_answer_that_is_known_is_named() {
     assert_eq!(answer("BTreeMap<K, R>").as_deref(), Some("::core::option::Option<R>"));
     assert_eq!(answer("Result<Vec<R>, E>").as_deref(), Some("::core::result::Result<R,E>"));
     assert_eq!(answer("Rows").as_deref(), Some("<Rowsas::corio::Answers<K>>::Answer"));
-    assert_eq!(answer("io::Result<Vec<R>>").as_deref(), Some("<io::Result<Vec<R>>as::corio::Answers<K>>::Answer"));
+    assert_eq!(
+        answer("io::Result<Vec<R>>").as_deref(),
+        Some("<io::Result<Vec<R>>as::corio::Answers<K>>::Answer")
+    );
 }
 
 #[test]
 fn each_form_is_answered_in_its_way() {
     let piece = "::corio::Provide::<Db>::provide(context)";
-    check_answering("fn f(keys: &[K]) -> Vec<R> {}", "requests.answer::<Vec<R>>(|keys| Self::batch(keys))");
-    check_answering("fn f(_: &Db, mut keys: Vec<K>) -> Vec<R> {}", &format!("requests.answer_owned::<Vec<R>>(|keys| Self::batch({piece}, keys))"));
-    check_answering("fn f(keys: &[K], answers: &mut Vec<R>) {}", "requests.fill(|keys, answers| Self::batch(keys, answers))");
+    check_answering(
+        "fn f(keys: &[K]) -> Vec<R> {}",
+        "requests.answer::<Vec<R>>(|keys| Self::batch(keys))",
+    );
+    check_answering(
+        "fn f(_: &Db, mut keys: Vec<K>) -> Vec<R> {}",
+        &format!("requests.answer_owned::<Vec<R>>(|keys| Self::batch({piece}, keys))"),
+    );
+    check_answering(
+        "fn f(keys: &[K], answers: &mut Vec<R>) {}",
+        "requests.fill(|keys, answers| Self::batch(keys, answers))",
+    );
     check_answering(
         "fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
-        "requests.answer_owned(|keys| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers); answers })",
+        "requests.answer_owned(|keys| { let mut answers = ::std::vec::Vec::new(); \
+         Self::batch(keys, &mut answers); answers })",
     );
     check_answering(
         "fn f(a: &Db, batch: corio::Batch<K, R>) {}",
-        &format!("requests.batch_with(::core::convert::identity, |batch| Self::batch({piece}, batch))"),
+        &format!(
+            "requests.batch_with(::core::convert::identity, |batch| Self::batch({piece}, batch))"
+        ),
     );
-    check_answering("async fn f(keys: &[K]) -> Vec<R> {}", "requests.answer_async::<Vec<R>>(async move |keys: &[K]| Self::batch(keys).await)");
-    check_answering("async fn f(keys: Vec<K>) -> Vec<R> {}", "requests.answer_owned_async::<Vec<R>>(async move |keys| Self::batch(keys).await)");
+    check_answering(
+        "async fn f(keys: &[K]) -> Vec<R> {}",
+        "requests.answer_async::<Vec<R>>(async move |keys: &[K]| Self::batch(keys).await)",
+    );
+    check_answering(
+        "async fn f(keys: Vec<K>) -> Vec<R> {}",
+        "requests.answer_owned_async::<Vec<R>>(async move |keys| Self::batch(keys).await)",
+    );
     check_answering(
         "async fn f(keys: &[K], answers: &mut Vec<R>) {}",
-        "requests.answer_async(async move |keys: &[K]| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
+        "requests.answer_async(async move |keys: &[K]| { let mut answers = \
+         ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
     );
     check_answering(
         "async fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
-        "requests.answer_owned_async(async move |keys| { let mut answers = ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
+        "requests.answer_owned_async(async move |keys| { let mut answers = \
+         ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
     );
     check_answering(
         "async fn f(batch: Batch<K, R>) -> () {}",
-        "requests.batch_async_with(::core::convert::identity, async move |batch| Self::batch(batch).await)",
+        "requests.batch_async_with(::core::convert::identity, async move |batch| \
+         Self::batch(batch).await)",
     );
 }
 
 #[test]
 fn what_answers_later_says_so() {
-    let later = |item| dispatcher(TokenStream::new(), tokens(item)).to_string().contains("concurrent");
+    let later =
+        |item| dispatcher(TokenStream::new(), tokens(item)).to_string().contains("concurrent");
     assert!(later("async fn f(keys: &[K]) -> Vec<R> {}"));
     assert!(later("fn f(batch: Batch<K, R>) {}"));
     assert!(!later("fn f(keys: &[K]) -> Vec<R> {}"));
@@ -192,8 +240,10 @@ fn what_answers_later_says_so() {
 
 #[test]
 fn keys() {
-    const KEYS: &str = "the last parameter takes the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`";
-    const NONE: &str = "no parameter takes the keys: add one, `keys: &[K]`, `keys: Vec<K>` or `batch: corio::Batch<K, R>`";
+    const KEYS: &str =
+        "the last parameter takes the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`";
+    const NONE: &str = "no parameter takes the keys: add one, `keys: &[K]`, `keys: Vec<K>` or \
+                        `batch: corio::Batch<K, R>`";
     refuse("", "fn f(keys: K) -> Vec<R> {}", &[KEYS]);
     refuse("", "fn f(keys: &[K], db: &Db) -> Vec<R> {}", &[KEYS]);
     refuse("", "fn f() -> Vec<R> {}", &[NONE]);
@@ -215,12 +265,30 @@ fn pieces() {
 
 #[test]
 fn answers() {
-    const NO_BATCH: &str =
-        "a dispatcher returns a batch of answers: `Vec<R>` (position by position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a `Result` of one of these";
-    refuse("", "fn f(keys: &[K]) {}", &["the answers are missing: return them, `-> Vec<R>`, or fill a last parameter `answers: &mut Vec<R>`"]);
-    refuse("", "fn f(keys: &[K], answers: &mut Vec<R>) -> Vec<R> {}", &["the answers are either returned or filled into the `&mut Vec`, not both: remove one"]);
-    refuse("", "fn f(batch: Batch<K, R>) -> Vec<R> {}", &["a function that takes a `Batch` answers through it, and returns nothing"]);
-    refuse("", "fn f(batch: Batch<K, R>, answers: &mut Vec<R>) {}", &["a function that takes a `Batch` answers through it, and fills nothing"]);
+    const NO_BATCH: &str = "a dispatcher returns a batch of answers: `Vec<R>` (position by \
+                            position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a \
+                            `Result` of one of these";
+    refuse(
+        "",
+        "fn f(keys: &[K]) {}",
+        &["the answers are missing: return them, `-> Vec<R>`, or fill a last parameter `answers: \
+           &mut Vec<R>`"],
+    );
+    refuse(
+        "",
+        "fn f(keys: &[K], answers: &mut Vec<R>) -> Vec<R> {}",
+        &["the answers are either returned or filled into the `&mut Vec`, not both: remove one"],
+    );
+    refuse(
+        "",
+        "fn f(batch: Batch<K, R>) -> Vec<R> {}",
+        &["a function that takes a `Batch` answers through it, and returns nothing"],
+    );
+    refuse(
+        "",
+        "fn f(batch: Batch<K, R>, answers: &mut Vec<R>) {}",
+        &["a function that takes a `Batch` answers through it, and fills nothing"],
+    );
     refuse("", "fn f(keys: &[K]) -> usize {}", &[NO_BATCH]);
     refuse("", "fn f(keys: &[K]) -> Result<Option<R>, E> {}", &[NO_BATCH]);
     refuse("", "fn f(keys: &[K]) -> Alias {}", &[]);
@@ -234,7 +302,8 @@ fn borrowed_data() {
     refuse(
         "",
         "fn f<'a>(keys: &[&'a str]) -> Vec<u8> {}",
-        &["a dispatcher has no lifetime parameters; keys and answers own their data: take `&[String]`, not `&[&str]`, and pieces by `&Db`"],
+        &["a dispatcher has no lifetime parameters; keys and answers own their data: take \
+           `&[String]`, not `&[&str]`, and pieces by `&Db`"],
     );
 }
 
@@ -244,12 +313,18 @@ fn qualifiers() {
         "",
         r#"const unsafe extern "C" fn f(a: &impl Clone, keys: &[K]) -> Vec<R> {}"#,
         &[
-            "a dispatcher can't be an `unsafe fn`, since corio calls it: remove `unsafe`, and put an `unsafe` block into it",
+            "a dispatcher can't be an `unsafe fn`, since corio calls it: remove `unsafe`, and put \
+             an `unsafe` block into it",
             "a dispatcher can't be an `extern fn`: remove `extern`",
-            "a dispatcher's types have names, since its request is a type of its own: name the type, or a type parameter `<T: Trait>`",
+            "a dispatcher's types have names, since its request is a type of its own: name the \
+             type, or a type parameter `<T: Trait>`",
             "a dispatcher can't be a `const fn`: remove `const`",
         ],
     );
-    refuse("", "fn f(&self, keys: &[K]) -> Vec<R> {}", &["a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`"]);
+    refuse(
+        "",
+        "fn f(&self, keys: &[K]) -> Vec<R> {}",
+        &["a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`"],
+    );
     refuse("", "struct S;", &["`#[corio::dispatcher]` goes on a function that answers a batch"]);
 }

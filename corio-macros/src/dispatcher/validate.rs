@@ -4,7 +4,10 @@ use super::model::{Answers, Shape};
 use super::parse;
 use crate::errors::Errors;
 use syn::visit::{self, Visit};
-use syn::{FnArg, GenericParam, Lifetime, ParenthesizedGenericArguments, ReturnType, Safety, Signature, Type, TypeFnPtr, TypeImplTrait, TypeReference};
+use syn::{
+    FnArg, GenericParam, Lifetime, ParenthesizedGenericArguments, ReturnType, Safety, Signature,
+    Type, TypeFnPtr, TypeImplTrait, TypeReference,
+};
 
 pub(super) fn validate(signature: &Signature, shape: &Shape, errors: &mut Errors) {
     qualifiers(signature, errors);
@@ -40,7 +43,11 @@ fn qualifiers(signature: &Signature, errors: &mut Errors) {
         errors.on(constness, "a dispatcher can't be a `const fn`: remove `const`");
     }
     if let Safety::Unsafe(unsafety) = &signature.safety {
-        errors.on(unsafety, "a dispatcher can't be an `unsafe fn`, since corio calls it: remove `unsafe`, and put an `unsafe` block into it");
+        errors.on(
+            unsafety,
+            "a dispatcher can't be an `unsafe fn`, since corio calls it: remove `unsafe`, and put \
+             an `unsafe` block into it",
+        );
     }
     if let Some(abi) = &signature.abi {
         errors.on(abi.extern_token, "a dispatcher can't be an `extern fn`: remove `extern`");
@@ -53,16 +60,21 @@ fn qualifiers(signature: &Signature, errors: &mut Errors) {
 fn lifetime_parameters(signature: &Signature, errors: &mut Errors) {
     for parameter in &signature.generics.params {
         if let GenericParam::Lifetime(parameter) = parameter {
-            errors.on(&parameter.lifetime, format!("a dispatcher has no lifetime parameters; {OWNED}, and pieces by `&Db`"));
+            errors.on(
+                &parameter.lifetime,
+                format!("a dispatcher has no lifetime parameters; {OWNED}, and pieces by `&Db`"),
+            );
         }
     }
 }
 
-/// A return type that is surely no batch of answers. For others (it may be an alias) the runtime's traits decide, in the same words; but they can't keep every use of the
-/// request from failing too.
+/// A return type that is surely no batch of answers. For others (it may be an alias) the runtime's
+/// traits decide, in the same words; but they can't keep every use of the request from failing too.
 fn no_batch(returned: &Type, errors: &mut Errors) {
-    const SCALARS: [&str; 18] =
-        ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "bool", "char", "String", "Option"];
+    const SCALARS: [&str; 18] = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64", "bool", "char", "String", "Option",
+    ];
     let surely = match returned {
         Type::Path(path) => match path.path.segments.last() {
             Some(last) if last.ident == "Result" => {
@@ -71,7 +83,9 @@ fn no_batch(returned: &Type, errors: &mut Errors) {
                 }
                 false
             }
-            Some(last) => path.path.segments.len() == 1 && SCALARS.iter().any(|scalar| last.ident == scalar),
+            Some(last) => {
+                path.path.segments.len() == 1 && SCALARS.iter().any(|scalar| last.ident == scalar)
+            }
             None => false,
         },
         Type::Tuple(_) | Type::Array(_) | Type::Never(_) | Type::FnPtr(_) | Type::Ptr(_) => true,
@@ -80,7 +94,8 @@ fn no_batch(returned: &Type, errors: &mut Errors) {
     if surely {
         errors.on(
             returned,
-            "a dispatcher returns a batch of answers: `Vec<R>` (position by position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a `Result` of one of these",
+            "a dispatcher returns a batch of answers: `Vec<R>` (position by position), \
+             `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a `Result` of one of these",
         );
     }
 }
@@ -92,7 +107,8 @@ pub(super) fn piece(piece: &Type, errors: &mut Errors) -> bool {
     errors.number() == before
 }
 
-/// Finds references and lifetimes that are not `'static`. Those of functions (`fn(&str)`) are their own business, and named ones have been reported where they are declared.
+/// Finds references and lifetimes that are not `'static`. Those of functions (`fn(&str)`) are their
+/// own business, and named ones have been reported where they are declared.
 struct Borrows<'e>(&'e mut Errors, &'static str);
 
 impl Visit<'_> for Borrows<'_> {
@@ -120,7 +136,8 @@ impl Visit<'_> for AnonymousTypes<'_> {
     fn visit_type_impl_trait(&mut self, anonymous: &TypeImplTrait) {
         self.0.on(
             anonymous.impl_token,
-            "a dispatcher's types have names, since its request is a type of its own: name the type, or a type parameter `<T: Trait>`",
+            "a dispatcher's types have names, since its request is a type of its own: name the \
+             type, or a type parameter `<T: Trait>`",
         );
     }
 }

@@ -8,7 +8,9 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
-use syn::{FnArg, Lifetime, Pat, PatIdent, ReturnType, Signature, Type, TypeImplTrait, parse_quote};
+use syn::{
+    FnArg, Lifetime, Pat, PatIdent, ReturnType, Signature, Type, TypeImplTrait, parse_quote,
+};
 
 /// Desugar from
 ///
@@ -24,14 +26,17 @@ use syn::{FnArg, Lifetime, Pat, PatIdent, ReturnType, Signature, Type, TypeImplT
 /// }
 /// ```
 ///
-/// or, for a task that names no context, into `fn card(id: u64) -> ::corio::AnyTask<impl Future<Output = String>>` and `::corio::__private::any_task(…)`.
+/// or, for a task that names no context, into `fn card(id: u64) -> ::corio::AnyTask<impl
+/// Future<Output = String>>` and `::corio::__private::any_task(…)`.
 pub(super) fn expand(task: Task, errors: &mut Errors) -> TokenStream {
     let Task { mut context, function } = task;
     let Function { attributes, visibility, mut signature, body } = function;
     let output = output(&signature);
     generics(&mut context, &mut signature);
     let result = match &context {
-        Context::Any | Context::Unknown => quote!(::corio::AnyTask<impl ::core::future::Future<Output = #output>>),
+        Context::Any | Context::Unknown => {
+            quote!(::corio::AnyTask<impl ::core::future::Future<Output = #output>>)
+        }
         Context::Named(_) | Context::Providing(_) => {
             let context = context.frame_type();
             quote!(impl ::corio::Task<#context, Output = #output>)
@@ -41,12 +46,17 @@ pub(super) fn expand(task: Task, errors: &mut Errors) -> TokenStream {
         None => quote!(;),
         Some(body) => {
             let arguments = arguments(&mut signature);
-            let owner = Owner { context: &context, name: &signature.ident, method: signature.receiver().is_some() };
+            let owner = Owner {
+                context: &context,
+                name: &signature.ident,
+                method: signature.receiver().is_some(),
+            };
             let statements = match context {
                 Context::Unknown => quote!(::corio::__private::returns::<#output>()),
                 _ => body::rewrite(body.stream(), &owner, errors),
             };
-            let (constructor, frame, seed) = (constructor(&context, Span::call_site()), body::frame(&context), seed(&output));
+            let (constructor, frame, seed) =
+                (constructor(&context, Span::call_site()), body::frame(&context), seed(&output));
             let block = body::braced(quote!(#arguments #frame #seed #statements), body.span());
             quote!({ #constructor(async move #block) })
         }
@@ -56,7 +66,8 @@ pub(super) fn expand(task: Task, errors: &mut Errors) -> TokenStream {
     quote!(#(#attributes)* #visibility #signature -> #result #where_clause #body)
 }
 
-/// What makes a task of a future: `::corio::__private::any_task`, or `::corio::__private::task::<Library, _>`.
+/// What makes a task of a future: `::corio::__private::any_task`, or
+/// `::corio::__private::task::<Library, _>`.
 pub(crate) fn constructor(context: &Context, span: Span) -> TokenStream {
     match context {
         Context::Any | Context::Unknown => quote_spanned!(span=> ::corio::__private::any_task),
@@ -67,8 +78,9 @@ pub(crate) fn constructor(context: &Context, span: Span) -> TokenStream {
     }
 }
 
-/// An async block does not know the type that it is to return. A first `return` that is never reached tells it, and so coercions, `?` and messages are those of a function.
-/// A type that holds `impl` can't be named.
+/// An async block does not know the type that it is to return. A first `return` that is never
+/// reached tells it, and so coercions, `?` and messages are those of a function. A type that holds
+/// `impl` can't be named.
 pub(crate) fn seed(output: &Type) -> Option<TokenStream> {
     struct HoldsImpl(bool);
     impl Visit<'_> for HoldsImpl {
@@ -94,7 +106,8 @@ fn output(signature: &Signature) -> Type {
     }
 }
 
-/// Names what the attribute leaves unnamed: `impl Provide<Db>` becomes a type parameter, each lifetime left out (`Library<'_>`) a lifetime parameter.
+/// Names what the attribute leaves unnamed: `impl Provide<Db>` becomes a type parameter, each
+/// lifetime left out (`Library<'_>`) a lifetime parameter.
 fn generics(context: &mut Context, signature: &mut Signature) {
     let parameters = &mut signature.generics.params;
     match context {
@@ -137,12 +150,15 @@ impl VisitMut for FreshLifetimes {
     }
 }
 
-/// The first lines of the body, which see to it that arguments live as long as those of a plain function, and are dropped in the same order.
+/// The first lines of the body, which see to it that arguments live as long as those of a plain
+/// function, and are dropped in the same order.
 ///
-/// An argument that the body does not use would be dropped by the call, before the task runs; `let _ = &argument;` moves all of it in, without a second copy. What is moved in
-/// is dropped in the order in which it is mentioned: so the last comes first.
+/// An argument that the body does not use would be dropped by the call, before the task runs; `let
+/// _ = &argument;` moves all of it in, without a second copy. What is moved in is dropped in the
+/// order in which it is mentioned: so the last comes first.
 ///
-/// A pattern is taken apart inside, under a name of ours in the signature. That makes locals, which go before what is moved in; so the arguments after it become locals too.
+/// A pattern is taken apart inside, under a name of ours in the signature. That makes locals, which
+/// go before what is moved in; so the arguments after it become locals too.
 fn arguments(signature: &mut Signature) -> TokenStream {
     let mut captures = Vec::new();
     let mut locals = TokenStream::new();
@@ -181,9 +197,12 @@ fn arguments(signature: &mut Signature) -> TokenStream {
     quote!(#(#captures)* #locals)
 }
 
-/// An argument named `_unused` is used by our lines alone, which clippy would hold against the user.
+/// An argument named `_unused` is used by our lines alone, which clippy would hold against the
+/// user.
 fn quiet(argument: &Ident) -> Option<TokenStream> {
     let name = argument.to_string();
     let underscored = name.starts_with('_') && !name.starts_with("__arg");
-    underscored.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
+    underscored.then(
+        || quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]),
+    )
 }

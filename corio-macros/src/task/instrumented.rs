@@ -1,6 +1,7 @@
-//! Attributes that put a function into a span of `tracing`. A span is entered once and left when the
-//! function returns, so they go wrong with one that waits in the middle: above `#[corio::task]` the
-//! span stays entered while other tasks run, below it lasts as long as the call that makes the task.
+//! Attributes that put a function into a span of `tracing`. A span is entered once and left when
+//! the function returns, so they go wrong with one that waits in the middle: above `#[corio::task]`
+//! the span stays entered while other tasks run, below it lasts as long as the call that makes the
+//! task.
 
 use super::model::{Context, Task};
 use crate::errors::{Errors, as_written};
@@ -14,11 +15,23 @@ pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
     task.function.attributes.retain(|attribute| {
         let Some(path) = instrument(&attribute.meta) else { return true };
         let name = as_written(&path);
-        errors.on(path, format!("the span of `#[{name}]` would be left as soon as the task is made, before it runs. {WAY_OUT}"));
+        errors.on(
+            path,
+            format!(
+                "the span of `#[{name}]` would be left as soon as the task is made, before it \
+                 runs. {WAY_OUT}"
+            ),
+        );
         false
     });
     if let Some(guard) = task.function.body.as_ref().and_then(|body| guard(body.stream())) {
-        errors.at(guard.span(), format!("the span of `#[instrument]` would stay entered while the task waits and others run. {WAY_OUT}"));
+        errors.at(
+            guard.span(),
+            format!(
+                "the span of `#[instrument]` would stay entered while the task waits and others \
+                 run. {WAY_OUT}"
+            ),
+        );
         // With some of its options it puts the body into a closure, where nothing can wait.
         task.context = Context::Unknown;
     }
@@ -42,7 +55,9 @@ fn instrument(meta: &Meta) -> Option<Path> {
 /// What the attribute has left in the body: its guard, or the future that it has made of it.
 fn guard(body: TokenStream) -> Option<Ident> {
     body.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) => (ident == "__tracing_attr_guard" || ident == "__tracing_instrument_future").then_some(ident),
+        TokenTree::Ident(ident) => (ident == "__tracing_attr_guard"
+            || ident == "__tracing_instrument_future")
+            .then_some(ident),
         TokenTree::Group(group) => guard(group.stream()),
         _ => None,
     })

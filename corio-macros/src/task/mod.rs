@@ -1,4 +1,5 @@
-//! `#[corio::task]`: makes a function return a task in place of its result. What happens to the body is in `crate::body`.
+//! `#[corio::task]`: makes a function return a task in place of its result. What happens to the
+//! body is in `crate::body`.
 
 pub(crate) mod expand;
 mod instrumented;

@@ -9,12 +9,19 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 
 /// `None` if the item is no function; the mistake has been reported then.
-pub(super) fn parse(attribute: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<Task> {
+pub(super) fn parse(
+    attribute: TokenStream,
+    item: TokenStream,
+    errors: &mut Errors,
+) -> Option<Task> {
     let context = parse_context(attribute, errors);
     match syn::parse2::<Function>(item.clone()) {
         Ok(function) => Some(Task { context, function }),
         Err(_) => {
-            errors.on(function::keyword(item), "`#[corio::task]` goes on a function: free, of a type or of a trait");
+            errors.on(
+                function::keyword(item),
+                "`#[corio::task]` goes on a function: free, of a type or of a trait",
+            );
             None
         }
     }
@@ -27,7 +34,11 @@ fn parse_context(attribute: TokenStream, errors: &mut Errors) -> Context {
     match Punctuated::<Type, syn::Token![,]>::parse_terminated.parse2(attribute) {
         Ok(types) => {
             if let Some(second) = types.iter().nth(1) {
-                errors.on(second, "a task runs under one context: name one type, or the pieces it needs, `#[corio::task(impl Provide<A> + Provide<B>)]`");
+                errors.on(
+                    second,
+                    "a task runs under one context: name one type, or the pieces it needs, \
+                     `#[corio::task(impl Provide<A> + Provide<B>)]`",
+                );
             }
             match types.into_iter().next() {
                 Some(Type::ImplTrait(bounds)) => Context::Providing(bounds),
@@ -36,7 +47,11 @@ fn parse_context(attribute: TokenStream, errors: &mut Errors) -> Context {
             }
         }
         Err(error) => {
-            errors.at(error.span(), "expected a context: a type, `#[corio::task(Library)]`, or what it must provide, `#[corio::task(impl Provide<Db>)]`");
+            errors.at(
+                error.span(),
+                "expected a context: a type, `#[corio::task(Library)]`, or what it must provide, \
+                 `#[corio::task(impl Provide<Db>)]`",
+            );
             Context::Unknown
         }
     }

@@ -22,12 +22,15 @@ fn without_a_context() {
         #[inline] pub(crate) fn crud(i: usize) { io!(store(i)); }",
         "/// Docs.
         #[inline]
-        pub(crate) fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
+        pub(crate) fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> \
+         {
             ::corio::__private::any_task(async move {
                 let _ = &i;
-                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
+                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { \
+         ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<()>(); }
-                ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(i)).await;
+                ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), \
+         store(i)).await;
             })
         }",
     );
@@ -38,11 +41,13 @@ fn with_a_context() {
     check(
         "Library",
         "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> Option<T> where T: Send { n += 1; None }",
-        "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> impl ::corio::Task<Library, Output = Option<T>> where T: Send {
+        "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> impl ::corio::Task<Library, Output = \
+         Option<T>> where T: Send {
             ::corio::__private::task::<Library, _>(async move {
                 let _ = &n;
                 let _ = &id;
-                let __corio: ::corio::__private::Frame<Library> = unsafe { ::corio::__private::Frame::new() };
+                let __corio: ::corio::__private::Frame<Library> = unsafe { \
+         ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<Option<T>>(); }
                 n += 1;
                 None
@@ -56,10 +61,12 @@ fn lifetimes_left_out_of_the_context_get_names() {
     check(
         "Ctx<'_, &Db>",
         "fn f<'a>(x: &'a u8) {}",
-        "fn f<'__context0, '__context1, 'a>(x: &'a u8) -> impl ::corio::Task<Ctx<'__context0, &'__context1 Db>, Output = ()> {
+        "fn f<'__context0, '__context1, 'a>(x: &'a u8) -> impl ::corio::Task<Ctx<'__context0, \
+         &'__context1 Db>, Output = ()> {
             ::corio::__private::task::<Ctx<'__context0, &'__context1 Db>, _>(async move {
                 let _ = &x;
-                let __corio: ::corio::__private::Frame<Ctx<'__context0, &'__context1 Db>> = unsafe { ::corio::__private::Frame::new() };
+                let __corio: ::corio::__private::Frame<Ctx<'__context0, &'__context1 Db>> = unsafe \
+         { ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<()>(); }
             })
         }",
@@ -71,10 +78,12 @@ fn by_what_the_context_provides() {
     check(
         "impl Provide<Db> + Provide<Cache>",
         "fn f(x: impl Display) -> u8 { 1 }",
-        "fn f<__S: Provide<Db> + Provide<Cache> >(x: impl Display) -> impl ::corio::Task<__S, Output = u8> {
+        "fn f<__S: Provide<Db> + Provide<Cache> >(x: impl Display) -> impl ::corio::Task<__S, \
+         Output = u8> {
             ::corio::__private::task::<__S, _>(async move {
                 let _ = &x;
-                let __corio: ::corio::__private::Frame<__S> = unsafe { ::corio::__private::Frame::new() };
+                let __corio: ::corio::__private::Frame<__S> = unsafe { \
+         ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<u8>(); }
                 1
             })
@@ -87,7 +96,8 @@ fn patterns_are_taken_apart_inside() {
     check(
         "",
         "fn f(mut x: X, _: A, (a, mut b): (u8, u8), ref c: C, mut d: D) {}",
-        "fn f(mut x: X, __arg1: A, __arg2: (u8, u8), __arg3: C, d: D) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
+        "fn f(mut x: X, __arg1: A, __arg2: (u8, u8), __arg3: C, d: D) -> ::corio::AnyTask<impl \
+         ::core::future::Future<Output = ()>> {
             ::corio::__private::any_task(async move {
                 let _ = &d;
                 let _ = &__arg3;
@@ -97,7 +107,8 @@ fn patterns_are_taken_apart_inside() {
                 let (a, mut b) = __arg2;
                 let ref c = __arg3;
                 let mut d = d;
-                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
+                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { \
+         ::corio::__private::Frame::new() };
                 if false { return ::corio::__private::returns::<()>(); }
             })
         }",
@@ -112,7 +123,8 @@ fn a_return_type_with_impl_is_not_named() {
         "#[allow(dead_code)]
         fn f() -> ::corio::AnyTask<impl ::core::future::Future<Output = Vec<impl Display>>> {
             ::corio::__private::any_task(async move {
-                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
+                let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { \
+         ::corio::__private::Frame::new() };
                 vec![1]
             })
         }",
@@ -121,19 +133,28 @@ fn a_return_type_with_impl_is_not_named() {
 
 #[test]
 fn methods_and_functions_of_traits() {
-    let inside = task(tokens("Library"), tokens("fn price(&self, (a, b): (u8, u8)) -> u64 where Self: Sized;"));
-    let expected = "fn price(&self, (a, b): (u8, u8)) -> impl ::corio::Task<Library, Output = u64> where Self: Sized;";
+    let inside = task(
+        tokens("Library"),
+        tokens("fn price(&self, (a, b): (u8, u8)) -> u64 where Self: Sized;"),
+    );
+    let expected = "fn price(&self, (a, b): (u8, u8)) -> impl ::corio::Task<Library, Output = \
+                    u64> where Self: Sized;";
     assert_items(quote!(trait Priced { #inside }), &format!("trait Priced {{ {expected} }}"));
     let inside = task(tokens(""), tokens("fn price(self: Arc<Self>) -> u64 { self.0 }"));
-    let expected = "fn price(self: Arc<Self>) -> ::corio::AnyTask<impl ::core::future::Future<Output = u64> > {
+    let expected = "fn price(self: Arc<Self>) -> ::corio::AnyTask<impl \
+                    ::core::future::Future<Output = u64> > {
         ::corio::__private::any_task(async move {
             let _ = &self;
-            let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
+            let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { \
+                    ::corio::__private::Frame::new() };
             if false { return ::corio::__private::returns::<u64>(); }
             self.0
         })
     }";
-    assert_items(quote!(impl Priced for Db { #inside }), &format!("impl Priced for Db {{ {expected} }}"));
+    assert_items(
+        quote!(impl Priced for Db { #inside }),
+        &format!("impl Priced for Db {{ {expected} }}"),
+    );
 }
 
 #[test]
@@ -144,7 +165,8 @@ fn mistakes_in_the_signature_are_told_at_once_and_mended() {
         &[
             "a task is a plain fn: remove `async`; wait with `io!`, `call!`",
             "a task can't be a `const fn`: remove `const`",
-            "a task can't be an `unsafe fn`, since it runs after the call: remove `unsafe`, and put an `unsafe` block into it",
+            "a task can't be an `unsafe fn`, since it runs after the call: remove `unsafe`, and \
+             put an `unsafe` block into it",
             "a task can't be an `extern fn`: remove `extern`",
             "a task can't be variadic: take a `Vec`",
             "a task can't return `!`: use `-> std::convert::Infallible`",
@@ -159,23 +181,40 @@ fn mistakes_in_the_attribute() {
     refuse(
         "impl corio::Provide<Db>",
         "fn f<T>(t: T) {}",
-        &["a function with type parameters of its own names its context too: write `#[corio::task(S)] fn f<S: corio::Provide<Db>, …>`"],
+        &["a function with type parameters of its own names its context too: write \
+           `#[corio::task(S)] fn f<S: corio::Provide<Db>, …>`"],
     );
-    refuse("A, B", "fn f() {}", &["a task runs under one context: name one type, or the pieces it needs, `#[corio::task(impl Provide<A> + Provide<B>)]`"]);
-    refuse("5", "fn f() { io!(r) }", &["expected a context: a type, `#[corio::task(Library)]`, or what it must provide, `#[corio::task(impl Provide<Db>)]`"]);
+    refuse(
+        "A, B",
+        "fn f() {}",
+        &["a task runs under one context: name one type, or the pieces it needs, \
+           `#[corio::task(impl Provide<A> + Provide<B>)]`"],
+    );
+    refuse(
+        "5",
+        "fn f() { io!(r) }",
+        &["expected a context: a type, `#[corio::task(Library)]`, or what it must provide, \
+           `#[corio::task(impl Provide<Db>)]`"],
+    );
 }
 
 #[test]
 fn what_is_no_function_is_left_as_it_is() {
     let expanded = task(tokens(""), tokens("#[derive(Debug)] pub struct S;"));
     assert!(expanded.to_string().ends_with(&tokens("#[derive(Debug)] pub struct S;").to_string()));
-    assert_messages(expanded, &["`#[corio::task]` goes on a function: free, of a type or of a trait"]);
+    assert_messages(
+        expanded,
+        &["`#[corio::task]` goes on a function: free, of a type or of a trait"],
+    );
 }
 
 #[test]
 fn an_instrument_below_is_refused_wherever_it_is_from() {
     let refused = |name: &str| {
-        format!("the span of `#[{name}]` would be left as soon as the task is made, before it runs. Put it on what the task calls: a function, or a dispatcher")
+        format!(
+            "the span of `#[{name}]` would be left as soon as the task is made, before it runs. \
+             Put it on what the task calls: a function, or a dispatcher"
+        )
     };
     for (attribute, name) in [
         ("#[instrument]", "instrument"),
@@ -190,9 +229,13 @@ fn an_instrument_below_is_refused_wherever_it_is_from() {
 
 #[test]
 fn an_instrument_above_is_known_by_what_it_leaves_in_the_body() {
-    let refused =
-        "the span of `#[instrument]` would stay entered while the task waits and others run. Put it on what the task calls: a function, or a dispatcher";
+    let refused = "the span of `#[instrument]` would stay entered while the task waits and others \
+                   run. Put it on what the task calls: a function, or a dispatcher";
     let guard = "let __tracing_attr_span; let __tracing_attr_guard;";
     refuse("", &format!("fn f() {{ #[allow(x)] {{ {guard} {{ io!(g()) }} }} }}"), &[refused]);
-    refuse("", &format!("fn f() {{ {guard} match (move || {{ io!(g()) }})() {{ x => x }} }}"), &[refused]);
+    refuse(
+        "",
+        &format!("fn f() {{ {guard} match (move || {{ io!(g()) }})() {{ x => x }} }}"),
+        &[refused],
+    );
 }

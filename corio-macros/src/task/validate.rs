@@ -1,9 +1,12 @@
-//! What a task's signature may not say. Each mistake is reported and mended, so that the function which is emitted anyway gives no second error.
+//! What a task's signature may not say. Each mistake is reported and mended, so that the function
+//! which is emitted anyway gives no second error.
 
 use super::instrumented;
 use super::model::{Context, Task};
 use crate::errors::{Errors, as_written};
-use syn::{GenericParam, ReturnType, Safety, Signature, Type, parse_quote_spanned, spanned::Spanned};
+use syn::{
+    GenericParam, ReturnType, Safety, Signature, Type, parse_quote_spanned, spanned::Spanned,
+};
 
 pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
     let signature = &mut task.function.signature;
@@ -23,7 +26,11 @@ fn qualifiers(signature: &mut Signature, errors: &mut Errors) {
         errors.on(constness, "a task can't be a `const fn`: remove `const`");
     }
     if let Safety::Unsafe(unsafety) = &signature.safety {
-        errors.on(unsafety, "a task can't be an `unsafe fn`, since it runs after the call: remove `unsafe`, and put an `unsafe` block into it");
+        errors.on(
+            unsafety,
+            "a task can't be an `unsafe fn`, since it runs after the call: remove `unsafe`, and \
+             put an `unsafe` block into it",
+        );
         signature.safety = Safety::Default;
     }
     if let Some(abi) = signature.abi.take() {
@@ -43,15 +50,23 @@ fn never(signature: &mut Signature, errors: &mut Errors) {
     }
 }
 
-/// `impl Provide<Db>` adds a generic parameter that nobody can name, which would shift those of a turbofish. Says whether it was refused.
+/// `impl Provide<Db>` adds a generic parameter that nobody can name, which would shift those of a
+/// turbofish. Says whether it was refused.
 fn hidden_generic(context: &Context, signature: &Signature, errors: &mut Errors) -> bool {
     let Context::Providing(anonymous) = context else { return false };
-    let named = signature.generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
+    let named = signature
+        .generics
+        .params
+        .iter()
+        .any(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
     if named {
         let (bounds, name) = (as_written(&anonymous.bounds), &signature.ident);
         errors.on(
             anonymous.impl_token,
-            format!("a function with type parameters of its own names its context too: write `#[corio::task(S)] fn {name}<S: {bounds}, …>`"),
+            format!(
+                "a function with type parameters of its own names its context too: write \
+                 `#[corio::task(S)] fn {name}<S: {bounds}, …>`"
+            ),
         );
     }
     named

@@ -1,5 +1,5 @@
-//! Requests that are to go out: side by side, in the order asked. And the memory for them, which goes round in a box: a load is filled, sent, answered, delivered and filled
-//! again.
+//! Requests that are to go out: side by side, in the order asked. And the memory for them, which
+//! goes round in a box: a load is filled, sent, answered, delivered and filled again.
 
 use super::cursor::Cursor;
 use super::ids::Waiter;
@@ -16,7 +16,8 @@ pub(crate) struct BatchBuf<K, A> {
     pub(crate) batch: u64,
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) keys: Vec<K>,
-    /// Empty on the way out. On the way to those who wait the last is the first to be taken; when there are fewer than waiters, the first of these have got theirs.
+    /// Empty on the way out. On the way to those who wait the last is the first to be taken; when
+    /// there are fewer than waiters, the first of these have got theirs.
     pub(crate) answers: Vec<A>,
     /// What most requests do without.
     pub(crate) meta: Option<Box<BatchMeta<K>>>,
@@ -70,7 +71,14 @@ pub(crate) const NO_SEQ: Seq = Seq::numbered(0);
 
 impl<K, A> Default for BatchBuf<K, A> {
     fn default() -> Self {
-        BatchBuf { cursor: Cursor::none(), batch: 0, waiters: Vec::new(), keys: Vec::new(), answers: Vec::new(), meta: None }
+        BatchBuf {
+            cursor: Cursor::none(),
+            batch: 0,
+            waiters: Vec::new(),
+            keys: Vec::new(),
+            answers: Vec::new(),
+            meta: None,
+        }
     }
 }
 
@@ -135,8 +143,13 @@ impl<K, A> BatchBuf<K, A> {
 
     /// Puts those who get answers into the order of asking, where they have numbers.
     pub(crate) fn sort_given(&mut self) {
-        let Some(BatchMeta { seqs, .. }) = self.meta.as_deref_mut().filter(|meta| !meta.seqs.is_sorted_by_key(|seq| seq.number)) else { return };
-        let mut given: Vec<_> = seqs.drain(..).zip(self.waiters.drain(..).zip(self.answers.drain(..))).collect();
+        let Some(BatchMeta { seqs, .. }) =
+            self.meta.as_deref_mut().filter(|meta| !meta.seqs.is_sorted_by_key(|seq| seq.number))
+        else {
+            return;
+        };
+        let mut given: Vec<_> =
+            seqs.drain(..).zip(self.waiters.drain(..).zip(self.answers.drain(..))).collect();
         given.sort_by_key(|(seq, _)| seq.number);
         for (seq, (waiter, answer)) in given {
             self.give(seq, waiter, answer);
@@ -147,15 +160,21 @@ impl<K, A> BatchBuf<K, A> {
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = QueuedRequest<K>> + '_ {
         let BatchBuf { waiters, keys, meta, .. } = self;
         let entry = |(at, (waiter, key))| match meta {
-            Some(meta) => QueuedRequest { waiter, key, attempts: meta.attempts(at), seq: meta.seq(at) },
+            Some(meta) => {
+                QueuedRequest { waiter, key, attempts: meta.attempts(at), seq: meta.seq(at) }
+            }
             None => QueuedRequest { waiter, key, attempts: 0, seq: NO_SEQ },
         };
         waiters.drain(..).zip(keys.drain(..)).enumerate().map(entry)
     }
 
-    /// Takes out those that `is_wanted` does not want; gives their keys, to be dropped where nothing is borrowed.
+    /// Takes out those that `is_wanted` does not want; gives their keys, to be dropped where
+    /// nothing is borrowed.
     pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(Waiter) -> bool) -> Vec<K> {
-        debug_assert!(self.meta.as_ref().is_none_or(|meta| meta.is_empty()), "what has tickets waits elsewhere");
+        debug_assert!(
+            self.meta.as_ref().is_none_or(|meta| meta.is_empty()),
+            "what has tickets waits elsewhere"
+        );
         let mut wanted = 0;
         for at in 0..self.waiters.len() {
             if is_wanted(self.waiters[at]) {
@@ -169,7 +188,11 @@ impl<K, A> BatchBuf<K, A> {
     }
 
     /// Parts of at most `max` requests.
-    pub(crate) fn drain_into_parts(&mut self, max: usize, empty: impl Fn() -> PooledBuf<K, A>) -> Vec<PooledBuf<K, A>> {
+    pub(crate) fn drain_into_parts(
+        &mut self,
+        max: usize,
+        empty: impl Fn() -> PooledBuf<K, A>,
+    ) -> Vec<PooledBuf<K, A>> {
         let mut parts: Vec<PooledBuf<K, A>> = Vec::with_capacity(self.len().div_ceil(max));
         for entry in self.drain() {
             match parts.last_mut().filter(|part| part.len() < max) {
@@ -205,7 +228,10 @@ impl<K, A> BatchBuf<K, A> {
     /// Holds this request and no other. Where one was before nothing is allocated.
     #[inline]
     pub(crate) fn fill_with_one(&mut self, waiter: Waiter, key: K) {
-        debug_assert!(self.meta.as_ref().is_none_or(|meta| meta.is_empty()), "what has marks goes another way");
+        debug_assert!(
+            self.meta.as_ref().is_none_or(|meta| meta.is_empty()),
+            "what has marks goes another way"
+        );
         self.waiters.clear();
         self.waiters.push(waiter);
         self.keys.clear();
@@ -232,7 +258,12 @@ mod tests {
     fn load(keys: &[u32]) -> BatchBuf<u32, ()> {
         let mut buf = BatchBuf::default();
         for (at, key) in keys.iter().enumerate() {
-            buf.push(QueuedRequest { waiter: Waiter(at as u64), key: *key, attempts: u32::from(*key == 9), seq: NO_SEQ });
+            buf.push(QueuedRequest {
+                waiter: Waiter(at as u64),
+                key: *key,
+                attempts: u32::from(*key == 9),
+                seq: NO_SEQ,
+            });
         }
         buf
     }
@@ -243,7 +274,10 @@ mod tests {
 
     #[test]
     fn parts_are_filled_in_order() {
-        assert_eq!(keys(load(&[1, 2, 3, 4, 5]).drain_into_parts(2, Box::default)), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(
+            keys(load(&[1, 2, 3, 4, 5]).drain_into_parts(2, Box::default)),
+            [vec![1, 2], vec![3, 4], vec![5]]
+        );
         assert_eq!(keys(load(&[1, 2]).drain_into_parts(2, Box::default)), [vec![1, 2]]);
     }
 

@@ -7,7 +7,8 @@ use super::limits::MOST_SPARES;
 
 /// Loads that are empty, to be filled again.
 pub(crate) struct BufPool<K, A> {
-    /// The roomiest, as far as it is known, is used first: of parts and wholes, wholes are not to grow again and again.
+    /// The roomiest, as far as it is known, is used first: of parts and wholes, wholes are not to
+    /// grow again and again.
     first: Cell<Option<PooledBuf<K, A>>>,
     others: RefCell<Vec<PooledBuf<K, A>>>,
 }
@@ -40,7 +41,11 @@ impl<K, A> BufPool<K, A> {
 
     #[inline(never)]
     fn put_other(&self, first: PooledBuf<K, A>, buf: PooledBuf<K, A>) {
-        let (first, other) = if buf.waiters.capacity() > first.waiters.capacity() { (buf, first) } else { (first, buf) };
+        let (first, other) = if buf.waiters.capacity() > first.waiters.capacity() {
+            (buf, first)
+        } else {
+            (first, buf)
+        };
         self.first.set(Some(first));
         let mut others = self.others.borrow_mut();
         if others.len() < MOST_SPARES {

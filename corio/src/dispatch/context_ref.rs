@@ -20,6 +20,9 @@ impl<'r> ContextRef<'r> {
     /// The pointer came from a reference that is valid for `'r`.
     pub(crate) unsafe fn from_raw(pointer: *const ()) -> Self {
         // SAFETY: by the caller it is not null.
-        ContextRef { pointer: unsafe { NonNull::new_unchecked(pointer.cast_mut()) }, context: PhantomData }
+        ContextRef {
+            pointer: unsafe { NonNull::new_unchecked(pointer.cast_mut()) },
+            context: PhantomData,
+        }
     }
 }

@@ -26,6 +26,12 @@ impl Cursor {
 
     /// There is no answer yet.
     pub(crate) fn none() -> Self {
-        Cursor { is_begun: false, answers: ptr::null_mut(), of: TypeId::of::<()>(), next: ptr::null_mut(), end: ptr::null_mut() }
+        Cursor {
+            is_begun: false,
+            answers: ptr::null_mut(),
+            of: TypeId::of::<()>(),
+            next: ptr::null_mut(),
+            end: ptr::null_mut(),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers on their way to those who wait: a batch at a time, one answer after the other.
 //!
-//! The answer for the task that runs is *offered*: there until this task takes it, and no longer. So an answer needs no place with the task, and one that nobody takes reaches nobody
-//! else.
+//! The answer for the task that runs is *offered*: there until this task takes it, and no longer.
+//! So an answer needs no place with the task, and one that nobody takes reaches nobody else.
 
 use std::{mem, ptr};
 
@@ -20,7 +20,11 @@ pub(crate) struct Delivery<'b> {
 
 impl<'b> Delivery<'b> {
     #[inline]
-    pub(crate) fn new(mut answered: ReadyBatch, queue: &'b dyn AnyLane, shared: &'b SharedState) -> Self {
+    pub(crate) fn new(
+        mut answered: ReadyBatch,
+        queue: &'b dyn AnyLane,
+        shared: &'b SharedState,
+    ) -> Self {
         if shared.observers().has_observer() && !answered.cursor().is_begun {
             answered = Self::told(answered, queue, shared);
         }
@@ -45,7 +49,8 @@ impl<'b> Delivery<'b> {
         answered
     }
 
-    /// Offers the next answer; for whom. One that was offered before and not taken is dropped: who asked for it is gone.
+    /// Offers the next answer; for whom. One that was offered before and not taken is dropped: who
+    /// asked for it is gone.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Waiter> {
         self.hide();
@@ -79,7 +84,8 @@ impl<'b> Delivery<'b> {
         }
     }
 
-    /// Gives the load back to its queue. If not all have got their answers, these are delivered next.
+    /// Gives the load back to its queue. If not all have got their answers, these are delivered
+    /// next.
     #[inline]
     pub(crate) fn end(mut self) {
         self.hide();

@@ -1,4 +1,5 @@
-//! How requests are answered in one schedule: by the dispatcher, over the schedule's context, or by what stands in for it.
+//! How requests are answered in one schedule: by the dispatcher, over the schedule's context, or by
+//! what stands in for it.
 
 use std::mem::transmute;
 use std::rc::Rc;
@@ -28,12 +29,18 @@ impl<R: Request> DispatchFns<R> {
     {
         let dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>) = R::dispatch;
         let partition: for<'r> fn(&'r S) -> Option<Partition> = R::partition;
-        // SAFETY: the types differ in `&'r S` against `ContextRef<'r>`, a transparent `NonNull<()>`: pointers to sized types are passed alike. That the pointer leads to an `S`
-        // is the promise of who calls the `unsafe fn`. (A function that casts the pointer itself would have to say `S: 'r` for every `'r`, which only a reference implies.)
+        // SAFETY: the types differ in `&'r S` against `ContextRef<'r>`, a transparent
+        // `NonNull<()>`: pointers to sized types are passed alike. That the pointer leads to an `S`
+        // is the promise of who calls the `unsafe fn`. (A function that casts the pointer itself
+        // would have to say `S: 'r` for every `'r`, which only a reference implies.)
         unsafe {
             DispatchFns {
-                dispatch: transmute::<for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>), DispatchFn<R>>(dispatch),
-                partition: transmute::<for<'r> fn(&'r S) -> Option<Partition>, PartitionFn>(partition),
+                dispatch: transmute::<for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>), DispatchFn<R>>(
+                    dispatch,
+                ),
+                partition: transmute::<for<'r> fn(&'r S) -> Option<Partition>, PartitionFn>(
+                    partition,
+                ),
             }
         }
     }

@@ -6,17 +6,21 @@ use crate::dispatch::cache::Partition;
 
 /// How the requests of one kind are answered in a schedule over the context `S`.
 ///
-/// Written by `#[corio::dispatcher]` for every `S` that provides the pieces which the per-batch function takes. See [`Request`] for an example by hand.
+/// Written by `#[corio::dispatcher]` for every `S` that provides the pieces which the per-batch
+/// function takes. See [`Request`] for an example by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a request that a task over `{S}` can ask for",
     label = "not a request",
-    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a task is run with `call!(task)`"
+    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a \
+            task is run with `call!(task)`"
 )]
 pub trait Dispatch<S>: Request {
-    /// Answers a batch: calls one of the methods of [`Requests`], which say in which form. Returning without calling any is an error that names the dispatcher.
+    /// Answers a batch: calls one of the methods of [`Requests`], which say in which form.
+    /// Returning without calling any is an error that names the dispatcher.
     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>);
 
-    /// For whom answers are kept that outlive their run (see [`Options::cache_between_runs`]): a later run sees those of an equal partition and no others. Asked once a run.
+    /// For whom answers are kept that outlive their run (see [`Options::cache_between_runs`]): a
+    /// later run sees those of an equal partition and no others. Asked once a run.
     ///
     /// `None`, the default, keeps no answers beyond the run.
     fn partition(_context: &S) -> Option<Partition> {

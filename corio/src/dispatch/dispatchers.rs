@@ -1,11 +1,17 @@
-//! The desk: requests come in, batches go out, answers come back. It knows no tasks: whoever asks is a `Waiter`, a word that the asker chose and gets back with its
-//! answer. Nor does it know clocks, threads or executors: `send`, `collect` and `next_delivery` are called by whoever turns the run, who also tells the time.
+//! The desk: requests come in, batches go out, answers come back. It knows no tasks: whoever asks
+//! is a `Waiter`, a word that the asker chose and gets back with its answer. Nor does it know
+//! clocks, threads or executors: `send`, `collect` and `next_delivery` are called by whoever turns
+//! the run, who also tells the time.
 //!
 //! What must hold:
-//! - Every request leaves in exactly one batch at a time, in the order asked, and is answered exactly once; or the run ends with an error that says which was not.
-//! - An answer that is delivered is there only while its waiter runs. What is not taken then is dropped, and so reaches nobody else.
-//! - A batch leaves only when its dispatcher's limit, and that of all, leave a place for it; what is held gathers.
-//! - No borrow of the desk is held while code of the user's runs: dispatchers, destructors, resumed tasks.
+//! - Every request leaves in exactly one batch at a time, in the order asked, and is answered
+//!   exactly once; or the run ends with an error that says which was not.
+//! - An answer that is delivered is there only while its waiter runs. What is not taken then is
+//!   dropped, and so reaches nobody else.
+//! - A batch leaves only when its dispatcher's limit, and that of all, leave a place for it; what
+//!   is held gathers.
+//! - No borrow of the desk is held while code of the user's runs: dispatchers, destructors, resumed
+//!   tasks.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -34,10 +40,14 @@ pub(crate) struct Dispatchers {
 
 impl Dispatchers {
     pub(crate) fn new(host: Host, settings: Rc<DispatchConfig>) -> Self {
-        Dispatchers { registry: Registry::default(), shared: Rc::new(SharedState::new(host, settings.limits)), settings }
+        Dispatchers {
+            registry: Registry::default(),
+            shared: Rc::new(SharedState::new(host, settings.limits)),
+            settings,
+        }
     }
 
-    // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── asking ──
 
     /// Makes sure that `R` has a queue, answered as over the context `S`.
     ///
@@ -73,8 +83,18 @@ impl Dispatchers {
 
     #[cold]
     fn open_new<S, R: Dispatch<S>>(&self) -> &Lane<R> {
-        let (options, override_fn) = (self.settings.options::<R>(), self.settings.override_fn::<R>());
-        self.registry.add(|me, number| Lane::<R>::new(me, number, self.shared.clone(), DispatchFns::over::<S>(), options, override_fn));
+        let (options, override_fn) =
+            (self.settings.options::<R>(), self.settings.override_fn::<R>());
+        self.registry.add(|me, number| {
+            Lane::<R>::new(
+                me,
+                number,
+                self.shared.clone(),
+                DispatchFns::over::<S>(),
+                options,
+                override_fn,
+            )
+        });
         self.registry.get::<R>().expect("just added")
     }
 
@@ -90,14 +110,17 @@ impl Dispatchers {
         self.shared.current_answer.take()
     }
 
-    // ── kept answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── kept answers ──
 
     /// Keeps an answer, or forgets one or all, of a dispatcher that is open.
     pub(crate) fn change_cache<R: Request>(&self, context: ContextRef<'_>, change: CacheChange<R>) {
-        self.registry.get::<R>().expect("opened before it is changed").change_cache(context, change);
+        self.registry
+            .get::<R>()
+            .expect("opened before it is changed")
+            .change_cache(context, change);
     }
 
-    // ── turning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── turning ──
 
     #[inline]
     pub(crate) fn has_answers(&self) -> bool {
@@ -119,21 +142,36 @@ impl Dispatchers {
         self.shared.due.borrow().next()
     }
 
-    /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more are given up. What has gathered in this phase is looked through when it leaves; `amid_a_phase`,
-    /// which may be long, as soon as half of it may be of nobody.
-    pub(crate) fn tasks_were_dropped(&self, dropped: impl Iterator<Item = Waiter>, amid_a_phase: bool) {
+    /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more
+    /// are given up. What has gathered in this phase is looked through when it leaves;
+    /// `amid_a_phase`, which may be long, as soon as half of it may be of nobody.
+    pub(crate) fn tasks_were_dropped(
+        &self,
+        dropped: impl Iterator<Item = Waiter>,
+        amid_a_phase: bool,
+    ) {
         self.shared.drop_epoch.set(self.shared.drop_epoch.get() + 1);
         let mut queues = self.shared.drop_listeners.borrow().clone();
         if amid_a_phase {
-            queues.extend(self.shared.asked_concurrent.borrow().iter().chain(self.shared.asked_in_place.borrow().iter()));
+            queues.extend(
+                self.shared
+                    .asked_concurrent
+                    .borrow()
+                    .iter()
+                    .chain(self.shared.asked_in_place.borrow().iter()),
+            );
         }
         if !queues.is_empty() {
             let dropped: Vec<Waiter> = dropped.collect();
-            queues.into_iter().filter_map(|number| self.registry.number(number)).for_each(|queue| queue.tasks_were_dropped(&dropped));
+            queues
+                .into_iter()
+                .filter_map(|number| self.registry.number(number))
+                .for_each(|queue| queue.tasks_were_dropped(&dropped));
         }
     }
 
-    /// Gives kept answers to those who have asked for them, so that they can run before anything leaves.
+    /// Gives kept answers to those who have asked for them, so that they can run before anything
+    /// leaves.
     #[inline]
     pub(crate) fn coalesce(&self, send_cx: &SendCx<'_, '_>) {
         if self.shared.dedup_queues.get() > 0 {
@@ -154,7 +192,8 @@ impl Dispatchers {
         }
     }
 
-    /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later before those that answer in place.
+    /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later
+    /// before those that answer in place.
     #[inline]
     pub(crate) fn send(&self, send_cx: &SendCx<'_, '_>) {
         self.shared.new_round();
@@ -167,7 +206,8 @@ impl Dispatchers {
     }
 
     fn send_first(&self, numbers: usize, asked: &HotCell<Vec<u32>>, send_cx: &SendCx<'_, '_>) {
-        // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again, comes back to the list behind them.
+        // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again,
+        // comes back to the list behind them.
         for at in 0..numbers {
             let number = asked.borrow()[at];
             match self.registry.number(number) {
@@ -197,7 +237,8 @@ impl Dispatchers {
     pub(crate) fn can_send(&self) -> bool {
         self.shared.update_barrier();
         let asked = [&self.shared.asked_concurrent, &self.shared.asked_in_place];
-        let can = |number: &u32| self.registry.number(*number).is_some_and(|queue| queue.can_send());
+        let can =
+            |number: &u32| self.registry.number(*number).is_some_and(|queue| queue.can_send());
         asked.iter().any(|asked| asked.borrow().iter().any(can))
     }
 
@@ -214,7 +255,8 @@ impl Dispatchers {
         self.shared.answered.borrow().iter().map(ReadyBatch::left).sum()
     }
 
-    /// Has any of the answers that are there be delivered next: `choose` gives a number below another.
+    /// Has any of the answers that are there be delivered next: `choose` gives a number below
+    /// another.
     pub(crate) fn bring_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
         let mut answered = self.shared.answered.borrow_mut();
         let batch = choose(answered.len());
@@ -239,8 +281,12 @@ impl Dispatchers {
         loop {
             let Some((alarm, due)) = self.shared.due.borrow_mut().take_due(now) else { return };
             match due {
-                Due::InFlight { queue, flight } => self.registry.number(queue).iter().for_each(|queue| queue.time_out(flight)),
-                Due::Retries { queue } => self.registry.number(queue).iter().for_each(|queue| queue.end_pause(alarm)),
+                Due::InFlight { queue, flight } => {
+                    self.registry.number(queue).iter().for_each(|queue| queue.time_out(flight))
+                }
+                Due::Retries { queue } => {
+                    self.registry.number(queue).iter().for_each(|queue| queue.end_pause(alarm))
+                }
             }
         }
     }

@@ -9,8 +9,10 @@ use crate::util::plural;
 
 /// Why a request has no answer.
 ///
-/// By default trouble with a batch ends the run, with [`Error::Batch`](crate::Error::Batch) of this (a panic goes on as a panic). With the option `faults = "error"` of the
-/// dispatcher it is what `io!` gives to the tasks that asked, beside the errors of the dispatcher itself; the run goes on. `E` need not be `Clone`, as it is shared.
+/// By default trouble with a batch ends the run, with [`Error::Batch`](crate::Error::Batch) of this
+/// (a panic goes on as a panic). With the option `faults = "error"` of the dispatcher it is what
+/// `io!` gives to the tasks that asked, beside the errors of the dispatcher itself; the run goes
+/// on. `E` need not be `Clone`, as it is shared.
 ///
 /// ```
 /// use corio::{Batch, RequestError};
@@ -39,7 +41,8 @@ use crate::util::plural;
 pub enum RequestError<E = Infallible> {
     /// The dispatcher said so.
     Failed(Arc<E>),
-    /// The dispatcher gave more or fewer answers than it was asked for. No request of the batch got any of them.
+    /// The dispatcher gave more or fewer answers than it was asked for. No request of the batch got
+    /// any of them.
     WrongCount {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -47,10 +50,12 @@ pub enum RequestError<E = Infallible> {
         requests: usize,
         /// How many answers it gave.
         answers: usize,
-        /// The first key without an answer, if there are too few and the dispatcher has `show_keys`.
+        /// The first key without an answer, if there are too few and the dispatcher has
+        /// `show_keys`.
         key: Option<String>,
     },
-    /// A slot of a [`Batch`](crate::Batch) was dropped without an answer, or a dispatcher written by hand did nothing with its requests.
+    /// A slot of a [`Batch`](crate::Batch) was dropped without an answer, or a dispatcher written
+    /// by hand did nothing with its requests.
     Unanswered {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -79,7 +84,8 @@ pub enum RequestError<E = Infallible> {
         /// The key, if the dispatcher has `show_keys`.
         key: Option<String>,
     },
-    /// The dispatcher panicked before it had answered; or what runs for it: `group_by`, `when`, and `Hash`, `Eq` and `Clone` of keys and answers.
+    /// The dispatcher panicked before it had answered; or what runs for it: `group_by`, `when`, and
+    /// `Hash`, `Eq` and `Clone` of keys and answers.
     Panicked {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -97,14 +103,30 @@ impl<E> RequestError<E> {
         match self {
             RequestError::Failed(error) => failed(error),
             RequestError::WrongCount { dispatcher, requests, answers, key } => {
-                RequestError::WrongCount { dispatcher, requests: *requests, answers: *answers, key: key.clone() }
+                RequestError::WrongCount {
+                    dispatcher,
+                    requests: *requests,
+                    answers: *answers,
+                    key: key.clone(),
+                }
             }
             RequestError::Unanswered { dispatcher, position, requests, key } => {
-                RequestError::Unanswered { dispatcher, position: *position, requests: *requests, key: key.clone() }
+                RequestError::Unanswered {
+                    dispatcher,
+                    position: *position,
+                    requests: *requests,
+                    key: key.clone(),
+                }
             }
-            RequestError::TimedOut { dispatcher, requests, limit } => RequestError::TimedOut { dispatcher, requests: *requests, limit: *limit },
-            RequestError::RetriesSpent { dispatcher, attempts, key } => RequestError::RetriesSpent { dispatcher, attempts: *attempts, key: key.clone() },
-            RequestError::Panicked { dispatcher, message } => RequestError::Panicked { dispatcher, message: message.clone() },
+            RequestError::TimedOut { dispatcher, requests, limit } => {
+                RequestError::TimedOut { dispatcher, requests: *requests, limit: *limit }
+            }
+            RequestError::RetriesSpent { dispatcher, attempts, key } => {
+                RequestError::RetriesSpent { dispatcher, attempts: *attempts, key: key.clone() }
+            }
+            RequestError::Panicked { dispatcher, message } => {
+                RequestError::Panicked { dispatcher, message: message.clone() }
+            }
         }
     }
 
@@ -151,25 +173,44 @@ impl<E: fmt::Display> fmt::Display for RequestError<E> {
                 let (answer_s, request_s) = (plural(*answers), plural(*requests));
                 write!(
                     f,
-                    "dispatcher `{dispatcher}` gave {answers} answer{answer_s} to a batch of {requests} request{request_s}: there must be one for each, in order"
+                    "dispatcher `{dispatcher}` gave {answers} answer{answer_s} to a batch of \
+                     {requests} request{request_s}: there must be one for each, in order"
                 )?;
                 match key {
-                    Some(key) => write!(f, " (the first without one: position {answers}, key {key})"),
+                    Some(key) => {
+                        write!(f, " (the first without one: position {answers}, key {key})")
+                    }
                     None => Ok(()),
                 }
             }
             RequestError::Unanswered { dispatcher, position, requests, key } => {
-                write!(f, "dispatcher `{dispatcher}` dropped the request at position {position} of a batch of {requests} without an answer")?;
+                write!(
+                    f,
+                    "dispatcher `{dispatcher}` dropped the request at position {position} of a \
+                     batch of {requests} without an answer"
+                )?;
                 with_key(f, key)
             }
             RequestError::TimedOut { dispatcher, requests, limit } => {
-                write!(f, "dispatcher `{dispatcher}` left {requests} request{} of a batch without an answer for {limit:?}, its time limit", plural(*requests))
+                write!(
+                    f,
+                    "dispatcher `{dispatcher}` left {requests} request{} of a batch without an \
+                     answer for {limit:?}, its time limit",
+                    plural(*requests)
+                )
             }
             RequestError::RetriesSpent { dispatcher, attempts, key } => {
-                write!(f, "dispatcher `{dispatcher}` asked for one more try of a request that was sent {attempts} time{} already", plural(*attempts as usize))?;
+                write!(
+                    f,
+                    "dispatcher `{dispatcher}` asked for one more try of a request that was sent \
+                     {attempts} time{} already",
+                    plural(*attempts as usize)
+                )?;
                 with_key(f, key)
             }
-            RequestError::Panicked { dispatcher, message } => write!(f, "dispatcher `{dispatcher}` panicked: {message}"),
+            RequestError::Panicked { dispatcher, message } => {
+                write!(f, "dispatcher `{dispatcher}` panicked: {message}")
+            }
         }
     }
 }

@@ -14,9 +14,10 @@ pub struct FutureRequest<F>(F);
 
 /// Makes a request of a future: `io!(corio::future(client.get(url)))`.
 ///
-/// For what has no batch: an HTTP call, a message from a channel, a timer of the executor. It is polled beside the batches, by whoever turns the run (one that needs an
-/// executor around it needs [`run_async`](crate::Schedule::run_async) on that executor), counts as in flight, and is dropped with the task that asked. No limit of batches
-/// holds it.
+/// For what has no batch: an HTTP call, a message from a channel, a timer of the executor. It is
+/// polled beside the batches, by whoever turns the run (one that needs an executor around it needs
+/// [`run_async`](crate::Schedule::run_async) on that executor), counts as in flight, and is dropped
+/// with the task that asked. No limit of batches holds it.
 ///
 /// ```
 /// use std::sync::mpsc;

@@ -43,5 +43,9 @@ pub(crate) struct Host {
 /// Where futures of dispatchers go: whoever turns the run polls them.
 pub(crate) trait Futures<'r> {
     /// Polls it for the first time before it returns. Gives its number, if it has not ended.
-    fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) -> Option<u32>;
+    fn start(
+        &self,
+        dispatcher: &'static str,
+        future: Pin<Box<dyn Future<Output = ()> + 'r>>,
+    ) -> Option<u32>;
 }

@@ -27,8 +27,17 @@ impl Dispatchers {
     /// Whether nothing is asked, in flight, given up or due, and what is answered is one batch at
     /// most.
     pub(crate) fn is_idle(&self) -> bool {
-        let SharedState { asked_in_place, asked_concurrent, answered, in_flight, cancelled, due, .. } = &*self.shared;
-        let nothing_asked = asked_in_place.borrow().is_empty() && asked_concurrent.borrow().is_empty();
+        let SharedState {
+            asked_in_place,
+            asked_concurrent,
+            answered,
+            in_flight,
+            cancelled,
+            due,
+            ..
+        } = &*self.shared;
+        let nothing_asked =
+            asked_in_place.borrow().is_empty() && asked_concurrent.borrow().is_empty();
         let nothing_flies = in_flight.get() == 0 && cancelled.borrow().is_empty();
         nothing_asked && nothing_flies && due.borrow().is_empty() && answered.borrow().len() <= 1
     }
@@ -38,7 +47,8 @@ impl Dispatchers {
     pub(crate) fn has_delivered(&self) -> bool {
         let SharedState { delivering, current_answer, .. } = &*self.shared;
         // SAFETY: it is set while a delivery is going on, which owns the load that it leads into.
-        let is_over = NonNull::new(delivering.get()).is_none_or(|cursor| unsafe { cursor.as_ref() }.is_over());
+        let is_over = NonNull::new(delivering.get())
+            .is_none_or(|cursor| unsafe { cursor.as_ref() }.is_over());
         is_over && current_answer.is_empty()
     }
 }

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Waiter(pub(crate) u64);
 
-/// Names a flight that is on its way. Its place is used again; its number is not, in no later run either, so that late news find nobody.
+/// Names a flight that is on its way. Its place is used again; its number is not, in no later run
+/// either, so that late news find nobody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct InFlightId {
     pub(super) index: u32,

@@ -1,5 +1,5 @@
-//! One kind of request in one schedule: its queue, and who answers it. It hands what the queue sends
-//! to the dispatcher, or to what stands in for it.
+//! One kind of request in one schedule: its queue, and who answers it. It hands what the queue
+//! sends to the dispatcher, or to what stands in for it.
 
 use std::rc::{Rc, Weak};
 
@@ -64,7 +64,11 @@ impl<R: Request> Lane<R> {
         options: Options<R::Key, R::Answer>,
         override_fn: Option<Override<R>>,
     ) -> Self {
-        Lane { queue: Queue::new(me.clone(), number, shared, options, override_fn.is_some()), dispatch_fns, override_fn }
+        Lane {
+            queue: Queue::new(me.clone(), number, shared, options, override_fn.is_some()),
+            dispatch_fns,
+            override_fn,
+        }
     }
 
     /// As `ask`, where others have asked and there is room: a straight way without calls, as nearly
@@ -93,16 +97,22 @@ impl<R: Request> Lane<R> {
     /// What was lent, if the dispatcher may answer at once and the run is not cancelled.
     #[inline]
     pub(crate) fn lent_send_cx(&self) -> Option<&SendCx<'_, '_>> {
-        let lent_send_cx = self.queue.shared.lent_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
-        // SAFETY: `lend_send_cx` has borrowed it until it is unset, when the run loop is left, and this
-        // borrow is over before that: who asks is called by the run loop.
+        let lent_send_cx =
+            self.queue.shared.lent_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
+        // SAFETY: `lend_send_cx` has borrowed it until it is unset, when the run loop is left, and
+        // this borrow is over before that: who asks is called by the run loop.
         let send_cx: &SendCx<'_, '_> = unsafe { lent_send_cx.cast().as_ref() };
         send_cx.may_send().then_some(send_cx)
     }
 
     /// Sends a batch of one; whether its answer is offered.
     #[inline]
-    pub(crate) fn answer_at_once(&self, waiter: Waiter, key: R::Key, send_cx: &SendCx<'_, '_>) -> bool {
+    pub(crate) fn answer_at_once(
+        &self,
+        waiter: Waiter,
+        key: R::Key,
+        send_cx: &SendCx<'_, '_>,
+    ) -> bool {
         self.queue.answer_at_once(waiter, key, &Dispatcher { lane: self, send_cx })
     }
 }

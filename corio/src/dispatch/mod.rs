@@ -31,7 +31,8 @@ mod retry;
 mod shared_state;
 
 pub use answers::{
-    Answers, FailingAnswer, Faulty, FaultyEach, Probe, ProbeAny, ProbeResult, answers, each_answer, is_transient, is_transient_fault, plain_answer,
+    Answers, FailingAnswer, Faulty, FaultyEach, Probe, ProbeAny, ProbeResult, answers, each_answer,
+    is_transient, is_transient_fault, plain_answer,
 };
 pub use batch::{Batch, Requests, Slot};
 pub(crate) use cache::CacheChange;

@@ -17,7 +17,8 @@ pub(crate) const DEFAULT_IN_FLIGHT: usize = 1;
 /// Makes what finds the group of a key.
 type MakeGroups<K> = fn() -> Groups<K>;
 
-/// How batches of one kind of request are put together, sent and answered; for [`Request::OPTIONS`](crate::Request::OPTIONS), and for
+/// How batches of one kind of request are put together, sent and answered; for
+/// [`Request::OPTIONS`](crate::Request::OPTIONS), and for
 /// [`Schedule::options`](crate::Schedule::options), which changes them for one schedule.
 ///
 /// ```
@@ -29,7 +30,8 @@ pub struct Options<K, A> {
     pub(crate) in_flight: usize,
     pub(crate) concurrent: bool,
     pub(crate) ordered: bool,
-    /// Each request is a batch of its own that no limit holds, and that is dropped with the task that asked.
+    /// Each request is a batch of its own that no limit holds, and that is dropped with the task
+    /// that asked.
     pub(crate) unbatched: bool,
     pub(crate) dedup: Option<Dedup<K, A>>,
     pub(crate) cache_policy: Option<CachePolicy<K, A>>,
@@ -70,7 +72,8 @@ impl<K, A> fmt::Debug for Options<K, A> {
 }
 
 impl<K, A> Options<K, A> {
-    /// One batch of everything that was asked for, doubles included; one on the way at once; trouble ends the run.
+    /// One batch of everything that was asked for, doubles included; one on the way at once;
+    /// trouble ends the run.
     #[expect(clippy::new_without_default, reason = "there is one way to write it, and it is const")]
     pub const fn new() -> Self {
         Options {
@@ -90,14 +93,15 @@ impl<K, A> Options<K, A> {
         }
     }
 
-    /// The options that follow from what a per-batch function returns: one that returns a map gets each key once.
+    /// The options that follow from what a per-batch function returns: one that returns a map gets
+    /// each key once.
     pub const fn of<R: Answers<K, Answer = A>>() -> Self {
         let mut options = Options::new();
         options.dedup = R::DEDUP;
         options
     }
 
-    // ── what a batch is ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── what a batch is ──
 
     /// At most `len` keys in a batch; what is more leaves as further batches at the same time.
     ///
@@ -109,7 +113,8 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Equal keys go out once, and each request gets a clone of the answer: those that are asked in the same phase, and those that are asked while the key is on its way.
+    /// Equal keys go out once, and each request gets a clone of the answer: those that are asked in
+    /// the same phase, and those that are asked while the key is on its way.
     pub const fn dedup(mut self) -> Self
     where
         K: HashKey,
@@ -119,10 +124,13 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Only keys of one group go out together, each group as a batch of its own: keys with a page size, a tenant, a locale that has to be one for the whole batch. Each has its own
-    /// limit of batches [`in_flight`](Options::in_flight): one whose batch is slow holds back no other.
+    /// Only keys of one group go out together, each group as a batch of its own: keys with a page
+    /// size, a tenant, a locale that has to be one for the whole batch. Each has its own
+    /// limit of batches [`in_flight`](Options::in_flight): one whose batch is slow holds back no
+    /// other.
     ///
-    /// `groups` makes what finds the group of a key; [`corio::groups`](crate::groups()) does from what the keys of a group have in common.
+    /// `groups` makes what finds the group of a key; [`corio::groups`](crate::groups()) does from
+    /// what the keys of a group have in common.
     ///
     /// ```
     /// # use corio::{Options, groups};
@@ -130,17 +138,20 @@ impl<K, A> Options<K, A> {
     /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
     /// ```
     ///
-    /// With [`ordered`](Options::ordered) order holds over all groups: one batch at a time, of those that were asked before the first of another group.
+    /// With [`ordered`](Options::ordered) order holds over all groups: one batch at a time, of
+    /// those that were asked before the first of another group.
     pub const fn group_by(mut self, groups: fn() -> Groups<K>) -> Self {
         self.groups = Some(groups);
         self
     }
 
-    // ── when it leaves ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── when it leaves ──
 
-    /// At most so many batches on the way at once that somebody waits for. At the limit requests gather, and leave together when a place is free; the parts that a batch was split into take one
-    /// place. With [`group_by`](Options::group_by) each group has this limit for itself. One unless told otherwise (a dispatcher that is asked while its batch is on the way works as group commit does), `usize::MAX` for no limit.
-    ///
+    /// At most so many batches on the way at once that somebody waits for. At the limit requests
+    /// gather, and leave together when a place is free; the parts that a batch was split into take
+    /// one place. With [`group_by`](Options::group_by) each group has this limit for itself.
+    /// One unless told otherwise (a dispatcher that is asked while its batch is on the way works as
+    /// group commit does), `usize::MAX` for no limit.
     #[doc = include_str!("../../docs/limits.md")]
     ///
     #[doc = include_str!("../../docs/limits.svg")]
@@ -153,8 +164,9 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Requests are answered in the order asked, across batches: the next one leaves, also of those that `max_batch` made, when every request before it has its answer. What is
-    /// to be tried again goes first, and what was asked after it waits for it.
+    /// Requests are answered in the order asked, across batches: the next one leaves, also of those
+    /// that `max_batch` made, when every request before it has its answer. What is to be tried
+    /// again goes first, and what was asked after it waits for it.
     ///
     /// For writes, a batch in one transaction:
     ///
@@ -178,21 +190,27 @@ impl<K, A> Options<K, A> {
     /// # assert_eq!(corio::Schedule::new(&Db).run(insert("four".into())).unwrap().unwrap(), 4);
     /// ```
     ///
-    /// The order is that of *asking*: tasks that waited for different things before ask in the order in which they went on, not in that in which they were spawned. Where it
-    /// has to be the latter, look everything up first and write then, as `examples/sqlite_batch` does.
+    /// The order is that of *asking*: tasks that waited for different things before ask in the
+    /// order in which they went on, not in that in which they were spawned. Where it
+    /// has to be the latter, look everything up first and write then, as `examples/sqlite_batch`
+    /// does.
     ///
-    /// When a task is dropped (it lost a race, say) what it has asked for is withdrawn, if it has not left; a write that has begun is seen to its end, and holds those behind it.
-    /// When a run is (a panic, a deadline, a `run_async` that nobody awaits any more), so is everything that has not left. A batch that is answered in place
-    /// has no such moment: it returns before anything else runs. An `async fn` is dropped at the `.await` where it stands when its run is, so what it did before has happened;
-    /// in a transaction it is all or nothing, but whether a commit that was on its way took place, only the database knows. A blocking function finishes its work, and its
-    /// answer is thrown away.
+    /// When a task is dropped (it lost a race, say) what it has asked for is withdrawn, if it has
+    /// not left; a write that has begun is seen to its end, and holds those behind it.
+    /// When a run is (a panic, a deadline, a `run_async` that nobody awaits any more), so is
+    /// everything that has not left. A batch that is answered in place has no such moment: it
+    /// returns before anything else runs. An `async fn` is dropped at the `.await` where it stands
+    /// when its run is, so what it did before has happened; in a transaction it is all or
+    /// nothing, but whether a commit that was on its way took place, only the database knows. A
+    /// blocking function finishes its work, and its answer is thrown away.
     pub const fn ordered(mut self) -> Self {
         self.ordered = true;
         self.in_flight = 1;
         self
     }
 
-    /// Batches are answered later: by a future, another thread. They start before a dispatcher that answers in place blocks the thread.
+    /// Batches are answered later: by a future, another thread. They start before a dispatcher that
+    /// answers in place blocks the thread.
     pub const fn concurrent(mut self) -> Self {
         self.concurrent = true;
         self
@@ -206,9 +224,10 @@ impl<K, A> Options<K, A> {
         self.concurrent()
     }
 
-    // ── what happens to its answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── what happens to its answers ──
 
-    /// Answers are kept for the rest of the run, and given to whoever asks for their key again; this implies [`dedup`](Options::dedup). `worth_keeping` is asked of each: of
+    /// Answers are kept for the rest of the run, and given to whoever asks for their key again;
+    /// this implies [`dedup`](Options::dedup). `worth_keeping` is asked of each: of
     /// `Result`s usually only those that are `Ok` are.
     pub const fn cache(mut self, worth_keeping: fn(&A) -> bool) -> Self
     where
@@ -223,7 +242,8 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Answers are kept with the schedule, from run to run, apart for each [`partition`](crate::Dispatch::partition). A run that panics, and a change of the schedule's
+    /// Answers are kept with the schedule, from run to run, apart for each
+    /// [`partition`](crate::Dispatch::partition). A run that panics, and a change of the schedule's
     /// settings, forget them.
     ///
     /// # Panics
@@ -233,7 +253,8 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Keeps at most so many answers, of all partitions together, and lets go of those that are least in use (S3-FIFO, by the crate `quick_cache`). Needs the feature `cache`.
+    /// Keeps at most so many answers, of all partitions together, and lets go of those that are
+    /// least in use (S3-FIFO, by the crate `quick_cache`). Needs the feature `cache`.
     ///
     /// # Panics
     /// If `answers` is 0, or the feature is not there; when compiled, where options are constants.
@@ -262,15 +283,16 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// A batch that is not answered after `limit` is given up: its future is dropped, late answers are thrown away. Nothing can cut short a dispatcher that answers in place.
-    /// Answers that are there at that time count: see
-    /// [`Schedule::deadline`](crate::Schedule::deadline).
+    /// A batch that is not answered after `limit` is given up: its future is dropped, late answers
+    /// are thrown away. Nothing can cut short a dispatcher that answers in place. Answers that
+    /// are there at that time count: see [`Schedule::deadline`](crate::Schedule::deadline).
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = crate::util::limit(limit);
         self
     }
 
-    /// Keys are shown in errors and events, by their `Debug`. Without it only their positions are: keys may be secrets.
+    /// Keys are shown in errors and events, by their `Debug`. Without it only their positions are:
+    /// keys may be secrets.
     pub const fn show_keys(mut self) -> Self
     where
         K: fmt::Debug,
@@ -279,12 +301,14 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Whether requests leave in the order in which they have gathered, all that may leave together.
+    /// Whether requests leave in the order in which they have gathered, all that may leave
+    /// together.
     pub(crate) fn is_fast_path(&self) -> bool {
         !self.ordered && self.dedup.is_none() && self.groups.is_none()
     }
 
-    /// How to copy keys that go out, where they are needed afterwards: to send them again when their batch has timed out.
+    /// How to copy keys that go out, where they are needed afterwards: to send them again when
+    /// their batch has timed out.
     pub(crate) fn copies_keys(&self) -> Option<CopyKey<K>> {
         self.copy_key.filter(|_| self.timeout.is_some() && self.retry.wants_timeouts())
     }
@@ -296,7 +320,8 @@ impl<K, A> Options<K, A> {
 }
 
 impl<K, T, E> Options<K, Result<T, RequestError<E>>> {
-    /// Trouble with a batch is the error of its requests, and the run goes on. Without it ends the run: see [`RequestError`].
+    /// Trouble with a batch is the error of its requests, and the run goes on. Without it ends the
+    /// run: see [`RequestError`].
     pub const fn faults_as_errors(mut self) -> Self {
         self.fault = Some(|fault| Err(fault.for_request()));
         self

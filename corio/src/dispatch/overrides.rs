@@ -31,11 +31,15 @@ impl DispatchConfig {
     }
 
     pub(crate) fn options<R: Request>(&self) -> Changed<R> {
-        let changed = self.changes.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Changed<R>>());
+        let changed =
+            self.changes.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Changed<R>>());
         changed.copied().unwrap_or(R::OPTIONS)
     }
 
     pub(crate) fn override_fn<R: Request>(&self) -> Option<Override<R>> {
-        self.overrides.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Override<R>>()).cloned()
+        self.overrides
+            .get(&TypeId::of::<R>())
+            .and_then(|any| any.downcast_ref::<Override<R>>())
+            .cloned()
     }
 }

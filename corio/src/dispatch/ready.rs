@@ -11,8 +11,9 @@ use super::ids::Waiter;
 
 /// The answers of one batch, for those who wait for them.
 ///
-/// What must hold: it owns its load, from when it is made until a queue takes that back, and nobody else touches the load meanwhile. It has no destructor, as it does not know the
-/// types of the load: the desk gives back what is left when a run is over.
+/// What must hold: it owns its load, from when it is made until a queue takes that back, and nobody
+/// else touches the load meanwhile. It has no destructor, as it does not know the types of the
+/// load: the desk gives back what is left when a run is over.
 pub(crate) struct ReadyBatch {
     /// The number of the queue that it is of.
     pub(crate) queue: u32,
@@ -29,7 +30,13 @@ impl ReadyBatch {
         unsafe {
             let waiters = (*buf).waiters.as_mut_ptr_range();
             let answers = (&raw mut (*buf).answers).cast();
-            (*buf).cursor = Cursor { is_begun: false, answers, of: TypeId::of::<A>(), next: waiters.start, end: waiters.end };
+            (*buf).cursor = Cursor {
+                is_begun: false,
+                answers,
+                of: TypeId::of::<A>(),
+                next: waiters.start,
+                end: waiters.end,
+            };
             ReadyBatch { queue, buf: NonNull::new_unchecked(buf.cast()) }
         }
     }
@@ -40,7 +47,8 @@ impl ReadyBatch {
     /// It was made from one with these types.
     #[inline]
     pub(crate) unsafe fn into_buf<K, A>(self) -> PooledBuf<K, A> {
-        // SAFETY: by the caller; the pointer to the load is that to its first field, and was made from one to all of it.
+        // SAFETY: by the caller; the pointer to the load is that to its first field, and was made
+        // from one to all of it.
         unsafe { Box::from_raw(self.buf.cast::<BatchBuf<K, A>>().as_ptr()) }
     }
 
@@ -82,7 +90,8 @@ impl ReadyBatch {
 
 /// The answer for the task that runs, if there is one.
 ///
-/// What must hold: `answers` leads to those of the delivery that is going on, or to that of a request which is answered at once, or nowhere.
+/// What must hold: `answers` leads to those of the delivery that is going on, or to that of a
+/// request which is answered at once, or nowhere.
 pub(crate) struct CurrentAnswer {
     /// A `Vec<A>`, the last of which is offered; null if none is.
     pub(super) answers: Cell<*mut ()>,
@@ -117,7 +126,9 @@ impl CurrentAnswer {
             return None;
         }
         self.answers.set(ptr::null_mut());
-        // SAFETY: not null, so these are the answers of a delivery that is going on, or that of a request which is answered at once, of this type. `pop` runs no code of the user's, and so nobody else uses them meanwhile.
+        // SAFETY: not null, so these are the answers of a delivery that is going on, or that of a
+        // request which is answered at once, of this type. `pop` runs no code of the user's, and so
+        // nobody else uses them meanwhile.
         unsafe { (*answers).pop() }
     }
 }

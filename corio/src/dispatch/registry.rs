@@ -1,7 +1,9 @@
 //! Which queue is whose: from the type of a request to its queue, in a few instructions.
 //!
-//! What must hold: a queue that is registered stays until the registry is dropped, and the type written beside its pointer is that of its requests. A number alone would not
-//! do: a static in a generic function is shared by all its instantiations, and users may write `dispatcher_id` by hand.
+//! What must hold: a queue that is registered stays until the registry is dropped, and the type
+//! written beside its pointer is that of its requests. A number alone would not do: a static in a
+//! generic function is shared by all its instantiations, and users may write `dispatcher_id` by
+//! hand.
 
 use std::any::TypeId;
 use std::cell::UnsafeCell;
@@ -15,8 +17,9 @@ use super::request::Request;
 
 #[derive(Default)]
 pub(crate) struct Registry {
-    /// Looked up with each request. What must hold: a reference to them does not outlive the expression that looks into them, and while there is one that may change them there is no other. So
-    /// nothing is called meanwhile that could come back here.
+    /// Looked up with each request. What must hold: a reference to them does not outlive the
+    /// expression that looks into them, and while there is one that may change them there is no
+    /// other. So nothing is called meanwhile that could come back here.
     tables: UnsafeCell<Tables>,
 }
 
@@ -70,7 +73,8 @@ impl Registry {
     pub(crate) fn get_by_id<R: Request>(&self) -> Option<&Lane<R>> {
         let id = R::dispatcher_id()?;
         let queue = self.tables().by_id.get(id.number())?.get::<R>()?;
-        // SAFETY: the type was compared; the queue stays in `queues`, in its `Rc`, as long as `self` is borrowed.
+        // SAFETY: the type was compared; the queue stays in `queues`, in its `Rc`, as long as
+        // `self` is borrowed.
         Some(unsafe { queue.as_ref() })
     }
 

@@ -6,8 +6,8 @@ use super::options::Options;
 
 /// One thing to ask for: a key, and the type of the answer.
 ///
-/// `#[corio::dispatcher]` implements it. By hand, a type of your own is a request when it says what its key and its answer are, and [`Dispatch`] how a batch of
-/// its keys is answered:
+/// `#[corio::dispatcher]` implements it. By hand, a type of your own is a request when it says what
+/// its key and its answer are, and [`Dispatch`] how a batch of its keys is answered:
 ///
 /// ```
 /// use corio::{Dispatch, Request, Requests};
@@ -36,7 +36,8 @@ use super::options::Options;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a request",
     label = "not a request",
-    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a task is run with `call!(task)`"
+    note = "a request is what a `#[corio::dispatcher]` function gives: `io!(fetch_user(id))`; a \
+            task is run with `call!(task)`"
 )]
 pub trait Request: Sized + 'static {
     /// What the dispatcher gets for each request. It owns its data.
@@ -56,7 +57,8 @@ pub trait Request: Sized + 'static {
     /// The key.
     fn into_key(self) -> Self::Key;
 
-    /// A static of this type's own, by which asking finds its queue faster than by the type. `None`, the default, is right, only slower.
+    /// A static of this type's own, by which asking finds its queue faster than by the type.
+    /// `None`, the default, is right, only slower.
     fn dispatcher_id() -> Option<&'static DispatcherId> {
         None
     }
@@ -79,7 +81,8 @@ pub trait Request: Sized + 'static {
 /// }
 /// ```
 ///
-/// Not in a generic `impl`: all its types would share the static. They would still get their own queues, but slowly.
+/// Not in a generic `impl`: all its types would share the static. They would still get their own
+/// queues, but slowly.
 #[derive(Debug)]
 pub struct DispatcherId(AtomicU32);
 
@@ -101,7 +104,12 @@ impl DispatcherId {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         if self.number() == 0 {
             // Another thread may be faster.
-            let _ = self.0.compare_exchange(0, NEXT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed, Ordering::Relaxed);
+            let _ = self.0.compare_exchange(
+                0,
+                NEXT.fetch_add(1, Ordering::Relaxed),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
         }
         self.number()
     }

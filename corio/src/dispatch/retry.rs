@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use crate::util::LONGEST;
 
-/// How often requests are tried again, after which pauses, and which answers ask for it; for [`Options::retry`](crate::Options::retry).
+/// How often requests are tried again, after which pauses, and which answers ask for it; for
+/// [`Options::retry`](crate::Options::retry).
 ///
-/// A request goes out again when its slot says [`retry`](crate::Slot::retry), when `when` calls its answer worth another try, or with [`timeouts`](Retry::timeouts) when its batch
-/// has timed out. When all attempts are used up, the task gets the last answer (a slot that asks for one more is [`RetriesSpent`](crate::RequestError::RetriesSpent)). A request that
-/// waits for its pause holds nobody; afterwards it leaves with the next batch of its dispatcher, before what was asked later.
+/// A request goes out again when its slot says [`retry`](crate::Slot::retry), when `when` calls its
+/// answer worth another try, or with [`timeouts`](Retry::timeouts) when its batch has timed out.
+/// When all attempts are used up, the task gets the last answer (a slot that asks for one more is
+/// [`RetriesSpent`](crate::RequestError::RetriesSpent)). A request that waits for its pause holds
+/// nobody; afterwards it leaves with the next batch of its dispatcher, before what was asked later.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -70,7 +73,8 @@ impl<A> Retry<A> {
         self
     }
 
-    /// Takes a random part, up to half, off each pause, so that those who failed together do not come back together (M. Brooker, "Exponential Backoff And Jitter"). With a
+    /// Takes a random part, up to half, off each pause, so that those who failed together do not
+    /// come back together (M. Brooker, "Exponential Backoff And Jitter"). With a
     /// [seed](crate::Schedule::seed) the parts are the same in every run.
     pub const fn jitter(mut self) -> Self {
         self.jitter = true;
@@ -83,10 +87,12 @@ impl<A> Retry<A> {
         self
     }
 
-    /// Requests whose batch has timed out (see [`Options::timeout`](crate::Options::timeout)) are sent again as well, as long as there are attempts left; the last time-out is
-    /// what comes of them.
+    /// Requests whose batch has timed out (see [`Options::timeout`](crate::Options::timeout)) are
+    /// sent again as well, as long as there are attempts left; the last time-out is what comes
+    /// of them.
     ///
-    /// Only where it does no harm to do something twice: whether the batch that was given up had an effect, nobody knows.
+    /// Only where it does no harm to do something twice: whether the batch that was given up had an
+    /// effect, nobody knows.
     pub const fn timeouts(mut self) -> Self {
         self.timeouts = true;
         self
@@ -122,11 +128,13 @@ impl<A> Retry<A> {
 mod tests {
     use super::*;
 
-    const RETRY: Retry<u8> = Retry::attempts(5).backoff(Duration::from_millis(10), Duration::from_millis(60));
+    const RETRY: Retry<u8> =
+        Retry::attempts(5).backoff(Duration::from_millis(10), Duration::from_millis(60));
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let pauses: Vec<u128> = (0..40).map(|before| RETRY.pause(before, || 0.0).as_millis()).collect();
+        let pauses: Vec<u128> =
+            (0..40).map(|before| RETRY.pause(before, || 0.0).as_millis()).collect();
         assert_eq!(pauses[..5], [10, 20, 40, 60, 60]);
         assert_eq!(pauses[39], 60);
     }
@@ -141,7 +149,8 @@ mod tests {
 
     #[test]
     fn the_longest_pause_can_be_jittered() {
-        const ENDLESS: Retry<u8> = Retry::attempts(5).backoff(Duration::MAX, Duration::MAX).jitter();
+        const ENDLESS: Retry<u8> =
+            Retry::attempts(5).backoff(Duration::MAX, Duration::MAX).jitter();
         assert_eq!(ENDLESS.pause(0, || 0.0), LONGEST);
     }
 

@@ -1,4 +1,5 @@
-//! What all queues of a desk share: the order in which they were asked and answered, what is in flight, what is due, and what has gone wrong.
+//! What all queues of a desk share: the order in which they were asked and answered, what is in
+//! flight, what is due, and what has gone wrong.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
@@ -39,7 +40,8 @@ pub(crate) struct SharedState {
     pub(crate) lent_send_cx: Cell<Option<NonNull<()>>>,
     /// Batches that are with their dispatchers.
     pub(crate) in_flight: Cell<usize>,
-    /// The same, but the parts of one batch counted once, and requests that are futures of their own not at all: what the limits are about.
+    /// The same, but the parts of one batch counted once, and requests that are futures of their
+    /// own not at all: what the limits are about.
     pub(crate) quota_used: Cell<usize>,
     pub(crate) due: HotCell<Timers<Due>>,
     /// Futures that nobody waits for any more.
@@ -122,7 +124,8 @@ impl SharedState {
         self.due.borrow_mut().set(at, due)
     }
 
-    /// Runs code of a dispatcher's: should it panic, it is to blame. The name is left then, for who reports it: every panic that comes out of here ends the run. Never one in another.
+    /// Runs code of a dispatcher's: should it panic, it is to blame. The name is left then, for who
+    /// reports it: every panic that comes out of here ends the run. Never one in another.
     #[inline(always)]
     pub(crate) fn with_current_dispatcher(&self, dispatcher: &'static str, run: impl FnOnce()) {
         debug_assert!(self.current_dispatcher.get().is_none());

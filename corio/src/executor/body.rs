@@ -1,7 +1,9 @@
 //! What an entry of the tree runs, with its type erased: a pointer and a table of functions.
 //!
-//! A *kind* says how something runs in place: a task's coroutine here, a request's place in a batch elsewhere. A body holds first the running thing and then, in the same
-//! memory, its output. A spawned task has a block of its own (`SpawnedBlock`); a child of a set has a place in the block of its set (`ChildCell`), which knows by itself what is in it.
+//! A *kind* says how something runs in place: a task's coroutine here, a request's place in a batch
+//! elsewhere. A body holds first the running thing and then, in the same memory, its output. A
+//! spawned task has a block of its own (`SpawnedBlock`); a child of a set has a place in the block
+//! of its set (`ChildCell`), which knows by itself what is in it.
 
 use std::alloc::Layout;
 use std::future::{Future, Ready};
@@ -39,8 +41,9 @@ pub(super) struct BodyRef {
 }
 
 /// # Safety
-/// Each function may be called with the `data` of a body that has this table, in this order: `resume` until it gives something else than `Suspended`, then `at_end` or
-/// `drop_output` at most once; or `drop_body` at most once instead of a further `resume`.
+/// Each function may be called with the `data` of a body that has this table, in this order:
+/// `resume` until it gives something else than `Suspended`, then `at_end` or `drop_output` at most
+/// once; or `drop_body` at most once instead of a further `resume`.
 pub(super) struct VTable {
     pub(super) resume: unsafe fn(NonNull<()>, &Executor) -> Step,
     pub(super) drop_body: unsafe fn(NonNull<()>),
@@ -78,7 +81,8 @@ pub trait ChildBody {
     unsafe fn start(this: *mut Self, executor: &Executor, id: Id);
 
     /// # Safety
-    /// `this` was made by `init`, was not dropped, has not given `Ready` before, and nobody else uses it meanwhile.
+    /// `this` was made by `init`, was not dropped, has not given `Ready` before, and nobody else
+    /// uses it meanwhile.
     unsafe fn resume(this: *mut Self) -> Poll<Self::Output>;
 
     /// # Safety
@@ -161,14 +165,16 @@ impl<'a, F: Future + 'a> SpawnedBlock<'a, F> {
     #[inline]
     pub(super) fn body(executor: &Executor, future: F) -> Body {
         let data = executor.pool().take(Self::BLOCK).cast::<Self>();
-        // SAFETY: the block has this layout and is ours; it stays where it is until the engine gives it back, after one of the two drops.
+        // SAFETY: the block has this layout and is ours; it stays where it is until the engine
+        // gives it back, after one of the two drops.
         unsafe { Coroutine::init((&raw mut (*data.as_ptr()).running).cast(), future) };
         Body(BodyRef { data: data.cast(), vtable: Self::VTABLE })
     }
 
     unsafe fn resume(data: NonNull<()>, executor: &Executor) -> Step {
         let this = data.cast::<Self>().as_ptr();
-        // SAFETY: by the order of calls the coroutine is there until it gives `Ready`; then it is dropped once and the output takes its memory.
+        // SAFETY: by the order of calls the coroutine is there until it gives `Ready`; then it is
+        // dropped once and the output takes its memory.
         unsafe {
             let running = (&raw mut (*this).running).cast::<Coroutine<'a, F>>();
             let Poll::Ready(output) = Coroutine::resume(running) else {
@@ -184,11 +190,16 @@ impl<'a, F: Future + 'a> SpawnedBlock<'a, F> {
 
     unsafe fn drop_body(data: NonNull<()>) {
         // SAFETY: by the order of calls the coroutine is there, and is not used afterwards.
-        unsafe { Coroutine::drop_in_place((&raw mut (*data.cast::<Self>().as_ptr()).running).cast::<Coroutine<'a, F>>()) }
+        unsafe {
+            Coroutine::drop_in_place(
+                (&raw mut (*data.cast::<Self>().as_ptr()).running).cast::<Coroutine<'a, F>>(),
+            )
+        }
     }
 
     unsafe fn drop_output(data: NonNull<()>) {
-        // SAFETY: by the order of calls the output is there, at the start of the union, and is not used afterwards.
+        // SAFETY: by the order of calls the output is there, at the start of the union, and is not
+        // used afterwards.
         unsafe { data.cast::<F::Output>().drop_in_place() }
     }
 }
@@ -222,7 +233,8 @@ union CellContent<K: ChildBody> {
     output: ManuallyDrop<K::Output>,
 }
 
-/// One child in the block of its set. Always used through raw pointers: a running child refers to itself.
+/// One child in the block of its set. Always used through raw pointers: a running child refers to
+/// itself.
 #[repr(C)]
 pub struct ChildCell<K: ChildBody, P> {
     stage: CellStage,
@@ -246,7 +258,11 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildCell<K, P> {
 
     /// Nothing yet, for `put`.
     pub(crate) fn empty() -> Self {
-        ChildCell { stage: CellStage::Empty, content: CellContent { nothing: () }, policy: std::marker::PhantomData }
+        ChildCell {
+            stage: CellStage::Empty,
+            content: CellContent { nothing: () },
+            policy: std::marker::PhantomData,
+        }
     }
 
     /// # Safety
@@ -262,7 +278,8 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildCell<K, P> {
     /// Makes the child from its seed and puts it into the tree.
     ///
     /// # Safety
-    /// `this` was made by `put`, and stays where it is until `clear`; the children of `scope` are cut before that.
+    /// `this` was made by `put`, and stays where it is until `clear`; the children of `scope` are
+    /// cut before that.
     pub(crate) unsafe fn start(this: *mut Self, executor: &Executor, scope: Id) {
         // SAFETY: the seed is there, and is moved out before the running child takes its memory.
         let id = unsafe {
@@ -292,13 +309,17 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildCell<K, P> {
         }
     }
 
-    /// Whether this child has decided the set. When it did, all siblings that had not ended were cut, and so it is the only one.
+    /// Whether this child has decided the set. When it did, all siblings that had not ended were
+    /// cut, and so it is the only one.
     ///
     /// # Safety
-    /// `this` was made by `put`, nobody else uses it meanwhile, and the child is not in the tree any more.
+    /// `this` was made by `put`, nobody else uses it meanwhile, and the child is not in the tree
+    /// any more.
     pub(crate) unsafe fn short_circuited(this: *mut Self) -> bool {
         // SAFETY: by the caller; the stage says what is there.
-        unsafe { (*this).stage == CellStage::Returned && P::short_circuits(&(*this).content.output) }
+        unsafe {
+            (*this).stage == CellStage::Returned && P::short_circuits(&(*this).content.output)
+        }
     }
 
     /// Drops what is there. The child must not be in the tree any more.
@@ -306,7 +327,8 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildCell<K, P> {
     /// # Safety
     /// `this` was made by `put` and nobody else uses it meanwhile.
     pub(crate) unsafe fn clear(this: *mut Self) {
-        // SAFETY: by the caller; the stage says what is there, and is empty before a destructor can panic.
+        // SAFETY: by the caller; the stage says what is there, and is empty before a destructor can
+        // panic.
         unsafe {
             let stage = std::mem::replace(&mut (*this).stage, CellStage::Empty);
             match stage {
@@ -320,7 +342,8 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildCell<K, P> {
 
     unsafe fn resume(data: NonNull<()>, _: &Executor) -> Step {
         let this = data.cast::<Self>().as_ptr();
-        // SAFETY: a child in the tree is at stage `Running` until it gives `Ready`; then it is dropped once and the output takes its memory.
+        // SAFETY: a child in the tree is at stage `Running` until it gives `Ready`; then it is
+        // dropped once and the output takes its memory.
         unsafe {
             let running = (&raw mut (*this).content.running).cast::<K>();
             let Poll::Ready(output) = K::resume(running) else {
@@ -436,8 +459,8 @@ impl Drop for Emptied<'_> {
     fn drop(&mut self) {
         let Emptied(BodyRef { data, vtable }, executor) = self;
         if let Some(block) = vtable.block {
-            // SAFETY: `SpawnedBlock::body` took the block for this layout. It is made by methods that
-            // take the body, and so once.
+            // SAFETY: `SpawnedBlock::body` took the block for this layout. It is made by methods
+            // that take the body, and so once.
             unsafe { executor.pool().give(data.cast(), block) }
         }
     }

@@ -14,8 +14,8 @@ use std::ptr;
 
 /// So many calls, one within the other, …
 const MOST_CALLS: u32 = 32;
-/// … or so many bytes of stack: a part of the 2 MiB that a thread has. On top of them there may be a
-/// dispatcher that answers where it is asked, and what it calls.
+/// … or so many bytes of stack: a part of the 2 MiB that a thread has. On top of them there may be
+/// a dispatcher that answers where it is asked, and what it calls.
 const MOST_STACK: usize = 256 << 10;
 
 #[derive(Default)]
@@ -54,8 +54,8 @@ impl Drop for PollingCall<'_> {
     }
 }
 
-/// About where the stack is. AddressSanitizer may put locals elsewhere, where it looks for uses after
-/// return: then some calls are cut off earlier, which changes the order of tasks and no more.
+/// About where the stack is. AddressSanitizer may put locals elsewhere, where it looks for uses
+/// after return: then some calls are cut off earlier, which changes the order of tasks and no more.
 #[inline]
 fn stack() -> usize {
     let here = 0_u8;

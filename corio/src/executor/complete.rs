@@ -1,4 +1,5 @@
-//! The end of a task: when its body has returned and its children have ended. What ends with it, whom it wakes, and whom it cuts.
+//! The end of a task: when its body has returned and its children have ended. What ends with it,
+//! whom it wakes, and whom it cuts.
 
 use super::body::Step;
 use super::id::Id;
@@ -40,7 +41,8 @@ impl Executor {
         }
     }
 
-    /// Takes out an entry whose body has returned and whose children have ended, and whatever ends with it. A loop: chains of such tasks can be long.
+    /// Takes out an entry whose body has returned and whose children have ended, and whatever ends
+    /// with it. A loop: chains of such tasks can be long.
     #[inline]
     fn ended<'a>(&'a self, mut tree: HotMut<'a, Tree>, mut id: Id) {
         loop {
@@ -97,7 +99,9 @@ impl Executor {
         if above.first_child == NIL && owner_has_returned {
             // The task itself, or a scope whose set was forgotten: there is nobody to wake.
             ends = tree.id(parent);
-        } else if above.has(flag::AWAITED) && (above.has(flag::WAKE_ON_EACH_CHILD) || !tree.has_tasks(parent)) {
+        } else if above.has(flag::AWAITED)
+            && (above.has(flag::WAKE_ON_EACH_CHILD) || !tree.has_tasks(parent))
+        {
             tree[parent].flags &= !flag::AWAITED;
             self.wake(tree.id(task));
         }

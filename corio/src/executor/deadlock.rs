@@ -38,10 +38,21 @@ impl Executor {
             });
         }
         let in_cycles = cycles.iter().flatten().map(|node| place[node] + 1).max().unwrap_or(0);
-        let by_id: HashMap<Id, usize> = order.iter().take(in_cycles).enumerate().map(|(place, node)| (nodes[*node].id, place)).collect();
+        let by_id: HashMap<Id, usize> = order
+            .iter()
+            .take(in_cycles)
+            .enumerate()
+            .map(|(place, node)| (nodes[*node].id, place))
+            .collect();
         let mut ways = HashMap::new();
-        let tasks = order.iter().map(|node| self.stuck_task(&mut nodes[*node], &by_id, &mut ways)).collect();
-        let cycles = cycles.into_iter().map(|cycle| cycle.into_iter().map(|node| place[&node]).collect()).collect();
+        let tasks = order
+            .iter()
+            .map(|node| self.stuck_task(&mut nodes[*node], &by_id, &mut ways))
+            .collect();
+        let cycles = cycles
+            .into_iter()
+            .map(|cycle| cycle.into_iter().map(|node| place[&node]).collect())
+            .collect();
         let nothing_moves = !self.trace_went_on.get() && !self.has_ready();
         nothing_moves.then_some(Deadlock { tasks, cycles })
     }
@@ -49,9 +60,17 @@ impl Executor {
     fn nodes(&self) -> Vec<Node> {
         let tasks: Vec<(Id, Option<Vec<Id>>)> = {
             let tree = self.tree.borrow();
-            tree.tasks().map(|index| (tree.id(index), tree.waits_for_children(index).then(|| tree.awaited_children(index)))).collect()
+            tree.tasks()
+                .map(|index| {
+                    (
+                        tree.id(index),
+                        tree.waits_for_children(index).then(|| tree.awaited_children(index)),
+                    )
+                })
+                .collect()
         };
-        let place: HashMap<Id, usize> = tasks.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect();
+        let place: HashMap<Id, usize> =
+            tasks.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect();
         let places = |ids: &[Id]| ids.iter().filter_map(|id| place.get(id).copied()).collect();
         tasks
             .into_iter()
@@ -59,7 +78,11 @@ impl Executor {
                 Some(children) => Node { id, wait_trace: None, on: places(&children) },
                 None => {
                     let wait_trace = self.trace_wait(id, ResumeReason::Stuck);
-                    let on = wait_trace.waits.as_ref().map(|waits| places(&waits.on)).unwrap_or_default();
+                    let on = wait_trace
+                        .waits
+                        .as_ref()
+                        .map(|waits| places(&waits.on))
+                        .unwrap_or_default();
                     Node { id, wait_trace: Some(wait_trace), on }
                 }
             })
@@ -67,13 +90,23 @@ impl Executor {
     }
 
     /// `ways` are those of tasks with children that have no line of their own.
-    fn stuck_task(&self, node: &mut Node, in_cycles: &HashMap<Id, usize>, ways: &mut HashMap<Id, Vec<CallFrame>>) -> StuckTask {
-        let WaitTrace { way, waits } = node.wait_trace.take().unwrap_or_else(|| self.trace_wait(node.id, ResumeReason::Stuck));
+    fn stuck_task(
+        &self,
+        node: &mut Node,
+        in_cycles: &HashMap<Id, usize>,
+        ways: &mut HashMap<Id, Vec<CallFrame>>,
+    ) -> StuckTask {
+        let WaitTrace { way, waits } =
+            node.wait_trace.take().unwrap_or_else(|| self.trace_wait(node.id, ResumeReason::Stuck));
         let mut way = lines(way);
         if way.is_empty() && waits.is_some() {
             // A lock or the like as a child of a set has no line of its own but that of the set.
             let above = self.task_above(node.id);
-            let of_above = above.map(|above| ways.entry(above).or_insert_with(|| lines(self.trace_wait(above, ResumeReason::Stuck).way)).clone());
+            let of_above = above.map(|above| {
+                ways.entry(above)
+                    .or_insert_with(|| lines(self.trace_wait(above, ResumeReason::Stuck).way))
+                    .clone()
+            });
             way = of_above.unwrap_or_default();
         }
         let waits = waits.unwrap_or_else(|| {
@@ -82,10 +115,19 @@ impl Executor {
                 Some(entry) => (entry.has(flag::RETURNED), tree.awaited_children(node.id.index())),
                 None => (false, Vec::new()),
             };
-            let what = if has_returned { "its children, having returned" } else { "something that it does not name" };
+            let what = if has_returned {
+                "its children, having returned"
+            } else {
+                "something that it does not name"
+            };
             WaitReason::ends(what, on)
         });
-        let on = waits.on.iter().filter(|id| self.is_alive(**id)).take(MOST_TOLD).map(|id| Awaited { index: in_cycles.get(id).copied(), path: self.path(*id) });
+        let on = waits
+            .on
+            .iter()
+            .filter(|id| self.is_alive(**id))
+            .take(MOST_TOLD)
+            .map(|id| Awaited { index: in_cycles.get(id).copied(), path: self.path(*id) });
         StuckTask {
             path: self.path(node.id),
             way,
@@ -101,7 +143,12 @@ impl Executor {
 
 /// The innermost one calls no task of the user's, but a lock or the like.
 fn lines(way: Vec<AwaitPoint>) -> Vec<CallFrame> {
-    way.into_iter().map(|waypoint| CallFrame { line: waypoint.line, called: type_names::called(waypoint.awaited) }).collect()
+    way.into_iter()
+        .map(|waypoint| CallFrame {
+            line: waypoint.line,
+            called: type_names::called(waypoint.awaited),
+        })
+        .collect()
 }
 
 /// Circles among nodes that wait for each other: one at least, if there are any.

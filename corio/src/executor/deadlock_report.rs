@@ -6,7 +6,8 @@ use std::panic::Location;
 
 use crate::util::plural;
 
-/// The tasks of a run that wait for each other, or for something that nobody will do; in [`Error::Deadlock`](crate::Error::Deadlock).
+/// The tasks of a run that wait for each other, or for something that nobody will do; in
+/// [`Error::Deadlock`](crate::Error::Deadlock).
 ///
 /// It is known, not guessed: no task could run, nothing was queued and nothing in flight.
 ///
@@ -64,19 +65,22 @@ pub(crate) struct Awaited {
 }
 
 impl Deadlock {
-    /// The tasks that wait. Those that only wait for their children are left out, unless they are part of a cycle. Those of cycles come first.
+    /// The tasks that wait. Those that only wait for their children are left out, unless they are
+    /// part of a cycle. Those of cycles come first.
     pub fn tasks(&self) -> &[StuckTask] {
         &self.tasks
     }
 
-    /// Circles of tasks, as indices of [`tasks`](Deadlock::tasks): each waits for the next, and the last for the first. A task that waits for itself is a circle of one.
+    /// Circles of tasks, as indices of [`tasks`](Deadlock::tasks): each waits for the next, and the
+    /// last for the first. A task that waits for itself is a circle of one.
     pub fn cycles(&self) -> &[Vec<usize>] {
         &self.cycles
     }
 }
 
 impl StuckTask {
-    /// The names of the tasks that lead to it, the first one of the run first; of a long way, the end: `program > transfer`.
+    /// The names of the tasks that lead to it, the first one of the run first; of a long way, the
+    /// end: `program > transfer`.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -86,8 +90,11 @@ impl StuckTask {
         self.way.first().map(|waiting| waiting.line)
     }
 
-    /// Where it waits, and the `call!`s that led there, from the inside out: the name of the task that is called (none at the innermost), and the line.
-    pub fn calls(&self) -> impl Iterator<Item = (Option<&'static str>, &'static Location<'static>)> {
+    /// Where it waits, and the `call!`s that led there, from the inside out: the name of the task
+    /// that is called (none at the innermost), and the line.
+    pub fn calls(
+        &self,
+    ) -> impl Iterator<Item = (Option<&'static str>, &'static Location<'static>)> {
         self.way.iter().map(|waiting| (waiting.called, waiting.line))
     }
 
@@ -96,7 +103,8 @@ impl StuckTask {
         &self.waits_for
     }
 
-    /// The paths of the tasks that hold what it waits for, or whose end it waits for, as far as they are known; of many, the first.
+    /// The paths of the tasks that hold what it waits for, or whose end it waits for, as far as
+    /// they are known; of many, the first.
     pub fn waits_on(&self) -> impl Iterator<Item = &str> {
         self.on.iter().map(|awaited| awaited.path.as_str())
     }
@@ -110,7 +118,12 @@ impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.tasks.len();
         let verb = if count == 1 { "waits" } else { "wait" };
-        write!(f, "deadlock: no task can run, nothing is queued and nothing in flight, but {count} task{} {verb}", plural(count))?;
+        write!(
+            f,
+            "deadlock: no task can run, nothing is queued and nothing in flight, but {count} \
+             task{} {verb}",
+            plural(count)
+        )?;
         for cycle in self.cycles.iter().take(MOST_LINES) {
             f.write_str("\n  cycle:")?;
             let (shown, more) = cycle.split_at(cycle.len().min(MOST_LINES));

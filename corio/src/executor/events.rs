@@ -1,4 +1,5 @@
-//! What the engine tells of its tasks: to observers, as numbers that count from 1 in every run; in errors, as the path of names that leads to a task.
+//! What the engine tells of its tasks: to observers, as numbers that count from 1 in every run; in
+//! errors, as the path of names that leads to a task.
 
 use std::panic::Location;
 
@@ -11,7 +12,8 @@ use super::wait_reason::ResumeReason;
 use crate::observe::{Event, TaskId};
 use crate::util::type_names;
 
-/// Paths are told for each task that is stuck, and tasks can be nested deeply: the whole of all of them would be quadratic.
+/// Paths are told for each task that is stuck, and tasks can be nested deeply: the whole of all of
+/// them would be quadratic.
 const LONGEST_PATH: usize = 16;
 
 impl Executor {
@@ -44,7 +46,8 @@ impl Executor {
         }
     }
 
-    /// Tells observers, if code of a task runs, or has run: its own, or a part of it that is a child.
+    /// Tells observers, if code of a task runs, or has run: its own, or a part of it that is a
+    /// child.
     #[inline]
     pub(super) fn emit_if_code<'a>(&self, body: BodyRef, event: impl FnOnce() -> Event<'a>) {
         if self.observers.has_observer() && body.vtable().runs_code {
@@ -67,7 +70,8 @@ impl Executor {
 
     #[cold]
     fn emit_asked_slow(&self, id: Id, dispatcher: fn() -> &'static str) {
-        self.observers.emit(|| Event::Asked { task: self.enclosing_task_id(id), dispatcher: dispatcher() });
+        self.observers
+            .emit(|| Event::Asked { task: self.enclosing_task_id(id), dispatcher: dispatcher() });
     }
 
     /// The running task waits.
@@ -95,23 +99,38 @@ impl Executor {
         self.task_numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
     }
 
-    /// The tasks above this one, the nearest first, each with the line that it waits on; of a long way, the end.
-    pub(crate) fn call_sites_above(&self, id: Id) -> Vec<(&'static str, &'static Location<'static>)> {
-        let above: Vec<(Id, &'static str)> = {
-            let tree = self.tree.borrow();
-            let Some(entry) = tree.get(id) else { return Vec::new() };
-            let mut above = Vec::new();
-            let mut index = entry.parent;
-            while index != NIL && above.len() < LONGEST_PATH {
-                if tree[index].body.is_some() {
-                    let task = &tree[tree.named_task_of(index)].body;
-                    above.extend(task.as_ref().map(|body| (tree.id(index), type_names::short((body.vtable().name)()))));
+    /// The tasks above this one, the nearest first, each with the line that it waits on; of a long
+    /// way, the end.
+    pub(crate) fn call_sites_above(
+        &self,
+        id: Id,
+    ) -> Vec<(&'static str, &'static Location<'static>)> {
+        let above: Vec<(Id, &'static str)> =
+            {
+                let tree = self.tree.borrow();
+                let Some(entry) = tree.get(id) else { return Vec::new() };
+                let mut above = Vec::new();
+                let mut index = entry.parent;
+                while index != NIL && above.len() < LONGEST_PATH {
+                    if tree[index].body.is_some() {
+                        let task = &tree[tree.named_task_of(index)].body;
+                        above.extend(task.as_ref().map(|body| {
+                            (tree.id(index), type_names::short((body.vtable().name)()))
+                        }));
+                    }
+                    index = tree[index].parent;
                 }
-                index = tree[index].parent;
-            }
-            above
-        };
-        above.into_iter().filter_map(|(id, name)| self.trace_wait(id, ResumeReason::AfterAPanic).way.first().map(|waypoint| (name, waypoint.line))).collect()
+                above
+            };
+        above
+            .into_iter()
+            .filter_map(|(id, name)| {
+                self.trace_wait(id, ResumeReason::AfterAPanic)
+                    .way
+                    .first()
+                    .map(|waypoint| (name, waypoint.line))
+            })
+            .collect()
     }
 
     /// The task above this one.
@@ -134,7 +153,13 @@ impl Executor {
                 names.push("…");
                 break;
             }
-            names.extend(tree[index].body.as_ref().filter(|body| body.vtable().is_task).map(|body| type_names::short((body.vtable().name)())));
+            names.extend(
+                tree[index]
+                    .body
+                    .as_ref()
+                    .filter(|body| body.vtable().is_task)
+                    .map(|body| type_names::short((body.vtable().name)())),
+            );
             index = tree[index].parent;
         }
         names.reverse();

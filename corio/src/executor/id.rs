@@ -1,10 +1,12 @@
 //! The name of an entry in the tree: its index and the generation of that index, in one word.
 //!
-//! Two `u32` stores followed by one `u64` load miss the store forwarding of current processors, so the word is kept whole.
+//! Two `u32` stores followed by one `u64` load miss the store forwarding of current processors, so
+//! the word is kept whole.
 
 use std::fmt;
 
-/// Names one entry for as long as it lives. An index is used again, with the next generation: an id that outlives its entry matches nothing.
+/// Names one entry for as long as it lives. An index is used again, with the next generation: an id
+/// that outlives its entry matches nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Id(u64);
 

@@ -1,10 +1,14 @@
-//! Where a task stands: the waiting points that its frames are in, and what the innermost one waits for.
+//! Where a task stands: the waiting points that its frames are in, and what the innermost one waits
+//! for.
 //!
-//! Nothing of it is kept while all goes well. A task that is to say where it stands is resumed once more. It cannot go on, as whatever can go on is in the ready queue, so the
-//! poll goes down to the future that it waits in and comes back pending; on the way that future says what it waits for, and every waiting point says its line.
+//! Nothing of it is kept while all goes well. A task that is to say where it stands is resumed once
+//! more. It cannot go on, as whatever can go on is in the ready queue, so the poll goes down to the
+//! future that it waits in and comes back pending; on the way that future says what it waits for,
+//! and every waiting point says its line.
 //!
-//! Tasks written by hand may look at something that nobody wakes them for, and do go on then. After a panic, where no code of the user's is to run, their futures are not polled; where
-//! a deadlock is looked for, there is none if one of them has moved.
+//! Tasks written by hand may look at something that nobody wakes them for, and do go on then. After
+//! a panic, where no code of the user's is to run, their futures are not polled; where a deadlock
+//! is looked for, there is none if one of them has moved.
 
 use super::body::Body;
 use super::id::Id;
@@ -22,7 +26,8 @@ impl Drop for ResetReason<'_> {
 }
 
 impl Executor {
-    /// The running task is about to wait, for something that will wake it. `what` is asked for only if the task is to say where it stands.
+    /// The running task is about to wait, for something that will wake it. `what` is asked for only
+    /// if the task is to say where it stands.
     #[inline]
     pub(crate) fn park_for(&self, what: impl FnOnce() -> WaitReason) {
         self.park();
@@ -51,10 +56,14 @@ impl Executor {
     #[cold]
     pub(super) fn trace_wait(&self, id: Id, resume_reason: ResumeReason) -> WaitTrace {
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::RETURNED | flag::DONE) => entry.body.as_ref().map(Body::by_ref).filter(|body| body.vtable().runs_code),
+            Some(entry) if !entry.has(flag::RETURNED | flag::DONE) => {
+                entry.body.as_ref().map(Body::by_ref).filter(|body| body.vtable().runs_code)
+            }
             _ => None,
         };
-        let Some(body) = body.filter(|_| !self.ready.borrow().contains(id)) else { return WaitTrace::default() };
+        let Some(body) = body.filter(|_| !self.ready.borrow().contains(id)) else {
+            return WaitTrace::default();
+        };
         self.wait_trace.take();
         self.resume_reason.set(resume_reason);
         let asking = ResetReason(self);

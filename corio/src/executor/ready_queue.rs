@@ -1,7 +1,7 @@
 //! The tasks that can run, first come first served: a `Vec` that is read from its front.
 //!
-//! It nearly always runs empty before it is full, and then starts over; that is cheaper than a ring,
-//! which wraps at each step.
+//! It nearly always runs empty before it is full, and then starts over; that is cheaper than a
+//! ring, which wraps at each step.
 
 use super::id::Id;
 
@@ -100,7 +100,10 @@ mod tests {
                         let at = random.usize(0..8);
                         assert_eq!(ready.take(at), ring.swap_remove_front(at));
                     }
-                    2 => assert_eq!(ready.contains(Id::new(last / 2, 0)), ring.contains(&Id::new(last / 2, 0))),
+                    2 => assert_eq!(
+                        ready.contains(Id::new(last / 2, 0)),
+                        ring.contains(&Id::new(last / 2, 0))
+                    ),
                     _ => assert_eq!(ready.pop(), ring.pop_front()),
                 }
                 assert_eq!((ready.len(), ready.is_empty()), (ring.len(), ring.is_empty()));

@@ -1,5 +1,5 @@
-//! Cutting branches off the tree. All of a branch is out of it before the first destructor runs; children are dropped before their parents, and every destructor runs, even
-//! if one panics.
+//! Cutting branches off the tree. All of a branch is out of it before the first destructor runs;
+//! children are dropped before their parents, and every destructor runs, even if one panics.
 
 use super::id::Id;
 use super::state::Executor;
@@ -53,7 +53,9 @@ impl Executor {
             return self.removed.set(removed);
         }
         self.inline_budget.end();
-        self.dropped.borrow_mut().extend(removed.iter().filter(|removed| removed.body.vtable().asks).map(|removed| removed.id));
+        self.dropped.borrow_mut().extend(
+            removed.iter().filter(|removed| removed.body.vtable().asks).map(|removed| removed.id),
+        );
         for removed in &removed {
             if removed.body.is_spawned() && removed.flags & flag::DONE == 0 {
                 self.task_limit.give_back();

@@ -1,11 +1,15 @@
-//! The engine: which tasks there are, which of them can run, who waits for whose end. It knows no batches, and nothing of clocks, threads and wakers: whoever turns it
-//! (see `crate::run`) resumes what is ready and does something else when nothing is.
+//! The engine: which tasks there are, which of them can run, who waits for whose end. It knows no
+//! batches, and nothing of clocks, threads and wakers: whoever turns it (see `crate::run`) resumes
+//! what is ready and does something else when nothing is.
 //!
 //! What must hold:
-//! - Tasks are resumed in the order in which they became ready (unless whoever turns the run shuffles them), and only from the run loop, never from within another task.
-//! - A task ends after its children. What waits for children is woken when their list is empty. A child whose end decides its set (`race!`, `try_all!`) has its siblings cut.
+//! - Tasks are resumed in the order in which they became ready (unless whoever turns the run
+//!   shuffles them), and only from the run loop, never from within another task.
+//! - A task ends after its children. What waits for children is woken when their list is empty. A
+//!   child whose end decides its set (`race!`, `try_all!`) has its siblings cut.
 //! - No borrow of the tree is held while a body runs or a destructor does: both may come back here.
-//! - Cutting a branch takes all of it out of the tree before the first destructor runs, and drops children before their parents.
+//! - Cutting a branch takes all of it out of the tree before the first destructor runs, and drops
+//!   children before their parents.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -35,7 +39,8 @@ pub struct Executor {
     /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a
     /// `call!` that has not spawned yet.
     pub(super) scope: Cell<Id>,
-    /// Set by whatever makes a task wait. A task that is pending and did not set it waits for something that corio knows nothing of.
+    /// Set by whatever makes a task wait. A task that is pending and did not set it waits for
+    /// something that corio knows nothing of.
     parked: Cell<bool>,
     pub(super) foreign: Cell<Id>,
     /// How many more tasks may be resumed in this CPU phase.
@@ -112,7 +117,7 @@ impl Executor {
         &self.pool
     }
 
-    // ── running ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── running ──
 
     /// The task that became ready first.
     #[inline]
@@ -147,12 +152,15 @@ impl Executor {
         self.allowed.get()
     }
 
-    /// Runs a task until it waits or ends. One that is gone, or has returned already, is passed over.
+    /// Runs a task until it waits or ends. One that is gone, or has returned already, is passed
+    /// over.
     #[inline(always)]
     pub(crate) fn resume(&self, id: Id) {
         self.allowed.set(self.allowed.get() - 1);
         let body = match self.tree.borrow().get(id) {
-            Some(entry) if !entry.has(flag::RETURNED | flag::DONE) => entry.body.as_ref().map(Body::by_ref),
+            Some(entry) if !entry.has(flag::RETURNED | flag::DONE) => {
+                entry.body.as_ref().map(Body::by_ref)
+            }
             _ => None,
         };
         let Some(body) = body else { return };
@@ -189,7 +197,8 @@ impl Executor {
         self.current.set(id);
         self.scope.set(id);
         self.parked.set(false);
-        // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere else: only the run loop resumes.
+        // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere
+        // else: only the run loop resumes.
         let step = unsafe { body.resume(self) };
         self.scope.set(Id::NONE);
         let waits = matches!(step, Step::Suspended);
@@ -280,7 +289,10 @@ impl Executor {
     #[inline]
     pub(crate) fn waiting_task(&self) -> Id {
         let current = self.current.get();
-        assert!(current != Id::NONE, "corio: only a task can wait for this, and a dispatcher is none");
+        assert!(
+            current != Id::NONE,
+            "corio: only a task can wait for this, and a dispatcher is none"
+        );
         current
     }
 
@@ -312,7 +324,8 @@ impl Executor {
         self.dropped.borrow().len()
     }
 
-    /// Tells which tasks, and requests in sets, were dropped since the last call, and so may have asked for something that nobody wants any more.
+    /// Tells which tasks, and requests in sets, were dropped since the last call, and so may have
+    /// asked for something that nobody wants any more.
     pub(crate) fn tell_dropped(&self, hear: impl FnOnce(&[Id])) {
         let mut dropped = self.dropped.take();
         hear(&dropped);
@@ -322,13 +335,14 @@ impl Executor {
         self.dropped.replace(dropped);
     }
 
-    // ── beginning and ending ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── beginning and ending ──
 
     /// Puts a task into the tree, ready: below a scope, or as the root of the run, below `NONE`.
     /// Its output is kept until it is taken or let go of.
     ///
     /// # Safety
-    /// Whatever the future and its output borrow stays valid until the task is dropped or its output is taken or let go of, or the engine is never used again.
+    /// Whatever the future and its output borrow stays valid until the task is dropped or its
+    /// output is taken or let go of, or the engine is never used again.
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: Id, future: F) -> Id {
         let body = SpawnedBlock::body(self, future);
         self.add_spawned(parent, body)
@@ -362,7 +376,8 @@ impl Executor {
 
     /// The body that runs has been dropped, in a panic.
     pub(super) fn give_back_current(&self) {
-        let body = self.tree.borrow_mut().get_mut(self.current.get()).and_then(|entry| entry.body.take());
+        let body =
+            self.tree.borrow_mut().get_mut(self.current.get()).and_then(|entry| entry.body.take());
         if let Some(body) = body {
             // SAFETY: it is that of a spawned task, which asks for this, and whose coroutine was
             // dropped.
@@ -370,7 +385,7 @@ impl Executor {
         }
     }
 
-    // ── waiting for children ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── waiting for children ──
 
     /// Swaps the scope that children of the running task go to, for the time that a `call!` runs.
     #[inline]
@@ -378,7 +393,8 @@ impl Executor {
         self.scope.replace(scope)
     }
 
-    /// The scope for a child of the running task; opened now if a `call!` spawns for the first time.
+    /// The scope for a child of the running task; opened now if a `call!` spawns for the first
+    /// time.
     #[inline]
     pub(crate) fn scope(&self) -> Id {
         if self.scope.get() == Id::NONE {
@@ -401,7 +417,8 @@ impl Executor {
         scope
     }
 
-    /// Whether the children of a scope have ended, or were cut when one of them decided their set. If not, the running task is woken when they have.
+    /// Whether the children of a scope have ended, or were cut when one of them decided their set.
+    /// If not, the running task is woken when they have.
     pub(crate) fn await_children(&self, scope: Id) -> bool {
         if scope == Id::NONE {
             return true;
@@ -416,7 +433,8 @@ impl Executor {
         over
     }
 
-    /// Has the running task woken when the next child of a scope has ended, or one of them has decided.
+    /// Has the running task woken when the next child of a scope has ended, or one of them has
+    /// decided.
     pub(crate) fn await_next_child(&self, scope: Id) {
         let mut tree = self.tree.borrow_mut();
         let entry = tree.get_mut(scope).expect(SCOPE_IS_GONE);
@@ -438,7 +456,7 @@ impl Executor {
         }
     }
 
-    // ── results of children ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── results of children ──
 
     /// Whether a task has ended. If not, the running task is woken when it has.
     pub(crate) fn await_end(&self, id: Id) -> bool {

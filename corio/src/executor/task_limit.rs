@@ -20,7 +20,12 @@ const FEW: usize = 32;
 
 impl TaskLimit {
     pub(super) fn new(most: usize) -> Self {
-        TaskLimit { most, live: Cell::new(0), waiting: HotCell::default(), sweep_at: Cell::new(FEW) }
+        TaskLimit {
+            most,
+            live: Cell::new(0),
+            waiting: HotCell::default(),
+            sweep_at: Cell::new(FEW),
+        }
     }
 
     #[inline]
@@ -42,7 +47,8 @@ impl TaskLimit {
     pub(super) fn add(&self, id: Id, is_alive: impl Fn(Id) -> bool) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() >= self.sweep_at.get() {
-            // As many have come since the last time as were left then, so it costs nothing to speak of.
+            // As many have come since the last time as were left then, so it costs nothing to speak
+            // of.
             waiting.retain(|id| is_alive(*id));
             self.sweep_at.set(FEW.max(2 * waiting.len()));
         }

@@ -1,10 +1,13 @@
 //! The tree of everything that lives in a run: tasks, and the scopes that group their children.
 //!
-//! A *task* entry has a body that can be resumed. A *scope* entry has none: it stands for a `call!` that spawned, or for a set of children (`all!`, `join!`, …), and is a
-//! child of the task it belongs to. Whoever has children ends after them, and so "wait for my children" is everywhere the same question: is the list empty?
+//! A *task* entry has a body that can be resumed. A *scope* entry has none: it stands for a `call!`
+//! that spawned, or for a set of children (`all!`, `join!`, …), and is a child of the task it
+//! belongs to. Whoever has children ends after them, and so "wait for my children" is everywhere
+//! the same question: is the list empty?
 //!
-//! The tree is a slab: entries link to each other by index, so that adding, ending and cutting cost the same however many entries there are.
-//! It knows nothing of when bodies run; nothing here calls user code.
+//! The tree is a slab: entries link to each other by index, so that adding, ending and cutting cost
+//! the same however many entries there are. It knows nothing of when bodies run; nothing here calls
+//! user code.
 
 use std::mem;
 
@@ -52,7 +55,8 @@ pub(crate) mod flag {
     pub(crate) const HAS_JOINER: u32 = 1 << 6;
     /// It has, or had, a scope.
     pub(crate) const HAS_SCOPE: u32 = 1 << 7;
-    /// On a child: its end decides its set, and cuts its siblings. On a scope: a child has decided, and may still wait for its own.
+    /// On a child: its end decides its set, and cuts its siblings. On a scope: a child has decided,
+    /// and may still wait for its own.
     pub(crate) const SHORT_CIRCUITS: u32 = 1 << 4;
 }
 
@@ -109,7 +113,15 @@ impl Tree {
             self[next].previous = index;
         }
         let entry = &mut self[index];
-        *entry = Entry { body, generation: entry.generation, parent, first_child: NIL, next, previous: NIL, flags };
+        *entry = Entry {
+            body,
+            generation: entry.generation,
+            parent,
+            first_child: NIL,
+            next,
+            previous: NIL,
+            flags,
+        };
         Id::new(index, entry.generation)
     }
 
@@ -129,12 +141,21 @@ impl Tree {
 
     #[cold]
     fn find_fresh(&mut self) {
-        while self.entries.get(self.fresh as usize).is_some_and(|entry| entry.generation == RETIRED) {
+        while self.entries.get(self.fresh as usize).is_some_and(|entry| entry.generation == RETIRED)
+        {
             self.fresh += 1;
         }
         assert!(self.fresh < FREE, "corio: more than four billion tasks in one run");
         if self.fresh as usize == self.entries.len() {
-            self.entries.push(Entry { body: None, generation: 0, parent: FREE, first_child: NIL, next: NIL, previous: NIL, flags: 0 });
+            self.entries.push(Entry {
+                body: None,
+                generation: 0,
+                parent: FREE,
+                first_child: NIL,
+                next: NIL,
+                previous: NIL,
+                flags: 0,
+            });
         }
     }
 
@@ -214,7 +235,8 @@ impl Tree {
         first == NIL || self[first].body.is_none() || self[parent].has(flag::WAKE_ON_EACH_CHILD)
     }
 
-    /// Whether the end of a child with these flags can mean something for those above: it decides, or was the last one, or is waited for.
+    /// Whether the end of a child with these flags can mean something for those above: it decides,
+    /// or was the last one, or is waited for.
     #[inline]
     pub(super) fn affects_parent_of(&self, parent: u32, flags: u32) -> bool {
         if parent == NIL {
@@ -235,7 +257,8 @@ impl Tree {
         let body = entry.body.take();
         entry.first_child = NIL;
         entry.parent = FREE;
-        // An index whose generations are used up is retired: an old id must never match a new entry.
+        // An index whose generations are used up is retired: an old id must never match a new
+        // entry.
         entry.generation += 1;
         if entry.generation != RETIRED {
             entry.next = free;
@@ -252,7 +275,9 @@ impl Tree {
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Entry> {
-        self.entries.get_mut(id.index() as usize).filter(|entry| entry.generation == id.generation())
+        self.entries
+            .get_mut(id.index() as usize)
+            .filter(|entry| entry.generation == id.generation())
     }
 
     pub(super) fn id(&self, index: u32) -> Id {
@@ -267,16 +292,19 @@ impl Tree {
         index
     }
 
-    /// The task that an entry belongs to, in the eyes of observers: requests are children too, and no tasks.
+    /// The task that an entry belongs to, in the eyes of observers: requests are children too, and
+    /// no tasks.
     pub(super) fn named_task_of(&self, mut index: u32) -> u32 {
-        while self[index].body.as_ref().is_none_or(|body| !body.vtable().is_task) && self[index].parent != NIL {
+        while self[index].body.as_ref().is_none_or(|body| !body.vtable().is_task)
+            && self[index].parent != NIL
+        {
             index = self[index].parent;
         }
         index
     }
 
-    /// Frees `top` and everything below it; gives the bodies that were still there: children before their parents, older ones before
-    /// their younger siblings.
+    /// Frees `top` and everything below it; gives the bodies that were still there: children before
+    /// their parents, older ones before their younger siblings.
     pub(super) fn remove_subtree(&mut self, top: u32, removed: &mut Vec<Removed>) {
         let mut to_remove = mem::take(&mut self.walk);
         to_remove.push(top);
@@ -320,7 +348,8 @@ impl Tree {
         self.walk = to_remove;
     }
 
-    /// Whether an entry has children other than scopes. A task written by hand may wait for what it has spawned while it holds a set.
+    /// Whether an entry has children other than scopes. A task written by hand may wait for what it
+    /// has spawned while it holds a set.
     #[inline]
     pub(super) fn has_tasks(&self, index: u32) -> bool {
         let mut child = self[index].first_child;
@@ -356,7 +385,8 @@ impl Tree {
         children
     }
 
-    /// Takes out the scopes of a task that nobody will close: their sets were forgotten. Whether there are children then.
+    /// Takes out the scopes of a task that nobody will close: their sets were forgotten. Whether
+    /// there are children then.
     pub(super) fn close_empty_scopes(&mut self, task: u32) -> bool {
         // Most tasks with children have spawned many, and have no scope.
         let mut child = if self[task].has(flag::HAS_SCOPE) { self[task].first_child } else { NIL };
@@ -375,7 +405,9 @@ impl Tree {
     pub(super) fn clear(&mut self, removed: &mut Vec<Removed>) {
         if self.live > 0 {
             let mut to_remove = mem::take(&mut self.walk);
-            to_remove.extend((0..self.entries.len() as u32).rev().filter(|index| self[*index].parent == NIL));
+            to_remove.extend(
+                (0..self.entries.len() as u32).rev().filter(|index| self[*index].parent == NIL),
+            );
             self.remove_all(to_remove, removed);
         }
     }
@@ -385,7 +417,8 @@ impl Tree {
         self.free(index).map(|body| Removed { id, body, flags })
     }
 
-    /// Whether a task has returned, or waits at a `wait!()`, a `call!` or a set, for children that are still there.
+    /// Whether a task has returned, or waits at a `wait!()`, a `call!` or a set, for children that
+    /// are still there.
     pub(super) fn waits_for_children(&self, task: u32) -> bool {
         let awaited = |index: u32| self[index].has(flag::AWAITED) && self[index].first_child != NIL;
         let mut child = self[task].first_child;
@@ -399,7 +432,8 @@ impl Tree {
 
     /// The tasks that live, oldest index first.
     pub(super) fn tasks(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.entries.len() as u32).filter(|index| self[*index].runs_code() && !self[*index].has(flag::DONE))
+        (0..self.entries.len() as u32)
+            .filter(|index| self[*index].runs_code() && !self[*index].has(flag::DONE))
     }
 }
 

@@ -9,7 +9,8 @@ use super::id::Id;
 pub(crate) struct WaitReason {
     /// For a sentence: "waits for …".
     pub(crate) what: String,
-    /// The tasks that can end the wait, as far as they are known. Those that have ended meanwhile are passed over.
+    /// The tasks that can end the wait, as far as they are known. Those that have ended meanwhile
+    /// are passed over.
     pub(crate) on: Vec<Id>,
     pub(crate) relation: Relation,
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::panic::Location;
 
-/// Names a task within a run: the first one that starts is 1, the next 2. The same program gives the same numbers, also in a schedule that was used before.
+/// Names a task within a run: the first one that starts is 1, the next 2. The same program gives
+/// the same numbers, also in a schedule that was used before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub(crate) u64);
 
@@ -53,7 +54,8 @@ pub enum Event<'a> {
         /// Counts from 1 in every run.
         round: u64,
     },
-    /// Tasks have run for so long that what is queued leaves before they wait: see [`Schedule::fairness`](crate::Schedule::fairness).
+    /// Tasks have run for so long that what is queued leaves before they wait: see
+    /// [`Schedule::fairness`](crate::Schedule::fairness).
     Overlong {
         /// How many tasks were resumed since requests could last leave.
         resumes: usize,
@@ -78,7 +80,8 @@ pub enum Event<'a> {
         /// How many requests are answered; with the doubles, where the dispatcher dedups.
         len: usize,
     },
-    /// Requests are answered with what the dispatcher has given before, and was kept; the tasks that asked are resumed.
+    /// Requests are answered with what the dispatcher has given before, and was kept; the tasks
+    /// that asked are resumed.
     Kept {
         /// The dispatcher.
         dispatcher: &'static str,

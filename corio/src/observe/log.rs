@@ -1,4 +1,5 @@
-//! A readable log of the batches that left: the first user of the seam through which runs are watched.
+//! A readable log of the batches that left: the first user of the seam through which runs are
+//! watched.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -37,7 +38,8 @@ use crate::util::keys_of;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// Where only their number matters, there is [`testing::assert_batches!`](crate::testing::assert_batches).
+/// Where only their number matters, there is
+/// [`testing::assert_batches!`](crate::testing::assert_batches).
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     text: Rc<RefCell<String>>,
@@ -60,7 +62,8 @@ impl Log {
         Log::default()
     }
 
-    /// The observer that writes the batches into this log; for [`Schedule::observe`](crate::Schedule::observe).
+    /// The observer that writes the batches into this log; for
+    /// [`Schedule::observe`](crate::Schedule::observe).
     pub fn observer(&self) -> impl Observer + use<> {
         self.observing(false)
     }

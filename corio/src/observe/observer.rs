@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::event::Event;
 
-/// Hears of everything that happens in the runs of a schedule, in order: logs, spans, statistics, pictures.
+/// Hears of everything that happens in the runs of a schedule, in order: logs, spans, statistics,
+/// pictures.
 ///
 /// Any `FnMut(&Event)` is one. It must not use the schedule it observes.
 ///

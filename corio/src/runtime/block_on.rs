@@ -26,8 +26,15 @@ impl Woken {
         let is_woken = self.is_woken.lock().unwrap_or_else(PoisonError::into_inner);
         let not_yet = |is_woken: &mut bool| !*is_woken;
         *match at_most {
-            Some(time) => self.changed.wait_timeout_while(is_woken, time, not_yet).unwrap_or_else(PoisonError::into_inner).0,
-            None => self.changed.wait_while(is_woken, not_yet).unwrap_or_else(PoisonError::into_inner),
+            Some(time) => {
+                self.changed
+                    .wait_timeout_while(is_woken, time, not_yet)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+            None => {
+                self.changed.wait_while(is_woken, not_yet).unwrap_or_else(PoisonError::into_inner)
+            }
         } = false;
     }
 }

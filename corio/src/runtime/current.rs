@@ -31,7 +31,8 @@ impl Drop for Entered<'_> {
 #[inline]
 pub(crate) fn current<T>(use_it: impl FnOnce(&RunState) -> T) -> Option<T> {
     let state = CURRENT.get();
-    // SAFETY: the pointer is set by `enter` from a reference that outlives the `Entered`, which puts the one before back.
+    // SAFETY: the pointer is set by `enter` from a reference that outlives the `Entered`, which
+    // puts the one before back.
     (!state.is_null()).then(|| use_it(unsafe { &*state }))
 }
 
@@ -45,7 +46,8 @@ pub(crate) fn with<T>(use_it: impl FnOnce(&RunState) -> T) -> T {
 }
 
 impl RunState {
-    /// Wakes a task of this run, wherever the code stands: in the run, in another, or outside while this one sleeps.
+    /// Wakes a task of this run, wherever the code stands: in the run, in another, or outside while
+    /// this one sleeps.
     #[inline]
     pub(crate) fn wake(&self, task: Id) {
         self.executor.wake(task);

@@ -36,7 +36,8 @@ impl FutureSlot {
     }
 }
 
-/// Wakes the future that has this number. Late wakes may find another than they were meant for, which is polled once in vain.
+/// Wakes the future that has this number. Late wakes may find another than they were meant for,
+/// which is polled once in vain.
 struct WakeOne {
     number: u32,
     /// Woken since it was last polled: further wakes say nothing new.
@@ -50,7 +51,8 @@ impl Wake for WakeOne {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // What the waker did before the wake is to be seen by the poll that follows, also where an earlier wake did the telling.
+        // What the waker did before the wake is to be seen by the poll that follows, also where an
+        // earlier wake did the telling.
         if !self.woken.swap(true, Ordering::AcqRel) {
             self.inbox.future_can_go_on(self.number);
         }
@@ -63,8 +65,13 @@ impl<'r> FutureSet<'r> {
     }
 
     pub(crate) fn poll(&self, number: u32, dispatchers: &Dispatchers) {
-        // Out of its place while it runs: it may be dropped by a panic, and must not be found half run.
-        let Some(started) = self.started.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
+        // Out of its place while it runs: it may be dropped by a panic, and must not be found half
+        // run.
+        let Some(started) =
+            self.started.borrow_mut().get_mut(number as usize).and_then(Option::take)
+        else {
+            return;
+        };
         dispatchers.set_current_dispatcher(Some(started.dispatcher));
         self.run(started);
         dispatchers.set_current_dispatcher(None);
@@ -91,7 +98,11 @@ impl<'r> FutureSet<'r> {
 
     /// Drops a future that nobody waits for any more.
     pub(crate) fn cancel(&self, number: u32, dispatchers: &Dispatchers) {
-        let Some(started) = self.started.borrow_mut().get_mut(number as usize).and_then(Option::take) else { return };
+        let Some(started) =
+            self.started.borrow_mut().get_mut(number as usize).and_then(Option::take)
+        else {
+            return;
+        };
         dispatchers.set_current_dispatcher(Some(started.dispatcher));
         self.end(started);
         dispatchers.set_current_dispatcher(None);
@@ -104,7 +115,11 @@ impl<'r> FutureSet<'r> {
 }
 
 impl<'r> Futures<'r> for FutureSet<'r> {
-    fn start(&self, dispatcher: &'static str, future: Pin<Box<dyn Future<Output = ()> + 'r>>) -> Option<u32> {
+    fn start(
+        &self,
+        dispatcher: &'static str,
+        future: Pin<Box<dyn Future<Output = ()> + 'r>>,
+    ) -> Option<u32> {
         let place = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut started = self.started.borrow_mut();
             started.push(None);

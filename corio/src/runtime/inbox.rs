@@ -1,4 +1,5 @@
-//! Where news from outside a run arrives, from any thread: a future of a dispatcher can go on, a queue has post.
+//! Where news from outside a run arrives, from any thread: a future of a dispatcher can go on, a
+//! queue has post.
 
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,7 +75,8 @@ impl Inbox {
 
     /// Has `sleeper` woken by the next news. False if there is news already.
     pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
-        // Cloned before, and the one before dropped after, the lock is held: both may run code of an executor.
+        // Cloned before, and the one before dropped after, the lock is held: both may run code of
+        // an executor.
         let sleeper = sleeper.clone();
         let before = {
             let mut state = self.state();

@@ -1,11 +1,15 @@
 //! One run, turned by hand: the cycle of corio.
 //!
-//! CPU phase: the answers that are there are delivered, then every task that can run runs, until none can. I/O phase: what was asked leaves as batches, as far as limits
-//! allow, what has arrived meanwhile is taken, and what is due is done. And again, until the first task and all below it have ended; or until everything is in flight, and
-//! whoever turns the run has to wait. A CPU phase can be interrupted, for the sake of others on an executor: then nothing else happens before it goes on.
+//! CPU phase: the answers that are there are delivered, then every task that can run runs, until
+//! none can. I/O phase: what was asked leaves as batches, as far as limits allow, what has arrived
+//! meanwhile is taken, and what is due is done. And again, until the first task and all below it
+//! have ended; or until everything is in flight, and whoever turns the run has to wait. A CPU phase
+//! can be interrupted, for the sake of others on an executor: then nothing else happens before it
+//! goes on.
 //!
-//! A run takes the core out of its schedule and gives it back only when everything is dropped. One that is forgotten half-way takes its core with it, so that nobody
-//! resumes tasks whose borrows are over.
+//! A run takes the core out of its schedule and gives it back only when everything is dropped. One
+//! that is forgotten half-way takes its core with it, so that nobody resumes tasks whose borrows
+//! are over.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -60,8 +64,8 @@ pub(crate) enum Turn<T> {
 /// After so many resumes in one phase it is looked whether many tasks were dropped in it.
 const SLICE: usize = 1024;
 
-/// Where a run has a deadline, after so many requests that were answered at once the time is looked at,
-/// as it is before each batch that leaves otherwise.
+/// Where a run has a deadline, after so many requests that were answered at once the time is looked
+/// at, as it is before each batch that leaves otherwise.
 const LOOK_AT_TIME: u32 = 16;
 
 /// So many that were dropped are told at the next look, though others can run.
@@ -75,7 +79,8 @@ enum Phase {
 
 impl<'s, T> Run<'s, T> {
     /// # Safety
-    /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never is.
+    /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never
+    /// is.
     pub(crate) unsafe fn new<S, F: Future<Output = T>>(
         context: &'s S,
         state: Rc<RunState>,
@@ -135,7 +140,8 @@ impl<'s, T> Run<'s, T> {
             }
             Ok(Ok(Phase::Ended)) => {
                 // SAFETY: the root was spawned with a future of this output.
-                Ok(unsafe { state.executor.take_output::<T>(self.root) }.expect("the root has ended"))
+                Ok(unsafe { state.executor.take_output::<T>(self.root) }
+                    .expect("the root has ended"))
             }
             Ok(Err(error)) => Err(error),
             Err(panic) => {
@@ -161,7 +167,12 @@ impl<'s, T> Run<'s, T> {
     fn cycle(&mut self, state: &RunState, mut budget: usize) -> Result<Phase, Error> {
         let RunState { executor, dispatchers, .. } = state;
         let was_panicking = std::thread::panicking();
-        let send_cx = SendCx { context: self.context, futures: &self.futures, stopped: self.cancel.as_ref().map(CancelToken::flag), was_panicking };
+        let send_cx = SendCx {
+            context: self.context,
+            futures: &self.futures,
+            stopped: self.cancel.as_ref().map(CancelToken::flag),
+            was_panicking,
+        };
         let _lent = dispatchers.lend_send_cx(&send_cx);
         loop {
             self.check_cancelled()?;
@@ -196,7 +207,8 @@ impl<'s, T> Run<'s, T> {
                 return Ok(Phase::Ended);
             }
             // Nobody else can run: whoever waits for room gets what there is.
-            let can_go_on = executor.has_ready() || dispatchers.has_answers() || executor.wake_next_spawner();
+            let can_go_on =
+                executor.has_ready() || dispatchers.has_answers() || executor.wake_next_spawner();
             if can_go_on && self.resumes_left > 0 {
                 if executor.dropped_len() >= MANY_DROPPED {
                     self.withdraw_amid_a_phase(state);
@@ -209,7 +221,10 @@ impl<'s, T> Run<'s, T> {
             }
 
             if executor.has_dropped() {
-                executor.tell_dropped(|dropped| dispatchers.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), false));
+                executor.tell_dropped(|dropped| {
+                    dispatchers
+                        .tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), false)
+                });
                 self.cancel_futures(state);
             }
             dispatchers.coalesce(&send_cx);
@@ -218,7 +233,8 @@ impl<'s, T> Run<'s, T> {
                 self.take_last_arrivals(state)?;
                 continue;
             }
-            // What was kept goes out first: whoever gets it may ask for something that leaves together with what waits.
+            // What was kept goes out first: whoever gets it may ask for something that leaves
+            // together with what waits.
             let can_go_on = dispatchers.has_answers() || executor.has_ready();
             if self.resumes_left == 0 || !can_go_on {
                 if can_go_on && dispatchers.can_send() {
@@ -249,11 +265,12 @@ impl<'s, T> Run<'s, T> {
         }
     }
 
-    /// How many requests may be answered where they are asked. With a shuffle, whose tasks take turns
-    /// by chance, none.
+    /// How many requests may be answered where they are asked. With a shuffle, whose tasks take
+    /// turns by chance, none.
     #[inline(always)]
     fn at_once(&self, state: &RunState) -> u32 {
-        let is_idle = self.at_once && !self.time_is_up.get() && state.shuffle.is_none() && state.is_idle();
+        let is_idle =
+            self.at_once && !self.time_is_up.get() && state.shuffle.is_none() && state.is_idle();
         match self.deadline {
             _ if !is_idle => 0,
             Some(_) => LOOK_AT_TIME,
@@ -284,12 +301,15 @@ impl<'s, T> Run<'s, T> {
         }
     }
 
-    /// Withdraws what tasks have asked in this phase that were dropped in it: a phase may be long, and what has come and gone is not to gather in it.
+    /// Withdraws what tasks have asked in this phase that were dropped in it: a phase may be long,
+    /// and what has come and gone is not to gather in it.
     #[cold]
     #[inline(never)]
     fn withdraw_amid_a_phase(&self, state: &RunState) {
         let RunState { executor, dispatchers, .. } = state;
-        executor.tell_dropped(|dropped| dispatchers.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), true));
+        executor.tell_dropped(|dropped| {
+            dispatchers.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), true)
+        });
         self.cancel_futures(state);
     }
 
@@ -355,7 +375,10 @@ impl<'s, T> Run<'s, T> {
             Some(dispatcher) => (format!("dispatcher `{dispatcher}`"), Vec::new()),
             None => {
                 let task = state.executor.current();
-                (format!("task `{}`", state.executor.path(task)), state.executor.call_sites_above(task))
+                (
+                    format!("task `{}`", state.executor.path(task)),
+                    state.executor.call_sites_above(task),
+                )
             }
         };
         eprintln!("corio: the panic ends the run; it came from {place}");

@@ -47,13 +47,15 @@ impl Sleep {
 
 #[cfg(feature = "timer")]
 fn of_the_system(time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
-    // Longer than that and it could not say when; the run finds that it is not over, and sleeps again.
+    // Longer than that and it could not say when; the run finds that it is not over, and sleeps
+    // again.
     Box::pin(futures_timer::Delay::new(time.min(Duration::from_secs(24 * 3600))))
 }
 
 #[cfg(not(feature = "timer"))]
 fn of_the_system(_: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
     panic!(
-        "corio: an asynchronous run with a time limit or a pause needs a timer: enable the feature `timer` of corio, or give the schedule the executor's by `Schedule::clock`"
+        "corio: an asynchronous run with a time limit or a pause needs a timer: enable the \
+         feature `timer` of corio, or give the schedule the executor's by `Schedule::clock`"
     )
 }

@@ -1,6 +1,8 @@
-//! What one run needs, and how the code inside tasks finds it: through a thread-local pointer that is set while a run is being turned, and at no other time.
+//! What one run needs, and how the code inside tasks finds it: through a thread-local pointer that
+//! is set while a run is being turned, and at no other time.
 //!
-//! Generated code and the futures of tasks carry no handle; that keeps their frames as small as what the user wrote.
+//! Generated code and the futures of tasks carry no handle; that keeps their frames as small as
+//! what the user wrote.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -13,7 +15,9 @@ use std::time::Duration;
 use super::config::RunConfig;
 use super::inbox::Inbox;
 use super::shuffle::Shuffle;
-use crate::dispatch::{ContextRef, Dispatch, DispatchConfig, Dispatchers, Host, Lane, Request, Waiter};
+use crate::dispatch::{
+    ContextRef, Dispatch, DispatchConfig, Dispatchers, Host, Lane, Request, Waiter,
+};
 use crate::executor::{Executor, Id};
 use crate::observe::Observers;
 use crate::util::{Alarm, HotCell, InlineBudget, Nudge, Time, Timers};
@@ -43,7 +47,11 @@ pub(crate) struct RunState {
 }
 
 impl RunState {
-    pub(crate) fn new(observers: Observers, settings: Rc<DispatchConfig>, config: &RunConfig) -> Rc<Self> {
+    pub(crate) fn new(
+        observers: Observers,
+        settings: Rc<DispatchConfig>,
+        config: &RunConfig,
+    ) -> Rc<Self> {
         let inbox = Arc::new(Inbox::default());
         if let Some(token) = &config.cancel {
             let sleeper: Arc<dyn Nudge> = inbox.clone();
@@ -54,7 +62,11 @@ impl RunState {
         let inline_budget = Rc::new(InlineBudget::default());
         Rc::new_cyclic(|me: &Weak<RunState>| {
             let of_this = me.clone();
-            let is_alive = move |waiter: Waiter| of_this.upgrade().is_some_and(|state| state.executor.is_alive(Id::from_word(waiter.0)));
+            let is_alive = move |waiter: Waiter| {
+                of_this
+                    .upgrade()
+                    .is_some_and(|state| state.executor.is_alive(Id::from_word(waiter.0)))
+            };
             let host = Host {
                 ring: inbox.clone(),
                 now: Box::new(move || clock.now()),
@@ -88,7 +100,8 @@ impl RunState {
 
     /// The context of the run.
     pub(crate) fn context(&self) -> ContextRef<'_> {
-        // SAFETY: it was made from a reference when the run began, and the run, which is being turned, borrows what it leads to.
+        // SAFETY: it was made from a reference when the run began, and the run, which is being
+        // turned, borrows what it leads to.
         unsafe { ContextRef::from_raw(self.context.get()) }
     }
 
@@ -128,13 +141,18 @@ impl RunState {
             let queue = unsafe { self.dispatchers.opened_queue::<S, R>() };
             return self.ask_slow(queue, id, key);
         };
-        let asked = if self.executor.is_observed() { Err(key) } else { queue.ask_with_others(Waiter(id.to_word()), key) };
+        let asked = if self.executor.is_observed() {
+            Err(key)
+        } else {
+            queue.ask_with_others(Waiter(id.to_word()), key)
+        };
         if let Err(key) = asked {
             self.ask_slow(queue, id, key);
         }
     }
 
-    /// The first request for a batch, or one that its queue must get room for, or that observers hear of.
+    /// The first request for a batch, or one that its queue must get room for, or that observers
+    /// hear of.
     #[inline(never)]
     fn ask_slow<R: Request>(&self, queue: &Lane<R>, id: Id, key: R::Key) {
         if self.executor.is_observed() {
@@ -147,7 +165,7 @@ impl RunState {
         }
     }
 
-    // ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── time ──
 
     /// Has a task woken after a while.
     pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {
@@ -157,8 +175,8 @@ impl RunState {
         self.alarms.borrow_mut().set(at, task)
     }
 
-    /// Whether nothing is asked, answered (but for one batch), in flight or due, no task was dropped
-    /// and none waits for room.
+    /// Whether nothing is asked, answered (but for one batch), in flight or due, no task was
+    /// dropped and none waits for room.
     pub(crate) fn is_idle(&self) -> bool {
         let RunState { executor, dispatchers, alarms, .. } = self;
         executor.is_idle() && dispatchers.is_idle() && alarms.borrow().is_empty()

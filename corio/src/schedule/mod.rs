@@ -18,8 +18,9 @@ pub use run_async::RunAsync;
 
 /// Runs tasks over a context.
 ///
-/// It is made from a context by value, by reference or in an `Arc` or `Rc`, and can be used for run after run: memory that one run needed is there for the next. A run
-/// stays on its thread; schedules on different threads share nothing, and one for each request of a server is fine.
+/// It is made from a context by value, by reference or in an `Arc` or `Rc`, and can be used for run
+/// after run: memory that one run needed is there for the next. A run stays on its thread;
+/// schedules on different threads share nothing, and one for each request of a server is fine.
 ///
 /// ```
 /// #[derive(corio::Context)]
@@ -60,7 +61,13 @@ unsafe impl<C: NeverSend> Send for Schedule<C> {}
 impl<C: AsContext> Schedule<C> {
     /// A schedule over a context. Allocates nothing until it runs.
     pub fn new(context: C) -> Self {
-        Schedule { context, state: None, observers: Observers::default(), settings: Rc::default(), config: RunConfig::default() }
+        Schedule {
+            context,
+            state: None,
+            observers: Observers::default(),
+            settings: Rc::default(),
+            config: RunConfig::default(),
+        }
     }
 
     /// The context.
@@ -70,7 +77,8 @@ impl<C: AsContext> Schedule<C> {
 
     /// Runs a task and all that it spawns to the end, on this thread, and gives its result.
     ///
-    /// The thread sleeps while every task waits for asynchronous answers. The task may borrow from the caller.
+    /// The thread sleeps while every task waits for asynchronous answers. The task may borrow from
+    /// the caller.
     ///
     /// A thread that polls futures for an executor must not sleep: a handler of a server `.await`s
     /// [`run_async`](Schedule::run_async) instead, or has `run` called where a thread may block.
@@ -104,12 +112,14 @@ impl<C: AsContext> Schedule<C> {
     /// ```
     ///
     /// # Errors
-    /// See [`Error`]. A fallible task gives two layers: `schedule.run(card(id))??`, the run's error and the task's own.
+    /// See [`Error`]. A fallible task gives two layers: `schedule.run(card(id))??`, the run's error
+    /// and the task's own.
     ///
     /// # Panics
     /// With what a task or dispatcher panicked with, after every other task was dropped.
     pub fn run<O>(&mut self, task: impl Task<C::Context, Output = O>) -> Result<O, Error> {
-        // SAFETY: the run is over, or dropped by unwinding, before this returns; what the task borrows outlives the call.
+        // SAFETY: the run is over, or dropped by unwinding, before this returns; what the task
+        // borrows outlives the call.
         let run = unsafe { self.begin(task) };
         block_on(run)
     }
@@ -134,7 +144,8 @@ impl<C: AsContext> Schedule<C> {
     /// As [`run`](Schedule::run), when polled.
     pub fn run_async<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T> {
         let budget = self.config.budget;
-        // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows outlives it. If it is forgotten, the run is never turned again.
+        // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows
+        // outlives it. If it is forgotten, the run is never turned again.
         let run = unsafe { self.begin(task) };
         RunAsync::new(run, budget)
     }
@@ -143,15 +154,29 @@ impl<C: AsContext> Schedule<C> {
     /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
     unsafe fn begin<T: Task<C::Context>>(&mut self, task: T) -> Run<'_, <T as IsTask>::Output> {
         let Schedule { context, state, observers, settings, config } = self;
-        let core_of_run = state.take().unwrap_or_else(|| RunState::new(observers.clone(), settings.clone(), config));
+        let core_of_run = state
+            .take()
+            .unwrap_or_else(|| RunState::new(observers.clone(), settings.clone(), config));
         // SAFETY: the caller's promise is the same.
-        unsafe { Run::new(context.as_context(), core_of_run, state, observers.clone(), config, task.into_future(Sealed)) }
+        unsafe {
+            Run::new(
+                context.as_context(),
+                core_of_run,
+                state,
+                observers.clone(),
+                config,
+                task.into_future(Sealed),
+            )
+        }
     }
 
-    /// Has another function answer the requests of one dispatcher, in this schedule only: for tests, and for tenants that are different.
+    /// Has another function answer the requests of one dispatcher, in this schedule only: for
+    /// tests, and for tenants that are different.
     ///
-    /// The dispatcher is named by its function, as in `answer_with(fetch_author, …)`; the replacement gets the keys by slice and may return any shape that gives the same
-    /// answers. It answers in place. Options such as `max_batch` stay as they are; see [`options`](Schedule::options).
+    /// The dispatcher is named by its function, as in `answer_with(fetch_author, …)`; the
+    /// replacement gets the keys by slice and may return any shape that gives the same answers.
+    /// It answers in place. Options such as `max_batch` stay as they are; see
+    /// [`options`](Schedule::options).
     ///
     /// ```
     /// #[corio::dispatcher]
@@ -164,21 +189,29 @@ impl<C: AsContext> Schedule<C> {
     /// assert_eq!(schedule.run(double(21))?, 42);
     /// # Ok::<(), corio::Error>(())
     /// ```
-    pub fn answer_with<K, R, A>(&mut self, _dispatcher: impl FnOnce(K) -> R, answer: impl FnMut(&[R::Key]) -> A + 'static) -> &mut Self
+    pub fn answer_with<K, R, A>(
+        &mut self,
+        _dispatcher: impl FnOnce(K) -> R,
+        answer: impl FnMut(&[R::Key]) -> A + 'static,
+    ) -> &mut Self
     where
         R: Request,
         A: Answers<R::Key, Answer = R::Answer>,
     {
         let answer = RefCell::new(answer);
-        let override_fn: Override<R> = Rc::new(move |requests: Requests<'_, '_, R>| requests.answer(|keys| (answer.borrow_mut())(keys)));
+        let override_fn: Override<R> = Rc::new(move |requests: Requests<'_, '_, R>| {
+            requests.answer(|keys| (answer.borrow_mut())(keys))
+        });
         self.settings().replace(override_fn);
         self
     }
 
-    /// Changes options of one dispatcher, in this schedule only: smaller batches for a tenant with a small server, a longer time limit for a nightly job.
+    /// Changes options of one dispatcher, in this schedule only: smaller batches for a tenant with
+    /// a small server, a longer time limit for a nightly job.
     ///
-    /// The dispatcher is named by its function; the change gets the options that it has so far. What follows from its code (whether its answers can be cloned, how keys are
-    /// grouped) is there as options too.
+    /// The dispatcher is named by its function; the change gets the options that it has so far.
+    /// What follows from its code (whether its answers can be cloned, how keys are grouped) is
+    /// there as options too.
     ///
     /// ```
     /// #[corio::dispatcher]
@@ -206,7 +239,8 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// At most so many batches of all dispatchers together on the way at once; 128 unless told otherwise. At the limit requests gather. Dispatchers that answer in place, and
+    /// At most so many batches of all dispatchers together on the way at once; 128 unless told
+    /// otherwise. At the limit requests gather. Dispatchers that answer in place, and
     /// [`future`](crate::future())s, are not held by it.
     ///
     /// # Panics
@@ -217,7 +251,8 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// Has batches leave in rounds: none before all of the round before have come back, of whatever dispatcher (as Haxl does). Few batches, at the speed of the slowest.
+    /// Has batches leave in rounds: none before all of the round before have come back, of whatever
+    /// dispatcher (as Haxl does). Few batches, at the speed of the slowest.
     ///
     /// ```
     /// # #[corio::dispatcher]
@@ -238,14 +273,17 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// Has tasks run in another order, which the seed decides: for tests of what must not depend on it.
+    /// Has tasks run in another order, which the seed decides: for tests of what must not depend on
+    /// it.
     ///
-    /// Of the tasks that can run any is next, be it that they were spawned or woken, or that their answers are there. What is random is as with this
-    /// [`seed`](Schedule::seed). All that is promised stays: a batch leaves when no task can run, with its keys in the order asked, locks are handed on in the order of
-    /// asking, and what was dropped does not run.
+    /// Of the tasks that can run any is next, be it that they were spawned or woken, or that their
+    /// answers are there. What is random is as with this [`seed`](Schedule::seed). All that is
+    /// promised stays: a batch leaves when no task can run, with its keys in the order asked, locks
+    /// are handed on in the order of asking, and what was dropped does not run.
     ///
-    /// Each run begins with the seed anew: the same program does the same in the same order, whatever ran before. [`testing::explore`](crate::testing::explore()) goes
-    /// through many seeds, and says under which one a program fails.
+    /// Each run begins with the seed anew: the same program does the same in the same order,
+    /// whatever ran before. [`testing::explore`](crate::testing::explore()) goes through many
+    /// seeds, and says under which one a program fails.
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc};
@@ -282,8 +320,9 @@ impl<C: AsContext> Schedule<C> {
 
     /// Gives each run so much time. One that is not over by then ends with [`Error::TimedOut`], as
     /// soon as its tasks wait: no code is interrupted. The answers that are there by then are
-    /// taken, and tasks run once more; nothing leaves any more. The time is looked at before batches
-    /// leave; of batches of one that are answered in place one after another, before each sixteenth.
+    /// taken, and tasks run once more; nothing leaves any more. The time is looked at before
+    /// batches leave; of batches of one that are answered in place one after another, before
+    /// each sixteenth.
     ///
     /// A thousand years or more, as [`Duration::MAX`], is no limit; this holds for every time that
     /// corio is told.
@@ -325,19 +364,23 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// Has `token` cancel the runs of this schedule, from any thread: a cancelled run ends with [`Error::Cancelled`], as soon as its tasks wait. See [`CancelToken`].
+    /// Has `token` cancel the runs of this schedule, from any thread: a cancelled run ends with
+    /// [`Error::Cancelled`], as soon as its tasks wait. See [`CancelToken`].
     pub fn cancel_on(&mut self, token: &CancelToken) -> &mut Self {
         self.state = None;
         self.config.cancel = Some(token.clone());
         self
     }
 
-    /// At most so many spawned tasks live at a time, whatever they wait for: `spawn!` of the next one waits until another has ended. So ten million short tasks run in the memory
-    /// of a few. Children of `all!`, `join!` and their like are not counted; they have [`all!(limit = n, ..)`](macro@crate::task#in-the-body).
+    /// At most so many spawned tasks live at a time, whatever they wait for: `spawn!` of the next
+    /// one waits until another has ended. So ten million short tasks run in the memory
+    /// of a few. Children of `all!`, `join!` and their like are not counted; they have [`all!(limit
+    /// = n, ..)`](macro@crate::task#in-the-body).
     ///
     /// Whoever runs when there is room takes it; those who wait for room take turns.
     ///
-    /// Tasks that spawn in their turn count as well: if as many as that wait to spawn, the run ends with [`Error::Deadlock`], which says so.
+    /// Tasks that spawn in their turn count as well: if as many as that wait to spawn, the run ends
+    /// with [`Error::Deadlock`], which says so.
     ///
     /// ```
     /// #[corio::dispatcher]
@@ -371,8 +414,10 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// After so many resumes in one CPU phase, what is queued leaves although there are still tasks that can run: tasks that keep waking each other cannot hold up the others for
-    /// ever. About 17 million unless told otherwise. An observer hears of it, as [`Event::Overlong`](crate::Event::Overlong).
+    /// After so many resumes in one CPU phase, what is queued leaves although there are still tasks
+    /// that can run: tasks that keep waking each other cannot hold up the others for
+    /// ever. About 17 million unless told otherwise. An observer hears of it, as
+    /// [`Event::Overlong`](crate::Event::Overlong).
     ///
     /// # Panics
     /// If `resumes` is 0.
@@ -389,7 +434,8 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// How many tasks an asynchronous run resumes before it lets others on its executor run; 1024 unless told otherwise. It goes on where it was: nothing leaves meanwhile that
+    /// How many tasks an asynchronous run resumes before it lets others on its executor run; 1024
+    /// unless told otherwise. It goes on where it was: nothing leaves meanwhile that
     /// would not have left without the interruption.
     ///
     /// # Panics
@@ -400,13 +446,15 @@ impl<C: AsContext> Schedule<C> {
         self
     }
 
-    /// The settings, to be changed. The queues of the core have theirs; new ones are made for the next run.
+    /// The settings, to be changed. The queues of the core have theirs; new ones are made for the
+    /// next run.
     fn settings(&mut self) -> &mut DispatchConfig {
         self.state = None;
         Rc::make_mut(&mut self.settings)
     }
 
-    /// Has an observer hear of everything that happens in the runs to come, instead of the one before.
+    /// Has an observer hear of everything that happens in the runs to come, instead of the one
+    /// before.
     pub fn observe(&mut self, observer: impl Observer + 'static) -> &mut Self {
         self.state = None;
         self.observers = Observers::new(observer);

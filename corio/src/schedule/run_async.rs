@@ -13,8 +13,9 @@ use crate::util::NeverSend;
 
 /// The run of a task as a future; made by [`Schedule::run_async`](crate::Schedule::run_async).
 ///
-/// Its tasks run when it is polled. Dropping it half-way drops its tasks and everything in flight, and the schedule can be used again; forgetting it
-/// (`std::mem::forget`) leaks them. It is not `Send`: a run stays on its thread.
+/// Its tasks run when it is polled. Dropping it half-way drops its tasks and everything in flight,
+/// and the schedule can be used again; forgetting it (`std::mem::forget`) leaks them. It is not
+/// `Send`: a run stays on its thread.
 #[must_use = "a run does nothing until it is awaited"]
 pub struct RunAsync<'s, K: IsTask> {
     /// Gone when it is over.

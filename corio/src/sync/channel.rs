@@ -1,8 +1,8 @@
 //! A bounded channel for tasks: any number of senders, one receiver.
 //!
 //! A sender that waits for room puts its value into the line, and the receiver moves it into the
-//! channel as soon as there is room, whether that sender runs soon or not. So values come out in the
-//! order in which they were sent, and there is never room while somebody waits.
+//! channel as soon as there is room, whether that sender runs soon or not. So values come out in
+//! the order in which they were sent, and there is never room while somebody waits.
 //!
 //! A value keeps its ticket in the channel: a sender that is dropped before it goes on takes its
 //! value out again, and the room goes to the next.
@@ -19,7 +19,8 @@ use crate::executor::{Id, WaitReason};
 use crate::runtime::{RunState, current};
 use crate::util::plural;
 
-/// A channel that holds up to `capacity` values: senders wait while it is full, the receiver while it is empty. Values come out in the order in which they were sent.
+/// A channel that holds up to `capacity` values: senders wait while it is full, the receiver while
+/// it is empty. Values come out in the order in which they were sent.
 ///
 /// ```
 /// use corio::sync::{Receiver, Sender, channel};
@@ -65,8 +66,14 @@ use crate::util::plural;
 #[track_caller]
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "corio: a channel must have room for one value at least");
-    let state =
-        ChannelState { capacity, values: WaitQueue::default(), senders: 1, is_open: true, sending: WaitQueue::default(), receiving: WaitQueue::default() };
+    let state = ChannelState {
+        capacity,
+        values: WaitQueue::default(),
+        senders: 1,
+        is_open: true,
+        sending: WaitQueue::default(),
+        receiving: WaitQueue::default(),
+    };
     let channel = Rc::new(RefCell::new(state));
     (Sender { channel: channel.clone() }, Receiver { channel })
 }
@@ -87,8 +94,10 @@ impl<T> ChannelState<T> {
     /// # Panics
     /// If tasks of another run wait.
     fn belong_to(&mut self, run: &RunState) {
-        let panic = "corio: tasks of another run wait at this channel; a channel belongs to one run at a time";
-        // Senders of a run that is over stay in line: their values are there, and receiving them needs nobody to run.
+        let panic = "corio: tasks of another run wait at this channel; a channel belongs to one \
+                     run at a time";
+        // Senders of a run that is over stay in line: their values are there, and receiving them
+        // needs nobody to run.
         self.sending.belong_to(run, || false, panic);
         if self.receiving.belong_to(run, || false, panic) {
             self.receiving.clear();
@@ -129,22 +138,25 @@ impl<T> ChannelState<T> {
     }
 }
 
-/// Sends into a [`channel`]; can be cloned. When the last one is dropped, the receiver gets what is left, and then `None`.
+/// Sends into a [`channel`]; can be cloned. When the last one is dropped, the receiver gets what is
+/// left, and then `None`.
 pub struct Sender<T> {
     channel: Rc<RefCell<ChannelState<T>>>,
 }
 
 impl<T> Sender<T> {
-    /// Waits for room and puts the value into the channel: `call!(sender.send(value))?`. If there is room, it costs no suspension.
+    /// Waits for room and puts the value into the channel: `call!(sender.send(value))?`. If there
+    /// is room, it costs no suspension.
     ///
-    /// Dropped while it waits, it drops the value, and nothing was sent: also if there is room for it
-    /// by now, as long as it has not gone on and the receiver has not taken the value.
+    /// Dropped while it waits, it drops the value, and nothing was sent: also if there is room for
+    /// it by now, as long as it has not gone on and the receiver has not taken the value.
     ///
     /// # Errors
     /// Gives the value back if the receiver is gone, or goes while this waits.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait at the channel, or by a dispatcher when there is no room.
+    /// When called, if tasks of another run wait at the channel, or by a dispatcher when there is
+    /// no room.
     pub fn send(&self, value: T) -> Sending<'_, T> {
         Sending { sender: self, value: Some(value), ticket: 0 }
     }
@@ -189,19 +201,21 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Receives from a [`channel`]. When it is dropped, so is what is in the channel, and senders get their values back.
+/// Receives from a [`channel`]. When it is dropped, so is what is in the channel, and senders get
+/// their values back.
 pub struct Receiver<T> {
     channel: Rc<RefCell<ChannelState<T>>>,
 }
 
 impl<T> Receiver<T> {
-    /// Waits for the next value: `while let Some(value) = call!(receiver.recv())`. `None` when every sender is gone and nothing is left. If a value is there, it costs no
-    /// suspension.
+    /// Waits for the next value: `while let Some(value) = call!(receiver.recv())`. `None` when
+    /// every sender is gone and nothing is left. If a value is there, it costs no suspension.
     ///
     /// Dropped while it waits, it takes nothing.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait at the channel, or by a dispatcher when there is nothing.
+    /// When called, if tasks of another run wait at the channel, or by a dispatcher when there is
+    /// nothing.
     pub fn recv(&mut self) -> Receiving<'_, T> {
         Receiving { receiver: self, ticket: 0 }
     }
@@ -238,7 +252,11 @@ impl<T> fmt::Debug for Receiver<T> {
 
 impl<T> ChannelState<T> {
     fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct(name).field("capacity", &self.capacity).field("len", &self.values.len()).field("senders", &self.senders).finish_non_exhaustive()
+        f.debug_struct(name)
+            .field("capacity", &self.capacity)
+            .field("len", &self.values.len())
+            .field("senders", &self.senders)
+            .finish_non_exhaustive()
     }
 }
 
@@ -269,7 +287,8 @@ impl<T> Future for Sending<'_, T> {
                 }
                 TicketState::NotQueued if state.is_open => {
                     let task = run.executor.waiting_task();
-                    this.ticket = this.value.take().map_or(0, |value| state.sending.join(task, value));
+                    this.ticket =
+                        this.value.take().map_or(0, |value| state.sending.join(task, value));
                     true
                 }
                 TicketState::Waits if state.is_open => {
@@ -283,7 +302,9 @@ impl<T> Future for Sending<'_, T> {
                 TicketState::NotQueued => false,
             };
             if waits {
-                run.executor.park_for(|| WaitReason::held(format!("room in a channel of {}", state.capacity), Vec::new()));
+                run.executor.park_for(|| {
+                    WaitReason::held(format!("room in a channel of {}", state.capacity), Vec::new())
+                });
                 return Poll::Pending;
             }
             this.ticket = 0;
@@ -333,11 +354,20 @@ impl<T> Future for Receiving<'_, T> {
             let task = run.executor.waiting_task();
             match state.receiving.ticket_state(this.ticket) {
                 TicketState::Waits => state.receiving.stay(this.ticket, task),
-                TicketState::NotQueued | TicketState::Called => this.ticket = state.receiving.join(task, ()),
+                TicketState::NotQueued | TicketState::Called => {
+                    this.ticket = state.receiving.join(task, ())
+                }
             }
             run.executor.park_for(|| {
                 let verb = if state.senders == 1 { "is" } else { "are" };
-                WaitReason::held(format!("a message: {} sender{} {verb} there", state.senders, plural(state.senders)), Vec::new())
+                WaitReason::held(
+                    format!(
+                        "a message: {} sender{} {verb} there",
+                        state.senders,
+                        plural(state.senders)
+                    ),
+                    Vec::new(),
+                )
             });
             Poll::Pending
         })

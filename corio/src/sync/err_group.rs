@@ -1,7 +1,8 @@
 //! A group of tasks that stands or falls together, to which tasks are added while others run.
 //!
-//! A member runs as a child beside a *stop*. The first one that fails wakes the stops of all others, nothing more: each then drops its member when it is its turn, in the same
-//! CPU phase. So no member is dropped from within itself, and how many there are does not matter.
+//! A member runs as a child beside a *stop*. The first one that fails wakes the stops of all
+//! others, nothing more: each then drops its member when it is its turn, in the same CPU phase. So
+//! no member is dropped from within itself, and how many there are does not matter.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,7 +19,8 @@ use crate::runtime::{RunState, current};
 use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};
 use crate::util::{Slots, plural};
 
-/// Tasks of which none goes on once one has failed. They are added while others run, by whoever has the group or a clone of it, members among them.
+/// Tasks of which none goes on once one has failed. They are added while others run, by whoever has
+/// the group or a clone of it, members among them.
 ///
 /// ```
 /// use corio::sync::ErrGroup;
@@ -88,16 +90,24 @@ struct Member {
 /// So many members are told of in a deadlock report, for each that waits.
 const MOST_TOLD: usize = 100;
 
-static WORDING: Wording = Wording { in_another_run: IN_ANOTHER_RUN, awaited: |_, _| String::from("a place among the members of an error group that run") };
+static WORDING: Wording = Wording {
+    in_another_run: IN_ANOTHER_RUN,
+    awaited: |_, _| String::from("a place among the members of an error group that run"),
+};
 
-const IN_ANOTHER_RUN: &str = "corio: this error group is in use in another run; a group belongs to one run at a time";
+const IN_ANOTHER_RUN: &str =
+    "corio: this error group is in use in another run; a group belongs to one run at a time";
 
 impl<E> GroupState<E> {
     /// What has failed in another run is of no interest in this one.
     #[must_use]
     fn belong_to(&mut self, run: &RunState) -> Forgotten<E> {
         let GroupState { members, queue, .. } = self;
-        if !queue.belong_to(run, || members.iter().any(|member| member.stop != Id::NONE), IN_ANOTHER_RUN) {
+        if !queue.belong_to(
+            run,
+            || members.iter().any(|member| member.stop != Id::NONE),
+            IN_ANOTHER_RUN,
+        ) {
             return Forgotten::default();
         }
         queue.clear();
@@ -113,10 +123,12 @@ impl<E> GroupState<E> {
         self.queue.grant_all();
     }
 
-    /// What has become of the members, for who waits with this ticket; nothing if it goes on waiting.
+    /// What has become of the members, for who waits with this ticket; nothing if it goes on
+    /// waiting.
     fn result(&mut self, ticket: Ticket, ticket_state: TicketState) -> Option<Result<(), Rc<E>>> {
         if let Some(error) = self.told.remove(&ticket) {
-            self.was_heard |= self.error.as_ref().is_some_and(|current| Rc::ptr_eq(current, &error));
+            self.was_heard |=
+                self.error.as_ref().is_some_and(|current| Rc::ptr_eq(current, &error));
             return Some(Err(error));
         }
         match ticket_state {
@@ -140,7 +152,8 @@ impl<E> ErrGroup<E> {
         Self::with_places(None)
     }
 
-    /// A group of which so many members run at once. The others begin when one has ended, first come first served.
+    /// A group of which so many members run at once. The others begin when one has ended, first
+    /// come first served.
     ///
     /// # Panics
     /// If the limit is 0.
@@ -151,14 +164,23 @@ impl<E> ErrGroup<E> {
     }
 
     fn with_places(places: Option<RefCell<Permits>>) -> Self {
-        let state = RefCell::new(GroupState { error: None, was_heard: false, members: Slots::default(), queue: WaitQueue::default(), told: BTreeMap::new() });
+        let state = RefCell::new(GroupState {
+            error: None,
+            was_heard: false,
+            members: Slots::default(),
+            queue: WaitQueue::default(),
+            told: BTreeMap::new(),
+        });
         ErrGroup { group: Rc::new(GroupInner { state, places }) }
     }
 
-    /// The task as a member of the group: `spawn!(group.run(fetch(url)))`. It is one from now on until it ends or is dropped.
+    /// The task as a member of the group: `spawn!(group.run(fetch(url)))`. It is one from now on
+    /// until it ends or is dropped.
     ///
-    /// If it fails and is the first, its error is kept and all other members are cancelled: they are dropped before anything more is sent, so that what they have
-    /// asked in this phase is withdrawn, and those that have not begun never do. What this gives ends then, with nothing to say.
+    /// If it fails and is the first, its error is kept and all other members are cancelled: they
+    /// are dropped before anything more is sent, so that what they have asked in this phase is
+    /// withdrawn, and those that have not begun never do. What this gives ends then, with nothing
+    /// to say.
     ///
     /// # Panics
     /// When run, if the group has members in another run.
@@ -190,7 +212,8 @@ impl<E> ErrGroup<E> {
         })
     }
 
-    /// Waits until the group has no members: `call!(group.wait())?`. Without members it costs no suspension.
+    /// Waits until the group has no members: `call!(group.wait())?`. Without members it costs no
+    /// suspension.
     ///
     /// If a member has failed, everybody who waits gets a clone of the first error, and so does who
     /// comes later. Once somebody has it, the group can be used again: the next member begins anew.
@@ -227,7 +250,8 @@ impl<E> ErrGroup<E> {
     /// The first error of a member.
     ///
     /// # Panics
-    /// When called, if the group is in use in another run, or by a dispatcher when there are members.
+    /// When called, if the group is in use in another run, or by a dispatcher when there are
+    /// members.
     pub fn wait(&self) -> GroupEnded<'_, E>
     where
         Everybody: Tells<E>,
@@ -236,10 +260,11 @@ impl<E> ErrGroup<E> {
     }
 }
 
-/// Tells errors to all who wait for a group. Not a bound on the error itself: rustc would propose to
-/// borrow the group, as references are `Clone`.
+/// Tells errors to all who wait for a group. Not a bound on the error itself: rustc would propose
+/// to borrow the group, as references are `Clone`.
 #[diagnostic::on_unimplemented(
-    message = "`{E}` goes to all who wait for the group, and so has to be `Clone`: make it an `Rc<{E}>`, by `.map_err(Rc::new)`",
+    message = "`{E}` goes to all who wait for the group, and so has to be `Clone`: make it an \
+               `Rc<{E}>`, by `.map_err(Rc::new)`",
     label = "`{E}` is not `Clone`",
     note = "the first error of a member is told to everybody who waits for the group"
 )]
@@ -274,7 +299,10 @@ impl<E> Default for ErrGroup<E> {
 impl<E> fmt::Debug for ErrGroup<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.group.state.borrow();
-        f.debug_struct("ErrGroup").field("members", &state.members.iter().count()).field("failed", &state.error.is_some()).finish_non_exhaustive()
+        f.debug_struct("ErrGroup")
+            .field("members", &state.members.iter().count())
+            .field("failed", &state.error.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -321,7 +349,13 @@ impl<E> Membership<E> {
             return drop(error);
         }
         state.error = Some(Rc::new(error));
-        current::with(|run| state.members.iter().filter(|member| member.stop != Id::NONE).for_each(|member| run.wake(member.stop)));
+        current::with(|run| {
+            state
+                .members
+                .iter()
+                .filter(|member| member.stop != Id::NONE)
+                .for_each(|member| run.wake(member.stop))
+        });
     }
 }
 
@@ -381,8 +415,19 @@ impl<E> Future for GroupEnded<'_, E> {
                 run.executor.park_for(|| {
                     let left = state.members.iter().count();
                     let verb = if left == 1 { "is" } else { "are" };
-                    let running = state.members.iter().map(|member| member.task).filter(|task| *task != Id::NONE).take(MOST_TOLD);
-                    WaitReason::ends(format!("the end of an error group, of which {left} member{} {verb} left", plural(left)), running.collect())
+                    let running = state
+                        .members
+                        .iter()
+                        .map(|member| member.task)
+                        .filter(|task| *task != Id::NONE)
+                        .take(MOST_TOLD);
+                    WaitReason::ends(
+                        format!(
+                            "the end of an error group, of which {left} member{} {verb} left",
+                            plural(left)
+                        ),
+                        running.collect(),
+                    )
                 });
             }
             (result, forgotten)

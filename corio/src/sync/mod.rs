@@ -1,4 +1,5 @@
-//! Locks and the like for the tasks of one run: first come first served, without atomics, waiting only by suspending the task.
+//! Locks and the like for the tasks of one run: first come first served, without atomics, waiting
+//! only by suspending the task.
 //!
 //! | | |
 //! |---|---|
@@ -11,10 +12,14 @@
 //! | [`SingleFlight`] | one task for all that want the same thing meanwhile |
 //! | [`ErrGroup`] | tasks that stand or fall together, added while others run |
 //!
-//! They are shared by reference or in an [`Rc`](std::rc::Rc) and may be used run after run, but not by two runs at a time. Waiting is always `call!(…)`, and costs no
-//! suspension where nothing has to be waited for. Whoever is dropped while it waits leaves the line; what it was given and has not taken yet goes to the next.
+//! They are shared by reference or in an [`Rc`](std::rc::Rc) and may be used run after run, but not
+//! by two runs at a time. Waiting is always `call!(…)`, and costs no suspension where nothing has
+//! to be waited for. Whoever is dropped while it waits leaves the line; what it was given and has
+//! not taken yet goes to the next.
 
-pub use crate::sync::channel::{Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel};
+pub use crate::sync::channel::{
+    Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel,
+};
 pub use crate::sync::err_group::{ErrGroup, GroupEnded};
 pub use crate::sync::mutex::{Lock, Mutex, MutexGuard};
 pub use crate::sync::notify::{Notified, Notify};
@@ -24,7 +29,8 @@ pub use crate::sync::semaphore::{Acquire, Permit, Semaphore};
 pub use crate::sync::single_flight::SingleFlight;
 pub use crate::sync::wait_group::{AllDone, WaitGroup};
 
-/// Makes a future of ours something to `call!`, over any context. Only for those that spawn nothing and hold no children.
+/// Makes a future of ours something to `call!`, over any context. Only for those that spawn nothing
+/// and hold no children.
 macro_rules! leaf {
     (<$($parameter:tt),*> $leaf:ty => $output:ty) => {
         #[diagnostic::do_not_recommend]

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
-/// Mutual exclusion between tasks, across whatever they wait for while they hold it; first come first served.
+/// Mutual exclusion between tasks, across whatever they wait for while they hold it; first come
+/// first served.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -40,14 +41,18 @@ use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that locks a mutex which it holds already waits for itself, and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
+/// A task that locks a mutex which it holds already waits for itself, and the run ends with
+/// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct Mutex<T> {
     value: RefCell<T>,
     permits: RefCell<Permits>,
 }
 
-static WORDING: Wording =
-    Wording { in_another_run: "corio: this mutex is locked in another run; a lock belongs to one run at a time", awaited: |_, _| String::from("a mutex") };
+static WORDING: Wording = Wording {
+    in_another_run: "corio: this mutex is locked in another run; a lock belongs to one run at a \
+                     time",
+    awaited: |_, _| String::from("a mutex"),
+};
 
 impl<T> Mutex<T> {
     /// A mutex that is free.
@@ -55,7 +60,8 @@ impl<T> Mutex<T> {
         Mutex { value: RefCell::new(value), permits: Permits::new(1, &WORDING) }
     }
 
-    /// Waits for the turn of the running task: `let mut guard = call!(mutex.lock());`. Free, it costs no suspension.
+    /// Waits for the turn of the running task: `let mut guard = call!(mutex.lock());`. Free, it
+    /// costs no suspension.
     ///
     /// # Panics
     /// When called, if the mutex is in use in another run, or by a dispatcher when it is locked.

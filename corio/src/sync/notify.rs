@@ -10,7 +10,8 @@ use super::wait_queue::{Ticket, TicketState, Tickets, WaitQueue};
 use crate::executor::WaitReason;
 use crate::runtime::current;
 
-/// Tells one task, or all that wait, that something has happened. It carries no data: what has happened stands elsewhere.
+/// Tells one task, or all that wait, that something has happened. It carries no data: what has
+/// happened stands elsewhere.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -73,7 +74,8 @@ impl Notify {
         Notify::default()
     }
 
-    /// Wakes the task that has waited longest. If none waits, the next [`notified`](Notify::notified) goes through at once; only one notification is stored so.
+    /// Wakes the task that has waited longest. If none waits, the next
+    /// [`notified`](Notify::notified) goes through at once; only one notification is stored so.
     ///
     /// If the woken task is dropped before it runs, the notification goes to the next.
     pub fn notify_one(&self) {
@@ -85,7 +87,8 @@ impl Notify {
         self.state.borrow_mut().queue.grant_all();
     }
 
-    /// Waits for a notification: `call!(notify.notified())`. One that is stored costs no suspension.
+    /// Waits for a notification: `call!(notify.notified())`. One that is stored costs no
+    /// suspension.
     ///
     /// # Panics
     /// When called, if tasks of another run wait for it, or by a dispatcher when nothing is stored.
@@ -97,7 +100,10 @@ impl Notify {
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.borrow();
-        f.debug_struct("Notify").field("stored", &state.stored).field("waiting", &state.queue.len()).finish()
+        f.debug_struct("Notify")
+            .field("stored", &state.stored)
+            .field("waiting", &state.queue.len())
+            .finish()
     }
 }
 
@@ -116,13 +122,21 @@ impl Future for Notified<'_> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         current::with(|run| {
             let state = &mut *self.notify.state.borrow_mut();
-            if state.queue.belong_to(run, || false, "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time") {
+            if state.queue.belong_to(
+                run,
+                || false,
+                "corio: tasks of another run wait for this notification; a `Notify` belongs to \
+                 one run at a time",
+            ) {
                 state.queue.clear();
             }
             let ticket_state = state.queue.ticket_state(self.ticket);
             // By itself, also in a run that is over by now; with all; or before it came.
             let was_notified = state.notified.remove(self.ticket);
-            if was_notified || ticket_state == TicketState::Called || ticket_state == TicketState::NotQueued && std::mem::take(&mut state.stored) {
+            if was_notified
+                || ticket_state == TicketState::Called
+                || ticket_state == TicketState::NotQueued && std::mem::take(&mut state.stored)
+            {
                 self.ticket = 0;
                 return Poll::Ready(());
             }

@@ -1,4 +1,5 @@
-//! A cell that tasks fill once: a value, and one permit to make it. Once the value is there, there is a permit for everybody.
+//! A cell that tasks fill once: a value, and one permit to make it. Once the value is there, there
+//! is a permit for everybody.
 
 use std::cell::{OnceCell as Value, RefCell};
 use std::fmt;
@@ -7,7 +8,8 @@ use std::future::poll_fn;
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 use crate::task::{Call, Sealed, Task, task};
 
-/// A value that is made when it is first needed, by a task; others that need it meanwhile wait for it.
+/// A value that is made when it is first needed, by a task; others that need it meanwhile wait for
+/// it.
 ///
 /// If that task fails or is dropped, the next in line runs its own.
 ///
@@ -35,14 +37,16 @@ use crate::task::{Call, Sealed, Task, task};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that needs the value which it is to make waits for itself, and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
+/// A task that needs the value which it is to make waits for itself, and the run ends with
+/// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct OnceCell<T> {
     value: Value<T>,
     permits: RefCell<Permits>,
 }
 
 static WORDING: Wording = Wording {
-    in_another_run: "corio: the value of this once-cell is being made in another run; a once-cell without a value belongs to one run at a time",
+    in_another_run: "corio: the value of this once-cell is being made in another run; a once-cell \
+                     without a value belongs to one run at a time",
     awaited: |_, _| String::from("the value of a once-cell"),
 };
 
@@ -57,7 +61,8 @@ impl<T> OnceCell<T> {
         self.value.get()
     }
 
-    /// Gives the cell its value, and lets those go on that wait for it. A task that is making one meanwhile has made it in vain.
+    /// Gives the cell its value, and lets those go on that wait for it. A task that is making one
+    /// meanwhile has made it in vain.
     ///
     /// # Errors
     /// Gives it back if there is a value already.
@@ -68,11 +73,15 @@ impl<T> OnceCell<T> {
         Ok(())
     }
 
-    /// The value, made by this task if it is not there and nobody else makes it: `let config = call!(cell.get_or_init(load(name)));`.
+    /// The value, made by this task if it is not there and nobody else makes it: `let config =
+    /// call!(cell.get_or_init(load(name)));`.
     ///
     /// # Panics
     /// When called, if the value is not there, and another run makes it.
-    pub fn get_or_init<'a, S, N>(&'a self, maker: N) -> impl Task<S, Output = &'a T> + use<'a, T, S, N>
+    pub fn get_or_init<'a, S, N>(
+        &'a self,
+        maker: N,
+    ) -> impl Task<S, Output = &'a T> + use<'a, T, S, N>
     where
         N: Task<S, Output = T>,
     {
@@ -83,14 +92,18 @@ impl<T> OnceCell<T> {
         })
     }
 
-    /// The same with a task that can fail: an error goes to whoever brought the task, and the next in line runs its own.
+    /// The same with a task that can fail: an error goes to whoever brought the task, and the next
+    /// in line runs its own.
     ///
     /// # Errors
     /// That of the task.
     ///
     /// # Panics
     /// As [`get_or_init`](OnceCell::get_or_init).
-    pub fn get_or_try_init<'a, S, E, N>(&'a self, maker: N) -> impl Task<S, Output = Result<&'a T, E>> + use<'a, T, S, E, N>
+    pub fn get_or_try_init<'a, S, E, N>(
+        &'a self,
+        maker: N,
+    ) -> impl Task<S, Output = Result<&'a T, E>> + use<'a, T, S, E, N>
     where
         N: Task<S, Output = Result<T, E>>,
     {

@@ -1,7 +1,9 @@
-//! Permits: what a mutex has one of, a semaphore some, and of which a read-write lock gives each reader one and a writer all.
+//! Permits: what a mutex has one of, a semaphore some, and of which a read-write lock gives each
+//! reader one and a writer all.
 //!
-//! Who waits is served strictly in order: a large wish at the front is not overtaken by small ones. Who is called has its permits from then on; if it is dropped before
-//! it comes for them, it gives them back as if it had held them.
+//! Who waits is served strictly in order: a large wish at the front is not overtaken by small ones.
+//! Who is called has its permits from then on; if it is dropped before it comes for them, it gives
+//! them back as if it had held them.
 
 use std::cell::RefCell;
 use std::task::Poll;
@@ -44,15 +46,26 @@ const MOST_HOLDERS: usize = 100;
 
 impl Permits {
     pub(super) fn new(free: usize, wording: &'static Wording) -> RefCell<Self> {
-        RefCell::new(Permits { free, promised: 0, holders: Slots::default(), queue: WaitQueue::default(), wording })
+        RefCell::new(Permits {
+            free,
+            promised: 0,
+            holders: Slots::default(),
+            queue: WaitQueue::default(),
+            wording,
+        })
     }
 
     /// # Panics
     /// If another run uses them.
     #[inline]
     fn belong_to(&mut self, run: &RunState) {
-        if self.queue.belong_to(run, || self.promised > 0 || !self.holders.is_empty(), self.wording.in_another_run) {
-            // Whoever was called in that run and did not come will not, nor will who waits. Guards may have outlived it, of tasks that nobody knows any more.
+        if self.queue.belong_to(
+            run,
+            || self.promised > 0 || !self.holders.is_empty(),
+            self.wording.in_another_run,
+        ) {
+            // Whoever was called in that run and did not come will not, nor will who waits. Guards
+            // may have outlived it, of tasks that nobody knows any more.
             let promised = std::mem::take(&mut self.promised);
             self.free = self.free.saturating_add(promised.try_into().unwrap_or(usize::MAX));
             self.queue.clear();
@@ -86,9 +99,12 @@ impl Permits {
         }
         let Permits { free, promised, queue, .. } = self;
         queue.in_run(|queue, run| {
-            // Where nothing is free, nobody can be called but one in front who wants nothing; who is gone shows when something is.
+            // Where nothing is free, nobody can be called but one in front who wants nothing; who
+            // is gone shows when something is.
             while *free > 0 || queue.front() == Some(&0) {
-                let Some((_, wants)) = queue.grant_living(run, |wants| *wants <= *free) else { return };
+                let Some((_, wants)) = queue.grant_living(run, |wants| *wants <= *free) else {
+                    return;
+                };
                 *free -= wants;
                 *promised += wants as u128;
             }
@@ -97,7 +113,12 @@ impl Permits {
 
     #[cold]
     fn waits(&self, wants: usize) -> WaitReason {
-        let holders = self.holders.iter().map(|holder| holder.task).filter(|task| *task != Id::NONE).take(MOST_HOLDERS);
+        let holders = self
+            .holders
+            .iter()
+            .map(|holder| holder.task)
+            .filter(|task| *task != Id::NONE)
+            .take(MOST_HOLDERS);
         WaitReason::held((self.wording.awaited)(wants, self.free), holders.collect())
     }
 }
@@ -136,7 +157,10 @@ impl<'a> Acquiring<'a> {
                 }
             }
             self.ticket = 0;
-            Poll::Ready(PermitGuard { permits: self.permits, slot: permits.hold(run.executor.current(), self.wants) })
+            Poll::Ready(PermitGuard {
+                permits: self.permits,
+                slot: permits.hold(run.executor.current(), self.wants),
+            })
         })
     }
 

@@ -11,7 +11,8 @@ use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
 /// Many readers or one writer, across whatever they wait for meanwhile; first come first served.
 ///
-/// A writer that waits holds up the readers that come after it: so writers do not starve. Readers that wait next to each other get in together.
+/// A writer that waits holds up the readers that come after it: so writers do not starve. Readers
+/// that wait next to each other get in together.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -39,7 +40,8 @@ use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that holds it and waits for it again waits for itself (a reader, if a writer came in between), and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
+/// A task that holds it and waits for it again waits for itself (a reader, if a writer came in
+/// between), and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct RwLock<T> {
     value: RefCell<T>,
     permits: RefCell<Permits>,
@@ -49,8 +51,15 @@ pub struct RwLock<T> {
 const ALL: usize = usize::MAX;
 
 static WORDING: Wording = Wording {
-    in_another_run: "corio: this lock is in use in another run; a lock belongs to one run at a time",
-    awaited: |wants, _| String::from(if wants == ALL { "a read-write lock, to write" } else { "a read-write lock, to read" }),
+    in_another_run: "corio: this lock is in use in another run; a lock belongs to one run at a \
+                     time",
+    awaited: |wants, _| {
+        String::from(if wants == ALL {
+            "a read-write lock, to write"
+        } else {
+            "a read-write lock, to read"
+        })
+    },
 };
 
 impl<T> RwLock<T> {
@@ -59,15 +68,18 @@ impl<T> RwLock<T> {
         RwLock { value: RefCell::new(value), permits: Permits::new(ALL, &WORDING) }
     }
 
-    /// Waits until no writer has the lock and none waits that came before: `let guard = call!(lock.read());`. It costs no suspension if that is so already.
+    /// Waits until no writer has the lock and none waits that came before: `let guard =
+    /// call!(lock.read());`. It costs no suspension if that is so already.
     ///
     /// # Panics
-    /// When called, if the lock is in use in another run, or by a dispatcher when it would have to wait.
+    /// When called, if the lock is in use in another run, or by a dispatcher when it would have to
+    /// wait.
     pub fn read(&self) -> ReadLock<'_, T> {
         ReadLock { lock: self, acquiring: Acquiring::new(&self.permits, 1) }
     }
 
-    /// Waits until nobody has the lock and nobody waits that came before: `let mut guard = call!(lock.write());`. It costs no suspension if that is so already.
+    /// Waits until nobody has the lock and nobody waits that came before: `let mut guard =
+    /// call!(lock.write());`. It costs no suspension if that is so already.
     ///
     /// # Panics
     /// As [`read`](RwLock::read).

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
-/// So many at a time, across whatever they wait for meanwhile; strictly first come first served, so that one that wants many permits is not overtaken by those that want few.
+/// So many at a time, across whatever they wait for meanwhile; strictly first come first served, so
+/// that one that wants many permits is not overtaken by those that want few.
 ///
 /// ```
 /// use corio::sync::Semaphore;
@@ -39,7 +40,8 @@ pub struct Semaphore {
 }
 
 static WORDING: Wording = Wording {
-    in_another_run: "corio: this semaphore is in use in another run; a semaphore belongs to one run at a time",
+    in_another_run: "corio: this semaphore is in use in another run; a semaphore belongs to one \
+                     run at a time",
     awaited: |wants, free| {
         let wanted = if wants == 1 { String::from("a permit") } else { format!("{wants} permits") };
         format!("{wanted} of a semaphore, {free} {} free", if free == 1 { "is" } else { "are" })
@@ -52,15 +54,18 @@ impl Semaphore {
         Semaphore { permits: Permits::new(permits, &WORDING) }
     }
 
-    /// Waits for a permit: `let permit = call!(semaphore.acquire());`. If one is free and nobody waits, it costs no suspension.
+    /// Waits for a permit: `let permit = call!(semaphore.acquire());`. If one is free and nobody
+    /// waits, it costs no suspension.
     ///
     /// # Panics
-    /// When called, if the semaphore is in use in another run, or by a dispatcher when it would have to wait.
+    /// When called, if the semaphore is in use in another run, or by a dispatcher when it would
+    /// have to wait.
     pub fn acquire(&self) -> Acquire<'_> {
         self.acquire_many(1)
     }
 
-    /// Waits for so many permits, which it gets all at once: `let permits = call!(semaphore.acquire_many(3));`. More than there are just waits: they may be
+    /// Waits for so many permits, which it gets all at once: `let permits =
+    /// call!(semaphore.acquire_many(3));`. More than there are just waits: they may be
     /// [added](Semaphore::add).
     ///
     /// # Panics
@@ -104,7 +109,10 @@ impl Semaphore {
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let permits = self.permits.borrow();
-        f.debug_struct("Semaphore").field("available", &permits.free).field("waiting", &permits.queue.len()).finish()
+        f.debug_struct("Semaphore")
+            .field("available", &permits.free)
+            .field("waiting", &permits.queue.len())
+            .finish()
     }
 }
 

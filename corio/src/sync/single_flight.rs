@@ -1,7 +1,9 @@
 //! One task for all that want the same thing at the same time.
 //!
-//! A *flight* is on the way to the value of a key. Its leader runs its task; the others wait in the line of the flight. When the value is there, the flight is taken out of
-//! the set first, so that who comes later begins anew, and those in line find the value on the flight. A leader that is dropped calls the first in line to lead.
+//! A *flight* is on the way to the value of a key. Its leader runs its task; the others wait in the
+//! line of the flight. When the value is there, the flight is taken out of the set first, so that
+//! who comes later begins anew, and those in line find the value on the flight. A leader that is
+//! dropped calls the first in line to lead.
 
 use std::borrow::Borrow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -17,10 +19,12 @@ use crate::executor::{Id, WaitReason};
 use crate::runtime::{RunRef, RunState, current};
 use crate::task::{Call, Sealed, Task, task};
 
-/// For each key one task at a time: who wants the same key meanwhile waits and gets a clone of the value.
+/// For each key one task at a time: who wants the same key meanwhile waits and gets a clone of the
+/// value.
 ///
-/// It keeps nothing: who comes when the value is there runs its task anew. A value that is an `Err` is shared like any other. If the one that runs its task is dropped
-/// half-way, whoever has waited longest runs its own, and the others wait for that.
+/// It keeps nothing: who comes when the value is there runs its task anew. A value that is an `Err`
+/// is shared like any other. If the one that runs its task is dropped half-way, whoever has waited
+/// longest runs its own, and the others wait for that.
 ///
 /// ```
 /// use corio::sync::SingleFlight;
@@ -46,7 +50,8 @@ use crate::task::{Call, Sealed, Task, task};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that runs the key it is running already waits for itself, and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
+/// A task that runs the key it is running already waits for itself, and the run ends with
+/// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct SingleFlight<K, V> {
     flights: RefCell<HashSet<ByKey<K, V>>>,
     /// Of flights that are over, for new ones.
@@ -103,11 +108,16 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         SingleFlight::default()
     }
 
-    /// The value of the key: `let value = call!(flights.run(key, load(key)));`. Runs the task, or waits for the one that runs for this key already.
+    /// The value of the key: `let value = call!(flights.run(key, load(key)));`. Runs the task, or
+    /// waits for the one that runs for this key already.
     ///
     /// # Panics
     /// When called, if another run has flights on the way.
-    pub fn run<'a, S, T>(&'a self, key: K, maker: T) -> impl Task<S, Output = V> + use<'a, K, V, S, T>
+    pub fn run<'a, S, T>(
+        &'a self,
+        key: K,
+        maker: T,
+    ) -> impl Task<S, Output = V> + use<'a, K, V, S, T>
     where
         T: Task<S, Output = V>,
     {
@@ -128,13 +138,23 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         }
         let found = self.flights.borrow().get(&key).map(|ByKey(flight)| flight.clone());
         let leads = found.is_none();
-        Seat { flights: self, flight: found.unwrap_or_else(|| self.take_off(run, key)), leads, ticket: 0 }
+        Seat {
+            flights: self,
+            flight: found.unwrap_or_else(|| self.take_off(run, key)),
+            leads,
+            ticket: 0,
+        }
     }
 
     /// Begins a flight, which the running task leads.
     fn take_off(&self, run: &RunState, key: K) -> Rc<OngoingCall<K, V>> {
         let queue = RefCell::new(self.lines.borrow_mut().pop().unwrap_or_default());
-        let flight = Rc::new(OngoingCall { key, value: OnceCell::new(), queue, leader: Cell::new(run.executor.current()) });
+        let flight = Rc::new(OngoingCall {
+            key,
+            value: OnceCell::new(),
+            queue,
+            leader: Cell::new(run.executor.current()),
+        });
         self.flights.borrow_mut().insert(ByKey(flight.clone()));
         flight
     }
@@ -142,7 +162,11 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
     #[cold]
     fn move_to(&self, run: &RunState) {
         let is_over = self.run.borrow().upgrade().is_none();
-        assert!(is_over || self.is_empty(), "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time");
+        assert!(
+            is_over || self.is_empty(),
+            "corio: this single-flight is in use in another run; a single-flight belongs to one \
+             run at a time"
+        );
         if !self.is_empty() {
             // Taken out first: keys are the user's, and their destructors may come back here.
             drop(self.flights.take());
@@ -165,7 +189,11 @@ impl<K, V> SingleFlight<K, V> {
 
 impl<K, V> Default for SingleFlight<K, V> {
     fn default() -> Self {
-        SingleFlight { flights: RefCell::default(), lines: RefCell::default(), run: RefCell::default() }
+        SingleFlight {
+            flights: RefCell::default(),
+            lines: RefCell::default(),
+            run: RefCell::default(),
+        }
     }
 }
 
@@ -195,7 +223,8 @@ impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
         if self.leads || self.comes_to_lead() { Poll::Ready(None) } else { Poll::Pending }
     }
 
-    /// If not, it waits. Not a part of `poll`, which so is small enough to become one of its caller.
+    /// If not, it waits. Not a part of `poll`, which so is small enough to become one of its
+    /// caller.
     fn comes_to_lead(&mut self) -> bool {
         current::with(|run| {
             let mut queue = self.flight.queue.borrow_mut();

@@ -44,7 +44,8 @@ pub struct WaitGroup {
     queue: RefCell<WaitQueue<()>>,
 }
 
-const IN_ANOTHER_RUN: &str = "corio: tasks of another run wait for this group; a group belongs to one run at a time";
+const IN_ANOTHER_RUN: &str =
+    "corio: tasks of another run wait for this group; a group belongs to one run at a time";
 
 impl WaitGroup {
     /// A group in which nothing is left to do.
@@ -58,7 +59,12 @@ impl WaitGroup {
     /// If there are more than fit in a `usize`.
     #[track_caller]
     pub fn add(&self, things: usize) {
-        self.left.set(self.left.get().checked_add(things).expect("corio: more things to wait for than fit in a usize"));
+        self.left.set(
+            self.left
+                .get()
+                .checked_add(things)
+                .expect("corio: more things to wait for than fit in a usize"),
+        );
     }
 
     /// One thing is done. The last one lets all go on that wait, whatever is added before they run.
@@ -67,7 +73,11 @@ impl WaitGroup {
     /// If there is nothing left to be done.
     #[track_caller]
     pub fn done(&self) {
-        let left = self.left.get().checked_sub(1).expect("corio: `done` was called more often than things were added");
+        let left = self
+            .left
+            .get()
+            .checked_sub(1)
+            .expect("corio: `done` was called more often than things were added");
         self.left.set(left);
         if left == 0 {
             self.queue.borrow_mut().grant_all();
@@ -77,7 +87,8 @@ impl WaitGroup {
     /// Waits until nothing is left: `call!(group.wait())`. Nothing left, it costs no suspension.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait for the group, or by a dispatcher when there is something left.
+    /// When called, if tasks of another run wait for the group, or by a dispatcher when there is
+    /// something left.
     pub fn wait(&self) -> AllDone<'_> {
         AllDone { group: self, ticket: 0 }
     }
@@ -85,7 +96,10 @@ impl WaitGroup {
 
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitGroup").field("left", &self.left.get()).field("waiting", &self.queue.borrow().len()).finish()
+        f.debug_struct("WaitGroup")
+            .field("left", &self.left.get())
+            .field("waiting", &self.queue.borrow().len())
+            .finish()
     }
 }
 
@@ -109,7 +123,9 @@ impl Future for AllDone<'_> {
                 queue.clear();
             }
             match queue.ticket_state(self.ticket) {
-                TicketState::NotQueued if left > 0 => self.ticket = queue.join(run.executor.waiting_task(), ()),
+                TicketState::NotQueued if left > 0 => {
+                    self.ticket = queue.join(run.executor.waiting_task(), ())
+                }
                 TicketState::Waits => queue.stay(self.ticket, run.executor.waiting_task()),
                 TicketState::NotQueued | TicketState::Called => {
                     self.ticket = 0;
@@ -118,7 +134,10 @@ impl Future for AllDone<'_> {
             }
             run.executor.park_for(|| {
                 let verb = if left == 1 { "is" } else { "are" };
-                WaitReason::held(format!("a wait group: {left} thing{} {verb} not done", plural(left)), Vec::new())
+                WaitReason::held(
+                    format!("a wait group: {left} thing{} {verb} not done", plural(left)),
+                    Vec::new(),
+                )
             });
             Poll::Pending
         })

@@ -1,10 +1,14 @@
 //! The line of waiting tasks that every primitive has: first come, first served.
 //!
-//! Whoever joins gets a ticket, and tickets only grow. The line is served from the front and nowhere else, so nobody has to be told that it was called: a ticket was called
-//! if it is smaller than that of the front. Calling wakes the task, nothing more; so it never recurses, however many there are.
+//! Whoever joins gets a ticket, and tickets only grow. The line is served from the front and
+//! nowhere else, so nobody has to be told that it was called: a ticket was called if it is smaller
+//! than that of the front. Calling wakes the task, nothing more; so it never recurses, however many
+//! there are.
 //!
-//! Two kinds of waiters are in the way. One that *leaves* is taken out at the front, and marked elsewhere, as to close the gap would be quadratic when many leave. One whose
-//! task is *gone* will be dropped in a moment, or was forgotten: where a call that nobody hears would be a loss, it is passed over, and then was not called.
+//! Two kinds of waiters are in the way. One that *leaves* is taken out at the front, and marked
+//! elsewhere, as to close the gap would be quadratic when many leave. One whose task is *gone* will
+//! be dropped in a moment, or was forgotten: where a call that nobody hears would be a loss, it is
+//! passed over, and then was not called.
 
 use std::collections::VecDeque;
 
@@ -48,17 +52,30 @@ pub(super) enum TicketState {
 
 impl<W> Default for WaitQueue<W> {
     fn default() -> Self {
-        WaitQueue { waiters: VecDeque::new(), left: 0, last: 0, first: 1, passed_over: Tickets::default(), run: RunRef::default() }
+        WaitQueue {
+            waiters: VecDeque::new(),
+            left: 0,
+            last: 0,
+            first: 1,
+            passed_over: Tickets::default(),
+            run: RunRef::default(),
+        }
     }
 }
 
 impl<W> WaitQueue<W> {
-    /// From here on tasks of this run wait; true if it was another's before, which is over. The waiters that run has left here will not be woken.
+    /// From here on tasks of this run wait; true if it was another's before, which is over. The
+    /// waiters that run has left here will not be woken.
     ///
     /// # Panics
     /// If the other run is not over, and its tasks wait or are served right now.
     #[inline]
-    pub(super) fn belong_to(&mut self, run: &RunState, serves: impl FnOnce() -> bool, panic: &str) -> bool {
+    pub(super) fn belong_to(
+        &mut self,
+        run: &RunState,
+        serves: impl FnOnce() -> bool,
+        panic: &str,
+    ) -> bool {
         let is_another = !self.run.is(run);
         if is_another {
             self.move_to(run, serves, panic);
@@ -94,7 +111,8 @@ impl<W> WaitQueue<W> {
         self.run.upgrade().is_none()
     }
 
-    /// Does something in that run, if it is not over. Nearly always it is the one that is being turned, and then need not be held.
+    /// Does something in that run, if it is not over. Nearly always it is the one that is being
+    /// turned, and then need not be held.
     #[inline]
     pub(super) fn in_run(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
         if current::current(|run| self.run.is(run).then(|| act(self, run))).flatten().is_none() {
@@ -162,7 +180,11 @@ impl<W> WaitQueue<W> {
 
     fn find(&mut self, ticket: Ticket) -> Option<&mut QueuedTask<W>> {
         let is_front = self.waiters.front().is_some_and(|front| front.ticket == ticket);
-        let at = if is_front { 0 } else { self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()? };
+        let at = if is_front {
+            0
+        } else {
+            self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()?
+        };
         self.waiters.get_mut(at)
     }
 
@@ -189,9 +211,14 @@ impl<W> WaitQueue<W> {
         }
     }
 
-    /// Calls the first one whose task is not gone, if it may be called. Those before it are passed over.
+    /// Calls the first one whose task is not gone, if it may be called. Those before it are passed
+    /// over.
     #[inline]
-    pub(super) fn grant_living(&mut self, run: &RunState, may: impl Fn(&W) -> bool) -> Option<(Ticket, W)> {
+    pub(super) fn grant_living(
+        &mut self,
+        run: &RunState,
+        may: impl Fn(&W) -> bool,
+    ) -> Option<(Ticket, W)> {
         loop {
             let front = self.waiters.front()?;
             let is_alive = run.executor.is_alive(front.task);
@@ -228,7 +255,13 @@ impl<W> WaitQueue<W> {
 
     /// Wakes everybody, without calling them.
     pub(super) fn wake_all(&mut self) {
-        self.in_run(|queue, run| queue.waiters.iter().filter(|waiter| waiter.task != Id::NONE).for_each(|waiter| run.wake(waiter.task)));
+        self.in_run(|queue, run| {
+            queue
+                .waiters
+                .iter()
+                .filter(|waiter| waiter.task != Id::NONE)
+                .for_each(|waiter| run.wake(waiter.task))
+        });
     }
 
     /// Whoever has left is never at the front, and never most of the line.

@@ -1,6 +1,8 @@
-//! Waiting for the answer of a request, in three forms: awaited where it was asked (`io!`), as a child of a set (`io!(a, b)`, `io_all!`), and as a task (`all!(requests)`).
+//! Waiting for the answer of a request, in three forms: awaited where it was asked (`io!`), as a
+//! child of a set (`io!(a, b)`, `io_all!`), and as a task (`all!(requests)`).
 //!
-//! The first has no size: the answer comes to the task that asked, and generated code asks and awaits in one expression. Whoever writes futures by hand gets the second.
+//! The first has no size: the answer comes to the task that asked, and generated code asks and
+//! awaits in one expression. Whoever writes futures by hand gets the second.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -24,7 +26,8 @@ fn poll_answer<A: 'static>(run: &RunState) -> Poll<A> {
 }
 
 /// The answer to the request that the running task has just asked.
-// Over the answer, not over the request: so it needs no bound that a mistaken `io!(5)` could miss for a second time.
+// Over the answer, not over the request: so it needs no bound that a mistaken `io!(5)` could miss
+// for a second time.
 #[must_use]
 pub struct Answer<A, L> {
     line: L,
@@ -47,7 +50,8 @@ impl<A: 'static, L: CallSite> Future for Answer<A, L> {
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
         current::with(|run| {
-            // Polled right after asking, as every future that is awaited, there can be no answer yet.
+            // Polled right after asking, as every future that is awaited, there can be no answer
+            // yet.
             if run.executor.is_parked() {
                 return Poll::Pending;
             }
@@ -70,7 +74,8 @@ impl<A, L: CallSite> Answer<A, L> {
     }
 }
 
-/// A request as a child of a set: asked when the set starts, answered under its own id. No coroutine, and nothing of its own but its place.
+/// A request as a child of a set: asked when the set starts, answered under its own id. No
+/// coroutine, and nothing of its own but its place.
 pub struct RequestChild<R> {
     request: Option<R>,
 }

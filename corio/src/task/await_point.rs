@@ -1,6 +1,7 @@
 //! A waiting point: what is awaited there, and on which line.
 //!
-//! The line is in the type, as that of a closure without captures, and so takes neither space nor time until a task is asked where it stands.
+//! The line is in the type, as that of a closure without captures, and so takes neither space nor
+//! time until a task is asked where it stands.
 
 use std::any::type_name;
 use std::future::Future;
@@ -48,7 +49,8 @@ impl<F: Future, L: CallSite> Future for At<F, L> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: `future` is pinned with the waiting point and never moved out of it; `line` is not pinned and only read.
+        // SAFETY: `future` is pinned with the waiting point and never moved out of it; `line` is
+        // not pinned and only read.
         let (future, line) = unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &this.line)
@@ -65,6 +67,7 @@ impl<F: Future, L: CallSite> Future for At<F, L> {
 #[inline]
 pub(super) fn pass<F>(run: &RunState, line: &impl CallSite) {
     if run.executor.is_traced() {
-        run.executor.record_await_point(AwaitPoint { line: line.location(), awaited: type_name::<F>() });
+        run.executor
+            .record_await_point(AwaitPoint { line: line.location(), awaited: type_name::<F>() });
     }
 }

@@ -14,15 +14,18 @@ use crate::executor::{ChildBody, Executor, Id};
 use crate::runtime::current;
 
 /// A task in a box of its own; made by [`boxed`].
-#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or `schedule.run(task)`"]
+#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
+              `schedule.run(task)`"]
 pub struct Boxed<'a, S, T> {
     future: BoxFuture<'a, T>,
     context: PhantomData<fn(&S)>,
 }
 
-/// Puts a task into a box, so that tasks which `call!` each other in a circle have a size. Costs one allocation a call.
+/// Puts a task into a box, so that tasks which `call!` each other in a circle have a size. Costs
+/// one allocation a call.
 ///
-/// A task that calls itself by its own name needs no box of yours: the attribute sees it. `spawn!`, `all!` and `join!` need none either.
+/// A task that calls itself by its own name needs no box of yours: the attribute sees it. `spawn!`,
+/// `all!` and `join!` need none either.
 ///
 /// The depth of such calls is bounded by memory, not by the stack: of a deep chain every 32nd call
 /// (sooner, where calls take much of the stack) runs as a child of its own, as in `all!([task])`,
@@ -78,7 +81,11 @@ impl<'a, T> BoxedCall<'a, T> {
     /// Called where the task is called, and polled there at once.
     fn new(future: BoxFuture<'a, T>) -> Self {
         let is_deep = current::with(|run| run.executor.is_deep());
-        BoxedCall(if is_deep { Way::Below(Set::tuple::<WaitAll>((Part(future),))) } else { Way::Within(Call::new(future)) })
+        BoxedCall(if is_deep {
+            Way::Below(Set::tuple::<WaitAll>((Part(future),)))
+        } else {
+            Way::Within(Call::new(future))
+        })
     }
 }
 

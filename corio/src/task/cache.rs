@@ -1,4 +1,5 @@
-//! What a dispatcher has kept, changed from inside a task: by tasks that do one thing and never wait.
+//! What a dispatcher has kept, changed from inside a task: by tasks that do one thing and never
+//! wait.
 //!
 //! What a change means for those who wait for the key, however their request waits:
 //!
@@ -23,7 +24,8 @@ pub struct ChangeCache<R: Request>(CacheChange<R>);
 
 /// Keeps an answer as if the dispatcher had given it: `call!(cache::prime(fetch(id), list))`.
 ///
-/// For what another dispatcher gave on the way: rows of a list, that somebody will ask for one by one. Whoever waits for the key already gets it at once, wherever the request is:
+/// For what another dispatcher gave on the way: rows of a list, that somebody will ask for one by
+/// one. Whoever waits for the key already gets it at once, wherever the request is:
 /// see the [table](self).
 ///
 /// ```
@@ -52,7 +54,8 @@ pub fn prime<R: Request>(request: R, answer: R::Answer) -> ChangeCache<R> {
 
 /// Forgets what was kept for a key: `call!(cache::invalidate(fetch(id)))`, after a write.
 ///
-/// An answer that is on its way still goes to the one who asked for it, but is not kept; others who wait for it ask anew. One that has not been sent for is read later anyway: see the
+/// An answer that is on its way still goes to the one who asked for it, but is not kept; others who
+/// wait for it ask anew. One that has not been sent for is read later anyway: see the
 /// [table](self).
 ///
 /// ```
@@ -80,7 +83,8 @@ pub fn invalidate<R: Request>(request: R) -> ChangeCache<R> {
     ChangeCache(CacheChange::Invalidate(request.into_key()))
 }
 
-/// Forgets all that a dispatcher has kept, as far as this run can see it: `call!(cache::clear(fetch))`.
+/// Forgets all that a dispatcher has kept, as far as this run can see it:
+/// `call!(cache::clear(fetch))`.
 ///
 /// ```
 /// # use corio::cache;
@@ -139,7 +143,8 @@ impl<R: Request> IsTask for ChangeCache<R> {
 #[diagnostic::do_not_recommend]
 impl<S, R: Request + Dispatch<S>> Task<S> for ChangeCache<R> {
     fn into_future(self, _: Sealed) -> Changing<R> {
-        // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over `S` run only in runs over `S`.
+        // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over
+        // `S` run only in runs over `S`.
         Changing { change: Some(self.0), open: |run| unsafe { run.open::<S, R>() } }
     }
 }

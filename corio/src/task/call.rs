@@ -1,6 +1,7 @@
 //! `call!`: a task run inside another, to its end.
 //!
-//! It has a scope of its own for what it spawns, opened only if it does spawn: most calls never touch the tree.
+//! It has a scope of its own for what it spawns, opened only if it does spawn: most calls never
+//! touch the tree.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,7 +40,8 @@ impl<F: Future> Future for Call<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: the running future is pinned with the call: it is polled where it is, and dropped where it is by the assignments to `stage`.
+        // SAFETY: the running future is pinned with the call: it is polled where it is, and dropped
+        // where it is by the assignments to `stage`.
         let this = unsafe { self.get_unchecked_mut() };
         current::with(|run| {
             let executor = &run.executor;

@@ -1,12 +1,16 @@
-//! What the macros expand to: `io!(r)` is `__corio.io(|| here(), r).await`, where `__corio` is the `Frame` of the task. Whatever is awaited there gets its line first.
+//! What the macros expand to: `io!(r)` is `__corio.io(|| here(), r).await`, where `__corio` is the
+//! `Frame` of the task. Whatever is awaited there gets its line first.
 //!
-//! A frame is a token without size: it says that the code stands in the body of a task over `S`, which only runs while a run over `S` is being turned. Only generated code
-//! makes one, in the async block that it gives to `task` or `any_task` in the same expression; that
-//! is why nothing here has to be checked when the program runs, and why `new` is unsafe: the
-//! contract of all that follows.
+//! A frame is a token without size: it says that the code stands in the body of a task over `S`,
+//! which only runs while a run over `S` is being turned. Only generated code makes one, in the
+//! async block that it gives to `task` or `any_task` in the same expression; that is why nothing
+//! here has to be checked when the program runs, and why `new` is unsafe: the contract of all that
+//! follows.
 //!
-//! One mistake is to give one error, on the argument. So what a method gives is named by parameters that are bound where the argument is (`Task<S, Output = O>`), and is
-//! a type that needs no bound of its own: a `T::Output` in the return type would be looked up for the call, and again for the `.await`, and each time found wanting.
+//! One mistake is to give one error, on the argument. So what a method gives is named by parameters
+//! that are bound where the argument is (`Task<S, Output = O>`), and is a type that needs no bound
+//! of its own: a `T::Output` in the return type would be looked up for the call, and again for the
+//! `.await`, and each time found wanting.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -14,7 +18,9 @@ use std::time::Duration;
 
 use super::answer::{Answer, RequestChild};
 use super::await_point::At;
-use super::set::{ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll};
+use super::set::{
+    ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll,
+};
 use super::spawn::{AcquireSpawnPermit, SpawnPermit, Spawned};
 use super::timeout::{Limited, LimitedChildren, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
@@ -40,7 +46,8 @@ pub fn returns<T>() -> T {
 }
 
 /// See the module.
-// Invariant: a frame of `App<'a>` must never pass for one of `App<'static>`, whose context would live longer than it does.
+// Invariant: a frame of `App<'a>` must never pass for one of `App<'static>`, whose context would
+// live longer than it does.
 #[derive(Debug)]
 pub struct Frame<S> {
     context: PhantomData<fn(S) -> S>,
@@ -71,7 +78,8 @@ impl<S> Frame<S> {
         current::with(|run| unsafe { run.open::<S, R>() });
     }
 
-    /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same expression.
+    /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same
+    /// expression.
     #[inline]
     pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
         Self::ask(request);
@@ -96,7 +104,11 @@ impl<S> Frame<S> {
     }
 
     /// `io_all!(requests)`
-    pub fn io_all<I, R, L>(&self, line: L, requests: I) -> At<Set<ChildVec<RequestChild<R>, WaitAll>>, L>
+    pub fn io_all<I, R, L>(
+        &self,
+        line: L,
+        requests: I,
+    ) -> At<Set<ChildVec<RequestChild<R>, WaitAll>>, L>
     where
         I: IntoIterator<Item = R>,
         I::Item: Dispatch<S>,
@@ -119,7 +131,11 @@ impl<S> Frame<S> {
 
     /// `spawn!(t)`
     #[inline]
-    pub fn spawn<T: Task<S, Output = O> + 'static, O>(&self, _: SpawnPermit, task: T) -> Spawned<O> {
+    pub fn spawn<T: Task<S, Output = O> + 'static, O>(
+        &self,
+        _: SpawnPermit,
+        task: T,
+    ) -> Spawned<O> {
         let future = task.into_future(Sealed);
         current::with(|run| {
             // SAFETY: the task is `'static`, and so are its future and its output.
@@ -137,28 +153,46 @@ impl<S> Frame<S> {
         Child { future: task.into_future(Sealed), borrows: PhantomData }
     }
 
-    /// The one in `timeout!(limit, t)`: to its end, children included, as the limit is for all of it.
+    /// The one in `timeout!(limit, t)`: to its end, children included, as the limit is for all of
+    /// it.
     pub fn called_child<'a, T: Task<S, Called = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
         Child { future: T::called(task.into_future(Sealed), Sealed), borrows: PhantomData }
     }
 
     /// `join!(a, b)` and `io!(a, b)`
-    pub fn join<T: IntoChildren<WaitAll, Children = G>, G: Children, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+    pub fn join<T: IntoChildren<WaitAll, Children = G>, G: Children, L>(
+        &self,
+        line: L,
+        children: T,
+    ) -> At<Set<G>, L> {
         At::new(line, Set::tuple::<WaitAll>(children))
     }
 
     /// `try_join!(a, b)`
-    pub fn try_join<T: IntoChildren<FirstErr, Children = G>, G: Children, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+    pub fn try_join<T: IntoChildren<FirstErr, Children = G>, G: Children, L>(
+        &self,
+        line: L,
+        children: T,
+    ) -> At<Set<G>, L> {
         At::new(line, Set::tuple::<FirstErr>(children))
     }
 
     /// `race!(a, b)`
-    pub fn race<T: IntoChildren<FirstDone, Children = G>, G: Children, L>(&self, line: L, children: T) -> At<Set<G>, L> {
+    pub fn race<T: IntoChildren<FirstDone, Children = G>, G: Children, L>(
+        &self,
+        line: L,
+        children: T,
+    ) -> At<Set<G>, L> {
         At::new(line, Set::tuple::<FirstDone>(children))
     }
 
     /// `timeout!(limit, t)`
-    pub fn timeout<T: IntoChild, L>(&self, line: L, limit: Duration, child: T) -> At<Set<LimitedChildren<T>>, L>
+    pub fn timeout<T: IntoChild, L>(
+        &self,
+        line: L,
+        limit: Duration,
+        child: T,
+    ) -> At<Set<LimitedChildren<T>>, L>
     where
         Limited<T>: IntoChildren<FirstDone>,
     {
@@ -166,7 +200,11 @@ impl<S> Frame<S> {
     }
 
     /// `all!(tasks)`
-    pub fn all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<ChildVec<Coroutine<'a, F>, WaitAll>>, L>
+    pub fn all<'a, I, F, L>(
+        &self,
+        line: L,
+        tasks: I,
+    ) -> At<Set<ChildVec<Coroutine<'a, F>, WaitAll>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
@@ -208,7 +246,11 @@ impl<S> Frame<S> {
     }
 
     /// `try_all!(tasks)`
-    pub fn try_all<'a, I, F, L>(&self, line: L, tasks: I) -> At<Set<ChildVec<Coroutine<'a, F>, FirstErr>>, L>
+    pub fn try_all<'a, I, F, L>(
+        &self,
+        line: L,
+        tasks: I,
+    ) -> At<Set<ChildVec<Coroutine<'a, F>, FirstErr>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,

@@ -13,7 +13,8 @@ use crate::util::NeverSend;
 
 /// The handle of a task that was spawned: `call!(handle)` waits for its end and gives its result.
 ///
-/// Dropping it changes nothing but that the result is dropped: the task goes on, and its parent ends after it. A handle belongs to the run of its task.
+/// Dropping it changes nothing but that the result is dropped: the task goes on, and its parent
+/// ends after it. A handle belongs to the run of its task.
 ///
 /// ```
 /// #[corio::task]
@@ -80,11 +81,15 @@ impl<T> Future for Join<T> {
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
         let Handle { id, run: of_run, .. } = self.0;
         current::with(|run| {
-            assert!(run.id() == of_run, "corio: a handle can only be called in the run that its task was spawned in");
+            assert!(
+                run.id() == of_run,
+                "corio: a handle can only be called in the run that its task was spawned in"
+            );
             if !run.executor.await_end(id) {
                 return Poll::Pending;
             }
-            // SAFETY: by `Handle::new` the task was spawned in this run with a future of output `T`.
+            // SAFETY: by `Handle::new` the task was spawned in this run with a future of output
+            // `T`.
             let output = unsafe { run.executor.take_output::<T>(id) };
             Poll::Ready(output.expect("corio: the task of this handle was dropped before it ended"))
         })

@@ -1,4 +1,5 @@
-//! A task beside something that can interrupt it; whichever ends first, the other is dropped. So a task is never dropped from within itself or what it has called.
+//! A task beside something that can interrupt it; whichever ends first, the other is dropped. So a
+//! task is never dropped from within itself or what it has called.
 
 use std::marker::PhantomData;
 use std::task::Poll;
@@ -126,7 +127,10 @@ impl<I: Interrupt, T> IntoChild for InterruptionSeed<I, T> {
 }
 
 /// The two, as children of a set.
-pub(crate) type Both<T, I> = (InterruptibleSeed<T, I>, InterruptionSeed<I, <<T as IntoChild>::ChildBody as ChildBody>::Output>);
+pub(crate) type Both<T, I> = (
+    InterruptibleSeed<T, I>,
+    InterruptionSeed<I, <<T as IntoChild>::ChildBody as ChildBody>::Output>,
+);
 
 /// Their group, in a set.
 pub(crate) type BothChildren<T, I> = <Both<T, I> as IntoChildren<FirstDone>>::Children;
@@ -136,5 +140,8 @@ pub(crate) fn until<T: IntoChild, I: Interrupt>(child: T, interrupt: I) -> Set<B
 where
     Both<T, I>: IntoChildren<FirstDone>,
 {
-    Set::tuple::<FirstDone>((InterruptibleSeed(child, PhantomData), InterruptionSeed(interrupt, PhantomData)))
+    Set::tuple::<FirstDone>((
+        InterruptibleSeed(child, PhantomData),
+        InterruptionSeed(interrupt, PhantomData),
+    ))
 }

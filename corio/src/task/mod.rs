@@ -1,4 +1,5 @@
-//! What people write: tasks, and what a task can wait for. Above engine and desk, which know nothing of it.
+//! What people write: tasks, and what a task can wait for. Above engine and desk, which know
+//! nothing of it.
 
 mod answer;
 mod await_point;

@@ -1,11 +1,13 @@
 //! Sets of children: `all!`, `join!`, `race!` and their like, over tasks and requests alike.
 //!
-//! All children of a set live in one block of the pool, at addresses that do not change; the engine resumes them directly. The set itself is the owner's end of it: it
-//! opens a scope, starts the children in it, waits until the scope is empty or decided, and takes the outputs out of the block. Dropping it takes the children
-//! out of the tree first and then drops what is in the block.
+//! All children of a set live in one block of the pool, at addresses that do not change; the engine
+//! resumes them directly. The set itself is the owner's end of it: it opens a scope, starts the
+//! children in it, waits until the scope is empty or decided, and takes the outputs out of the
+//! block. Dropping it takes the children out of the tree first and then drops what is in the block.
 //!
-//! Children may borrow from the frame that holds the set. That is sound only because this frame is never forgotten half-way, as user code never holds it (see `traits`);
-//! where user code does hold sets (`Cx`), the children are `'static`.
+//! Children may borrow from the frame that holds the set. That is sound only because this frame is
+//! never forgotten half-way, as user code never holds it (see `traits`); where user code does hold
+//! sets (`Cx`), the children are `'static`.
 
 use std::alloc::Layout;
 use std::future::Future;
@@ -105,8 +107,8 @@ pub trait Children {
 /// The future of a set of children.
 #[must_use]
 pub struct Set<G: Children> {
-    // In a block of its own: each frame has room for the sets that its task may make, and the leaves
-    // of a tree make none.
+    // In a block of its own: each frame has room for the sets that its task may make, and the
+    // leaves of a tree make none.
     state: NonNull<SetState<G>>,
     owns: PhantomData<SetState<G>>,
 }
@@ -115,7 +117,8 @@ struct SetState<G> {
     children: G,
     /// Where the children are; `NEW` or `OVER` when there are none.
     scope: Id,
-    /// The core of the run that it was made in. A frame that is dropped, or polled by hand, may be so while another run is being turned inside this one.
+    /// The core of the run that it was made in. A frame that is dropped, or polled by hand, may be
+    /// so while another run is being turned inside this one.
     run: NonNull<RunState>,
 }
 
@@ -133,8 +136,8 @@ impl<G: Children> Set<G> {
     }
 
     fn state(&mut self) -> &mut SetState<G> {
-        // SAFETY: `new` has written it, `drop` alone gives it back, and who has the set has the only
-        // way to it.
+        // SAFETY: `new` has written it, `drop` alone gives it back, and who has the set has the
+        // only way to it.
         unsafe { self.state.as_mut() }
     }
 }
@@ -147,12 +150,16 @@ impl<G: Children> Future for Set<G> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<G::Outputs> {
         let state = self.state();
         current::with(|run| {
-            assert!(state.run == NonNull::from(run), "corio: what a `Cx` gives can only be awaited in the run that it was made in");
+            assert!(
+                state.run == NonNull::from(run),
+                "corio: what a `Cx` gives can only be awaited in the run that it was made in"
+            );
             let executor = &run.executor;
             assert!(state.scope != OVER, "corio: a set of children was polled after it was over");
             if state.scope == NEW {
                 state.scope = executor.open_scope();
-                // SAFETY: once, as the scope is not new any more; `drop` closes it before it clears.
+                // SAFETY: once, as the scope is not new any more; `drop` closes it before it
+                // clears.
                 unsafe { state.children.start(executor, state.scope) };
             }
             if !executor.await_children(state.scope) {
@@ -170,21 +177,22 @@ impl<G: Children> Drop for Set<G> {
     fn drop(&mut self) {
         let block = self.state.cast();
         let SetState { children, scope, run } = self.state();
-        // SAFETY: a set lives in the frame of a task, or is bound to one by the lifetime of a `Cx`. Frames are dropped before the run lets go of its core, or never.
+        // SAFETY: a set lives in the frame of a task, or is bound to one by the lifetime of a `Cx`.
+        // Frames are dropped before the run lets go of its core, or never.
         let executor = unsafe { &run.as_ref().executor };
         let mut panics = PanicCollector::default();
         // No entry has the ids of those that are new or over.
         panics.run(|| executor.close_scope(*scope));
         // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
         panics.run(|| unsafe { children.clear(executor.pool()) });
-        // SAFETY: a group that is cleared needs no drop, nobody uses the block any more, and it came
-        // from this pool with this layout.
+        // SAFETY: a group that is cleared needs no drop, nobody uses the block any more, and it
+        // came from this pool with this layout.
         unsafe { executor.pool().give(block, Self::BLOCK) };
         panics.finish();
     }
 }
 
-// ── any number of children of one type ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── any number of children of one type ──
 
 const TOO_MANY: &str = "corio: more than four billion children in one set";
 
@@ -199,7 +207,12 @@ pub struct ChildVec<K: ChildBody, P> {
 impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
     fn with_capacity(pool: &Pool, capacity: usize) -> Self {
         let capacity = u32::try_from(capacity).expect(TOO_MANY);
-        ChildVec { cells: pool.take(Self::block(capacity)).cast(), len: 0, capacity, owns: PhantomData }
+        ChildVec {
+            cells: pool.take(Self::block(capacity)).cast(),
+            len: 0,
+            capacity,
+            owns: PhantomData,
+        }
     }
 
     /// Adds a child. The block may move: places that are not started can.
@@ -213,14 +226,18 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
     }
 
     fn block(capacity: u32) -> BlockOf {
-        BlockOf::new(Layout::array::<ChildCell<K, P>>(capacity as usize).expect("a set smaller than the address space"))
+        BlockOf::new(
+            Layout::array::<ChildCell<K, P>>(capacity as usize)
+                .expect("a set smaller than the address space"),
+        )
     }
 
     fn grow(&mut self, pool: &Pool) {
         assert!(self.capacity < u32::MAX, "{TOO_MANY}");
         let capacity = self.capacity.saturating_mul(2).max(4);
         let cells = pool.take(Self::block(capacity)).cast::<ChildCell<K, P>>();
-        // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved. The old block came from this pool with this layout.
+        // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved.
+        // The old block came from this pool with this layout.
         unsafe {
             self.cells.copy_to_nonoverlapping(cells, self.len as usize);
             pool.give(self.cells.cast(), Self::block(self.capacity));
@@ -236,7 +253,8 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
 
     unsafe fn start_all(&self, executor: &Executor, scope: Id) {
         for cell in self.cells() {
-            // SAFETY: by the caller each place holds its seed, and is cleared after the scope is cut.
+            // SAFETY: by the caller each place holds its seed, and is cleared after the scope is
+            // cut.
             unsafe { ChildCell::start(cell, executor, scope) };
         }
     }
@@ -248,13 +266,16 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
 
     unsafe fn short_circuited(&self) -> Option<K::Output> {
         // SAFETY: by the caller the places were made, and nobody else uses them.
-        self.cells().find(|cell| unsafe { ChildCell::short_circuited(*cell) }).and_then(|cell| unsafe { ChildCell::take(cell) })
+        self.cells()
+            .find(|cell| unsafe { ChildCell::short_circuited(*cell) })
+            .and_then(|cell| unsafe { ChildCell::take(cell) })
     }
 
     unsafe fn clear_all(&self, pool: &Pool) {
         let mut panics = PanicCollector::default();
         for cell in self.cells() {
-            // SAFETY: by the caller no child is in the tree; each place was made, and nobody else uses it.
+            // SAFETY: by the caller no child is in the tree; each place was made, and nobody else
+            // uses it.
             panics.run(|| unsafe { ChildCell::clear(cell) });
         }
         // SAFETY: every place is empty, and the block came from this pool with this layout.
@@ -296,9 +317,12 @@ impl<K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Children for Child
     unsafe fn outputs(&mut self) -> Result<Vec<T>, E> {
         // SAFETY: by the caller one has decided, or every child has ended.
         match unsafe { self.short_circuited() } {
-            Some(short_circuited) => short_circuited.into_result().map(|_| unreachable!("only an error decides")),
+            Some(short_circuited) => {
+                short_circuited.into_result().map(|_| unreachable!("only an error decides"))
+            }
             None => {
-                // `collect` does not know how many there will be, and would allocate again and again.
+                // `collect` does not know how many there will be, and would allocate again and
+                // again.
                 let mut outputs = Vec::with_capacity(self.len as usize);
                 // SAFETY: as above.
                 for output in unsafe { self.take_all() } {
@@ -324,7 +348,8 @@ where
         let inputs = inputs.into_iter();
         current::with(|run| {
             let pool = run.executor.pool();
-            // A set from the start: the iterator is user code, and if it panics, what it gave before is dropped with the set.
+            // A set from the start: the iterator is user code, and if it panics, what it gave
+            // before is dropped with the set.
             let mut set = Set::new(run, ChildVec::with_capacity(pool, inputs.size_hint().0));
             for input in inputs {
                 set.state().children.push(pool, input);
@@ -334,7 +359,7 @@ where
     }
 }
 
-// ── up to eight children of different types ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── up to eight children of different types ──
 
 /// Children of different kinds: `C` is a tuple of their places.
 pub struct ChildTuple<C> {
@@ -344,7 +369,10 @@ pub struct ChildTuple<C> {
 
 impl<C> ChildTuple<C> {
     fn take_block(pool: &Pool) -> Self {
-        ChildTuple { cells: pool.take(const { BlockOf::new(Layout::new::<C>()) }).cast(), owns: PhantomData }
+        ChildTuple {
+            cells: pool.take(const { BlockOf::new(Layout::new::<C>()) }).cast(),
+            owns: PhantomData,
+        }
     }
 }
 
@@ -362,7 +390,8 @@ pub trait IntoChild {
 #[diagnostic::on_unimplemented(
     message = "these children can't go together",
     label = "not one to eight children",
-    note = "`try_join!` takes children that give a `Result` with one type of error; `race!` takes children that give the same type"
+    note = "`try_join!` takes children that give a `Result` with one type of error; `race!` takes \
+            children that give the same type"
 )]
 pub trait IntoChildren<P> {
     #[doc(hidden)]
@@ -378,7 +407,8 @@ impl<G: Children> Set<G> {
     }
 }
 
-/// The part that is the same for every policy: places of a tuple are started, and cleared, one by one.
+/// The part that is the same for every policy: places of a tuple are started, and cleared, one by
+/// one.
 macro_rules! tuple_basics {
     ($policy:ident, [$($T:ident $at:tt),+]) => {
         unsafe fn start(&mut self, executor: &Executor, scope: Id) {

@@ -1,6 +1,7 @@
 //! `spawn!`: a child task, as soon as the schedule has room for one more.
 //!
-//! The room is waited for before there is a task: a frame that held one while it waits could not spawn its own kind.
+//! The room is waited for before there is a task: a frame that held one while it waits could not
+//! spawn its own kind.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -40,11 +41,14 @@ impl Future for AcquireSpawnPermit {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<SpawnPermit> {
-        current::with(|run| if run.executor.may_spawn() { Poll::Ready(SpawnPermit(())) } else { Poll::Pending })
+        current::with(|run| {
+            if run.executor.may_spawn() { Poll::Ready(SpawnPermit(())) } else { Poll::Pending }
+        })
     }
 }
 
-/// A spawned task. `__corio_handle()` gives its handle, and says that it is not to be dropped unseen if the task can fail: of two methods of that name, here and behind `Deref`, rustc
+/// A spawned task. `__corio_handle()` gives its handle, and says that it is not to be dropped
+/// unseen if the task can fail: of two methods of that name, here and behind `Deref`, rustc
 /// takes the first that fits.
 pub struct Spawned<O>(Started<O>);
 
@@ -64,7 +68,8 @@ impl<O> Spawned<O> {
 
 impl<T, E> Spawned<Result<T, E>> {
     #[inline]
-    #[must_use = "this child can fail, and nobody would know: `call!` its handle, or drop it by `let _ = spawn!(..)`"]
+    #[must_use = "this child can fail, and nobody would know: `call!` its handle, or drop it by \
+                  `let _ = spawn!(..)`"]
     pub fn __corio_handle(self) -> Handle<Result<T, E>> {
         self.0.__corio_handle()
     }

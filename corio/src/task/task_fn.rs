@@ -1,7 +1,8 @@
 //! Tasks without macros.
 //!
-//! User code holds these futures, may poll several at once, drop them half-way or forget them. So each is a set of its own with children that borrow nothing: what is
-//! forgotten stays where it is, and answers find their places by id, not by who happens to run.
+//! User code holds these futures, may poll several at once, drop them half-way or forget them. So
+//! each is a set of its own with children that borrow nothing: what is forgotten stays where it is,
+//! and answers find their places by id, not by who happens to run.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -38,9 +39,10 @@ use crate::runtime::current;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// In such a task everything that is awaited must come from its [`Cx`]. Another future that is pending ends the run with
-/// [`Error::ForeignFuture`](crate::Error::ForeignFuture), as nobody would wake it. Combinators that poll what they hold whenever they are polled, as
-/// `std::pin::pin!` and `poll_fn` by hand do, work over futures from `Cx`.
+/// In such a task everything that is awaited must come from its [`Cx`]. Another future that is
+/// pending ends the run with [`Error::ForeignFuture`](crate::Error::ForeignFuture), as nobody would
+/// wake it. Combinators that poll what they hold whenever they are polled, as `std::pin::pin!` and
+/// `poll_fn` by hand do, work over futures from `Cx`.
 ///
 /// When such a task is dropped, its children are dropped first, and then its locals. Their
 /// destructors can neither spawn nor wait: see [`Cx::spawn`].
@@ -50,8 +52,10 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
         // run and the task before it uses it.
         let frame = unsafe { Frame::<S>::new() };
         let (run, task) = current::with(|run| (run.id(), run.executor.current()));
-        let cx = Cx { frame: &frame, context: frame.context(), run, task, on_this_thread: PhantomData };
-        // When a panic ends the run, and this task is only to say where it stands, no code of the user's is to run.
+        let cx =
+            Cx { frame: &frame, context: frame.context(), run, task, on_this_thread: PhantomData };
+        // When a panic ends the run, and this task is only to say where it stands, no code of the
+        // user's is to run.
         let mut body = pin!(body(cx));
         poll_fn(|context| {
             if current::with(|run| run.executor.is_traced_after_panic()) {
@@ -65,8 +69,9 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
 
 /// What a task written by hand waits through; given by [`task_fn`].
 ///
-/// It is what the macros are in a `#[corio::task]`, but for children that borrow: these need the macros, which see to it that nobody can forget the future that holds them.
-/// It costs more per request than they do: each one is a child with a place of its own.
+/// It is what the macros are in a `#[corio::task]`, but for children that borrow: these need the
+/// macros, which see to it that nobody can forget the future that holds them. It costs more per
+/// request than they do: each one is a child with a place of its own.
 ///
 /// It belongs to its task, and to the time when that runs. In a run inside that task (a
 /// `Schedule::run` called by it), and in destructors of what the task holds once it has been
@@ -103,20 +108,29 @@ impl<'r, S> Cx<'r, S> {
 
     /// Asks, when first polled, and gives the answer: `io!(request)`.
     #[track_caller]
-    pub fn io<R: Dispatch<S, Answer = A>, A: 'static>(self, request: R) -> impl Future<Output = A> + use<'r, S, R, A> {
+    pub fn io<R: Dispatch<S, Answer = A>, A: 'static>(
+        self,
+        request: R,
+    ) -> impl Future<Output = A> + use<'r, S, R, A> {
         let frame = self.frame();
         self.bound(At::new(here(), Set::tuple::<FirstDone>((frame.request(request),))))
     }
 
     /// Asks for many things at once: `io_all!(requests)`.
     #[track_caller]
-    pub fn io_all<R: Dispatch<S>, I: IntoIterator<Item = R>>(self, requests: I) -> impl Future<Output = Vec<R::Answer>> + use<'r, S, R, I> {
+    pub fn io_all<R: Dispatch<S>, I: IntoIterator<Item = R>>(
+        self,
+        requests: I,
+    ) -> impl Future<Output = Vec<R::Answer>> + use<'r, S, R, I> {
         self.bound(self.frame().io_all(here(), requests))
     }
 
     /// Runs a task to its end: `call!(task)`.
     #[track_caller]
-    pub fn call<T: Task<S> + 'static>(self, task: T) -> impl Future<Output = T::Output> + use<'r, S, T>
+    pub fn call<T: Task<S> + 'static>(
+        self,
+        task: T,
+    ) -> impl Future<Output = T::Output> + use<'r, S, T>
     where
         T::Future: 'static,
     {
@@ -126,14 +140,18 @@ impl<'r, S> Cx<'r, S> {
 
     /// Runs many tasks at once: `all!(tasks)`.
     #[track_caller]
-    pub fn all<T: Task<S> + 'static, I: IntoIterator<Item = T>>(self, tasks: I) -> impl Future<Output = Vec<T::Output>> + use<'r, S, T, I>
+    pub fn all<T: Task<S> + 'static, I: IntoIterator<Item = T>>(
+        self,
+        tasks: I,
+    ) -> impl Future<Output = Vec<T::Output>> + use<'r, S, T, I>
     where
         T::Future: 'static,
     {
         self.bound(self.frame().all(here(), tasks))
     }
 
-    /// Spawns a child task: `spawn!(task)`. It cannot wait, and so is not held by [`max_tasks`](crate::Schedule::max_tasks).
+    /// Spawns a child task: `spawn!(task)`. It cannot wait, and so is not held by
+    /// [`max_tasks`](crate::Schedule::max_tasks).
     ///
     /// A task that has been dropped spawns nothing, as nobody would be there to end after the
     /// child: a destructor that is to clean up does so by itself, or leaves it to a task that is
@@ -155,10 +173,14 @@ impl<'r, S> Cx<'r, S> {
     /// others for its own.
     fn frame(self) -> &'r Frame<S> {
         current::with(|run| {
-            assert!(run.id() == self.run, "corio: a `Cx` can only be used in the run of its own task");
+            assert!(
+                run.id() == self.run,
+                "corio: a `Cx` can only be used in the run of its own task"
+            );
             assert!(
                 run.executor.is_running(self.task),
-                "corio: a `Cx` can only be used by its own task, and not by a destructor when the task has been dropped"
+                "corio: a `Cx` can only be used by its own task, and not by a destructor when the \
+                 task has been dropped"
             );
         });
         self.frame

@@ -21,7 +21,8 @@ impl Interrupt for Deadline {
     const BESIDE_A_TASK: bool = true;
 
     fn start(&mut self, id: Id) {
-        self.set = limit(self.limit).map(|limit| current::with(|run| (run.set_alarm(limit, id), run.this_run())));
+        self.set = limit(self.limit)
+            .map(|limit| current::with(|run| (run.set_alarm(limit, id), run.this_run())));
     }
 
     fn reason(&self) -> Option<Elapsed> {

@@ -1,7 +1,9 @@
 //! What a task is.
 //!
-//! Sealed, for soundness: a task may hold children that borrow from its frame, and such a frame must never be left half-way without its destructor. Code that could hold
-//! the future of a task could forget it. So futures go from the generated code that makes them to the engine, through methods that nobody else can call.
+//! Sealed, for soundness: a task may hold children that borrow from its frame, and such a frame
+//! must never be left half-way without its destructor. Code that could hold the future of a task
+//! could forget it. So futures go from the generated code that makes them to the engine, through
+//! methods that nobody else can call.
 
 use std::fmt;
 use std::future::Future;
@@ -16,13 +18,16 @@ use crate::runtime::RunState;
 #[derive(Debug)]
 pub struct Sealed;
 
-/// Something that can be run to its end inside a task, whatever the context: the part of [`Task`] that does not depend on it.
+/// Something that can be run to its end inside a task, whatever the context: the part of [`Task`]
+/// that does not depend on it.
 ///
-/// Implemented by what `#[corio::task]` and `task!{}` make, by requests, handles and locks; by nothing else.
+/// Implemented by what `#[corio::task]` and `task!{}` make, by requests, handles and locks; by
+/// nothing else.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task",
     label = "not a task",
-    note = "a task is what a `#[corio::task]` function or a `task!{{ … }}` block gives; a plain function is called as it is, and a future belongs into an `async fn` dispatcher"
+    note = "a task is what a `#[corio::task]` function or a `task!{{ … }}` block gives; a plain \
+            function is called as it is, and a future belongs into an `async fn` dispatcher"
 )]
 pub trait IsTask: Sized {
     /// What the task gives.
@@ -39,22 +44,28 @@ pub trait IsTask: Sized {
     fn called(future: Self::Future, _: Sealed) -> Self::Called;
 }
 
-/// A call of a task that can be run over the context `S`: by [`Schedule::run`](crate::Schedule::run), `call!`, `spawn!`, `all!` and the like.
+/// A call of a task that can be run over the context `S`: by
+/// [`Schedule::run`](crate::Schedule::run), `call!`, `spawn!`, `all!` and the like.
 ///
-/// A `#[corio::task(Library)]` function gives an `impl Task<Library, Output = …>`; one without a context gives an [`AnyTask`], which is a task over every context.
-/// Nothing runs until it is given to one of these.
+/// A `#[corio::task(Library)]` function gives an `impl Task<Library, Output = …>`; one without a
+/// context gives an [`AnyTask`], which is a task over every context. Nothing runs until it is given
+/// to one of these.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task over the context `{S}`",
     label = "not a task over `{S}`",
-    note = "a task is what a `#[corio::task]` or `#[corio::task({S})]` function or a `task!{{ … }}` block gives, and runs over the context that it names; a plain function is called as it is, and a future belongs into an `async fn` dispatcher"
+    note = "a task is what a `#[corio::task]` or `#[corio::task({S})]` function or a `task!{{ … \
+            }}` block gives, and runs over the context that it names; a plain function is called \
+            as it is, and a future belongs into an `async fn` dispatcher"
 )]
-#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or `schedule.run(task)`"]
+#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
+              `schedule.run(task)`"]
 pub trait Task<S>: IsTask {
     #[doc(hidden)]
     fn into_future(self, _: Sealed) -> Self::Future;
 }
 
-/// A call of a task that needs no context and so runs over any: what a plain `#[corio::task]` function returns.
+/// A call of a task that needs no context and so runs over any: what a plain `#[corio::task]`
+/// function returns.
 ///
 /// ```
 /// #[corio::task]
@@ -66,7 +77,8 @@ pub trait Task<S>: IsTask {
 /// assert_eq!(corio::Schedule::new(()).run(task)?, 42);
 /// # Ok::<(), corio::Error>(())
 /// ```
-#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or `schedule.run(task)`"]
+#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
+              `schedule.run(task)`"]
 pub struct AnyTask<F> {
     pub(super) future: F,
 }
@@ -96,7 +108,8 @@ impl<F> fmt::Debug for AnyTask<F> {
 }
 
 /// A call of a task over the context `S` and no other.
-#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or `schedule.run(task)`"]
+#[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
+              `schedule.run(task)`"]
 pub struct Bound<S, F> {
     pub(super) future: F,
     pub(super) context: PhantomData<fn(&S)>,
@@ -137,11 +150,13 @@ impl<R: Request> IsTask for R {
     }
 }
 
-// `Request` beside `Dispatch<S>`, although it follows from it: it tells the compiler that no type above can be meant.
+// `Request` beside `Dispatch<S>`, although it follows from it: it tells the compiler that no type
+// above can be meant.
 impl<S, R: Request + Dispatch<S>> Task<S> for R {
     fn into_future(self, _: Sealed) -> Self::Future {
         Requesting::new(self, |run: &RunState, request: R| {
-            // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over `S` run only in runs over `S`.
+            // SAFETY: the core that opens it is that of the run which this task runs in, and tasks
+            // over `S` run only in runs over `S`.
             unsafe { run.open::<S, R>() };
             run.ask::<R>(run.executor.current(), request.into_key());
         })

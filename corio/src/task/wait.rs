@@ -21,6 +21,12 @@ impl Future for Wait {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        current::with(|run| if run.executor.await_children(run.executor.scope_if_open()) { Poll::Ready(()) } else { Poll::Pending })
+        current::with(|run| {
+            if run.executor.await_children(run.executor.scope_if_open()) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
     }
 }

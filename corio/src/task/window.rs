@@ -1,7 +1,9 @@
 //! `all!(limit = n, tasks)`: a set of children of which only so many are there at a time.
 //!
-//! Each child has a slot, which the next one takes over. When a child has ended, its slot puts itself on a list, and the owner is woken, who takes the outputs out and starts the
-//! next children. So nobody looks for who has ended, and the tasks are made one by one: any number of them runs in the memory of a few, results aside.
+//! Each child has a slot, which the next one takes over. When a child has ended, its slot puts
+//! itself on a list, and the owner is woken, who takes the outputs out and starts the
+//! next children. So nobody looks for who has ended, and the tasks are made one by one: any number
+//! of them runs in the memory of a few, results aside.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -53,7 +55,8 @@ impl<K: ChildBody, P> WindowSlot<K, P> {
     /// `cell` is that of a slot whose window is still there.
     unsafe fn at_end(cell: NonNull<()>) {
         let slot = cell.cast::<Self>();
-        // SAFETY: the place is the first field of its slot, and pointers to it come from one to the slot; slot and list are freed with the window only.
+        // SAFETY: the place is the first field of its slot, and pointers to it come from one to the
+        // slot; slot and list are freed with the window only.
         unsafe {
             let ended = &slot.as_ref().list.as_ref().first;
             slot.as_ref().next.set(ended.replace(slot.as_ptr()));
@@ -82,7 +85,8 @@ pub struct Window<I, K: ChildBody, P: SetPolicy<K::Output>> {
 // Slots and list have blocks of their own; the iterator is used as it is.
 impl<I, K: ChildBody, P: SetPolicy<K::Output>> Unpin for Window<I, K, P> {}
 
-/// Memory for so many results is taken at once, if so many children are announced. An iterator may go on for ever, until the first error.
+/// Memory for so many results is taken at once, if so many children are announced. An iterator may
+/// go on for ever, until the first error.
 const MOST_AHEAD: usize = 1 << 20;
 
 impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window<I, K, P> {
@@ -92,32 +96,54 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
         // Before anything is taken from the pool, as the iterator is user code.
         let outputs = Vec::with_capacity(inputs.size_hint().0.min(MOST_AHEAD));
         current::with(|run| {
-            let list = run.executor.pool().take(const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) }).cast::<EndedSlots<K, P>>();
+            let list = run
+                .executor
+                .pool()
+                .take(const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) })
+                .cast::<EndedSlots<K, P>>();
             // SAFETY: the block has this layout, and is ours.
             unsafe { list.write(EndedSlots { first: Cell::new(ptr::null_mut()) }) };
             let run = NonNull::from(run);
             let (free, all) = (ptr::null_mut(), ptr::null_mut());
-            Window { inputs: Some(inputs), room: limit, running: 0, started: 0, outputs, list, free, all, scope: None, run, policy: PhantomData }
+            Window {
+                inputs: Some(inputs),
+                room: limit,
+                running: 0,
+                started: 0,
+                outputs,
+                list,
+                free,
+                all,
+                scope: None,
+                run,
+                policy: PhantomData,
+            }
         })
     }
 
     /// Goes on as far as can be: the outputs of all children, or the one that decides.
     fn advance(&mut self, run: &RunState) -> Poll<Result<Vec<K::Output>, K::Output>> {
-        assert!(self.run == NonNull::from(run), "corio: a set of children can only be awaited in the run that it was made in");
+        assert!(
+            self.run == NonNull::from(run),
+            "corio: a set of children can only be awaited in the run that it was made in"
+        );
         let executor = &run.executor;
         let scope = *self.scope.get_or_insert_with(|| executor.open_scope());
         if let Some(short_circuited) = self.drain_finished() {
             return Poll::Ready(Err(short_circuited));
         }
         // After the first error none is started, although that child may still wait for its own.
-        while let Some(slot) = self.free_slot(executor.pool()).filter(|_| !executor.has_short_circuited(scope)) {
+        while let Some(slot) =
+            self.free_slot(executor.pool()).filter(|_| !executor.has_short_circuited(scope))
+        {
             // User code: the slot is still on the list of free ones if it panics.
             let Some(input) = self.inputs.as_mut().and_then(Iterator::next) else {
                 self.inputs = None;
                 break;
             };
             self.outputs.push(None);
-            // SAFETY: the slot is on no list and its place is empty; it stays where it is until the window is dropped, which closes the scope before.
+            // SAFETY: the slot is on no list and its place is empty; it stays where it is until the
+            // window is dropped, which closes the scope before.
             unsafe {
                 self.free = (*slot.as_ptr()).next.replace(ptr::null_mut());
                 (*slot.as_ptr()).number = self.started;
@@ -133,7 +159,10 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
             return Poll::Pending;
         }
         let outputs = std::mem::take(&mut self.outputs);
-        Poll::Ready(Ok(outputs.into_iter().map(|output| output.expect("every child has ended")).collect()))
+        Poll::Ready(Ok(outputs
+            .into_iter()
+            .map(|output| output.expect("every child has ended"))
+            .collect()))
     }
 
     /// Takes the outputs of those that have ended; the one that decides is given.
@@ -141,7 +170,8 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
         // SAFETY: the list is there as long as the window.
         let ended = unsafe { &self.list.as_ref().first };
         while let Some(slot) = NonNull::new(ended.get()) {
-            // SAFETY: slots are there as long as the window; the child of this one has ended, and nobody else uses its place.
+            // SAFETY: slots are there as long as the window; the child of this one has ended, and
+            // nobody else uses its place.
             unsafe {
                 ended.set((*slot.as_ptr()).next.replace(self.free));
                 self.free = slot.as_ptr();
@@ -164,9 +194,19 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
             return Some(slot);
         }
         self.room = self.room.checked_sub(1)?;
-        let slot = pool.take(const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) }).cast::<WindowSlot<K, P>>();
+        let slot = pool
+            .take(const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) })
+            .cast::<WindowSlot<K, P>>();
         // SAFETY: the block has this layout, and is ours.
-        unsafe { slot.write(WindowSlot { cell: ChildCell::empty(), number: 0, list: self.list, next: Cell::new(ptr::null_mut()), next_of_all: self.all }) };
+        unsafe {
+            slot.write(WindowSlot {
+                cell: ChildCell::empty(),
+                number: 0,
+                list: self.list,
+                next: Cell::new(ptr::null_mut()),
+                next_of_all: self.all,
+            })
+        };
         (self.free, self.all) = (slot.as_ptr(), slot.as_ptr());
         Some(slot)
     }
@@ -183,20 +223,25 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody> Future for Window<I, K, WaitAll
     }
 }
 
-impl<I: Iterator<Item = K::Input>, K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Future for Window<I, K, FirstErr> {
+impl<I: Iterator<Item = K::Input>, K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Future
+    for Window<I, K, FirstErr>
+{
     type Output = Result<Vec<T>, E>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<T>, E>> {
         current::with(|run| self.advance(run)).map(|outputs| match outputs {
             Ok(outputs) => outputs.into_iter().map(Fallible::into_result).collect(),
-            Err(short_circuited) => short_circuited.into_result().map(|_| unreachable!("only an error decides")),
+            Err(short_circuited) => {
+                short_circuited.into_result().map(|_| unreachable!("only an error decides"))
+            }
         })
     }
 }
 
 impl<I, K: ChildBody, P: SetPolicy<K::Output>> Drop for Window<I, K, P> {
     fn drop(&mut self) {
-        // SAFETY: a window lives in the frame of a task. Frames are dropped before the run lets go of its core, or never.
+        // SAFETY: a window lives in the frame of a task. Frames are dropped before the run lets go
+        // of its core, or never.
         let executor: &Executor = unsafe { &self.run.as_ref().executor };
         let mut panics = PanicCollector::default();
         if let Some(scope) = self.scope {
@@ -204,15 +249,22 @@ impl<I, K: ChildBody, P: SetPolicy<K::Output>> Drop for Window<I, K, P> {
         }
         let mut next = self.all;
         while let Some(slot) = NonNull::new(next) {
-            // SAFETY: the scope is closed, so nobody else uses the place; the slot came from this pool with this layout, and is not used any more.
+            // SAFETY: the scope is closed, so nobody else uses the place; the slot came from this
+            // pool with this layout, and is not used any more.
             unsafe {
                 next = (*slot.as_ptr()).next_of_all;
                 panics.run(|| ChildCell::clear(&raw mut (*slot.as_ptr()).cell));
-                executor.pool().give(slot.cast(), const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) });
+                executor
+                    .pool()
+                    .give(slot.cast(), const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) });
             }
         }
         // SAFETY: no slot is left; the list came from this pool with this layout.
-        unsafe { executor.pool().give(self.list.cast(), const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) }) };
+        unsafe {
+            executor
+                .pool()
+                .give(self.list.cast(), const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) })
+        };
         panics.finish();
     }
 }

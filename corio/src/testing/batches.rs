@@ -6,7 +6,8 @@ use std::fmt::Write;
 use crate::observe::{Log, Sent};
 use crate::util::keys_of;
 
-/// Asserts how many batches dispatchers were sent, by a [`Log`]: so that code which begins to ask for one thing at a time fails a test.
+/// Asserts how many batches dispatchers were sent, by a [`Log`]: so that code which begins to ask
+/// for one thing at a time fails a test.
 ///
 /// ```
 /// use corio::testing::assert_batches;
@@ -36,9 +37,10 @@ use crate::util::keys_of;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A clause is the name of a dispatcher, one of `==`, `!=`, `<`, `<=`, `>` and `>=`, and a number. The message names each clause that does not hold, with the batches
-/// that were sent; parts of `max_batch` and further tries are batches too. A dispatcher that was sent none fails every clause but one that allows nothing else (`== 0`,
-/// `<= 0`, `< 1`), as its name may be misspelt.
+/// A clause is the name of a dispatcher, one of `==`, `!=`, `<`, `<=`, `>` and `>=`, and a number.
+/// The message names each clause that does not hold, with the batches that were sent; parts of
+/// `max_batch` and further tries are batches too. A dispatcher that was sent none fails every
+/// clause but one that allows nothing else (`== 0`, `<= 0`, `< 1`), as its name may be misspelt.
 ///
 /// # Panics
 /// If a clause does not hold.
@@ -121,24 +123,41 @@ impl Clause {
         let of_it: Vec<&Sent> = sent.iter().filter(|sent| sent.dispatcher == *dispatcher).collect();
         if of_it.is_empty() {
             let allows_nothing_else = holds(&0, batches) && !holds(&1, batches);
-            return (!allows_nothing_else).then(|| format!("  `{dispatcher}` was sent no batch, expected {operator} {batches}. {}\n", others(sent)));
+            return (!allows_nothing_else).then(|| {
+                format!(
+                    "  `{dispatcher}` was sent no batch, expected {operator} {batches}. {}\n",
+                    others(sent)
+                )
+            });
         }
         if holds(&of_it.len(), batches) {
             return None;
         }
         let count = of_it.len();
-        let mut text = format!("  `{dispatcher}` was sent {count} batch{}, expected {operator} {batches}:\n", if count == 1 { "" } else { "es" });
+        let mut text = format!(
+            "  `{dispatcher}` was sent {count} batch{}, expected {operator} {batches}:\n",
+            if count == 1 { "" } else { "es" }
+        );
         for sent in of_it.iter().take(MOST_LISTED) {
-            let keys = sent.keys.as_deref().map_or_else(String::new, |keys| format!(": {}", beginning(keys)));
-            writeln!(text, "    round {}: {}{keys}", sent.round, keys_of(sent.len)).expect("writing to a String does not fail");
+            let keys = sent
+                .keys
+                .as_deref()
+                .map_or_else(String::new, |keys| format!(": {}", beginning(keys)));
+            writeln!(text, "    round {}: {}{keys}", sent.round, keys_of(sent.len))
+                .expect("writing to a String does not fail");
         }
         if count > MOST_LISTED {
-            writeln!(text, "    … and {} more", count - MOST_LISTED).expect("writing to a String does not fail");
+            writeln!(text, "    … and {} more", count - MOST_LISTED)
+                .expect("writing to a String does not fail");
         }
         let lone = of_it.iter().filter(|sent| sent.len == 1).count();
         if count > *batches && lone > 1 {
-            writeln!(text, "    {lone} of them have a single key: is one asked for after another? `io_all!`, or `all!` over tasks, asks for all at once")
-                .expect("writing to a String does not fail");
+            writeln!(
+                text,
+                "    {lone} of them have a single key: is one asked for after another? `io_all!`, \
+                 or `all!` over tasks, asks for all at once"
+            )
+            .expect("writing to a String does not fail");
         }
         Some(text)
     }
@@ -151,10 +170,16 @@ fn others(sent: &[Sent]) -> String {
         *counts.entry(sent.dispatcher).or_default() += 1;
     }
     if counts.is_empty() {
-        return "No dispatcher was sent any: does the schedule have the log as its observer? `schedule.observe(log.observer())`".into();
+        return "No dispatcher was sent any: does the schedule have the log as its observer? \
+                `schedule.observe(log.observer())`"
+            .into();
     }
-    let counts: Vec<String> = counts.iter().map(|(dispatcher, count)| format!("`{dispatcher}` ({count})")).collect();
-    format!("Those that were sent some: {}. If it is to be sent none, say `== 0`", counts.join(", "))
+    let counts: Vec<String> =
+        counts.iter().map(|(dispatcher, count)| format!("`{dispatcher}` ({count})")).collect();
+    format!(
+        "Those that were sent some: {}. If it is to be sent none, say `== 0`",
+        counts.join(", ")
+    )
 }
 
 fn beginning(keys: &str) -> String {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::util::Clock;
 
-/// Time for tests: it stands still while anything can run, and jumps to the next time that somebody waits for when nothing can (as the autojump clock of Python's Trio does).
-/// So an hour of retries takes no time, and the same program always shows the same times.
+/// Time for tests: it stands still while anything can run, and jumps to the next time that somebody
+/// waits for when nothing can (as the autojump clock of Python's Trio does). So an hour of retries
+/// takes no time, and the same program always shows the same times.
 ///
 /// Clones show the same time. A dispatcher sleeps by [`sleep`](VirtualClock::sleep).
 ///
@@ -32,7 +33,8 @@ use crate::util::Clock;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// It knows nothing of threads: while a batch is with one, time jumps on to the next limit all the same.
+/// It knows nothing of threads: while a batch is with one, time jumps on to the next limit all the
+/// same.
 #[derive(Clone, Debug, Default)]
 pub struct VirtualClock {
     state: Arc<Mutex<ClockState>>,
@@ -164,18 +166,24 @@ mod tests {
     fn sleepers_wake_by_time_and_then_in_the_order_in_which_they_began() {
         let clock = VirtualClock::new();
         let told = Arc::new(Mutex::new(Vec::new()));
-        let mut sleepers: Vec<_> = [("third", 3), ("first", 1), ("dropped", 2), ("second", 2), ("also second", 2)]
-            .map(|(name, seconds)| {
-                let waker = Waker::from(Arc::new(Tells { name, told: told.clone() }));
-                let mut sleeps = Box::pin(clock.sleep(Duration::from_secs(seconds)));
-                // Polled once more it keeps its place.
-                (0..2).for_each(|_| assert!(sleeps.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()));
-                sleeps
-            })
-            .into();
+        let mut sleepers: Vec<_> =
+            [("third", 3), ("first", 1), ("dropped", 2), ("second", 2), ("also second", 2)]
+                .map(|(name, seconds)| {
+                    let waker = Waker::from(Arc::new(Tells { name, told: told.clone() }));
+                    let mut sleeps = Box::pin(clock.sleep(Duration::from_secs(seconds)));
+                    // Polled once more it keeps its place.
+                    (0..2).for_each(|_| {
+                        assert!(sleeps.as_mut().poll(&mut Context::from_waker(&waker)).is_pending())
+                    });
+                    sleeps
+                })
+                .into();
         drop(sleepers.remove(2));
         clock.idle();
-        assert_eq!((clock.now(), told.lock().unwrap().split_off(0)), (Duration::from_secs(1), vec!["first"]));
+        assert_eq!(
+            (clock.now(), told.lock().unwrap().split_off(0)),
+            (Duration::from_secs(1), vec!["first"])
+        );
         clock.advance(Duration::from_secs(5));
         assert_eq!(*told.lock().unwrap(), ["second", "also second", "third"]);
     }

@@ -10,7 +10,8 @@ use crate::schedule::Schedule;
 /// Says which seed is the only one to be tried.
 const ALONE: &str = "CORIO_SEED";
 
-/// Runs a program under each of the seeds 1 to `seeds`, so that its tasks run in many orders: for what must not depend on the order. Each time it gets a new
+/// Runs a program under each of the seeds 1 to `seeds`, so that its tasks run in many orders: for
+/// what must not depend on the order. Each time it gets a new
 /// schedule, [shuffled](Schedule::shuffle) by the seed.
 ///
 /// ```
@@ -46,8 +47,9 @@ const ALONE: &str = "CORIO_SEED";
 /// });
 /// ```
 ///
-/// The first seed under which it panics is reported, `corio: explore: seed 2 of 100 failed; to run it alone: CORIO_SEED=2`, and the panic goes on. With this environment
-/// variable only that seed is tried; and a schedule that was shuffled by it does the same elsewhere:
+/// The first seed under which it panics is reported, `corio: explore: seed 2 of 100 failed; to run
+/// it alone: CORIO_SEED=2`, and the panic goes on. With this environment variable only that seed is
+/// tried; and a schedule that was shuffled by it does the same elsewhere:
 ///
 /// ```
 /// # use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -114,7 +116,11 @@ pub fn explore(seeds: u64, program: impl FnMut(&mut Schedule<()>)) {
 /// # Panics
 /// As [`explore`].
 #[track_caller]
-pub fn explore_over<C: AsContext>(seeds: u64, mut context: impl FnMut() -> C, mut program: impl FnMut(&mut Schedule<C>)) {
+pub fn explore_over<C: AsContext>(
+    seeds: u64,
+    mut context: impl FnMut() -> C,
+    mut program: impl FnMut(&mut Schedule<C>),
+) {
     let alone = env::var_os(ALONE);
     let seeds = seeds_to_try(seeds, alone.as_ref().map(|seed| seed.to_string_lossy()).as_deref());
     each(seeds, |seed| program(Schedule::new(context()).shuffle(seed)));
@@ -125,12 +131,18 @@ pub fn explore_over<C: AsContext>(seeds: u64, mut context: impl FnMut() -> C, mu
 fn seeds_to_try(count: u64, alone: Option<&str>) -> RangeInclusive<u64> {
     match alone.filter(|seed| !seed.is_empty()) {
         None => {
-            assert!(count > 0, "corio: explore: without a seed to try there is nothing that could fail");
+            assert!(
+                count > 0,
+                "corio: explore: without a seed to try there is nothing that could fail"
+            );
             1..=count
         }
         Some(seed) => match seed.parse() {
             Ok(seed) => seed..=seed,
-            Err(_) => panic!("corio: explore: {ALONE} is the seed to be tried, a number as in {ALONE}=17; it is `{seed}`"),
+            Err(_) => panic!(
+                "corio: explore: {ALONE} is the seed to be tried, a number as in {ALONE}=17; it \
+                 is `{seed}`"
+            ),
         },
     }
 }
@@ -168,7 +180,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "corio: explore: CORIO_SEED is the seed to be tried, a number as in CORIO_SEED=17; it is `first`")]
+    #[should_panic(expected = "corio: explore: CORIO_SEED is the seed to be tried, a number as \
+                               in CORIO_SEED=17; it is `first`")]
     fn a_seed_is_a_number() {
         tried(3, Some("first"));
     }
@@ -196,7 +209,10 @@ mod tests {
 
     #[test]
     fn the_report_says_how_to_see_it_again() {
-        assert_eq!(report(17, &(1..=1000)), "corio: explore: seed 17 of 1000 failed; to run it alone: CORIO_SEED=17");
+        assert_eq!(
+            report(17, &(1..=1000)),
+            "corio: explore: seed 17 of 1000 failed; to run it alone: CORIO_SEED=17"
+        );
         assert_eq!(report(17, &(17..=17)), "corio: explore: seed 17 failed");
     }
 }

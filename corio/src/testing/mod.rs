@@ -1,4 +1,5 @@
-//! For your own tests: answers without a server, numbers of batches, time that passes when the test says so, and tasks in many orders.
+//! For your own tests: answers without a server, numbers of batches, time that passes when the test
+//! says so, and tasks in many orders.
 //!
 //! The program to be tested:
 //!

@@ -31,7 +31,8 @@ use crate::runtime::current;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// It may answer by any shape that gives what `io!` gets from the dispatcher (see [`Answers`](crate::Answers)). Where a few answers are known beforehand,
+/// It may answer by any shape that gives what `io!` gets from the dispatcher (see
+/// [`Answers`](crate::Answers)). Where a few answers are known beforehand,
 /// [`canned`](Recorded::canned) is shorter.
 pub struct Recorded<K, A> {
     batches: Rc<RefCell<Vec<Vec<K>>>>,
@@ -46,7 +47,8 @@ impl<K: Clone + 'static, A: 'static> Recorded<K, A> {
         Recorded { batches: Rc::default(), answer: Rc::new(RefCell::new(answer)) }
     }
 
-    /// What stands in for the dispatcher: for [`Schedule::answer_with`](crate::Schedule::answer_with).
+    /// What stands in for the dispatcher: for
+    /// [`Schedule::answer_with`](crate::Schedule::answer_with).
     pub fn answer(&self) -> impl FnMut(&[K]) -> A + use<K, A> {
         let (batches, answer) = (self.batches.clone(), self.answer.clone());
         move |keys| {
@@ -87,10 +89,12 @@ impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K
         let answer = move |key: &K| match canned.iter().find(|(of, _)| of == key) {
             Some((_, answer)) => answer.clone(),
             None => {
-                let dispatcher = current::current(|run| run.dispatchers.current_dispatcher()).flatten();
+                let dispatcher =
+                    current::current(|run| run.dispatchers.current_dispatcher()).flatten();
                 let asked = dispatcher.map_or_else(String::new, |name| format!(", of `{name}`"));
                 panic!(
-                    "corio: no answer is canned for the key {key:?}{asked}: add `({key:?}, …)` to `Recorded::canned`, or answer by a function, with `Recorded::new`"
+                    "corio: no answer is canned for the key {key:?}{asked}: add `({key:?}, …)` to \
+                     `Recorded::canned`, or answer by a function, with `Recorded::new`"
                 )
             }
         };

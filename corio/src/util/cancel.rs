@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Cancels runs, from any thread: one whose client is gone, all when the server shuts down. Given to schedules by [`Schedule::cancel_on`](crate::Schedule::cancel_on).
+/// Cancels runs, from any thread: one whose client is gone, all when the server shuts down. Given
+/// to schedules by [`Schedule::cancel_on`](crate::Schedule::cancel_on).
 ///
-/// A cancelled run ends with [`Error::Cancelled`](crate::Error::Cancelled) as soon as its tasks wait: no code is interrupted. Its tasks are dropped, children first, what was
-/// queued is not sent, and late answers are thrown away. Clones cancel the same runs. What counts
-/// beside it is in the table at [`Schedule::deadline`](crate::Schedule::deadline).
+/// A cancelled run ends with [`Error::Cancelled`](crate::Error::Cancelled) as soon as its tasks
+/// wait: no code is interrupted. Its tasks are dropped, children first, what was queued is not
+/// sent, and late answers are thrown away. Clones cancel the same runs. What counts beside it is in
+/// the table at [`Schedule::deadline`](crate::Schedule::deadline).
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,7 +55,9 @@ impl CancelToken {
     pub fn cancel(&self) {
         self.state.is_cancelled.store(true, Ordering::Release);
         // Not under the lock: waking runs code of an executor.
-        let sleepers = std::mem::take(&mut *self.state.sleepers.lock().unwrap_or_else(PoisonError::into_inner));
+        let sleepers = std::mem::take(
+            &mut *self.state.sleepers.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         sleepers.iter().filter_map(Weak::upgrade).for_each(|sleeper| sleeper.nudge());
     }
 
@@ -70,7 +74,8 @@ impl CancelToken {
     /// Nudges `sleeper` when it is cancelled. Called once for each sleeper.
     pub(crate) fn nudge_when_cancelled(&self, sleeper: Weak<dyn Nudge>) {
         let mut sleepers = self.state.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of schedules that are gone are in the way; to look for them each time would be quadratic.
+        // Those of schedules that are gone are in the way; to look for them each time would be
+        // quadratic.
         if sleepers.len() == sleepers.capacity() {
             sleepers.retain(|other| other.strong_count() > 0);
         }

@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// A clock for time limits, pauses and what is kept for a time; for [`Schedule::clock`](crate::Schedule::clock).
+/// A clock for time limits, pauses and what is kept for a time; for
+/// [`Schedule::clock`](crate::Schedule::clock).
 ///
-/// A schedule has the system's unless told otherwise. One of your own may be that of an executor (`tokio::time`, which tests can pause), or one that a test moves:
+/// A schedule has the system's unless told otherwise. One of your own may be that of an executor
+/// (`tokio::time`, which tests can pause), or one that a test moves:
 /// [`testing::VirtualClock`](crate::testing::VirtualClock).
 ///
 /// ```
@@ -41,7 +43,8 @@ pub trait Clock {
     /// Ends when the clock shows this time, or later.
     fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>>;
 
-    /// Called when the run has nothing to do until there is news. A clock of tests moves on to the next time that somebody sleeps until.
+    /// Called when the run has nothing to do until there is news. A clock of tests moves on to the
+    /// next time that somebody sleeps until.
     fn idle(&self) {}
 }
 
@@ -96,7 +99,8 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
-    /// The error of something that was not over within `limit`; to compare with, and for limits of your own.
+    /// The error of something that was not over within `limit`; to compare with, and for limits of
+    /// your own.
     pub fn new(limit: Duration) -> Self {
         Elapsed { limit }
     }

@@ -1,4 +1,5 @@
-//! A few things of one kind, each found again by its slot. The first needs no allocation: most locks have one holder at a time.
+//! A few things of one kind, each found again by its slot. The first needs no allocation: most
+//! locks have one holder at a time.
 
 #[derive(Debug)]
 pub(crate) struct Slots<T> {

@@ -1,4 +1,5 @@
-//! What is to happen at a time. It knows no clock: times are durations since some moment that its user has fixed.
+//! What is to happen at a time. It knows no clock: times are durations since some moment that its
+//! user has fixed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,7 +80,8 @@ mod tests {
         timers.unset(gone);
         assert_eq!(timers.next(), Some(second));
         assert_eq!(timers.take_due(second / 2), None);
-        let due: Vec<_> = std::iter::from_fn(|| timers.take_due(second)).map(|(_, then)| then).collect();
+        let due: Vec<_> =
+            std::iter::from_fn(|| timers.take_due(second)).map(|(_, then)| then).collect();
         assert_eq!(due, ["early", "early too"]);
         assert_eq!(timers.next(), Some(2 * second));
     }

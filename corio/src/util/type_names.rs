@@ -1,6 +1,8 @@
-//! Names of tasks, from the type names of their futures: `app::library::card::{{closure}}` is the task `card`. They cost nothing until somebody asks.
+//! Names of tasks, from the type names of their futures: `app::library::card::{{closure}}` is the
+//! task `card`. They cost nothing until somebody asks.
 
-/// Ours around something of the user's, which is the last argument: the closure of `task_fn<S, T, C>`, the task of `ErrGroup<E>::run<S, T>`, the future of `Bound<S, F>`.
+/// Ours around something of the user's, which is the last argument: the closure of `task_fn<S, T,
+/// C>`, the task of `ErrGroup<E>::run<S, T>`, the future of `Bound<S, F>`.
 const AROUND_LAST: [&str; 6] = [
     "corio::task::task_fn::task_fn<",
     "corio::task::traits::AnyTask<",
@@ -27,13 +29,18 @@ pub(crate) fn short(full: &'static str) -> &'static str {
     if let Some(inside) = full.strip_prefix(CALL) {
         return short(inside.strip_suffix('>').unwrap_or(inside));
     }
-    // Generic arguments hold paths of their own; what is before them names the task. A path may begin with `<Shop as Priced>`.
+    // Generic arguments hold paths of their own; what is before them names the task. A path may
+    // begin with `<Shop as Priced>`.
     let path = match full.strip_prefix('<').and_then(|rest| rest.find(">::")) {
         Some(end) => &full[end + 1..],
         None => full,
     };
     let path = path.trim_start_matches(">::");
-    let path = path.find('<').map_or(path, |at| &path[..at]).trim_end_matches("::{{closure}}").trim_end_matches("::");
+    let path = path
+        .find('<')
+        .map_or(path, |at| &path[..at])
+        .trim_end_matches("::{{closure}}")
+        .trim_end_matches("::");
     let start = path.rfind("::").map_or(0, |at| at + 2);
     &path[start..]
 }
@@ -73,17 +80,40 @@ mod tests {
 
     #[test]
     fn a_task_by_hand_is_named_after_the_function_it_is_written_in() {
-        assert_eq!(short("corio::task::task_fn::task_fn<(), (u8, u8), app::named<A, B>::{{closure}}>::{{closure}}"), "named");
+        assert_eq!(
+            short(
+                "corio::task::task_fn::task_fn<(), (u8, u8), app::named<A, \
+                 B>::{{closure}}>::{{closure}}"
+            ),
+            "named"
+        );
     }
 
     #[test]
     fn a_task_around_another_is_named_after_that() {
         let card = "corio::task::traits::Bound<app::Library, app::library::card::{{closure}}>";
-        let run = |around: &str| -> &'static str { format!("{around}{card}>::{{{{closure}}}}").leak() };
-        assert_eq!(short(run("corio::sync::err_group::ErrGroup<alloc::boxed::Box<dyn core::error::Error>>::run<app::Library, ")), "card");
-        assert_eq!(short(run("corio::sync::single_flight::SingleFlight<(u8, u8), core::result::Result<u8, u8>>::run<app::Library, ")), "card");
-        assert_eq!(short(run("corio::sync::once_cell::OnceCell<u8>::get_or_try_init<app::Library, app::Error, ")), "card");
-        assert_eq!(short("corio::sync::err_group::ErrGroup<()>::run<(), app::fetch>::{{closure}}"), "fetch");
+        let run =
+            |around: &str| -> &'static str { format!("{around}{card}>::{{{{closure}}}}").leak() };
+        assert_eq!(
+            short(run("corio::sync::err_group::ErrGroup<alloc::boxed::Box<dyn \
+                       core::error::Error>>::run<app::Library, ")),
+            "card"
+        );
+        assert_eq!(
+            short(run("corio::sync::single_flight::SingleFlight<(u8, u8), \
+                       core::result::Result<u8, u8>>::run<app::Library, ")),
+            "card"
+        );
+        assert_eq!(
+            short(run(
+                "corio::sync::once_cell::OnceCell<u8>::get_or_try_init<app::Library, app::Error, "
+            )),
+            "card"
+        );
+        assert_eq!(
+            short("corio::sync::err_group::ErrGroup<()>::run<(), app::fetch>::{{closure}}"),
+            "fetch"
+        );
     }
 
     #[test]
@@ -93,6 +123,9 @@ mod tests {
 
     #[test]
     fn a_request_as_a_task_is_named_after_its_dispatcher() {
-        assert_eq!(short("corio::task::answer::Requesting<app::fetch<app::User>, (u8, u8)>"), "fetch");
+        assert_eq!(
+            short("corio::task::answer::Requesting<app::fetch<app::User>, (u8, u8)>"),
+            "fetch"
+        );
     }
 }

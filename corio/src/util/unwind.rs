@@ -31,7 +31,8 @@ impl PanicCollector {
         self.panic.take()
     }
 
-    /// Lets the first panic go on, unless the thread is panicking already: a second one would abort.
+    /// Lets the first panic go on, unless the thread is panicking already: a second one would
+    /// abort.
     pub(crate) fn finish(mut self) {
         if let Some(panic) = self.panic.take_if(|_| !std::thread::panicking()) {
             resume_unwind(panic);
@@ -54,16 +55,23 @@ pub(crate) fn discard(panic: Box<dyn Any + Send>) {
 
 /// What a panic said, as the panic hook shows it.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("(no message)");
-    crate::util::panic_advice::on(panic).map_or_else(|| text.to_owned(), |advice| format!("{text}; {advice}"))
+    crate::util::panic_advice::on(panic)
+        .map_or_else(|| text.to_owned(), |advice| format!("{text}; {advice}"))
 }
 
 /// What a panic carries.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Polls a future whose panic is a value.
-pub(crate) fn poll_caught<T>(future: Pin<&mut impl Future<Output = T>>, context: &mut Context<'_>) -> Poll<Result<T, Panic>> {
+pub(crate) fn poll_caught<T>(
+    future: Pin<&mut impl Future<Output = T>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<T, Panic>> {
     match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
         Ok(poll) => poll.map(Ok),
         Err(panic) => Poll::Ready(Err(panic)),

@@ -1,4 +1,5 @@
-//! How the runtime calls the function: by the way that keys come, answers go, and the function runs.
+//! How the runtime calls the function: by the way that keys come, answers go, and the function
+//! runs.
 
 use crate::dispatcher::answer::{Answer, Faults};
 use crate::dispatcher::model::{Answers, Dispatcher, Keys, Way};
@@ -25,8 +26,15 @@ fn slots(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let wrap = answer.faults.map_or_else(|| quote!(::core::convert::identity), wrap);
     match dispatcher.way() {
         Way::InPlace => quote!(requests.batch_with(#wrap, |batch| Self::batch(#pieces batch))),
-        Way::Async => quote!(requests.batch_async_with(#wrap, async move |batch| Self::batch(#pieces batch).await)),
-        Way::Blocking => blocking(dispatcher, "batch_blocking_with", None, quote!(#wrap, move |batch| Self::batch(#pieces batch))),
+        Way::Async => {
+            quote!(requests.batch_async_with(#wrap, async move |batch| Self::batch(#pieces batch).await))
+        }
+        Way::Blocking => blocking(
+            dispatcher,
+            "batch_blocking_with",
+            None,
+            quote!(#wrap, move |batch| Self::batch(#pieces batch)),
+        ),
     }
 }
 
@@ -50,7 +58,8 @@ fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
         return quote!(requests.fill(|keys, answers| Self::batch(#pieces keys, answers)));
     }
     let wrapper = answer.faults.map(|faults| faults.wrapper(Span::call_site()));
-    let wrapped = |answers: TokenStream| if wrapper.is_some() { quote!(#wrapper(#answers)) } else { answers };
+    let wrapped =
+        |answers: TokenStream| if wrapper.is_some() { quote!(#wrapper(#answers)) } else { answers };
     let body = if filled {
         let answers = wrapped(quote!(answers));
         quote!({
@@ -68,9 +77,15 @@ fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
         (Way::InPlace, true) => quote!(requests.answer #batch(|#parameter| #body)),
         (Way::InPlace, false) => quote!(requests.answer_owned #batch(|#parameter| #body)),
         (Way::Async, true) => quote!(requests.answer_async #batch(async move |#parameter| #body)),
-        (Way::Async, false) => quote!(requests.answer_owned_async #batch(async move |#parameter| #body)),
-        (Way::Blocking, true) => blocking(dispatcher, "answer_blocking", batch, quote!(move |#parameter| #body)),
-        (Way::Blocking, false) => blocking(dispatcher, "answer_owned_blocking", batch, quote!(move |#parameter| #body)),
+        (Way::Async, false) => {
+            quote!(requests.answer_owned_async #batch(async move |#parameter| #body))
+        }
+        (Way::Blocking, true) => {
+            blocking(dispatcher, "answer_blocking", batch, quote!(move |#parameter| #body))
+        }
+        (Way::Blocking, false) => {
+            blocking(dispatcher, "answer_owned_blocking", batch, quote!(move |#parameter| #body))
+        }
     }
 }
 
@@ -98,8 +113,14 @@ fn own(dispatcher: &Dispatcher) -> impl Iterator<Item = Ident> {
     (0..dispatcher.pieces.len()).map(|at| format_ident!("__piece_{at}"))
 }
 
-/// `requests.method(arguments)` for another thread, behind a macro that is an error without the feature. It carries the call, so that this is the only error then.
-fn blocking(dispatcher: &Dispatcher, method: &str, batch: Option<TokenStream>, arguments: TokenStream) -> TokenStream {
+/// `requests.method(arguments)` for another thread, behind a macro that is an error without the
+/// feature. It carries the call, so that this is the only error then.
+fn blocking(
+    dispatcher: &Dispatcher,
+    method: &str,
+    batch: Option<TokenStream>,
+    arguments: TokenStream,
+) -> TokenStream {
     let at = dispatcher.options.blocking.as_ref().map_or_else(Span::call_site, Ident::span);
     // Shown at the option, which is to blame for keys and answers that can't leave their thread.
     let here = Span::call_site().located_at(at);
@@ -111,7 +132,10 @@ fn blocking(dispatcher: &Dispatcher, method: &str, batch: Option<TokenStream>, a
         .map(|(piece, own)| quote!(let #own = ::corio::__private::piece::<#piece>(::corio::Provide::<#piece>::provide(context));));
     let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
     arguments.set_span(here);
-    let mut call = Group::new(Delimiter::Parenthesis, quote_spanned!(here=> requests.#method #batch #arguments));
+    let mut call = Group::new(
+        Delimiter::Parenthesis,
+        quote_spanned!(here=> requests.#method #batch #arguments),
+    );
     call.set_span(at);
     let needs_blocking = quote_spanned!(at=> ::corio::__private::needs_blocking!);
     quote!(#(#pieces)* #needs_blocking #call)

@@ -1,4 +1,5 @@
-//! Writes the request, its constructor, and how it is answered: `options.rs` how batches are put together, `answering.rs` how the function is called.
+//! Writes the request, its constructor, and how it is answered: `options.rs` how batches are put
+//! together, `answering.rs` how the function is called.
 
 mod answering;
 mod options;
@@ -9,7 +10,10 @@ use crate::function::Function;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Attribute, GenericParam, Generics, Type, TypeParam, WhereClause, WherePredicate, parse_quote, parse_quote_spanned};
+use syn::{
+    Attribute, GenericParam, Generics, Type, TypeParam, WhereClause, WherePredicate, parse_quote,
+    parse_quote_spanned,
+};
 
 /// Desugar from
 ///
@@ -27,7 +31,8 @@ use syn::{Attribute, GenericParam, Generics, Type, TypeParam, WhereClause, Where
 /// impl<S: ::corio::Provide<Db>> ::corio::Dispatch<S> for fetch_author { … }
 /// ```
 ///
-/// The struct has braces: a unit or tuple struct would take the name among values too, and no `let fetch_author = …;` could follow.
+/// The struct has braces: a unit or tuple struct would take the name among values too, and no `let
+/// fetch_author = …;` could follow.
 pub(super) fn expand(dispatcher: &Dispatcher) -> TokenStream {
     let answer = answer::answer(dispatcher);
     let structure = structure(dispatcher);
@@ -43,7 +48,9 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
     let Function { attributes, visibility, signature, .. } = &dispatcher.function;
     let (name, generics, key) = (&signature.ident, &signature.generics, dispatcher.keys.key());
     let (_, arguments, where_clause) = generics.split_for_impl();
-    let shared = attributes.iter().filter(|attribute| is_any(attribute, &["cfg", "cfg_attr", "allow", "deprecated"]));
+    let shared = attributes
+        .iter()
+        .filter(|attribute| is_any(attribute, &["cfg", "cfg_attr", "allow", "deprecated"]));
     let shared = quote!(#(#shared)*);
     // The user's documentation stands once, so that its examples are tested once.
     let docs = attributes.iter().filter(|attribute| is_any(attribute, &["doc"]));
@@ -69,7 +76,8 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
     }
 }
 
-/// Type parameters that the key does not use have to stand somewhere; `fn() -> T` says nothing of whether `T` is `Send`.
+/// Type parameters that the key does not use have to stand somewhere; `fn() -> T` says nothing of
+/// whether `T` is `Send`.
 fn marker(generics: &Generics) -> Option<Type> {
     let mut parameters = generics.type_params().map(|parameter| &parameter.ident).peekable();
     parameters.peek()?;
@@ -81,7 +89,8 @@ fn batch(dispatcher: &Dispatcher) -> TokenStream {
     let Function { attributes, visibility, signature, body } = &dispatcher.function;
     let (parameters, arguments, where_clause) = signature.generics.split_for_impl();
     let cfg = cfg(attributes);
-    let attributes = attributes.iter().filter(|attribute| !is_any(attribute, &["doc", "cfg", "deprecated"]));
+    let attributes =
+        attributes.iter().filter(|attribute| !is_any(attribute, &["doc", "cfg", "deprecated"]));
     let name = &signature.ident;
     let mut signature = signature.clone();
     signature.ident = Ident::new("batch", name.span());
@@ -97,7 +106,8 @@ fn batch(dispatcher: &Dispatcher) -> TokenStream {
     }
 }
 
-/// `impl ::corio::Request`: the types, the options, and an identity by which the desk finds the dispatcher.
+/// `impl ::corio::Request`: the types, the options, and an identity by which the desk finds the
+/// dispatcher.
 fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let Function { attributes, signature, .. } = &dispatcher.function;
     let (name, key) = (&signature.ident, dispatcher.keys.key());
@@ -108,7 +118,8 @@ fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let one = &answer.one;
     let options = options::options(dispatcher, answer);
     let text = name.unraw().to_string();
-    // A static in a generic function is one for all its instantiations, so a generic request is found by its type.
+    // A static in a generic function is one for all its instantiations, so a generic request is
+    // found by its type.
     let identity = generics.params.is_empty().then(|| {
         quote! {
             fn dispatcher_id() -> ::core::option::Option<&'static ::corio::DispatcherId> {
@@ -138,10 +149,17 @@ fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     }
 }
 
-/// Of a return type with a name of its own nothing is known. The impls take for granted that it is a batch of answers, and rustc checks that it is, where the type stands.
-fn promised(dispatcher: &Dispatcher, answer: &Answer, where_clause: Option<&WhereClause>) -> (Option<TokenStream>, Option<WhereClause>) {
+/// Of a return type with a name of its own nothing is known. The impls take for granted that it is
+/// a batch of answers, and rustc checks that it is, where the type stands.
+fn promised(
+    dispatcher: &Dispatcher,
+    answer: &Answer,
+    where_clause: Option<&WhereClause>,
+) -> (Option<TokenStream>, Option<WhereClause>) {
     let mut where_clause = where_clause.cloned();
-    let Some(batch) = answer.batch.as_ref().filter(|_| !answer.known) else { return (None, where_clause) };
+    let Some(batch) = answer.batch.as_ref().filter(|_| !answer.known) else {
+        return (None, where_clause);
+    };
     let (key, (_, at)) = (dispatcher.keys.key(), ends(batch));
     let promise: WherePredicate = parse_quote_spanned!(at=> #batch: ::corio::Answers<#key>);
     where_clause.get_or_insert_with(|| parse_quote!(where)).predicates.push(promise);
@@ -158,13 +176,20 @@ fn dispatch(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let by = dispatcher.options.by.as_ref();
     // Each once, or a context that lacks one would be told so twice.
     let more = by.into_iter().flat_map(|by| &by.pieces).filter(|piece| !pieces.contains(piece));
-    schedule.bounds.extend(pieces.iter().chain(more).map(|piece| -> syn::TypeParamBound { parse_quote!(::corio::Provide<#piece>) }));
+    schedule.bounds.extend(
+        pieces
+            .iter()
+            .chain(more)
+            .map(|piece| -> syn::TypeParamBound { parse_quote!(::corio::Provide<#piece>) }),
+    );
     generics.params.push(GenericParam::Type(schedule));
     let (parameters, _, where_clause) = generics.split_for_impl();
     let (promise, where_clause) = promised(dispatcher, answer, where_clause);
     let cfg = cfg(attributes);
-    let context = if pieces.is_empty() { format_ident!("_context") } else { format_ident!("context") };
-    let (checked, answering) = (options::checked(answer, dispatcher), answering::answering(dispatcher, answer));
+    let context =
+        if pieces.is_empty() { format_ident!("_context") } else { format_ident!("context") };
+    let (checked, answering) =
+        (options::checked(answer, dispatcher), answering::answering(dispatcher, answer));
     let partition = by.map(partition);
     quote! {
         #cfg

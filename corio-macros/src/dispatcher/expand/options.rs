@@ -8,10 +8,13 @@ use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
 use syn::Expr;
 
-/// Desugar from `max_batch = 500, dedup` into `::corio::Options::new().max_batch(500).dedup()`. Closures name their types, as nothing before them does.
+/// Desugar from `max_batch = 500, dedup` into `::corio::Options::new().max_batch(500).dedup()`.
+/// Closures name their types, as nothing before them does.
 pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let mut chain = Chain(match &answer.batch {
-        Some(batch) if answer.dedup || !answer.known => quote!(::corio::Options::<Self::Key, Self::Answer>::of::<#batch>()),
+        Some(batch) if answer.dedup || !answer.known => {
+            quote!(::corio::Options::<Self::Key, Self::Answer>::of::<#batch>())
+        }
         _ => quote!(::corio::Options::new()),
     });
     if dispatcher.way() != Way::InPlace || matches!(dispatcher.keys, Keys::Batch(_)) {
@@ -27,7 +30,11 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     chain.duration("timeout", &options.timeout);
     if let Some(With { name, value }) = &options.group_by {
         let at = hidden(name.span());
-        chain.option("group_by", name.span(), quote_spanned!(at=> || ::corio::__private::groups::<Self::Key, _>(#value)));
+        chain.option(
+            "group_by",
+            name.span(),
+            quote_spanned!(at=> || ::corio::__private::groups::<Self::Key, _>(#value)),
+        );
     }
     if let Some(retry) = &options.retry {
         chain.option("retry", retry.name.span(), self::retry(retry, options.faults.is_some()));
@@ -48,7 +55,8 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     }
 }
 
-/// The options and the answering both use the return type of a map, and would both say what is wrong with it.
+/// The options and the answering both use the return type of a map, and would both say what is
+/// wrong with it.
 pub(super) fn checked(answer: &Answer, dispatcher: &Dispatcher) -> Option<TokenStream> {
     let (batch, key) = (answer.batch.as_ref().filter(|_| answer.dedup)?, dispatcher.keys.key());
     Some(quote!(::corio::__private::answers::<#batch, #key>();))
@@ -57,7 +65,8 @@ pub(super) fn checked(answer: &Answer, dispatcher: &Dispatcher) -> Option<TokenS
 struct Chain(TokenStream);
 
 impl Chain {
-    /// `{ … }.method(arguments)`, shown where the option is, braces included: it is to blame, not what is before it.
+    /// `{ … }.method(arguments)`, shown where the option is, braces included: it is to blame, not
+    /// what is before it.
     fn option(&mut self, method: &str, at: Span, arguments: TokenStream) {
         let method = Ident::new(method, at);
         let mut before = Group::new(Delimiter::Brace, std::mem::take(&mut self.0));
@@ -85,11 +94,15 @@ impl Chain {
 }
 
 fn duration(duration: Duration) -> TokenStream {
-    let (seconds, nanoseconds) = (Literal::u64_unsuffixed(duration.as_secs()), Literal::u32_unsuffixed(duration.subsec_nanos()));
+    let (seconds, nanoseconds) = (
+        Literal::u64_unsuffixed(duration.as_secs()),
+        Literal::u32_unsuffixed(duration.subsec_nanos()),
+    );
     quote!(::core::time::Duration::new(#seconds, #nanoseconds))
 }
 
-/// Desugar from `attempts = 5, backoff = "10ms..1s", jitter, when = is_busy` into `::corio::Retry::attempts(5).backoff(…, …).jitter().when(|answer| …)`.
+/// Desugar from `attempts = 5, backoff = "10ms..1s", jitter, when = is_busy` into
+/// `::corio::Retry::attempts(5).backoff(…, …).jitter().when(|answer| …)`.
 fn retry(retry: &Retry, faults: bool) -> TokenStream {
     let attempts = &retry.attempts.value;
     let mut chain = quote!(::corio::Retry::attempts(#attempts));
@@ -107,13 +120,18 @@ fn retry(retry: &Retry, faults: bool) -> TokenStream {
         // `when` is to blame if there is no error to look at.
         let at = hidden(name.span());
         let answer = Ident::new("answer", at);
-        let is_transient = if faults { quote_spanned!(at=> is_transient_fault) } else { quote_spanned!(at=> is_transient) };
+        let is_transient = if faults {
+            quote_spanned!(at=> is_transient_fault)
+        } else {
+            quote_spanned!(at=> is_transient)
+        };
         chain.extend(quote_spanned!(at=> .when(|#answer: &Self::Answer| ::corio::__private::#is_transient(#answer, #value))));
     }
     chain
 }
 
-/// Whether an answer is kept: all but errors, unless errors are as well. `Probe` finds out whether it is a `Result`, which its type may not show.
+/// Whether an answer is kept: all but errors, unless errors are as well. `Probe` finds out whether
+/// it is a `Result`, which its type may not show.
 fn kept(errors: bool) -> TokenStream {
     if errors {
         return quote!(|_: &Self::Answer| true);
@@ -132,7 +150,8 @@ fn hidden(at: Span) -> Span {
     Span::mixed_site().located_at(at)
 }
 
-/// The checks of numbers that are no literals but constants, where they are written. The runtime's own are only made for what is asked, and far from here.
+/// The checks of numbers that are no literals but constants, where they are written. The runtime's
+/// own are only made for what is asked, and far from here.
 pub(super) fn checks(dispatcher: &Dispatcher) -> TokenStream {
     // A constant can't name the parameters of a function.
     if !dispatcher.function.signature.generics.params.is_empty() {
@@ -140,7 +159,14 @@ pub(super) fn checks(dispatcher: &Dispatcher) -> TokenStream {
     }
     let options = &dispatcher.options;
     let attempts = options.retry.as_ref().map(|retry| &retry.attempts);
-    let numbers = [options.max_batch.as_ref(), options.in_flight.as_ref(), attempts, options.capacity.as_ref()].into_iter().flatten();
+    let numbers = [
+        options.max_batch.as_ref(),
+        options.in_flight.as_ref(),
+        attempts,
+        options.capacity.as_ref(),
+    ]
+    .into_iter()
+    .flatten();
     let cfg = cfg(&dispatcher.function.attributes);
     let checks = numbers.filter(|number| !matches!(number.value, Expr::Lit(_))).map(|Number { value, range, .. }| {
         let (least, otherwise) = (Literal::u64_unsuffixed(range.least), range.otherwise);

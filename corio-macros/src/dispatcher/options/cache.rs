@@ -26,7 +26,8 @@ pub(super) fn cache<N>(word: &Word<N>, errors: &mut Errors) -> Option<Cache> {
     }
 }
 
-const PARTITION: &str = "a closure over pieces: `by = |tenant: &Tenant| tenant.id`, or `by = || ()` if everyone may see the same answers";
+const PARTITION: &str = "a closure over pieces: `by = |tenant: &Tenant| tenant.id`, or `by = || \
+                         ()` if everyone may see the same answers";
 
 /// `by = |tenant: &Tenant| tenant.id`
 pub(super) fn partition<N>(word: &Word<N>, errors: &mut Errors) -> Option<Partition> {
@@ -36,7 +37,11 @@ pub(super) fn partition<N>(word: &Word<N>, errors: &mut Errors) -> Option<Partit
         return None;
     };
     if let Some(asynchronous) = &closure.asyncness {
-        errors.on(asynchronous, "`by` says for whom a cache is before anything is asked, and so can't wait: remove `async`");
+        errors.on(
+            asynchronous,
+            "`by` says for whom a cache is before anything is asked, and so can't wait: remove \
+             `async`",
+        );
         return None;
     }
     let pieces = pieces(&closure, errors)?;
@@ -46,7 +51,8 @@ pub(super) fn partition<N>(word: &Word<N>, errors: &mut Errors) -> Option<Partit
 /// The piece that each parameter is; `None` if one is none.
 fn pieces(closure: &ExprClosure, errors: &mut Errors) -> Option<Vec<Type>> {
     // All of them are looked at, so that each mistake is reported.
-    let pieces: Vec<Option<Type>> = closure.inputs.iter().map(|parameter| piece(parameter, errors)).collect();
+    let pieces: Vec<Option<Type>> =
+        closure.inputs.iter().map(|parameter| piece(parameter, errors)).collect();
     pieces.into_iter().collect()
 }
 
@@ -54,7 +60,10 @@ fn piece(parameter: &Pat, errors: &mut Errors) -> Option<Type> {
     let typed = match parameter {
         Pat::Type(typed) if !is_left_open(&typed.ty) => typed,
         _ => {
-            errors.at(parameter.span(), "the type says which piece of the context this is: `tenant: &Tenant`");
+            errors.at(
+                parameter.span(),
+                "the type says which piece of the context this is: `tenant: &Tenant`",
+            );
             return None;
         }
     };

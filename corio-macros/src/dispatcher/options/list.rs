@@ -1,6 +1,8 @@
-//! The syntax that options share, those within `retry(…)` too: words between commas, some with a value.
+//! The syntax that options share, those within `retry(…)` too: words between commas, some with a
+//! value.
 //!
-//! What must hold: a mistake in one word does not hide those in the others, and each is reported once.
+//! What must hold: a mistake in one word does not hide those in the others, and each is reported
+//! once.
 
 use crate::errors::Errors;
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
@@ -34,7 +36,8 @@ pub(super) enum Value {
 /// The words of a list, in the order in which they were given, each once.
 pub(in crate::dispatcher) struct Words<Name: 'static> {
     pub(in crate::dispatcher) given: Vec<Word<Name>>,
-    /// Whether each could be made out. If not, one that seems to be missing may be the one that could not.
+    /// Whether each could be made out. If not, one that seems to be missing may be the one that
+    /// could not.
     pub(in crate::dispatcher) complete: bool,
 }
 
@@ -59,18 +62,27 @@ impl<Name: Copy + PartialEq> Vocabulary<Name> {
     }
 
     fn word(&self, input: ParseStream, words: &mut Words<Name>) -> syn::Result<()> {
-        let written = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), format!("expected an option: {}", self.known())))?;
+        let written = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(error.span(), format!("expected an option: {}", self.known()))
+        })?;
         let value = Value::read(input, &written)?;
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` between options"));
         }
         let text = written.to_string();
-        let short_form = self.short_forms.iter().find(|(short, _)| text == *short).map(|(_, says)| *says);
-        let itself = self.words.iter().find(|(word, _)| text == *word).map(|(_, name)| slice::from_ref(name));
+        let short_form =
+            self.short_forms.iter().find(|(short, _)| text == *short).map(|(_, says)| *says);
+        let itself = self
+            .words
+            .iter()
+            .find(|(word, _)| text == *word)
+            .map(|(_, name)| slice::from_ref(name));
         let Some(says) = short_form.or(itself) else {
             return Err(syn::Error::new(written.span(), self.unknown(&text)));
         };
-        if let Some(earlier) = words.given.iter().find(|earlier| earlier.says.iter().any(|name| says.contains(name))) {
+        if let Some(earlier) =
+            words.given.iter().find(|earlier| earlier.says.iter().any(|name| says.contains(name)))
+        {
             return Err(syn::Error::new(written.span(), self.twice(earlier, &text, says)));
         }
         if short_form.is_some() {
@@ -85,8 +97,16 @@ impl<Name: Copy + PartialEq> Vocabulary<Name> {
         if earlier_text == later {
             return format!("`{later}` is given twice");
         }
-        let (short, long) = if self.short_forms.iter().any(|(short, _)| later == *short) { (later, says) } else { (&*earlier_text, earlier.says) };
-        let both = earlier.says.iter().find(|name| says.contains(name)).map_or(later, |name| self.text(*name));
+        let (short, long) = if self.short_forms.iter().any(|(short, _)| later == *short) {
+            (later, says)
+        } else {
+            (&*earlier_text, earlier.says)
+        };
+        let both = earlier
+            .says
+            .iter()
+            .find(|name| says.contains(name))
+            .map_or(later, |name| self.text(*name));
         let long: Vec<&str> = long.iter().map(|name| self.text(*name)).collect();
         format!("`{both}` is given twice: `{short}` is short for `{}`", long.join(", "))
     }
@@ -105,7 +125,9 @@ impl<Name: Copy + PartialEq> Vocabulary<Name> {
     fn nearest(&self, text: &str) -> Option<&'static str> {
         let distance = |known: &str| strsim::damerau_levenshtein(text, known);
         // As far as rustc goes: a third of the letters.
-        self.texts().min_by_key(|known| distance(known)).filter(|known| distance(known) <= text.chars().count().max(3) / 3)
+        self.texts()
+            .min_by_key(|known| distance(known))
+            .filter(|known| distance(known) <= text.chars().count().max(3) / 3)
     }
 
     fn known(&self) -> String {
@@ -114,7 +136,10 @@ impl<Name: Copy + PartialEq> Vocabulary<Name> {
     }
 
     fn texts(&self) -> impl Iterator<Item = &'static str> {
-        self.words.iter().map(|(text, _)| *text).chain(self.short_forms.iter().map(|(text, _)| *text))
+        self.words
+            .iter()
+            .map(|(text, _)| *text)
+            .chain(self.short_forms.iter().map(|(text, _)| *text))
     }
 }
 
@@ -137,7 +162,10 @@ impl Value {
         }
         let equals: Token![=] = input.parse()?;
         if input.is_empty() || input.peek(Token![,]) {
-            return Err(syn::Error::new(equals.spans[0], format!("the value of `{name}` is missing")));
+            return Err(syn::Error::new(
+                equals.spans[0],
+                format!("the value of `{name}` is missing"),
+            ));
         }
         Ok(Value::Is(equals, input.parse()?))
     }

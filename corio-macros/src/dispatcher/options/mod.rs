@@ -1,4 +1,5 @@
-//! Reads the attribute: `max_batch = 500, dedup, retry(attempts = 5)`. Which options go together is not decided here but in `exclusions.rs`.
+//! Reads the attribute: `max_batch = 500, dedup, retry(attempts = 5)`. Which options go together is
+//! not decided here but in `exclusions.rs`.
 
 mod cache;
 mod durations;
@@ -53,9 +54,14 @@ const VOCABULARY: Vocabulary<Name> = Vocabulary {
     short_forms: &[("read", &[Name::Dedup, Name::Cache]), ("write", &[Name::Ordered])],
 };
 
-const MAX_BATCH: Range = Range { least: 1, otherwise: "a batch holds at least one request: `max_batch = 1` or more" };
-const IN_FLIGHT: Range = Range { least: 1, otherwise: "at least one batch is on its way at a time: `in_flight = 1` or more" };
-const CAPACITY: Range = Range { least: 1, otherwise: "a cache holds at least one answer: `capacity = 1` or more" };
+const MAX_BATCH: Range =
+    Range { least: 1, otherwise: "a batch holds at least one request: `max_batch = 1` or more" };
+const IN_FLIGHT: Range = Range {
+    least: 1,
+    otherwise: "at least one batch is on its way at a time: `in_flight = 1` or more",
+};
+const CAPACITY: Range =
+    Range { least: 1, otherwise: "a cache holds at least one answer: `capacity = 1` or more" };
 
 /// What each word says, and the words themselves, for what they exclude.
 pub(super) fn parse(attribute: TokenStream, errors: &mut Errors) -> (Options, Words<Name>) {
@@ -73,17 +79,32 @@ pub(super) fn parse(attribute: TokenStream, errors: &mut Errors) -> (Options, Wo
 
 fn option(name: Name, word: &Word<Name>, options: &mut Options, errors: &mut Errors) {
     match name {
-        Name::MaxBatch => options.max_batch = values::number(word, "a number: `max_batch = 500`", &MAX_BATCH, errors),
-        Name::InFlight => options.in_flight = values::number(word, "a number: `in_flight = 4`", &IN_FLIGHT, errors),
+        Name::MaxBatch => {
+            options.max_batch =
+                values::number(word, "a number: `max_batch = 500`", &MAX_BATCH, errors)
+        }
+        Name::InFlight => {
+            options.in_flight =
+                values::number(word, "a number: `in_flight = 4`", &IN_FLIGHT, errors)
+        }
         Name::Dedup => options.dedup = values::flag(word, errors),
         Name::ShowKeys => options.show_keys = values::flag(word, errors),
         Name::Blocking => options.blocking = values::flag(word, errors),
         Name::Ordered => options.ordered = values::flag(word, errors),
         Name::Timeout => options.timeout = durations::duration(word, errors),
-        Name::GroupBy => options.group_by = values::expression(word, "what is equal in a batch: `group_by = |key| key.page_size`", errors),
+        Name::GroupBy => {
+            options.group_by = values::expression(
+                word,
+                "what is equal in a batch: `group_by = |key| key.page_size`",
+                errors,
+            )
+        }
         Name::Retry => options.retry = retry::retry(word, errors),
         Name::Cache => options.cache = cache::cache(word, errors),
-        Name::Capacity => options.capacity = values::number(word, "a number: `capacity = 10_000`", &CAPACITY, errors),
+        Name::Capacity => {
+            options.capacity =
+                values::number(word, "a number: `capacity = 10_000`", &CAPACITY, errors)
+        }
         Name::TimeToLive => options.time_to_live = durations::duration(word, errors),
         Name::By => options.by = cache::partition(word, errors),
         Name::CacheErrors => options.cache_errors = values::flag(word, errors),
@@ -93,7 +114,8 @@ fn option(name: Name, word: &Word<Name>, options: &mut Options, errors: &mut Err
 
 /// `faults = "error"`; nothing for `"run"`, as without.
 fn faults(word: &Word<Name>, errors: &mut Errors) -> Option<Ident> {
-    const TAKES: &str = "`\"run\"` (trouble with a batch ends the run, the default) or `\"error\"` (its requests get it as their error)";
+    const TAKES: &str = "`\"run\"` (trouble with a batch ends the run, the default) or \
+                         `\"error\"` (its requests get it as their error)";
     let text = values::text(word, TAKES, errors)?;
     match text.value().as_str() {
         "error" => return Some(word.written.clone()),

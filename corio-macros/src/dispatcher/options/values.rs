@@ -19,9 +19,15 @@ pub(super) fn flag<N>(word: &Word<N>, errors: &mut Errors) -> Option<Ident> {
 }
 
 /// `group_by = |key| key.page`; `takes` says what, with an example.
-pub(super) fn expression<N>(word: &Word<N>, takes: &str, errors: &mut Errors) -> Option<With<Expr>> {
+pub(super) fn expression<N>(
+    word: &Word<N>,
+    takes: &str,
+    errors: &mut Errors,
+) -> Option<With<Expr>> {
     match &word.value {
-        Value::Is(_, value) => return Some(With { name: word.written.clone(), value: without_group(value).clone() }),
+        Value::Is(_, value) => {
+            return Some(With { name: word.written.clone(), value: without_group(value).clone() });
+        }
         Value::None => refuse(&word.written, word, takes, errors),
         Value::List(list) => refuse(list, word, takes, errors),
     }
@@ -37,11 +43,19 @@ pub(super) fn text<N>(word: &Word<N>, takes: &str, errors: &mut Errors) -> Optio
     None
 }
 
-/// `max_batch = 500`, `max_batch = MOST`. A literal is checked here, the value of a constant by rustc where it is written.
-pub(super) fn number<N>(word: &Word<N>, takes: &str, range: &'static Range, errors: &mut Errors) -> Option<Number> {
+/// `max_batch = 500`, `max_batch = MOST`. A literal is checked here, the value of a constant by
+/// rustc where it is written.
+pub(super) fn number<N>(
+    word: &Word<N>,
+    takes: &str,
+    range: &'static Range,
+    errors: &mut Errors,
+) -> Option<Number> {
     let With { name, value } = expression(word, takes, errors)?;
     let too_small = match &value {
-        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse::<u64>().is_ok_and(|number| number < range.least),
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+            number.base10_parse::<u64>().is_ok_and(|number| number < range.least)
+        }
         Expr::Lit(_) => {
             refuse(&value, word, takes, errors);
             return None;

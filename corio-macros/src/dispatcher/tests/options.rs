@@ -8,7 +8,8 @@ use quote::ToTokens;
 const PLAIN: &str = "fn f(keys: &[K]) -> Vec<R> {}";
 const SLOTS: &str = "fn f(batch: Batch<K, R>) {}";
 
-/// `{ { a }.b() }.c()` as `a.b().c()`: the braces around what is before an option only carry a span.
+/// `{ { a }.b() }.c()` as `a.b().c()`: the braces around what is before an option only carry a
+/// span.
 fn flat(chain: TokenStream) -> TokenStream {
     let mut tokens: Vec<TokenTree> = chain.into_iter().collect();
     match tokens.first() {
@@ -33,22 +34,41 @@ fn options(options: &str, item: &str) -> TokenStream {
 #[track_caller]
 fn check(options: &str, item: &str, expected: &str) {
     let expanded = self::options(options, item);
-    assert_items(quote::quote!(const OPTIONS: X = #expanded;), &format!("const OPTIONS: X = ::corio::Options::new(){expected};"));
+    assert_items(
+        quote::quote!(const OPTIONS: X = #expanded;),
+        &format!("const OPTIONS: X = ::corio::Options::new(){expected};"),
+    );
 }
 
 #[test]
 fn words_and_numbers() {
     check("", PLAIN, "");
-    check("max_batch = 5, in_flight = limits::MOST", PLAIN, ".max_batch(5).in_flight(limits::MOST)");
+    check(
+        "max_batch = 5, in_flight = limits::MOST",
+        PLAIN,
+        ".max_batch(5).in_flight(limits::MOST)",
+    );
     check("dedup, show_keys", PLAIN, ".dedup().show_keys()");
-    check("ordered, group_by = |key| key.page", PLAIN, ".ordered().group_by(|| ::corio::__private::groups::<Self::Key, _>(|key| key.page))");
-    check("group_by = page_of,", PLAIN, ".group_by(|| ::corio::__private::groups::<Self::Key, _>(page_of))");
+    check(
+        "ordered, group_by = |key| key.page",
+        PLAIN,
+        ".ordered().group_by(|| ::corio::__private::groups::<Self::Key, _>(|key| key.page))",
+    );
+    check(
+        "group_by = page_of,",
+        PLAIN,
+        ".group_by(|| ::corio::__private::groups::<Self::Key, _>(page_of))",
+    );
 }
 
 #[test]
 fn durations() {
     check("timeout = \"2s\"", SLOTS, ".concurrent().timeout(::core::time::Duration::new(2, 0))");
-    check("timeout = \"1min 250ms\"", SLOTS, ".concurrent().timeout(::core::time::Duration::new(60, 250000000))");
+    check(
+        "timeout = \"1min 250ms\"",
+        SLOTS,
+        ".concurrent().timeout(::core::time::Duration::new(60, 250000000))",
+    );
 }
 
 #[test]
@@ -58,19 +78,23 @@ fn retries() {
         "retry(attempts = ATTEMPTS, backoff = \"50ms\")",
         SLOTS,
         ".concurrent().retry(::corio::Retry::attempts(ATTEMPTS)
-            .backoff(::core::time::Duration::new(0, 50000000), ::core::time::Duration::new(0, 50000000)))",
+            .backoff(::core::time::Duration::new(0, 50000000), ::core::time::Duration::new(0, \
+         50000000)))",
     );
     check(
         "retry(when = |error: &E| error.is_busy(), jitter, backoff = \"10ms .. 1s\", attempts = 5)",
         PLAIN,
         ".retry(::corio::Retry::attempts(5)
-            .backoff(::core::time::Duration::new(0, 10000000), ::core::time::Duration::new(1, 0)).jitter()
-            .when(|answer: &Self::Answer| ::corio::__private::is_transient(answer, |error: &E| error.is_busy())))",
+            .backoff(::core::time::Duration::new(0, 10000000), ::core::time::Duration::new(1, \
+         0)).jitter()
+            .when(|answer: &Self::Answer| ::corio::__private::is_transient(answer, |error: &E| \
+         error.is_busy())))",
     );
     check(
         "retry(attempts = 5, when = is_busy), faults = \"error\"",
         PLAIN,
-        ".retry(::corio::Retry::attempts(5).when(|answer: &Self::Answer| ::corio::__private::is_transient_fault(answer, is_busy))).faults_as_errors()",
+        ".retry(::corio::Retry::attempts(5).when(|answer: &Self::Answer| \
+         ::corio::__private::is_transient_fault(answer, is_busy))).faults_as_errors()",
     );
 }
 
@@ -79,7 +103,8 @@ fn retries_of_what_timed_out() {
     check(
         "retry(attempts = 3, timeouts), timeout = \"2s\"",
         SLOTS,
-        ".concurrent().timeout(::core::time::Duration::new(2, 0)).retry(::corio::Retry::attempts(3).timeouts())",
+        ".concurrent().timeout(::core::time::Duration::new(2, \
+         0)).retry(::corio::Retry::attempts(3).timeouts())",
     );
 }
 
@@ -98,7 +123,10 @@ fn caches() {
     check(
         "cache = \"schedule\", by = || (), capacity = 100, ttl = \"1min\"",
         PLAIN,
-        &format!("{KEPT}.cache_between_runs().capacity(100).time_to_live(::core::time::Duration::new(60, 0))"),
+        &format!(
+            "{KEPT}.cache_between_runs().capacity(100).\
+             time_to_live(::core::time::Duration::new(60, 0))"
+        ),
     );
 }
 
@@ -139,12 +167,23 @@ fn constants_are_checked_where_they_are_written() {
         checks.map(|check| check.into_token_stream()).collect::<TokenStream>()
     };
     assert_items(
-        checks("max_batch = A, in_flight = B, retry(attempts = C), cache = \"schedule\", by = || (), capacity = D", SLOTS),
-        "const _: () = ::core::assert!(A >= 1, \"a batch holds at least one request: `max_batch = 1` or more\");
-        const _: () = ::core::assert!(B >= 1, \"at least one batch is on its way at a time: `in_flight = 1` or more\");
-        const _: () = ::core::assert!(C >= 2, \"the first attempt counts too: `attempts = 2` or more\");
-        const _: () = ::core::assert!(D >= 1, \"a cache holds at least one answer: `capacity = 1` or more\");",
+        checks(
+            "max_batch = A, in_flight = B, retry(attempts = C), cache = \"schedule\", by = || (), \
+             capacity = D",
+            SLOTS,
+        ),
+        "const _: () = ::core::assert!(A >= 1, \"a batch holds at least one request: `max_batch = \
+         1` or more\");
+        const _: () = ::core::assert!(B >= 1, \"at least one batch is on its way at a time: \
+         `in_flight = 1` or more\");
+        const _: () = ::core::assert!(C >= 2, \"the first attempt counts too: `attempts = 2` or \
+         more\");
+        const _: () = ::core::assert!(D >= 1, \"a cache holds at least one answer: `capacity = 1` \
+         or more\");",
     );
     assert_items(checks("max_batch = 5", SLOTS), "");
-    assert_items(checks("max_batch = N", "fn f<const N: usize>(keys: &[[u8; N]]) -> Vec<R> {}"), "");
+    assert_items(
+        checks("max_batch = N", "fn f<const N: usize>(keys: &[[u8; N]]) -> Vec<R> {}"),
+        "",
+    );
 }

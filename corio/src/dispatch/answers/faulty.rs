@@ -1,4 +1,5 @@
-//! The shapes in which a per-batch function may answer, where trouble with a batch is an error of its requests: `faults = "error"`.
+//! The shapes in which a per-batch function may answer, where trouble with a batch is an error of
+//! its requests: `faults = "error"`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -9,7 +10,8 @@ use super::shapes::Answers;
 use crate::dispatch::error::RequestError;
 use crate::dispatch::keys::Dedup;
 
-/// Batches of answers as [`Answers`] takes them, each answer in an `Ok`, for requests that get trouble with their batch as a [`RequestError`].
+/// Batches of answers as [`Answers`] takes them, each answer in an `Ok`, for requests that get
+/// trouble with their batch as a [`RequestError`].
 ///
 /// | wrapped | a request gets |
 /// |---|---|
@@ -124,7 +126,12 @@ impl<K, R, E> Answers<K> for FaultyEach<Result<Vec<Result<R, E>>, E>> {
     }
 }
 
-fn put_ok<K, A: Answers<K>, E>(inner: A, keys: &[K], requests: usize, answers: &mut Vec<Result<A::Answer, RequestError<E>>>) {
+fn put_ok<K, A: Answers<K>, E>(
+    inner: A,
+    keys: &[K],
+    requests: usize,
+    answers: &mut Vec<Result<A::Answer, RequestError<E>>>,
+) {
     let mut values = Vec::new();
     inner.put(keys, requests, &mut values);
     answers.extend(values.into_iter().map(Ok));

@@ -1,8 +1,10 @@
-//! What generated code has to know of an answer whose type it does not: whether it is an error, and which.
+//! What generated code has to know of an answer whose type it does not: whether it is an error, and
+//! which.
 
 use crate::dispatch::error::RequestError;
 
-/// Whether an answer is worth keeping: an error is not. Told by the method that is found first, of `Probe` itself or of a reference to it.
+/// Whether an answer is worth keeping: an error is not. Told by the method that is found first, of
+/// `Probe` itself or of a reference to it.
 #[derive(Debug)]
 pub struct Probe<'a, A>(pub &'a A);
 
@@ -32,9 +34,11 @@ impl<A> ProbeAny for &Probe<'_, A> {
 
 /// An answer that can be an error.
 #[diagnostic::on_unimplemented(
-    message = "`when` looks at errors, and the answers of this dispatcher are no `Result`s: they are `{Self}`",
+    message = "`when` looks at errors, and the answers of this dispatcher are no `Result`s: they \
+               are `{Self}`",
     label = "no error to look at",
-    note = "return a `Result` of the answers, or a `Result` for each; or take a `corio::Batch` and let its slots `retry()`"
+    note = "return a `Result` of the answers, or a `Result` for each; or take a `corio::Batch` \
+            and let its slots `retry()`"
 )]
 pub trait FailingAnswer {
     /// What `when` looks at.
@@ -58,7 +62,8 @@ pub fn is_transient<A: FailingAnswer<Error = E>, E>(answer: &A, when: fn(&E) -> 
     answer.error().is_some_and(when)
 }
 
-/// The same, where trouble is an error: that is not what the dispatcher said, and is not tried again.
+/// The same, where trouble is an error: that is not what the dispatcher said, and is not tried
+/// again.
 pub fn is_transient_fault<T, E>(answer: &Result<T, RequestError<E>>, when: fn(&E) -> bool) -> bool {
     answer.as_ref().err().and_then(RequestError::failed).is_some_and(when)
 }

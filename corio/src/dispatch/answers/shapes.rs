@@ -13,11 +13,14 @@ use crate::dispatch::keys::{CloneAnswer, Dedup, HashKey, OrdKey};
 /// | `HashMap<K, R>`, `BTreeMap<K, R>`, asked for each key once | `Option<R>` |
 /// | `Result<A, E>`, where `A` is one of these | `Result<_, E>`, each request getting the error |
 ///
-/// So `Vec<Result<R, E>>` gives `Result<R, E>`, and `Result<HashMap<K, R>, E>` gives `Result<Option<R>, E>`.
+/// So `Vec<Result<R, E>>` gives `Result<R, E>`, and `Result<HashMap<K, R>, E>` gives
+/// `Result<Option<R>, E>`.
 #[diagnostic::on_unimplemented(
     message = "a dispatcher can't return `{Self}`",
     label = "not a batch of answers",
-    note = "return `Vec<R>` (position by position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), or a `Result` of one of these; or take `answers: &mut Vec<R>` and fill it; or take a `corio::Batch<K, R>`"
+    note = "return `Vec<R>` (position by position), `HashMap<K, R>` or `BTreeMap<K, R>` (by key), \
+            or a `Result` of one of these; or take `answers: &mut Vec<R>` and fill it; or take a \
+            `corio::Batch<K, R>`"
 )]
 pub trait Answers<K>: Sized {
     /// What one request gets.
@@ -26,16 +29,19 @@ pub trait Answers<K>: Sized {
     #[doc(hidden)]
     const DEDUP: Option<Dedup<K, Self::Answer>>;
 
-    /// A copy of the keys, if the answers can't be told apart without and the function is given the keys themselves.
+    /// A copy of the keys, if the answers can't be told apart without and the function is given the
+    /// keys themselves.
     #[doc(hidden)]
     fn remember(keys: &[K]) -> Vec<K>;
 
-    /// Puts one answer for each of the requests into `answers`, which is empty. `keys` are theirs, or what `remember` kept of them. A wrong number is found by the caller.
+    /// Puts one answer for each of the requests into `answers`, which is empty. `keys` are theirs,
+    /// or what `remember` kept of them. A wrong number is found by the caller.
     #[doc(hidden)]
     fn put(self, keys: &[K], requests: usize, answers: &mut Vec<Self::Answer>);
 }
 
-/// Checks a return type. Generated code that uses one twice does so before each use, in the same words, and so rustc reports a mistake once.
+/// Checks a return type. Generated code that uses one twice does so before each use, in the same
+/// words, and so rustc reports a mistake once.
 pub const fn answers<A: Answers<K>, K>() {}
 
 impl<K, R> Answers<K> for Vec<R> {
@@ -77,9 +83,15 @@ impl<K: OrdKey, R: CloneAnswer> Answers<K> for BTreeMap<K, R> {
     }
 }
 
-/// Moves answers out of a map. A key may be there twice (where doubles are not looked for, or an answer on its way was invalidated), and gets a clone then: looked for only
-/// where an answer is missing.
-fn put_by_key<K, R: Clone>(keys: &[K], mut take: impl FnMut(&K) -> Option<R>, firsts: fn(&[K]) -> Vec<usize>, answers: &mut Vec<Option<R>>) {
+/// Moves answers out of a map. A key may be there twice (where doubles are not looked for, or an
+/// answer on its way was invalidated), and gets a clone then: looked for only where an answer is
+/// missing.
+fn put_by_key<K, R: Clone>(
+    keys: &[K],
+    mut take: impl FnMut(&K) -> Option<R>,
+    firsts: fn(&[K]) -> Vec<usize>,
+    answers: &mut Vec<Option<R>>,
+) {
     let mut first = None;
     answers.reserve(keys.len());
     for (at, key) in keys.iter().enumerate() {

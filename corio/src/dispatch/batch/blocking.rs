@@ -8,7 +8,8 @@ use crate::dispatch::answers::Answers;
 use crate::dispatch::keys::BlockingData;
 use crate::dispatch::request::Request;
 
-/// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run is over may finish its work, and its answers are thrown away.
+/// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run
+/// is over may finish its work, and its answers are thrown away.
 impl<R: Request> Requests<'_, '_, R> {
     /// Answers on a thread pool, from the keys by slice.
     ///
@@ -46,7 +47,9 @@ impl<R: Request> Requests<'_, '_, R> {
             answers.put(&keys, keys.len(), &mut room);
             Payload { keys, answers: room }
         };
-        self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| queue.complete_later(id, payload, &[]));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| {
+            queue.complete_later(id, payload, &[])
+        });
     }
 
     /// Answers on a thread pool, from the keys by value.
@@ -55,14 +58,18 @@ impl<R: Request> Requests<'_, '_, R> {
         R::Key: BlockingData,
         A: Answers<R::Key, Answer = R::Answer> + BlockingData + 'static,
     {
-        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else { return };
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else {
+            return;
+        };
         let mut payload = Payload::<R>::of(&mut buf);
         let job = blocking::unblock(move || batch(keys));
         let answered = async move {
             job.await.put(&payload.keys, len, &mut payload.answers);
             (payload, shown)
         };
-        self.start(self.queue.begin(buf, self.part), answered, |queue, id, (payload, shown)| queue.complete_later(id, payload, &shown));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, (payload, shown)| {
+            queue.complete_later(id, payload, &shown)
+        });
     }
 
     /// Gives slots to a function on a thread pool.
@@ -75,12 +82,17 @@ impl<R: Request> Requests<'_, '_, R> {
     }
 
     #[doc(hidden)]
-    pub fn batch_blocking_with<A: BlockingData + 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static)
-    where
+    pub fn batch_blocking_with<A: BlockingData + 'static>(
+        mut self,
+        wrap: fn(A) -> R::Answer,
+        batch: impl FnOnce(Batch<R::Key, A>) + Send + 'static,
+    ) where
         R::Key: BlockingData,
     {
         let (id, slots) = self.slots(wrap);
         self.queue.in_flight.with(id, |flight| flight.is_with_a_job = true);
-        self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| queue.job_has_ended(id));
+        self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| {
+            queue.job_has_ended(id)
+        });
     }
 }

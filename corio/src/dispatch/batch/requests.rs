@@ -32,7 +32,8 @@ impl<R: Request> Payload<R> {
     }
 }
 
-/// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch): call the one method whose form fits.
+/// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch): call
+/// the one method whose form fits.
 ///
 /// | form | in place | by a future | on a thread pool |
 /// |---|---|---|---|
@@ -41,7 +42,8 @@ impl<R: Request> Payload<R> {
 /// | keys by slice, answers filled in | [`fill`](Requests::fill) | | |
 /// | slots, answered one by one anywhere | [`batch`](Requests::batch) | [`batch_async`](Requests::batch_async) | `batch_blocking` |
 ///
-/// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there with the feature `blocking`.
+/// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there
+/// with the feature `blocking`.
 pub struct Requests<'q, 'r, R: Request> {
     pub(crate) queue: &'q Queue<R>,
     /// Gone when a method has taken it.
@@ -52,7 +54,12 @@ pub struct Requests<'q, 'r, R: Request> {
 
 impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     #[inline]
-    pub(crate) fn new(queue: &'q Queue<R>, buf: BufOf<R>, part: Part, send_cx: &'q SendCx<'q, 'r>) -> Self {
+    pub(crate) fn new(
+        queue: &'q Queue<R>,
+        buf: BufOf<R>,
+        part: Part,
+        send_cx: &'q SendCx<'q, 'r>,
+    ) -> Self {
         Requests { queue, buf: Some(buf), part, send_cx }
     }
 
@@ -68,8 +75,11 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         }
     }
 
-    /// Takes the keys, which the dispatcher gets, and the load with copies of them as far as they are needed. Nothing if to copy them has failed, and all with it.
-    pub(crate) fn take_given<A: Answers<R::Key>>(&mut self) -> Option<(BufOf<R>, TakenKeys<R::Key>)> {
+    /// Takes the keys, which the dispatcher gets, and the load with copies of them as far as they
+    /// are needed. Nothing if to copy them has failed, and all with it.
+    pub(crate) fn take_given<A: Answers<R::Key>>(
+        &mut self,
+    ) -> Option<(BufOf<R>, TakenKeys<R::Key>)> {
         let mut buf = self.take();
         let copies = self.queue.guarded(|| match self.queue.options.copy_key {
             Some(copy) => buf.keys.iter().map(copy).collect(),
@@ -88,11 +98,14 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         }
     }
 
-    // ── in place ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── in place ──
 
     /// Answers in place, from the keys by slice.
     #[inline]
-    pub fn answer<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(&[R::Key]) -> A) {
+    pub fn answer<A: Answers<R::Key, Answer = R::Answer>>(
+        mut self,
+        batch: impl FnOnce(&[R::Key]) -> A,
+    ) {
         let mut buf = self.take();
         let BatchBuf { keys, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys).put(keys, keys.len(), answers));
@@ -100,14 +113,20 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     }
 
     /// Answers in place, from the keys by value.
-    pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(mut self, batch: impl FnOnce(Vec<R::Key>) -> A) {
-        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else { return };
+    pub fn answer_owned<A: Answers<R::Key, Answer = R::Answer>>(
+        mut self,
+        batch: impl FnOnce(Vec<R::Key>) -> A,
+    ) {
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else {
+            return;
+        };
         let BatchBuf { keys: copies, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys).put(copies, len, answers));
         self.answered(buf, result, &shown);
     }
 
-    /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even for a batch of one.
+    /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even
+    /// for a batch of one.
     #[inline]
     pub fn fill(mut self, batch: impl FnOnce(&[R::Key], &mut Vec<R::Answer>)) {
         let mut buf = self.take();
@@ -135,7 +154,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         }
     }
 
-    // ── by a future ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── by a future ──
 
     /// Answers by a future, from the keys by slice.
     ///
@@ -158,8 +177,12 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// # assert_eq!(corio::Schedule::new(&Db).run(Name(7)).unwrap(), "7");
     /// ```
     ///
-    /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts before what answers in place.
-    pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r) {
+    /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts
+    /// before what answers in place.
+    pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(
+        mut self,
+        batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r,
+    ) {
         let mut buf = self.take();
         let mut payload = Payload::<R>::of(&mut buf);
         let answered = async move {
@@ -168,23 +191,38 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
             answers.put(keys, keys.len(), room);
             payload
         };
-        self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| queue.complete_later(id, payload, &[]));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| {
+            queue.complete_later(id, payload, &[])
+        });
     }
 
     /// Answers by a future, from the keys by value.
-    pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(mut self, batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r) {
-        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else { return };
+    pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(
+        mut self,
+        batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r,
+    ) {
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else {
+            return;
+        };
         let mut payload = Payload::<R>::of(&mut buf);
         let answered = async move {
             let answers = batch(keys).await;
             answers.put(&payload.keys, len, &mut payload.answers);
             (payload, shown)
         };
-        self.start(self.queue.begin(buf, self.part), answered, |queue, id, (payload, shown)| queue.complete_later(id, payload, &shown));
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, (payload, shown)| {
+            queue.complete_later(id, payload, &shown)
+        });
     }
 
-    /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic where trouble is an error of the requests.
-    pub(crate) fn start<T>(&self, id: InFlightId, future: impl Future<Output = T> + 'r, then: impl FnOnce(&Queue<R>, InFlightId, T) + 'r) {
+    /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic
+    /// where trouble is an error of the requests.
+    pub(crate) fn start<T>(
+        &self,
+        id: InFlightId,
+        future: impl Future<Output = T> + 'r,
+        then: impl FnOnce(&Queue<R>, InFlightId, T) + 'r,
+    ) {
         let Some(owner) = self.queue.me.upgrade() else { unreachable!("it is being sent") };
         let catches = owner.queue().options.fault.is_some();
         let number = self.send_cx.futures.start(
@@ -192,7 +230,14 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
             Box::pin(async move {
                 let result = {
                     let mut future = pin!(future);
-                    poll_fn(|context| if catches { poll_caught(future.as_mut(), context) } else { future.as_mut().poll(context).map(Ok) }).await
+                    poll_fn(|context| {
+                        if catches {
+                            poll_caught(future.as_mut(), context)
+                        } else {
+                            future.as_mut().poll(context).map(Ok)
+                        }
+                    })
+                    .await
                 };
                 let queue = owner.queue();
                 queue.future_has_ended(id);
@@ -207,7 +252,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         }
     }
 
-    // ── by slots ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── by slots ──
 
     /// Answers by slots that own their keys, one by one, in any order, on any thread; now or later.
     pub fn batch(self, batch: impl FnOnce(Batch<R::Key, R::Answer>)) {
@@ -221,7 +266,11 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 
     /// For generated code: `wrap` makes of what slots are answered with what a request gets.
     #[doc(hidden)]
-    pub fn batch_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl FnOnce(Batch<R::Key, A>)) {
+    pub fn batch_with<A: 'static>(
+        mut self,
+        wrap: fn(A) -> R::Answer,
+        batch: impl FnOnce(Batch<R::Key, A>),
+    ) {
         let (id, slots) = self.slots(wrap);
         if let Err(panic) = self.guarded(|| batch(slots)) {
             self.queue.panicked_later(id, panic);
@@ -229,7 +278,11 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     }
 
     #[doc(hidden)]
-    pub fn batch_async_with<A: 'static>(mut self, wrap: fn(A) -> R::Answer, batch: impl AsyncFnOnce(Batch<R::Key, A>) + 'r) {
+    pub fn batch_async_with<A: 'static>(
+        mut self,
+        wrap: fn(A) -> R::Answer,
+        batch: impl AsyncFnOnce(Batch<R::Key, A>) + 'r,
+    ) {
         let (id, slots) = self.slots(wrap);
         self.start(id, async move { batch(slots).await }, |_, _, ()| ());
     }
@@ -239,12 +292,21 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.slots(identity).1
     }
 
-    pub(crate) fn slots<A: 'static>(&mut self, wrap: fn(A) -> R::Answer) -> (InFlightId, Batch<R::Key, A>) {
+    pub(crate) fn slots<A: 'static>(
+        &mut self,
+        wrap: fn(A) -> R::Answer,
+    ) -> (InFlightId, Batch<R::Key, A>) {
         let mut buf = self.take();
         let mut keys = mem::take(&mut buf.keys);
         let queue = self.queue;
         let id = queue.begin(buf, self.part);
-        let mailbox = Arc::new(Mailbox::new(keys.len(), queue.shared.host.ring.clone(), queue.number, id, queue.options.show_key));
+        let mailbox = Arc::new(Mailbox::new(
+            keys.len(),
+            queue.shared.host.ring.clone(),
+            queue.number,
+            id,
+            queue.options.show_key,
+        ));
         let batch = Batch::new(keys.drain(..), &mailbox);
         queue.in_flight.with(id, |flight| {
             flight.buf.keys = keys;
@@ -274,6 +336,9 @@ impl<R: Request> Drop for Requests<'_, '_, R> {
 
 impl<R: Request> fmt::Debug for Requests<'_, '_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Requests").field("dispatcher", &R::name()).field("len", &self.keys().len()).finish()
+        f.debug_struct("Requests")
+            .field("dispatcher", &R::name())
+            .field("len", &self.keys().len())
+            .finish()
     }
 }

@@ -1,6 +1,7 @@
 //! One request's place in a batch.
 //!
-//! What becomes of it is said by a method that takes the slot, so that nothing can be answered twice; and if none is called, the destructor says that.
+//! What becomes of it is said by a method that takes the slot, so that nothing can be answered
+//! twice; and if none is called, the destructor says that.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use crate::dispatch::in_flight::{Mailbox, SlotOutcome};
 
-/// One request's place in a batch, waiting for its answer. Answering uses it up, so nothing can be answered twice.
+/// One request's place in a batch, waiting for its answer. Answering uses it up, so nothing can be
+/// answered twice.
 #[must_use = "a slot that is dropped is an unanswered request, which ends the run with an error"]
 pub struct Slot<K, R> {
     /// Gone when it has been said what becomes of it.
@@ -47,7 +49,8 @@ impl<K, R> Slot<K, R> {
         mailbox.put(SlotOutcome::Answer { position: self.position, answer, key: Some(key) });
     }
 
-    /// Answers the request from its key, by value. Such an answer is the last word: without its key the request can't be tried again.
+    /// Answers the request from its key, by value. Such an answer is the last word: without its key
+    /// the request can't be tried again.
     pub fn answer_with(mut self, answer: impl FnOnce(K) -> R) {
         let (key, mailbox) = self.take();
         // Should `answer` panic, this says that the request went unanswered.
@@ -57,10 +60,12 @@ impl<K, R> Slot<K, R> {
         mailbox.put(SlotOutcome::Answer { position: self.position, answer, key: None });
     }
 
-    /// Has the request sent again, in a batch to come, after the pause that the dispatcher's `retry` option says (none without that option). A dispatcher that says nothing of
+    /// Has the request sent again, in a batch to come, after the pause that the dispatcher's
+    /// `retry` option says (none without that option). A dispatcher that says nothing of
     /// retries gives each request five attempts in all.
     ///
-    /// When all attempts are used up, that is trouble with the batch: [`RequestError::RetriesSpent`](crate::RequestError::RetriesSpent).
+    /// When all attempts are used up, that is trouble with the batch:
+    /// [`RequestError::RetriesSpent`](crate::RequestError::RetriesSpent).
     ///
     /// ```
     /// use corio::Batch;
@@ -94,7 +99,8 @@ impl<K, R> Slot<K, R> {
 }
 
 impl<K, T, E> Slot<K, Result<T, E>> {
-    /// Answers the request with an error; which the dispatcher's `retry` option may call worth another try.
+    /// Answers the request with an error; which the dispatcher's `retry` option may call worth
+    /// another try.
     pub fn fail(self, error: E) {
         self.answer(Err(error));
     }
@@ -124,6 +130,9 @@ impl<K, R> Drop for Slot<K, R> {
 
 impl<K: fmt::Debug, R> fmt::Debug for Slot<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("key", self.key()).field("position", &self.position).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("key", self.key())
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use super::slot::Slot;
 use crate::dispatch::in_flight::Mailbox;
 
-/// Requests handed over together, as slots to be answered one by one: in any order, in parts, on any thread or in any task.
+/// Requests handed over together, as slots to be answered one by one: in any order, in parts, on
+/// any thread or in any task.
 ///
-/// A per-batch function that takes one is for answers that arrive at different times, or on other threads:
+/// A per-batch function that takes one is for answers that arrive at different times, or on other
+/// threads:
 ///
 /// ```
 /// use corio::Batch;
@@ -36,17 +38,25 @@ use crate::dispatch::in_flight::Mailbox;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A batch is in flight until its last slot is answered, and where an `async fn` took it until that has ended. What is not answered yet when its run is over may still be
-/// answered, and is thrown away. A slot that is dropped without an answer ends the run with
-/// [`RequestError::Unanswered`](crate::RequestError::Unanswered); one that is forgotten (`std::mem::forget`) keeps its run waiting.
-#[must_use = "a batch that is dropped leaves its requests unanswered, which ends the run with an error"]
+/// A batch is in flight until its last slot is answered, and where an `async fn` took it until that
+/// has ended. What is not answered yet when its run is over may still be answered, and is thrown
+/// away. A slot that is dropped without an answer ends the run with
+/// [`RequestError::Unanswered`](crate::RequestError::Unanswered); one that is forgotten
+/// (`std::mem::forget`) keeps its run waiting.
+#[must_use = "a batch that is dropped leaves its requests unanswered, which ends the run with an \
+              error"]
 pub struct Batch<K, R> {
     slots: Vec<Slot<K, R>>,
 }
 
 impl<K, R> Batch<K, R> {
     pub(crate) fn new(keys: impl Iterator<Item = K>, mailbox: &Arc<Mailbox<K, R>>) -> Self {
-        Batch { slots: keys.enumerate().map(|(position, key)| Slot::new(key, position, mailbox.clone())).collect() }
+        Batch {
+            slots: keys
+                .enumerate()
+                .map(|(position, key)| Slot::new(key, position, mailbox.clone()))
+                .collect(),
+        }
     }
 
     /// How many slots there are.
@@ -72,7 +82,8 @@ impl<K, R> Batch<K, R> {
         Batch { slots: self.slots.split_off(at) }
     }
 
-    /// Splits the batch into so many parts, of sizes that differ by one at most: for as many workers. Fewer, if it has fewer slots.
+    /// Splits the batch into so many parts, of sizes that differ by one at most: for as many
+    /// workers. Fewer, if it has fewer slots.
     ///
     /// ```
     /// # use corio::Batch;
@@ -99,7 +110,8 @@ impl<K, R> Batch<K, R> {
         split
     }
 
-    /// Splits the batch by something about its keys (the shard that holds them, say), in the order in which each first appears.
+    /// Splits the batch by something about its keys (the shard that holds them, say), in the order
+    /// in which each first appears.
     ///
     /// ```
     /// # use corio::Batch;
@@ -125,7 +137,8 @@ impl<K, R> Batch<K, R> {
         parts
     }
 
-    /// Answers position by position. Slots for which there is no answer are dropped, which ends the run with an error.
+    /// Answers position by position. Slots for which there is no answer are dropped, which ends the
+    /// run with an error.
     ///
     /// ```
     /// # use corio::Batch;
@@ -143,7 +156,8 @@ impl<K, R> Batch<K, R> {
 }
 
 impl<K: Hash + Eq, R: Clone> Batch<K, R> {
-    /// Answers by key. Slots whose key is not in the map are dropped, which ends the run with an error that names them.
+    /// Answers by key. Slots whose key is not in the map are dropped, which ends the run with an
+    /// error that names them.
     ///
     /// ```
     /// # use corio::Batch;

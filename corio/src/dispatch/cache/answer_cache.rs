@@ -1,7 +1,8 @@
 //! Answers that are kept: for the rest of a run, or with the schedule for later runs.
 //!
-//! What must hold: a run sees only what was kept under its own partition, and nothing at all of earlier runs if it names none. What an answer is worth is decided once, when
-//! it comes; how long it is good for is decided by the time when it is asked for again.
+//! What must hold: a run sees only what was kept under its own partition, and nothing at all of
+//! earlier runs if it names none. What an answer is worth is decided once, when it comes; how long
+//! it is good for is decided by the time when it is asked for again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -30,11 +31,22 @@ const THIS_RUN: Scope = 0;
 
 impl<K, A> Cache<K, A> {
     pub(crate) fn new(policy: CachePolicy<K, A>) -> Self {
-        Cache { policy, store: (policy.store)(policy.capacity), scopes: HashMap::new(), last_scope: THIS_RUN, scope: None, until_swept: SWEEP_AFTER }
+        Cache {
+            policy,
+            store: (policy.store)(policy.capacity),
+            scopes: HashMap::new(),
+            last_scope: THIS_RUN,
+            scope: None,
+            until_swept: SWEEP_AFTER,
+        }
     }
 
     /// Has this run see what was kept under its partition; the first time, and not again.
-    pub(crate) fn enter(&mut self, partition: impl FnOnce() -> Option<Partition>, now: &dyn Fn() -> Duration) {
+    pub(crate) fn enter(
+        &mut self,
+        partition: impl FnOnce() -> Option<Partition>,
+        now: &dyn Fn() -> Duration,
+    ) {
         if self.scope.is_some() {
             return;
         }
@@ -50,7 +62,8 @@ impl<K, A> Cache<K, A> {
         self.sweep_if_due(now);
     }
 
-    /// Lets go of answers that are too old, and of partitions that have none: each time when as many have come as were left the last time, so that it costs nothing to speak of.
+    /// Lets go of answers that are too old, and of partitions that have none: each time when as
+    /// many have come as were left the last time, so that it costs nothing to speak of.
     fn sweep_if_due(&mut self, now: &dyn Fn() -> Duration) {
         if self.until_swept > 0 {
             return;

@@ -42,7 +42,8 @@ impl<T: Hash + Eq + 'static> PartitionName for T {
 }
 
 impl Partition {
-    /// The partition with this name: a tenant, a user, a locale; `()` where everybody may see everything.
+    /// The partition with this name: a tenant, a user, a locale; `()` where everybody may see
+    /// everything.
     pub fn of<T: GroupKey>(name: T) -> Self {
         Partition(Rc::new(name))
     }

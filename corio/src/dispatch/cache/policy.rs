@@ -25,7 +25,11 @@ impl<K, A> Copy for CachePolicy<K, A> {}
 
 impl<K, A> fmt::Debug for CachePolicy<K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keep").field("between_runs", &self.between_runs).field("capacity", &self.capacity).field("time_to_live", &self.time).finish()
+        f.debug_struct("Keep")
+            .field("between_runs", &self.between_runs)
+            .field("capacity", &self.capacity)
+            .field("time_to_live", &self.time)
+            .finish()
     }
 }
 
@@ -35,7 +39,13 @@ impl<K, A> CachePolicy<K, A> {
         K: HashKey,
         A: 'static,
     {
-        CachePolicy { should_cache, between_runs: false, store: |_| Box::new(Unbounded::new()), capacity: usize::MAX, time: None }
+        CachePolicy {
+            should_cache,
+            between_runs: false,
+            store: |_| Box::new(Unbounded::new()),
+            capacity: usize::MAX,
+            time: None,
+        }
     }
 
     pub(crate) const fn between_runs(mut self) -> Self {

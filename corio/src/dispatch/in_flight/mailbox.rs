@@ -1,6 +1,7 @@
 //! Where slots put their answers, from any thread.
 //!
-//! The post is all that other threads see. Those who wait never leave this side, and post that arrives after its flight has landed is read by nobody.
+//! The post is all that other threads see. Those who wait never leave this side, and post that
+//! arrives after its flight has landed is read by nobody.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,9 @@ pub(crate) enum SlotOutcome<K, A> {
 impl<K, A> SlotOutcome<K, A> {
     pub(crate) fn position(&self) -> usize {
         match *self {
-            SlotOutcome::Answer { position, .. } | SlotOutcome::Retry { position, .. } | SlotOutcome::Unanswered { position, .. } => position,
+            SlotOutcome::Answer { position, .. }
+            | SlotOutcome::Retry { position, .. }
+            | SlotOutcome::Unanswered { position, .. } => position,
         }
     }
 }
@@ -53,7 +56,13 @@ pub(crate) struct Mailbox<K, R> {
 
 impl<K, R> Mailbox<K, R> {
     /// With room for the answers of so many slots.
-    pub(crate) fn new(slots: usize, ring: Arc<dyn WakeRun>, queue: u32, flight: InFlightId, show_key: Option<ShowKey<K>>) -> Self {
+    pub(crate) fn new(
+        slots: usize,
+        ring: Arc<dyn WakeRun>,
+        queue: u32,
+        flight: InFlightId,
+        show_key: Option<ShowKey<K>>,
+    ) -> Self {
         Mailbox { outcome: Mutex::new(Vec::with_capacity(slots)), ring, queue, flight, show_key }
     }
 
@@ -82,12 +91,20 @@ pub(crate) struct MailboxReader<K, R, A> {
 
 impl<K, R, A> ReadMailbox<K, A> for MailboxReader<K, R, A> {
     fn drain(&self, take: &mut dyn FnMut(SlotOutcome<K, A>)) {
-        let outcome = std::mem::take(&mut *self.mailbox.outcome.lock().unwrap_or_else(PoisonError::into_inner));
+        let outcome = std::mem::take(
+            &mut *self.mailbox.outcome.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         for outcome in outcome {
             take(match outcome {
-                SlotOutcome::Answer { position, answer, key } => SlotOutcome::Answer { position, answer: (self.wrap)(answer), key },
-                SlotOutcome::Retry { position, key, after } => SlotOutcome::Retry { position, key, after },
-                SlotOutcome::Unanswered { position, key, by_panic } => SlotOutcome::Unanswered { position, key, by_panic },
+                SlotOutcome::Answer { position, answer, key } => {
+                    SlotOutcome::Answer { position, answer: (self.wrap)(answer), key }
+                }
+                SlotOutcome::Retry { position, key, after } => {
+                    SlotOutcome::Retry { position, key, after }
+                }
+                SlotOutcome::Unanswered { position, key, by_panic } => {
+                    SlotOutcome::Unanswered { position, key, by_panic }
+                }
             });
         }
     }

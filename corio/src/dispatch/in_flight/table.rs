@@ -1,4 +1,5 @@
-//! Batches that will be answered later. Those who wait stay here; only keys go out, and only answers come back.
+//! Batches that will be answered later. Those who wait stay here; only keys go out, and only
+//! answers come back.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -25,7 +26,8 @@ pub(crate) struct InFlight<K, A> {
     pub(crate) alarm: Option<Alarm>,
     /// The number of the future that answers it.
     pub(crate) future: Option<u32>,
-    /// A function on a thread pool has its slots: when it panics, they are dropped before the panic is known here.
+    /// A function on a thread pool has its slots: when it panics, they are dropped before the
+    /// panic is known here.
     pub(crate) is_with_a_job: bool,
     /// Slots that were dropped by a panic, perhaps the job's: position and key.
     pub(crate) dropped: Vec<(usize, Option<String>)>,
@@ -33,7 +35,8 @@ pub(crate) struct InFlight<K, A> {
     pub(crate) mailbox: Option<Rc<dyn ReadMailbox<K, A>>>,
     /// How many were answered from elsewhere, and not by the dispatcher yet.
     pub(crate) answered_elsewhere: usize,
-    /// With dedup, when all who asked are gone: the positions where one who has joined may still be there.
+    /// With dedup, when all who asked are gone: the positions where one who has joined may still
+    /// be there.
     pub(crate) unwatched: Option<Vec<usize>>,
 }
 
@@ -92,7 +95,13 @@ pub(crate) struct InFlightTable<K, A> {
 
 impl<K, A> Default for InFlightTable<K, A> {
     fn default() -> Self {
-        InFlightTable { slots: RefCell::default(), free: RefCell::default(), last: Cell::new(0), splits: RefCell::default(), last_split: Cell::new(0) }
+        InFlightTable {
+            slots: RefCell::default(),
+            free: RefCell::default(),
+            last: Cell::new(0),
+            splits: RefCell::default(),
+            last_split: Cell::new(0),
+        }
     }
 }
 
@@ -113,7 +122,8 @@ impl<K, A> InFlightTable<K, A> {
     }
 
     pub(crate) fn put(&self, id: InFlightId, flight: InFlight<K, A>) {
-        self.slots.borrow_mut()[id.index as usize] = TableSlot { number: id.number, flight: Some(flight) };
+        self.slots.borrow_mut()[id.index as usize] =
+            TableSlot { number: id.number, flight: Some(flight) };
     }
 
     /// Takes a flight out, if it is still there.
@@ -135,12 +145,20 @@ impl<K, A> InFlightTable<K, A> {
     }
 
     /// Runs no code of the user's while it lends the flight.
-    pub(crate) fn with<T>(&self, id: InFlightId, use_it: impl FnOnce(&mut InFlight<K, A>) -> T) -> Option<T> {
+    pub(crate) fn with<T>(
+        &self,
+        id: InFlightId,
+        use_it: impl FnOnce(&mut InFlight<K, A>) -> T,
+    ) -> Option<T> {
         self.at(id, |index| index.flight.as_mut().map(use_it))?
     }
 
     fn at<T>(&self, id: InFlightId, use_it: impl FnOnce(&mut TableSlot<K, A>) -> T) -> Option<T> {
-        self.slots.borrow_mut().get_mut(id.index as usize).filter(|index| index.number == id.number).map(use_it)
+        self.slots
+            .borrow_mut()
+            .get_mut(id.index as usize)
+            .filter(|index| index.number == id.number)
+            .map(use_it)
     }
 
     /// A batch leaves in parts.

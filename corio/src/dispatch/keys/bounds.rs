@@ -5,9 +5,11 @@ use std::hash::Hash;
 
 /// An answer that may have to go to several requests.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` goes to several requests, and so has to be `Clone`: return `Arc<{Self}>`, an error by `.map_err(Arc::new)`",
+    message = "`{Self}` goes to several requests, and so has to be `Clone`: return `Arc<{Self}>`, \
+               an error by `.map_err(Arc::new)`",
     label = "`{Self}` is not `Clone`",
-    note = "the error of a batch goes to each of its requests, and the answer to a key to each that asked for it"
+    note = "the error of a batch goes to each of its requests, and the answer to a key to each \
+            that asked for it"
 )]
 #[doc(hidden)]
 pub trait CloneAnswer: Clone {}
@@ -17,7 +19,8 @@ impl<T: Clone> CloneAnswer for T {}
 
 /// A key by which doubles are found.
 #[diagnostic::on_unimplemented(
-    message = "keys of type `{Self}` can't be told apart: put `#[derive(Clone, PartialEq, Eq, Hash)]` on the type",
+    message = "keys of type `{Self}` can't be told apart: put `#[derive(Clone, PartialEq, Eq, \
+               Hash)]` on the type",
     label = "`{Self}` is not `Clone + Eq + Hash`",
     note = "equal keys are found by hash, and answered once"
 )]
@@ -29,7 +32,8 @@ impl<K: Hash + Eq + Clone + 'static> HashKey for K {}
 
 /// What keys of a group have in common, or for whom answers are kept.
 #[diagnostic::on_unimplemented(
-    message = "values of type `{Self}` can't be told apart: put `#[derive(PartialEq, Eq, Hash)]` on the type",
+    message = "values of type `{Self}` can't be told apart: put `#[derive(PartialEq, Eq, Hash)]` \
+               on the type",
     label = "`{Self}` is not `Eq + Hash`, or borrows",
     note = "groups of keys, and partitions of a cache, are found by hash"
 )]
@@ -41,7 +45,8 @@ impl<T: Hash + Eq + 'static> GroupKey for T {}
 
 /// A key by which doubles are found, in order.
 #[diagnostic::on_unimplemented(
-    message = "keys of type `{Self}` can't be put in order: put `#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]` on the type",
+    message = "keys of type `{Self}` can't be put in order: put `#[derive(Clone, PartialEq, Eq, \
+               PartialOrd, Ord)]` on the type",
     label = "`{Self}` is not `Clone + Ord`",
     note = "equal keys are found in order, as a `BTreeMap` keeps them, and answered once"
 )]
@@ -53,7 +58,8 @@ impl<K: Ord + Clone + 'static> OrdKey for K {}
 
 /// Keys and answers of a blocking dispatcher.
 #[diagnostic::on_unimplemented(
-    message = "a blocking dispatcher runs on another thread, and so do its keys and answers: `{Self}` has to be `Send`",
+    message = "a blocking dispatcher runs on another thread, and so do its keys and answers: \
+               `{Self}` has to be `Send`",
     label = "can't be sent to another thread"
 )]
 #[doc(hidden)]

@@ -1,14 +1,19 @@
 //! Equal keys go out once: who else waits for a key that is queued or on its way.
 //!
-//! The first who asks for a key *registers* it and gets a ticket; the request goes out as every other. Who asks for it until the answer is there *joins*: its waiter is noted
-//! here, by the ticket, wherever the request is meanwhile (queued, on its way, waiting to be tried again). When the answer comes, whoever holds the ticket takes the others out.
-//! A ticket that is no longer valid (the key was invalidated) takes nobody out, and its answer is not kept for later.
+//! The first who asks for a key *registers* it and gets a ticket; the request goes out as every
+//! other. Who asks for it until the answer is there *joins*: its waiter is noted here, by the
+//! ticket, wherever the request is meanwhile (queued, on its way, waiting to be tried again). When
+//! the answer comes, whoever holds the ticket takes the others out. A ticket that is no longer
+//! valid (the key was invalidated) takes nobody out, and its answer is not kept for later.
 //!
-//! What is known of a key lies in a row of a table, whose number goes with the ticket; an index finds the row of a key. So a key is hashed once, when it is asked for, and those who
-//! wait are found by the ticket alone: should the code of the user's that compares keys panic, nobody is lost. Rows are used again; numbers of tickets are not, and so a ticket whose
+//! What is known of a key lies in a row of a table, whose number goes with the ticket; an index
+//! finds the row of a key. So a key is hashed once, when it is asked for, and those who
+//! wait are found by the ticket alone: should the code of the user's that compares keys panic,
+//! nobody is lost. Rows are used again; numbers of tickets are not, and so a ticket whose
 //! row is another's is known not to be valid.
 //!
-//! Those who are gone are taken out when they are half of all, and looked at once each: who comes and goes costs the same however many have before.
+//! Those who are gone are taken out when they are half of all, and looked at once each: who comes
+//! and goes costs the same however many have before.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashSet};
@@ -47,12 +52,15 @@ struct ByHash {
 impl<K: Hash + Eq> Index<K> for ByHash {
     fn find(&self, key: &K, rows: &[Option<PendingKey<K>>]) -> Result<u32, u64> {
         let hash = self.hasher.hash_one(key);
-        let is_equal = |row: &u32| rows[*row as usize].as_ref().is_some_and(|row| row.lead.key == *key);
+        let is_equal =
+            |row: &u32| rows[*row as usize].as_ref().is_some_and(|row| row.lead.key == *key);
         self.rows.find(hash, is_equal).copied().ok_or(hash)
     }
 
     fn add(&mut self, key: &LeadKey<K>, rows: &[Option<PendingKey<K>>]) {
-        self.rows.insert_unique(key.hash, key.seq.row, |row| rows[*row as usize].as_ref().map_or(0, |row| row.lead.hash));
+        self.rows.insert_unique(key.hash, key.seq.row, |row| {
+            rows[*row as usize].as_ref().map_or(0, |row| row.lead.hash)
+        });
     }
 
     fn remove(&mut self, key: &LeadKey<K>) {
@@ -71,7 +79,9 @@ impl<K: Hash + Eq> Index<K> for ByHash {
 /// A key may still have a ticket that is not valid any more, where code of the user's has panicked.
 impl<K: OrdKey> Index<K> for BTreeMap<K, Seq> {
     fn find(&self, key: &K, rows: &[Option<PendingKey<K>>]) -> Result<u32, u64> {
-        let seq = self.get(key).filter(|seq| rows[seq.row as usize].as_ref().is_some_and(|row| row.lead.seq == **seq));
+        let seq = self
+            .get(key)
+            .filter(|seq| rows[seq.row as usize].as_ref().is_some_and(|row| row.lead.seq == **seq));
         seq.map(|seq| seq.row).ok_or(0)
     }
 
@@ -88,7 +98,8 @@ impl<K: OrdKey> Index<K> for BTreeMap<K, Seq> {
     }
 }
 
-/// How equal keys are found and their answers multiplied: functions, so that only dispatchers that want it need keys and answers that can.
+/// How equal keys are found and their answers multiplied: functions, so that only dispatchers that
+/// want it need keys and answers that can.
 #[doc(hidden)]
 pub struct Dedup<K, A> {
     index: fn() -> Box<dyn Index<K>>,
@@ -171,12 +182,20 @@ const FEW: usize = 32;
 
 impl Followers {
     fn new(asker: Waiter) -> Self {
-        Followers { asker, place: None, follower: Vec::new(), living_from: 0, sweep_at: FEW, is_watched: true }
+        Followers {
+            asker,
+            place: None,
+            follower: Vec::new(),
+            living_from: 0,
+            sweep_at: FEW,
+            is_watched: true,
+        }
     }
 
     fn join(&mut self, follower: Follower, is_alive: &dyn Fn(Waiter) -> bool) {
         if self.follower.len() >= self.sweep_at {
-            // As many have joined since the last time as were left then, so it costs nothing to speak of.
+            // As many have joined since the last time as were left then, so it costs nothing to
+            // speak of.
             self.follower.retain(|(_, waiter)| is_alive(*waiter));
             self.living_from = 0;
             self.sweep_at = FEW.max(2 * self.follower.len());
@@ -184,7 +203,8 @@ impl Followers {
         self.follower.push(follower);
     }
 
-    /// One who has joined and is still there. It goes on from where the last one was found, as nobody comes back to life.
+    /// One who has joined and is still there. It goes on from where the last one was found, as
+    /// nobody comes back to life.
     fn living(&mut self, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
         let rest = &self.follower[self.living_from..];
         let found = rest.iter().position(|(_, waiter)| is_alive(*waiter));
@@ -198,7 +218,10 @@ impl Followers {
     }
 
     /// Takes out those who have joined and are still there.
-    pub(crate) fn drain_followers(&mut self, is_alive: impl Fn(Waiter) -> bool) -> impl Iterator<Item = Follower> {
+    pub(crate) fn drain_followers(
+        &mut self,
+        is_alive: impl Fn(Waiter) -> bool,
+    ) -> impl Iterator<Item = Follower> {
         self.follower.drain(..).skip(self.living_from).filter(move |(_, waiter)| is_alive(*waiter))
     }
 }
@@ -233,10 +256,16 @@ impl<K> PendingKeys<K> {
         }
     }
 
-    // ── these run code of the user's: keys are hashed, compared, copied ──────────────────────────────────────────────────────────────────────────────────────────
+    // ── these run code of the user's: keys are hashed, compared, copied ──
 
-    /// The ticket for a key that nobody has asked for; or `None` when the waiter has joined those who have.
-    pub(crate) fn lead_or_follow(&mut self, key: &K, waiter: Waiter, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Seq> {
+    /// The ticket for a key that nobody has asked for; or `None` when the waiter has joined those
+    /// who have.
+    pub(crate) fn lead_or_follow(
+        &mut self,
+        key: &K,
+        waiter: Waiter,
+        is_alive: &dyn Fn(Waiter) -> bool,
+    ) -> Option<Seq> {
         self.last += 1;
         let hash = match self.index.find(key, &self.rows) {
             Ok(row) => {
@@ -264,7 +293,8 @@ impl<K> PendingKeys<K> {
         self.index.remove(key);
     }
 
-    /// What is on its way is out of date: its ticket is not valid any more, and those who have joined are taken out. What has not left yet is read later anyway.
+    /// What is on its way is out of date: its ticket is not valid any more, and those who have
+    /// joined are taken out. What has not left yet is read later anyway.
     pub(crate) fn invalidate(&mut self, key: &K) -> Option<PendingKey<K>> {
         let seq = self.seq(key)?;
         self.shared(seq)?.place?;
@@ -274,12 +304,14 @@ impl<K> PendingKeys<K> {
     /// The same, for every key, in the order in which they were registered.
     pub(crate) fn invalidate_all(&mut self) -> Vec<PendingKey<K>> {
         let has_left = |row: &&PendingKey<K>| row.shared.place.is_some();
-        let mut seqs: Vec<Seq> = self.rows.iter().flatten().filter(has_left).map(|row| row.lead.seq).collect();
+        let mut seqs: Vec<Seq> =
+            self.rows.iter().flatten().filter(has_left).map(|row| row.lead.seq).collect();
         seqs.sort_by_key(|seq| seq.number);
         seqs.into_iter().filter_map(|seq| self.take_and_forget(seq)).collect()
     }
 
-    /// Everybody who waits for a key has the answer from elsewhere. A request that has not left is not to leave.
+    /// Everybody who waits for a key has the answer from elsewhere. A request that has not left is
+    /// not to leave.
     pub(crate) fn answer(&mut self, key: &K) -> Option<PendingKey<K>> {
         let seq = self.seq(key)?;
         let row = self.take_and_forget(seq)?;
@@ -300,7 +332,7 @@ impl<K> PendingKeys<K> {
         Some(row)
     }
 
-    // ── these do not ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── these do not ──
 
     fn join(&mut self, row: u32, waiter: Waiter, is_alive: &dyn Fn(Waiter) -> bool) {
         let Some(PendingKey { shared, .. }) = &mut self.rows[row as usize] else { return };
@@ -314,7 +346,8 @@ impl<K> PendingKeys<K> {
         }
     }
 
-    /// Those who wait, when the answer is there; of the key it is to be let go. `None` if the ticket is not valid any more.
+    /// Those who wait, when the answer is there; of the key it is to be let go. `None` if the
+    /// ticket is not valid any more.
     pub(crate) fn take(&mut self, seq: Seq) -> Option<PendingKey<K>> {
         let row = self.rows.get_mut(seq.row as usize)?.take_if(|row| row.lead.seq == seq)?;
         self.free.push(seq.row);
@@ -341,7 +374,11 @@ impl<K> PendingKeys<K> {
     }
 
     /// One who has joined and is still there.
-    pub(crate) fn follower(&mut self, seq: Seq, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
+    pub(crate) fn follower(
+        &mut self,
+        seq: Seq,
+        is_alive: &dyn Fn(Waiter) -> bool,
+    ) -> Option<Waiter> {
         self.shared(seq)?.living(is_alive)
     }
 
@@ -410,15 +447,22 @@ mod tests {
     #[test]
     fn whatever_happens_each_key_has_one_lead_and_those_who_asked_for_it() {
         let mut random = fastrand::Rng::with_seed(7);
-        for dedup in [Dedup::<Key, ()>::by_hash(), Dedup::by_order()].repeat(if cfg!(miri) { 1 } else { 50 }) {
+        for dedup in
+            [Dedup::<Key, ()>::by_hash(), Dedup::by_order()].repeat(if cfg!(miri) { 1 } else { 50 })
+        {
             let (mut pending_keys, mut naive) = (PendingKeys::new(dedup), Naive::new());
             let mut old = Vec::new();
             for number in 1..if cfg!(miri) { 60 } else { 500 } {
                 let key = random.u32(0..30);
                 let waiter = Waiter(number);
                 if random.bool() {
-                    match (pending_keys.lead_or_follow(&Key(key), waiter, &|_| true), naive.get_mut(&key)) {
-                        (Some(seq), None) => assert!(naive.insert(key, (seq, Vec::new())).is_none()),
+                    match (
+                        pending_keys.lead_or_follow(&Key(key), waiter, &|_| true),
+                        naive.get_mut(&key),
+                    ) {
+                        (Some(seq), None) => {
+                            assert!(naive.insert(key, (seq, Vec::new())).is_none())
+                        }
                         (None, Some((_, follower))) => follower.push((pending_keys.last, waiter)),
                         (seq, known) => panic!("{seq:?} for a key with {known:?}"),
                     }

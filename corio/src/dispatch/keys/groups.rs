@@ -5,10 +5,12 @@ use std::fmt;
 
 use super::bounds::GroupKey;
 
-/// Which keys are of one group, for [`Options::group_by`](crate::Options::group_by); made by [`groups`].
+/// Which keys are of one group, for [`Options::group_by`](crate::Options::group_by); made by
+/// [`groups`].
 pub struct Groups<K>(Box<dyn Numbering<K>>);
 
-/// Finds groups by what their keys have in common: those for which `by` gives equal values are of one.
+/// Finds groups by what their keys have in common: those for which `by` gives equal values are of
+/// one.
 ///
 /// ```
 /// # use corio::{Options, groups};

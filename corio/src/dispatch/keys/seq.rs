@@ -1,6 +1,7 @@
 //! TODO
 
-/// The number of a request in the order of asking. With dedup it says that the request stands for all that ask for its key.
+/// The number of a request in the order of asking. With dedup it says that the request stands for
+/// all that ask for its key.
 // Packed: beside the number of attempts it takes no more room in an entry than two words.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(Rust, packed(4))]

@@ -1,6 +1,7 @@
 //! Keys as they may be shown: in events and errors, where the dispatcher has `show_keys`.
 //!
-//! Of a long one the beginning is shown: a message is there to be read, and is kept and sent to places that nobody thought of when they chose their keys.
+//! Of a long one the beginning is shown: a message is there to be read, and is kept and sent to
+//! places that nobody thought of when they chose their keys.
 
 use std::fmt;
 use std::fmt::Write;
@@ -32,7 +33,9 @@ pub(crate) fn all_shown<K>(keys: &[K], show: Option<ShowKey<K>>) -> Vec<String> 
 impl<K> fmt::Debug for ShownKeys<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.show {
-            Some(show) => f.debug_list().entries(self.keys.iter().map(|key| ShownKey { key, show })).finish(),
+            Some(show) => {
+                f.debug_list().entries(self.keys.iter().map(|key| ShownKey { key, show })).finish()
+            }
             None => write!(f, "[{}]", keys_of(self.keys.len())),
         }
     }
@@ -60,7 +63,8 @@ impl<K> fmt::Debug for ShownKey<'_, K> {
 /// So many characters of a key are shown.
 const LONGEST: usize = 200;
 
-/// Takes so many characters, and refuses the rest: what is written is not worked out any further then.
+/// Takes so many characters, and refuses the rest: what is written is not worked out any further
+/// then.
 struct Prefix {
     text: String,
     left: usize,

@@ -1,8 +1,9 @@
 //! A wait queue in the order of asking.
 //!
-//! What is asked joins at the end; what comes back to be tried again has an older ticket, and is taken before everything that was asked later. Those that come back do so in any
-//! order and one at a time, so they lie in a heap: n of them among m newer requests cost O(n log n), whenever they come. Requests without tickets that come back are taken first, in
-//! the order in which they did.
+//! What is asked joins at the end; what comes back to be tried again has an older ticket, and is
+//! taken before everything that was asked later. Those that come back do so in any order and one at
+//! a time, so they lie in a heap: n of them among m newer requests cost O(n log n), whenever they
+//! come. Requests without tickets that come back are taken first, in the order in which they did.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -66,7 +67,8 @@ impl<K> Backlog<K> {
 
     /// Puts a request to its place: at the end, unless it was sent before.
     pub(crate) fn push(&mut self, entry: QueuedRequest<K>) {
-        let is_newest = self.fresh.back().is_none_or(|newest| newest.seq.number <= entry.seq.number);
+        let is_newest =
+            self.fresh.back().is_none_or(|newest| newest.seq.number <= entry.seq.number);
         if entry.attempts == 0 && is_newest {
             self.fresh.push_back(entry);
         } else {
@@ -92,10 +94,17 @@ impl<K> Backlog<K> {
         self.fresh.push_front(entry);
     }
 
-    /// Takes out all that `is_wanted` does not want. No code of the user's runs: keys are dropped by who gets them.
-    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) {
-        let (requeued, drop_counters): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.requeued).into_vec().into_iter().partition(|requeued| is_wanted(&requeued.entry));
+    /// Takes out all that `is_wanted` does not want. No code of the user's runs: keys are dropped
+    /// by who gets them.
+    pub(crate) fn take_unwanted(
+        &mut self,
+        is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
+        unwanted: &mut Vec<QueuedRequest<K>>,
+    ) {
+        let (requeued, drop_counters): (Vec<_>, Vec<_>) = std::mem::take(&mut self.requeued)
+            .into_vec()
+            .into_iter()
+            .partition(|requeued| is_wanted(&requeued.entry));
         self.requeued = requeued.into();
         unwanted.extend(drop_counters.into_iter().map(|requeued| requeued.entry));
         for _ in 0..self.fresh.len() {
@@ -126,7 +135,9 @@ mod tests {
     #[test]
     fn whatever_comes_back_is_taken_in_the_order_of_asking() {
         let mut backlog = Backlog::default();
-        for (key, seq, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 2), (60, 6, 1), (70, 7, 0)] {
+        for (key, seq, attempts) in
+            [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 2), (60, 6, 1), (70, 7, 0)]
+        {
             backlog.push(entry(key, seq, attempts));
         }
         assert_eq!(keys(&mut backlog), [10, 30, 40, 50, 60, 70]);
@@ -197,9 +208,16 @@ mod tests {
                         naive.push(last, seq, 0);
                     }
                     3..6 => {
-                        let first = if naive.entries.is_empty() { None } else { Some(naive.entries.remove(0)) };
+                        let first = if naive.entries.is_empty() {
+                            None
+                        } else {
+                            Some(naive.entries.remove(0))
+                        };
                         let taken = backlog.pop();
-                        assert_eq!(taken.as_ref().map(|entry| entry.key), first.map(|(_, key)| key));
+                        assert_eq!(
+                            taken.as_ref().map(|entry| entry.key),
+                            first.map(|(_, key)| key)
+                        );
                         match (taken, first) {
                             (Some(taken), Some(first)) if with_tickets && random.u32(0..3) == 0 => {
                                 backlog.put_back(taken);
@@ -212,7 +230,8 @@ mod tests {
                         if sent.is_empty() {
                             continue;
                         }
-                        let QueuedRequest { key, seq, attempts, .. } = sent.swap_remove(random.usize(0..sent.len()));
+                        let QueuedRequest { key, seq, attempts, .. } =
+                            sent.swap_remove(random.usize(0..sent.len()));
                         backlog.push(entry(key, seq.number, attempts + 1));
                         naive.push(key, seq.number, attempts + 1);
                     }
@@ -226,7 +245,10 @@ mod tests {
                 }
                 assert_eq!(backlog.len(), naive.entries.len());
             }
-            assert_eq!(keys(&mut backlog), naive.entries.iter().map(|(_, key)| *key).collect::<Vec<_>>());
+            assert_eq!(
+                keys(&mut backlog),
+                naive.entries.iter().map(|(_, key)| *key).collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -24,9 +24,12 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Goes through what has gathered since the last time: gives what was kept, has equal keys join, and has the rest wait to be sent.
+    /// Goes through what has gathered since the last time: gives what was kept, has equal keys
+    /// join, and has the rest wait to be sent.
     fn coalesce_gathered(&self, partition: &dyn Fn() -> Option<Partition>) {
-        let Some((pending_keys, dedup)) = self.pending_keys.as_ref().zip(self.options.dedup) else { return };
+        let Some((pending_keys, dedup)) = self.pending_keys.as_ref().zip(self.options.dedup) else {
+            return;
+        };
         self.drop_unwanted_gathered();
         let mut fresh = self.waiting.borrow_mut().take_gathered(self.take_buf());
         if fresh.is_empty() {
@@ -39,10 +42,13 @@ impl<R: Request> Queue<R> {
         let mut cached = self.cached.take().unwrap_or_else(|| self.take_buf());
         for (waiter, key) in waiters.drain(..).zip(keys.drain(..)) {
             let coalesced = self.guarded(|| {
-                let known = self.cache.as_ref().and_then(|cache| cache.borrow().get(&key, &|| self.shared.now()).map(dedup.copy_answer));
+                let known = self.cache.as_ref().and_then(|cache| {
+                    cache.borrow().get(&key, &|| self.shared.now()).map(dedup.copy_answer)
+                });
                 match known {
                     Some(answer) => Coalesced::Cached(answer),
-                    None => match pending_keys.borrow_mut().lead_or_follow(&key, waiter, &is_alive) {
+                    None => match pending_keys.borrow_mut().lead_or_follow(&key, waiter, &is_alive)
+                    {
                         Some(seq) => Coalesced::Leads(seq),
                         None => Coalesced::Follows,
                     },
@@ -54,8 +60,12 @@ impl<R: Request> Queue<R> {
                     cached.answers.push(answer);
                 }
                 Ok(Coalesced::Follows) => {}
-                Ok(Coalesced::Leads(seq)) => lead.get_or_insert_with(|| self.take_buf()).push_with(seq, waiter, key),
-                Err(fault) => self.fail_one(QueuedRequest { waiter, key, attempts: 0, seq: NO_SEQ }, &fault),
+                Ok(Coalesced::Leads(seq)) => {
+                    lead.get_or_insert_with(|| self.take_buf()).push_with(seq, waiter, key)
+                }
+                Err(fault) => {
+                    self.fail_one(QueuedRequest { waiter, key, attempts: 0, seq: NO_SEQ }, &fault)
+                }
             }
         }
         self.recycle(fresh);
@@ -64,8 +74,10 @@ impl<R: Request> Queue<R> {
         self.deliver_cached(cached);
     }
 
-    /// Whoever gets an answer that was kept goes on at once, and may ask for something that leaves together with what waits. But where others wait for a batch that leaves now and is
-    /// answered in place, it is given together with theirs: they go on side by side, and what they ask next is one batch, and not two.
+    /// Whoever gets an answer that was kept goes on at once, and may ask for something that leaves
+    /// together with what waits. But where others wait for a batch that leaves now and is
+    /// answered in place, it is given together with theirs: they go on side by side, and what they
+    /// ask next is one batch, and not two.
     fn deliver_cached(&self, cached: BufOf<R>) {
         if cached.is_empty() {
             self.recycle(cached);
@@ -83,9 +95,16 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    pub(crate) fn change_cache(&self, partition: &dyn Fn() -> Option<Partition>, change: CacheChange<R>) {
+    pub(crate) fn change_cache(
+        &self,
+        partition: &dyn Fn() -> Option<Partition>,
+        change: CacheChange<R>,
+    ) {
         let (Some(cache), Some(pending_keys)) = (&self.cache, &self.pending_keys) else {
-            panic!("corio: dispatcher `{name}` keeps no answers: say `#[corio::dispatcher(cache)]`", name = R::name());
+            panic!(
+                "corio: dispatcher `{name}` keeps no answers: say `#[corio::dispatcher(cache)]`",
+                name = R::name()
+            );
         };
         self.mark_used();
         self.enter_partition(partition);
@@ -113,16 +132,23 @@ impl<R: Request> Queue<R> {
     /// Whoever has joined a request that is out of date asks anew.
     fn ask_anew(&self, PendingKey { lead, mut shared }: PendingKey<R::Key>) {
         let Some(dedup) = self.options.dedup else { return };
-        let joined: Vec<Waiter> = shared.drain_followers(|waiter| self.shared.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        let joined: Vec<Waiter> = shared
+            .drain_followers(|waiter| self.shared.is_alive(waiter))
+            .map(|(_, waiter)| waiter)
+            .collect();
         self.no_longer_wait(joined.iter().copied());
         joined.into_iter().for_each(|waiter| self.ask(waiter, (dedup.copy_key)(&lead.key)));
     }
 
-    /// Everybody who waits for a key gets what it was primed with, wherever its request is. What is on its way may be older, and reaches nobody.
+    /// Everybody who waits for a key gets what it was primed with, wherever its request is. What is
+    /// on its way may be older, and reaches nobody.
     fn give_primed(&self, mut shared: Followers, answer: &R::Answer) {
         let Some(dedup) = self.options.dedup else { return };
         let (asker, place) = (shared.asker, shared.place);
-        let joined: Vec<Waiter> = shared.drain_followers(|waiter| self.shared.is_alive(waiter)).map(|(_, waiter)| waiter).collect();
+        let joined: Vec<Waiter> = shared
+            .drain_followers(|waiter| self.shared.is_alive(waiter))
+            .map(|(_, waiter)| waiter)
+            .collect();
         let mut buf = self.take_buf();
         for waiter in std::iter::once(asker).chain(joined.iter().copied()) {
             buf.answers.push((dedup.copy_answer)(answer));

@@ -1,7 +1,9 @@
-//! What becomes of a flight: its answers go to those who wait, or back into the queue, or it is given up.
+//! What becomes of a flight: its answers go to those who wait, or back into the queue, or it is
+//! given up.
 //!
-//! What must hold: each position is settled once, by whatever comes first (an answer, a time-out, a panic); what comes afterwards finds no flight and is dropped. No borrow is held
-//! while code of the user's runs: clones and destructors of keys and answers, predicates.
+//! What must hold: each position is settled once, by whatever comes first (an answer, a time-out, a
+//! panic); what comes afterwards finds no flight and is dropped. No borrow is held while code of
+//! the user's runs: clones and destructors of keys and answers, predicates.
 
 use std::mem;
 
@@ -36,7 +38,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Takes the answers of a whole batch. `shown` are its keys, as far as they may be shown and the dispatcher has taken them.
+    /// Takes the answers of a whole batch. `shown` are its keys, as far as they may be shown and
+    /// the dispatcher has taken them.
     #[inline]
     pub(crate) fn answered(&self, buf: BufOf<R>, shown: &[String]) {
         if buf.answers.len() == buf.waiters.len() && !self.postprocesses {
@@ -50,8 +53,17 @@ impl<R: Request> Queue<R> {
     fn answered_slow(&self, mut buf: BufOf<R>, shown: &[String]) {
         let (requests, answers) = (buf.waiters.len(), buf.answers.len());
         if answers != requests {
-            let key = buf.keys.get(answers).and_then(|key| self.show(key)).or_else(|| shown.get(answers).cloned());
-            return self.give_up(InFlight::new(buf, Part::default()), |_, _| Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() });
+            let key = buf
+                .keys
+                .get(answers)
+                .and_then(|key| self.show(key))
+                .or_else(|| shown.get(answers).cloned());
+            return self.give_up(InFlight::new(buf, Part::default()), |_, _| Fault::WrongCount {
+                dispatcher: R::name(),
+                requests,
+                answers,
+                key: key.clone(),
+            });
         }
         let (first, mut wants_first) = match self.first_to_try_again(&buf) {
             None if !buf.waiters.contains(&SETTLED) => return self.give_all(buf),
@@ -68,7 +80,13 @@ impl<R: Request> Queue<R> {
                 if completion.flight.buf.waiters[position] == SETTLED {
                     continue;
                 }
-                let wants = if position < first { Ok(false) } else { wants_first.take().unwrap_or_else(|| completion.wants(position, &answer, key.as_ref())) };
+                let wants = if position < first {
+                    Ok(false)
+                } else {
+                    wants_first
+                        .take()
+                        .unwrap_or_else(|| completion.wants(position, &answer, key.as_ref()))
+                };
                 completion.answer(position, answer, key, wants);
             }
         }
@@ -88,7 +106,8 @@ impl<R: Request> Queue<R> {
         // An answer without its key is the last word.
         let wants = self.guarded(|| {
             buf.answers.iter().zip(&buf.keys).any(|(answer, _)| {
-                let wants = buf.waiters[position] != SETTLED && retry.wants(answer, buf.attempts(position));
+                let wants =
+                    buf.waiters[position] != SETTLED && retry.wants(answer, buf.attempts(position));
                 position += usize::from(!wants);
                 wants
             })
@@ -111,15 +130,28 @@ impl<R: Request> Queue<R> {
         self.push_ready(buf);
     }
 
-    /// With dedup: an answer is there, and those who joined get copies. Trouble with it is the answer then, where it is one.
-    pub(super) fn share(&self, seq: Seq, answer: &mut R::Answer, may_be_kept: bool, others: &mut BufOf<R>) {
-        let Some((pending_keys, dedup)) = self.pending_keys.as_ref().zip(self.options.dedup) else { return };
+    /// With dedup: an answer is there, and those who joined get copies. Trouble with it is the
+    /// answer then, where it is one.
+    pub(super) fn share(
+        &self,
+        seq: Seq,
+        answer: &mut R::Answer,
+        may_be_kept: bool,
+        others: &mut BufOf<R>,
+    ) {
+        let Some((pending_keys, dedup)) = self.pending_keys.as_ref().zip(self.options.dedup) else {
+            return;
+        };
         // Without a valid ticket it was invalidated on its way, and is old news.
         let taken = pending_keys.borrow_mut().take(seq);
         let Some(PendingKey { lead, mut shared }) = taken else { return };
         let coalesced = self.guarded(|| {
             pending_keys.borrow_mut().forget(&lead);
-            if let Some(cache) = self.cache.as_ref().filter(|cache| may_be_kept && cache.borrow().should_cache(answer)) {
+            if let Some(cache) = self
+                .cache
+                .as_ref()
+                .filter(|cache| may_be_kept && cache.borrow().should_cache(answer))
+            {
                 let copy = (dedup.copy_answer)(answer);
                 cache.borrow_mut().put(lead.key, copy, &|| self.shared.now());
             }
@@ -182,7 +214,9 @@ impl<R: Request> Queue<R> {
 
     /// Whoever has answered everything may still have something to do, and is in flight until then.
     fn finish_if_over(&self, id: InFlightId) {
-        let is_over = |flight: &mut InFlight<_, _>| flight.left == 0 && flight.answered_elsewhere == 0 && flight.future.is_none();
+        let is_over = |flight: &mut InFlight<_, _>| {
+            flight.left == 0 && flight.answered_elsewhere == 0 && flight.future.is_none()
+        };
         if self.in_flight.with(id, is_over) == Some(true) {
             self.finish(id).into_iter().for_each(|flight| self.recycle(flight.buf));
         }
@@ -213,7 +247,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// The function on a thread pool that had the slots of a flight has returned: whatever dropped some of them, it was not its panic.
+    /// The function on a thread pool that had the slots of a flight has returned: whatever dropped
+    /// some of them, it was not its panic.
     #[cfg(feature = "blocking")]
     pub(crate) fn job_has_ended(&self, id: InFlightId) {
         self.read_mailbox(id);
@@ -221,7 +256,9 @@ impl<R: Request> Queue<R> {
         let dropped = mem::take(&mut flight.dropped);
         flight.is_with_a_job = false;
         let mut completion = Completion::new(self, flight);
-        dropped.into_iter().for_each(|(position, key)| completion.take(SlotOutcome::Unanswered { position, key, by_panic: false }));
+        dropped.into_iter().for_each(|(position, key)| {
+            completion.take(SlotOutcome::Unanswered { position, key, by_panic: false })
+        });
         self.go_on(id, completion.finish());
     }
 
@@ -232,7 +269,11 @@ impl<R: Request> Queue<R> {
         let Some(flight) = self.finish(id) else { return };
         let requests = flight.left;
         if requests > 0 {
-            self.shared.observers().emit(|| Event::TimedOut { dispatcher: R::name(), batch: flight.buf.batch, len: requests });
+            self.shared.observers().emit(|| Event::TimedOut {
+                dispatcher: R::name(),
+                batch: flight.buf.batch,
+                len: requests,
+            });
         }
         let fault = Fault::TimedOut { dispatcher: R::name(), requests, limit };
         let mut completion = Completion::new(self, flight);
@@ -246,7 +287,8 @@ impl<R: Request> Queue<R> {
         self.recycle(completion.finish().buf);
     }
 
-    /// The dispatcher of a flight that was on its way has panicked, and its requests are to hear of it.
+    /// The dispatcher of a flight that was on its way has panicked, and its requests are to hear of
+    /// it.
     pub(crate) fn panicked_later(&self, id: InFlightId, panic: Panic) {
         match self.finish(id) {
             Some(flight) => self.panicked(flight, panic),
@@ -308,8 +350,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// The ticket of a request that is tried again. If its key was invalidated on its way it is a new
-    /// one; or none, where others have asked for the key since, whom it has joined.
+    /// The ticket of a request that is tried again. If its key was invalidated on its way it is a
+    /// new one; or none, where others have asked for the key since, whom it has joined.
     pub(super) fn seq_for_retry(&self, seq: Seq, key: &R::Key, waiter: Waiter) -> Option<Seq> {
         let is_alive = |waiter| self.shared.is_alive(waiter);
         match &self.pending_keys {

@@ -14,12 +14,14 @@ use crate::dispatch::options::Options;
 use crate::dispatch::request::Request;
 use crate::observe::Event;
 
-/// Answers of one flight that came together, being sorted: to those who wait, or back into the queue.
+/// Answers of one flight that came together, being sorted: to those who wait, or back into the
+/// queue.
 pub(super) struct Completion<'q, R: Request> {
     pub(super) queue: &'q Queue<R>,
     /// Out of its place.
     pub(super) flight: InFlightOf<R>,
-    /// Those who get answers, and these; with the number of each in the order of asking, where they have one.
+    /// Those who get answers, and these; with the number of each in the order of asking, where
+    /// they have one.
     given: BufOf<R>,
     requeue: Vec<(Duration, QueuedRequest<R::Key>)>,
     /// One for all: those who failed together pause together.
@@ -40,17 +42,26 @@ impl<'q, R: Request> Completion<'q, R> {
             return;
         }
         match outcome {
-            SlotOutcome::Answer { position, answer, key } if self.queue.options.retry.looks_at_answers() => {
+            SlotOutcome::Answer { position, answer, key }
+                if self.queue.options.retry.looks_at_answers() =>
+            {
                 let wants = self.wants(position, &answer, key.as_ref());
                 self.answer(position, answer, key, wants);
             }
             SlotOutcome::Answer { position, answer, .. } => self.give(position, answer, true),
             SlotOutcome::Retry { position, key, after } => self.retry(position, key, after),
             // Whether it was the job's panic shows when that ends.
-            SlotOutcome::Unanswered { position, key, by_panic: true } if self.flight.is_with_a_job => self.flight.dropped.push((position, key)),
+            SlotOutcome::Unanswered { position, key, by_panic: true }
+                if self.flight.is_with_a_job =>
+            {
+                self.flight.dropped.push((position, key))
+            }
             SlotOutcome::Unanswered { position, key, .. } => {
                 let requests = self.flight.buf.waiters.len();
-                self.fault(position, &Fault::Unanswered { dispatcher: R::name(), position, requests, key });
+                self.fault(
+                    position,
+                    &Fault::Unanswered { dispatcher: R::name(), position, requests, key },
+                );
             }
         }
     }
@@ -73,7 +84,12 @@ impl<'q, R: Request> Completion<'q, R> {
     }
 
     /// Whether an answer is to be asked for again. Without its key it is the last word.
-    pub(super) fn wants(&self, position: usize, answer: &R::Answer, key: Option<&R::Key>) -> Result<bool, Fault> {
+    pub(super) fn wants(
+        &self,
+        position: usize,
+        answer: &R::Answer,
+        key: Option<&R::Key>,
+    ) -> Result<bool, Fault> {
         let Options { retry, .. } = &self.queue.options;
         if key.is_none() || !retry.looks_at_answers() {
             return Ok(false);
@@ -81,7 +97,13 @@ impl<'q, R: Request> Completion<'q, R> {
         self.queue.guarded(|| retry.wants(answer, self.flight.buf.attempts(position)))
     }
 
-    pub(super) fn answer(&mut self, position: usize, answer: R::Answer, key: Option<R::Key>, wants: Result<bool, Fault>) {
+    pub(super) fn answer(
+        &mut self,
+        position: usize,
+        answer: R::Answer,
+        key: Option<R::Key>,
+        wants: Result<bool, Fault>,
+    ) {
         match (wants, key) {
             (Ok(true), Some(key)) => self.requeue(position, key, None),
             (Ok(_), _) => self.give(position, answer, true),
@@ -96,14 +118,22 @@ impl<'q, R: Request> Completion<'q, R> {
         }
         let retry = &self.queue.options.retry;
         let (copy, name) = (self.queue.copies_keys?, self.flight.buf.sent_keys().get(position)?);
-        (retry.wants_timeouts() && !retry.is_last(self.flight.buf.attempts(position))).then(|| self.queue.guarded(|| copy(name)))
+        (retry.wants_timeouts() && !retry.is_last(self.flight.buf.attempts(position)))
+            .then(|| self.queue.guarded(|| copy(name)))
     }
 
     /// A slot asked for one more try.
     pub(super) fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
         let before = self.flight.buf.attempts(position);
         if self.queue.options.retry.is_last(before) {
-            self.fault(position, &Fault::RetriesSpent { dispatcher: R::name(), attempts: before + 1, key: self.queue.show(&key) });
+            self.fault(
+                position,
+                &Fault::RetriesSpent {
+                    dispatcher: R::name(),
+                    attempts: before + 1,
+                    key: self.queue.show(&key),
+                },
+            );
         } else {
             self.requeue(position, key, after);
         }
@@ -111,7 +141,11 @@ impl<'q, R: Request> Completion<'q, R> {
 
     pub(super) fn requeue(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
         let queue = self.queue;
-        let (before, seq, waiter) = (self.flight.buf.attempts(position), self.flight.buf.seq(position), self.flight.buf.waiters[position]);
+        let (before, seq, waiter) = (
+            self.flight.buf.attempts(position),
+            self.flight.buf.seq(position),
+            self.flight.buf.waiters[position],
+        );
         let seq = match queue.guarded(|| queue.seq_for_retry(seq, &key, waiter)) {
             Ok(seq) => seq,
             Err(fault) => return self.fault(position, &fault),
@@ -128,7 +162,12 @@ impl<'q, R: Request> Completion<'q, R> {
             return queue.forget(entry);
         }
         let random = &mut self.random;
-        let pause = after.unwrap_or_else(|| queue.options.retry.pause(before, || *random.get_or_insert_with(|| queue.shared.random())));
+        let pause = after.unwrap_or_else(|| {
+            queue
+                .options
+                .retry
+                .pause(before, || *random.get_or_insert_with(|| queue.shared.random()))
+        });
         self.requeue.push((pause, entry));
     }
 
@@ -143,7 +182,9 @@ impl<'q, R: Request> Completion<'q, R> {
                 let waiter = self.coalesce(position);
                 // What concerns nobody any more is thrown away, as late answers are.
                 let is_alive = |waiter| self.queue.shared.is_alive(waiter);
-                let has_joined = |pending_keys: &RefCell<PendingKeys<R::Key>>| pending_keys.borrow_mut().follower(seq, &is_alive).is_some();
+                let has_joined = |pending_keys: &RefCell<PendingKeys<R::Key>>| {
+                    pending_keys.borrow_mut().follower(seq, &is_alive).is_some()
+                };
                 if is_alive(waiter) || self.queue.pending_keys.as_ref().is_some_and(has_joined) {
                     self.queue.shared.fail(fault.clone());
                 } else {
@@ -161,7 +202,8 @@ impl<'q, R: Request> Completion<'q, R> {
         if self.queue.pending_keys.is_some() {
             let before = self.given.len();
             self.queue.share(seq, &mut answer, may_be_kept, &mut self.given);
-            (before..self.given.len()).for_each(|follower| self.no_longer_waits(self.given.waiters[follower]));
+            (before..self.given.len())
+                .for_each(|follower| self.no_longer_waits(self.given.waiters[follower]));
         }
         self.given.give(seq, waiter, answer);
     }
@@ -170,13 +212,18 @@ impl<'q, R: Request> Completion<'q, R> {
     pub(super) fn finish(self) -> InFlightOf<R> {
         let Completion { queue, flight, mut given, requeue, .. } = self;
         if !requeue.is_empty() {
-            queue.shared.observers().emit(|| Event::Retried { dispatcher: R::name(), batch: flight.buf.batch, len: requeue.len() });
+            queue.shared.observers().emit(|| Event::Retried {
+                dispatcher: R::name(),
+                batch: flight.buf.batch,
+                len: requeue.len(),
+            });
             queue.try_again(requeue);
         }
         if given.is_empty() {
             queue.recycle(given);
         } else {
-            // Those who joined go on in the order of asking, not after the first who asked for their key.
+            // Those who joined go on in the order of asking, not after the first who asked for
+            // their key.
             given.sort_given();
             given.batch = flight.buf.batch;
             queue.push_ready(given);

@@ -1,7 +1,9 @@
-//! Groups: keys that may go out together. Each has a wait queue and a limit of its own, so that one whose batch is slow holds back no other.
+//! Groups: keys that may go out together. Each has a wait queue and a limit of its own, so that one
+//! whose batch is slow holds back no other.
 //!
-//! What must hold: a group keeps its number as long as something of it waits or is on its way, and no other group has it meanwhile. Groups that have nothing any more are forgotten
-//! when they are half of all, so that groups which come and go leave nothing behind.
+//! What must hold: a group keeps its number as long as something of it waits or is on its way, and
+//! no other group has it meanwhile. Groups that have nothing any more are forgotten when they are
+//! half of all, so that groups which come and go leave nothing behind.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
@@ -15,7 +17,8 @@ pub(crate) struct GroupedRequests<K> {
     groups: Groups<K>,
     /// By number.
     all: Vec<KeyGroup<K>>,
-    /// Those with requests that their own limit does not hold, in the order in which they became so.
+    /// Those with requests that their own limit does not hold, in the order in which they became
+    /// so.
     ready: VecDeque<u32>,
     /// Those with requests whose batches are at the limit.
     held: BTreeSet<u32>,
@@ -43,14 +46,23 @@ const FEW: usize = 32;
 
 impl<K> GroupedRequests<K> {
     pub(crate) fn new(groups: Groups<K>, limit: usize) -> Self {
-        GroupedRequests { groups, all: Vec::new(), ready: VecDeque::new(), held: BTreeSet::new(), limit, in_use: 0, waiting: 0 }
+        GroupedRequests {
+            groups,
+            all: Vec::new(),
+            ready: VecDeque::new(),
+            held: BTreeSet::new(),
+            limit,
+            in_use: 0,
+            waiting: 0,
+        }
     }
 
     /// The number of the group that a key is of. Runs code of the user's.
     pub(crate) fn number(&mut self, key: &K) -> u32 {
         if self.groups.len() > 2 * self.in_use + FEW {
             let all = &self.all;
-            self.groups.retain(&mut |group| all.get(group as usize).is_some_and(KeyGroup::is_in_use));
+            self.groups
+                .retain(&mut |group| all.get(group as usize).is_some_and(KeyGroup::is_in_use));
         }
         self.groups.number(key)
     }
@@ -96,7 +108,8 @@ impl<K> GroupedRequests<K> {
     /// Changes what a group has, and keeps what is known of all in step with it.
     fn change(&mut self, number: u32, change: impl FnOnce(&mut KeyGroup<K>)) {
         let group = &mut self.all[number as usize];
-        let (was_in_use, was_waiting, was_at_limit) = (group.is_in_use(), !group.waiting.is_empty(), group.in_flight >= self.limit);
+        let (was_in_use, was_waiting, was_at_limit) =
+            (group.is_in_use(), !group.waiting.is_empty(), group.in_flight >= self.limit);
         change(group);
         let (waits, is_at_limit) = (!group.waiting.is_empty(), group.in_flight >= self.limit);
         self.in_use = self.in_use + usize::from(group.is_in_use()) - usize::from(was_in_use);
@@ -118,7 +131,11 @@ impl<K> GroupedRequests<K> {
     }
 
     /// Takes out all that `is_wanted` does not want.
-    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) {
+    pub(crate) fn take_unwanted(
+        &mut self,
+        is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
+        unwanted: &mut Vec<QueuedRequest<K>>,
+    ) {
         let before = unwanted.len();
         let GroupedRequests { all, ready, held, in_use, .. } = self;
         let mut stays = |number: u32| {
@@ -159,7 +176,15 @@ mod tests {
     fn add(grouped: &mut GroupedRequests<u32>, keys: &[u32]) {
         for key in keys {
             let group = grouped.number(key);
-            grouped.push(group, QueuedRequest { waiter: Waiter(u64::from(*key)), key: *key, attempts: 0, seq: NO_SEQ });
+            grouped.push(
+                group,
+                QueuedRequest {
+                    waiter: Waiter(u64::from(*key)),
+                    key: *key,
+                    attempts: 0,
+                    seq: NO_SEQ,
+                },
+            );
         }
     }
 
@@ -167,7 +192,10 @@ mod tests {
     fn send(grouped: &mut GroupedRequests<u32>) -> Vec<(u32, Vec<u32>)> {
         let mut sent = Vec::new();
         while let Some(group) = grouped.next_ready() {
-            sent.push((group, std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect()));
+            sent.push((
+                group,
+                std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect(),
+            ));
             grouped.batch_leaves(group);
         }
         sent
@@ -215,8 +243,8 @@ mod tests {
         assert_eq!(send(&mut grouped), [(0, vec![13])]);
     }
 
-    /// What `GroupedRequests` stands for: all requests in the order of asking, and the group of each batch
-    /// that is on its way.
+    /// What `GroupedRequests` stands for: all requests in the order of asking, and the group of
+    /// each batch that is on its way.
     #[derive(Default)]
     struct Naive {
         waiting: Vec<(u32, u32)>,
@@ -225,7 +253,8 @@ mod tests {
 
     impl Naive {
         fn takes(&mut self, takes: impl Fn(&(u32, u32)) -> bool) -> Vec<u32> {
-            let taken = self.waiting.iter().filter(|request| takes(request)).map(|(_, key)| *key).collect();
+            let taken =
+                self.waiting.iter().filter(|request| takes(request)).map(|(_, key)| *key).collect();
             self.waiting.retain(|request| !takes(request));
             taken
         }
@@ -249,13 +278,23 @@ mod tests {
                         let key = random.u32(0..groups * 10);
                         let group = grouped.number(&key);
                         sent_keys.insert(group, key / 10);
-                        grouped.push(group, QueuedRequest { waiter: Waiter(0), key, attempts: 0, seq: Seq::numbered(seq) });
+                        grouped.push(
+                            group,
+                            QueuedRequest {
+                                waiter: Waiter(0),
+                                key,
+                                attempts: 0,
+                                seq: Seq::numbered(seq),
+                            },
+                        );
                         naive.waiting.push((key / 10, key));
                     }
                     4..7 => {
                         let Some(group) = grouped.next_ready() else { continue };
                         let of = sent_keys[&group];
-                        let keys: Vec<u32> = std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect();
+                        let keys: Vec<u32> = std::iter::from_fn(|| grouped.pop(group))
+                            .map(|entry| entry.key)
+                            .collect();
                         assert_eq!(keys, naive.takes(|request| request.0 == of));
                         // Some are answered in place.
                         if random.bool() {
@@ -268,7 +307,8 @@ mod tests {
                         if naive.on_the_way.is_empty() {
                             continue;
                         }
-                        let of = naive.on_the_way.swap_remove(random.usize(0..naive.on_the_way.len()));
+                        let of =
+                            naive.on_the_way.swap_remove(random.usize(0..naive.on_the_way.len()));
                         let group = grouped.number(&(of * 10));
                         assert_eq!(sent_keys[&group], of, "a group in use keeps its number");
                         grouped.batch_is_back(group);
@@ -276,7 +316,8 @@ mod tests {
                     _ => {
                         let (by, mut unwanted) = (random.u32(2..5), Vec::new());
                         grouped.take_unwanted(&mut |entry| entry.key % by > 0, &mut unwanted);
-                        let mut unwanted: Vec<u32> = unwanted.into_iter().map(|entry| entry.key).collect();
+                        let mut unwanted: Vec<u32> =
+                            unwanted.into_iter().map(|entry| entry.key).collect();
                         let mut expected = naive.takes(|request| request.1 % by == 0);
                         unwanted.sort();
                         expected.sort();
@@ -284,13 +325,23 @@ mod tests {
                     }
                 }
                 let waiting: BTreeSet<u32> = naive.waiting.iter().map(|(of, _)| *of).collect();
-                let named = |numbers: &mut dyn Iterator<Item = &u32>| numbers.map(|number| sent_keys[number]).collect::<Vec<u32>>();
-                let (mut ready, mut held) = (named(&mut grouped.ready.iter()), named(&mut grouped.held.iter()));
+                let named = |numbers: &mut dyn Iterator<Item = &u32>| {
+                    numbers.map(|number| sent_keys[number]).collect::<Vec<u32>>()
+                };
+                let (mut ready, mut held) =
+                    (named(&mut grouped.ready.iter()), named(&mut grouped.held.iter()));
                 ready.sort();
                 held.sort();
-                assert_eq!(ready, waiting.iter().copied().filter(|of| naive.of(*of) < limit).collect::<Vec<_>>());
-                assert_eq!(held, waiting.iter().copied().filter(|of| naive.of(*of) >= limit).collect::<Vec<_>>());
-                let in_use: BTreeSet<u32> = waiting.iter().chain(&naive.on_the_way).copied().collect();
+                assert_eq!(
+                    ready,
+                    waiting.iter().copied().filter(|of| naive.of(*of) < limit).collect::<Vec<_>>()
+                );
+                assert_eq!(
+                    held,
+                    waiting.iter().copied().filter(|of| naive.of(*of) >= limit).collect::<Vec<_>>()
+                );
+                let in_use: BTreeSet<u32> =
+                    waiting.iter().chain(&naive.on_the_way).copied().collect();
                 assert_eq!((grouped.len(), grouped.in_use), (naive.waiting.len(), in_use.len()));
             }
         }

@@ -1,8 +1,12 @@
-//! What waits to be sent: requests that have gathered, those that wait behind a limit or for their turn, and those that pause before they are tried again.
+//! What waits to be sent: requests that have gathered, those that wait behind a limit or for their
+//! turn, and those that pause before they are tried again.
 //!
-//! Most queues gather in a load that leaves as it is. Where the order of requests matters (`ordered`), or equal keys are looked for (dedup), each gets a number in the order of
-//! asking, its ticket, and waits in a backlog, which is sorted by it: so what comes back to be tried again is before everything that was asked later, whenever it comes. Where groups may
-//! overtake each other, each has a backlog of its own (`groups.rs`), and here is what is in none yet.
+//! Most queues gather in a load that leaves as it is. Where the order of requests matters
+//! (`ordered`), or equal keys are looked for (dedup), each gets a number in the order of
+//! asking, its ticket, and waits in a backlog, which is sorted by it: so what comes back to be
+//! tried again is before everything that was asked later, whenever it comes. Where groups may
+//! overtake each other, each has a backlog of its own (`groups.rs`), and here is what is in none
+//! yet.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -14,7 +18,8 @@ use crate::util::Alarm;
 
 pub(crate) struct PendingRequests<K, A> {
     gathered: PooledBuf<K, A>,
-    /// With dedup, what has gathered and is to go out, each with its ticket: what waits after the backlog, and only while that is empty. So it can leave as it is.
+    /// With dedup, what has gathered and is to go out, each with its ticket: what waits after the
+    /// backlog, and only while that is empty. So it can leave as it is.
     coalesced: Option<PooledBuf<K, A>>,
     backlog: Backlog<K>,
     /// By the alarm that ends their pause.
@@ -25,7 +30,13 @@ pub(crate) struct PendingRequests<K, A> {
 impl<K, A> PendingRequests<K, A> {
     /// Nothing waits; what comes gathers in `buf`.
     pub(crate) fn gathering_in(buf: PooledBuf<K, A>) -> Self {
-        PendingRequests { gathered: buf, coalesced: None, backlog: Backlog::default(), paused: BTreeMap::new(), pausing: 0 }
+        PendingRequests {
+            gathered: buf,
+            coalesced: None,
+            backlog: Backlog::default(),
+            paused: BTreeMap::new(),
+            pausing: 0,
+        }
     }
 
     /// Whether nothing had gathered before.
@@ -111,7 +122,9 @@ impl<K, A> PendingRequests<K, A> {
     #[cold]
     fn queue_all_coalesced(&mut self) {
         let PendingRequests { coalesced, backlog, .. } = self;
-        coalesced.iter_mut().for_each(|coalesced| coalesced.drain().for_each(|entry| backlog.push(entry)));
+        coalesced
+            .iter_mut()
+            .for_each(|coalesced| coalesced.drain().for_each(|entry| backlog.push(entry)));
     }
 
     pub(crate) fn push(&mut self, entry: QueuedRequest<K>) {
@@ -172,16 +185,26 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     /// Takes out those of the backlog that nobody wants any more.
-    pub(crate) fn take_unwanted(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) {
+    pub(crate) fn take_unwanted(
+        &mut self,
+        is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
+        unwanted: &mut Vec<QueuedRequest<K>>,
+    ) {
         self.queue_coalesced();
         self.backlog.take_unwanted(is_wanted, unwanted);
     }
 
-    /// Takes out those that pause and nobody wants any more; gives the alarms that nobody waits for then.
-    pub(crate) fn take_unwanted_paused(&mut self, is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool, unwanted: &mut Vec<QueuedRequest<K>>) -> Vec<Alarm> {
+    /// Takes out those that pause and nobody wants any more; gives the alarms that nobody waits for
+    /// then.
+    pub(crate) fn take_unwanted_paused(
+        &mut self,
+        is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
+        unwanted: &mut Vec<QueuedRequest<K>>,
+    ) -> Vec<Alarm> {
         let (before, mut alarms) = (unwanted.len(), Vec::new());
         self.paused.retain(|alarm, entries| {
-            let (wanted, drop_counters): (Vec<_>, Vec<_>) = mem::take(entries).into_iter().partition(&mut *is_wanted);
+            let (wanted, drop_counters): (Vec<_>, Vec<_>) =
+                mem::take(entries).into_iter().partition(&mut *is_wanted);
             *entries = wanted;
             unwanted.extend(drop_counters);
             if entries.is_empty() {
@@ -194,8 +217,12 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     /// Takes out what has gathered and nobody wants any more; gives the keys.
-    pub(crate) fn take_unwanted_gathered(&mut self, is_wanted: &mut dyn FnMut(Waiter) -> bool) -> Vec<K> {
-        // Of those that were settled some may be of nobody too: the backlog is looked through when its batch leaves.
+    pub(crate) fn take_unwanted_gathered(
+        &mut self,
+        is_wanted: &mut dyn FnMut(Waiter) -> bool,
+    ) -> Vec<K> {
+        // Of those that were settled some may be of nobody too: the backlog is looked through when
+        // its batch leaves.
         self.queue_coalesced();
         self.gathered.take_unwanted(is_wanted)
     }

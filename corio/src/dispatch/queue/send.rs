@@ -48,7 +48,8 @@ impl<R: Request> Queue<R> {
 
     /// Whether something waits that no limit holds.
     pub(crate) fn can_send(&self) -> bool {
-        let has_ready_group = || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().next_ready().is_some());
+        let has_ready_group =
+            || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().next_ready().is_some());
         !self.is_held() && (!self.waiting.borrow().is_empty() || has_ready_group())
     }
 
@@ -59,14 +60,17 @@ impl<R: Request> Queue<R> {
             return false;
         }
         let limit = if ordered { 1 } else { in_flight };
-        self.quota_used.get() >= limit || self.is_held_by_others() || ordered && self.waiting.borrow().is_pausing()
+        self.quota_used.get() >= limit
+            || self.is_held_by_others()
+            || ordered && self.waiting.borrow().is_pausing()
     }
 
     /// Whether nothing may leave whatever is on its way of this dispatcher.
     fn is_held_by_others(&self) -> bool {
         let shared = &self.shared;
         // One that answers in place is never in flight.
-        shared.barrier_is_up.get() || self.is_concurrent && shared.quota_used.get() >= shared.limits.in_flight
+        shared.barrier_is_up.get()
+            || self.is_concurrent && shared.quota_used.get() >= shared.limits.in_flight
     }
 
     #[inline]
@@ -81,7 +85,9 @@ impl<R: Request> Queue<R> {
     #[inline]
     fn take_fast_path(&self) -> Option<BufOf<R>> {
         let mut waiting = self.waiting.borrow_mut();
-        let is_fast_path = self.is_fast_path && !waiting.has_backlog() && self.drop_epoch.get() == self.shared.drop_epoch.get();
+        let is_fast_path = self.is_fast_path
+            && !waiting.has_backlog()
+            && self.drop_epoch.get() == self.shared.drop_epoch.get();
         let fits = (1..=self.options.max_batch).contains(&waiting.gathered_len());
         (is_fast_path && fits).then(|| waiting.take_gathered(self.take_buf()))
     }
@@ -120,21 +126,31 @@ impl<R: Request> Queue<R> {
 
     /// Whether something waits to be sent, though a limit may hold it.
     pub(crate) fn waits(&self) -> bool {
-        !self.waiting.borrow().is_empty() || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().len() > 0)
+        !self.waiting.borrow().is_empty()
+            || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().len() > 0)
     }
 
-    /// With dedup: takes what was settled, if it may leave as it is. Somebody waits for each of it unless tasks were dropped, or primed a key, since.
+    /// With dedup: takes what was settled, if it may leave as it is. Somebody waits for each of it
+    /// unless tasks were dropped, or primed a key, since.
     fn take_coalesced(&self) -> Option<BufOf<R>> {
-        let is_wanted = !self.pending_keys.as_ref()?.borrow().has_answered() && self.drop_epoch.get() == self.shared.drop_epoch.get();
+        let is_wanted = !self.pending_keys.as_ref()?.borrow().has_answered()
+            && self.drop_epoch.get() == self.shared.drop_epoch.get();
         let Options { ordered, max_batch, groups, .. } = self.options;
         let at_most = if ordered { max_batch } else { usize::MAX };
-        if is_wanted && groups.is_none() { self.waiting.borrow_mut().take_coalesced(at_most) } else { None }
+        if is_wanted && groups.is_none() {
+            self.waiting.borrow_mut().take_coalesced(at_most)
+        } else {
+            None
+        }
     }
 
     /// Whether, with nothing waiting before it, what has gathered may leave in order as one batch.
     fn is_next_in_order(&self) -> bool {
         let Options { ordered, max_batch, .. } = self.options;
-        ordered && self.pending_keys.is_none() && self.groups_in_order.is_none() && self.waiting.borrow().gathered_len() <= max_batch
+        ordered
+            && self.pending_keys.is_none()
+            && self.groups_in_order.is_none()
+            && self.waiting.borrow().gathered_len() <= max_batch
     }
 
     fn add_gathered_to_backlog(&self) {
@@ -208,7 +224,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Each group that its own limit does not hold leaves, as far as there is room for it beside all others.
+    /// Each group that its own limit does not hold leaves, as far as there is room for it beside
+    /// all others.
     fn send_groups(&self, grouped: &RefCell<GroupedRequests<R::Key>>, outlet: &impl Outlet<R>) {
         while outlet.is_open() && !self.is_held_by_others() {
             let Some(group) = grouped.borrow().next_ready() else { return };
@@ -241,7 +258,13 @@ impl<R: Request> Queue<R> {
 
     /// The same, in line, as the batch of that number: most leave as they have gathered.
     #[inline(always)]
-    pub(crate) fn send_now(&self, mut buf: BufOf<R>, batch: u64, part: Part, outlet: &impl Outlet<R>) {
+    pub(crate) fn send_now(
+        &self,
+        mut buf: BufOf<R>,
+        batch: u64,
+        part: Part,
+        outlet: &impl Outlet<R>,
+    ) {
         buf.batch = batch;
         if self.shared.observers().has_observer() {
             self.emit_sent(&buf);
@@ -269,7 +292,12 @@ impl<R: Request> Queue<R> {
     #[cold]
     fn emit_sent(&self, buf: &BufOf<R>) {
         let shown = ShownKeys { keys: &buf.keys, show: self.options.show_key };
-        self.shared.observers().emit(|| Event::BatchSent { dispatcher: R::name(), batch: buf.batch, len: buf.keys.len(), keys: &shown });
+        self.shared.observers().emit(|| Event::BatchSent {
+            dispatcher: R::name(),
+            batch: buf.batch,
+            len: buf.keys.len(),
+            keys: &shown,
+        });
     }
 
     /// A flight will be answered later.
@@ -288,11 +316,14 @@ impl<R: Request> Queue<R> {
         }
         let id = self.in_flight.next();
         if let Some(limit) = self.options.timeout {
-            flight.alarm = Some(shared.set_alarm(limit, Due::InFlight { queue: self.number, flight: id }));
+            flight.alarm =
+                Some(shared.set_alarm(limit, Due::InFlight { queue: self.number, flight: id }));
         }
         if let Some(pending_keys) = &self.pending_keys {
             let mut pending_keys = pending_keys.borrow_mut();
-            (0..flight.buf.len()).for_each(|position| pending_keys.set_place(flight.buf.seq(position), Some((id, position))));
+            (0..flight.buf.len()).for_each(|position| {
+                pending_keys.set_place(flight.buf.seq(position), Some((id, position)))
+            });
         }
         self.in_flight.put(id, flight);
         self.listen_for_drops();

@@ -1,7 +1,9 @@
 //! The queue of one dispatcher: requests gather, leave as batches, and come back as answers.
 //!
-//! waiting → (settled: kept answers given, equal keys joined) → sent as a flight → answered → delivered. What is to be tried again goes back to the beginning, in front.
-//! How they are settled is in `settling.rs`, how they leave in `send_cx.rs`, what becomes of answers in `landing.rs`, and how they are delivered in `delivery.rs`.
+//! waiting → (settled: kept answers given, equal keys joined) → sent as a flight → answered →
+//! delivered. What is to be tried again goes back to the beginning, in front. How they are settled
+//! is in `settling.rs`, how they leave in `send_cx.rs`, what becomes of answers in `landing.rs`,
+//! and how they are delivered in `delivery.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -63,14 +65,16 @@ pub(crate) struct Queue<R: Request> {
     pub(crate) in_flight: InFlightTable<R::Key, R::Answer>,
     /// The flights that are watched through each of these.
     pub(crate) watched: RefCell<HashMap<Waiter, InFlightId, ById>>,
-    /// Batches on the way, the parts of one counted once; where groups may overtake each other, each has its own count.
+    /// Batches on the way, the parts of one counted once; where groups may overtake each other,
+    /// each has its own count.
     pub(crate) quota_used: Cell<usize>,
     /// The number that the next request gets where they are numbered.
     pub(crate) last_ticket: Cell<u64>,
     pub(crate) pending_keys: Option<RefCell<PendingKeys<R::Key>>>,
     pub(crate) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
     buf_pool: BufPool<R::Key, R::Answer>,
-    /// A request that nobody can join may be answered where it is asked: it leaves as it is, in place, and its answer is given as it comes.
+    /// A request that nobody can join may be answered where it is asked: it leaves as it is, in
+    /// place, and its answer is given as it comes.
     pub(crate) may_answer_at_once: bool,
     /// Whether what comes back stays in hand…
     pub(crate) holds_answer: Cell<bool>,
@@ -79,7 +83,13 @@ pub(crate) struct Queue<R: Request> {
 }
 
 impl<R: Request> Queue<R> {
-    pub(crate) fn new(me: Weak<dyn OwnsQueue<R>>, number: u32, shared: Rc<SharedState>, options: Options<R::Key, R::Answer>, is_replaced: bool) -> Self {
+    pub(crate) fn new(
+        me: Weak<dyn OwnsQueue<R>>,
+        number: u32,
+        shared: Rc<SharedState>,
+        options: Options<R::Key, R::Answer>,
+        is_replaced: bool,
+    ) -> Self {
         if options.dedup.is_some() {
             shared.dedup_queues.set(shared.dedup_queues.get() + 1);
         }
@@ -89,8 +99,14 @@ impl<R: Request> Queue<R> {
             options,
             is_concurrent: options.concurrent && !is_replaced,
             waiting: HotCell::new(PendingRequests::gathering_in(Box::default())),
-            grouped: options.groups.filter(|_| !options.ordered).map(|groups| RefCell::new(GroupedRequests::new(groups(), options.in_flight))),
-            groups_in_order: options.groups.filter(|_| options.ordered).map(|groups| RefCell::new(groups())),
+            grouped: options
+                .groups
+                .filter(|_| !options.ordered)
+                .map(|groups| RefCell::new(GroupedRequests::new(groups(), options.in_flight))),
+            groups_in_order: options
+                .groups
+                .filter(|_| options.ordered)
+                .map(|groups| RefCell::new(groups())),
             cached: Cell::default(),
             is_fast_path: options.is_fast_path(),
             postprocesses: options.postprocesses(),
@@ -106,14 +122,18 @@ impl<R: Request> Queue<R> {
             pending_keys: options.dedup.map(|dedup| RefCell::new(PendingKeys::new(dedup))),
             cache: options.cache_policy.map(|policy| RefCell::new(Cache::new(policy))),
             buf_pool: BufPool::default(),
-            may_answer_at_once: options.is_fast_path() && !options.postprocesses() && options.copies_keys().is_none() && (is_replaced || !options.concurrent),
+            may_answer_at_once: options.is_fast_path()
+                && !options.postprocesses()
+                && options.copies_keys().is_none()
+                && (is_replaced || !options.concurrent),
             holds_answer: Cell::new(false),
             held_answer: Cell::default(),
             shared,
         }
     }
 
-    /// As `ask`, where others have asked and there is room: a straight way without calls, as nearly all requests go it. Gives back the key otherwise.
+    /// As `ask`, where others have asked and there is room: a straight way without calls, as nearly
+    /// all requests go it. Gives back the key otherwise.
     #[inline(always)]
     pub(crate) fn ask_with_others(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
         self.waiting.borrow_mut().gather_within_capacity(waiter, key)
@@ -132,7 +152,11 @@ impl<R: Request> Queue<R> {
         self.used.set(true);
         self.shared.host.inline_budget.end();
         if !self.listed.replace(true) {
-            let asked = if self.is_concurrent { &self.shared.asked_concurrent } else { &self.shared.asked_in_place };
+            let asked = if self.is_concurrent {
+                &self.shared.asked_concurrent
+            } else {
+                &self.shared.asked_in_place
+            };
             asked.borrow_mut().push(self.number);
         }
     }
@@ -145,7 +169,8 @@ impl<R: Request> Queue<R> {
         self.buf_pool.take()
     }
 
-    /// Runs code of the user's. Where trouble is an error of the requests, so is its panic; otherwise that goes on.
+    /// Runs code of the user's. Where trouble is an error of the requests, so is its panic;
+    /// otherwise that goes on.
     #[inline]
     pub(crate) fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, Fault> {
         if self.options.fault.is_none() {
@@ -170,7 +195,8 @@ impl<R: Request> Queue<R> {
         if !self.used.replace(false) {
             return;
         }
-        // Each is taken out before it is cleared: keys and answers have destructors of the user's. Memory is kept for the next run.
+        // Each is taken out before it is cleared: keys and answers have destructors of the user's.
+        // Memory is kept for the next run.
         let mut panics = PanicCollector::default();
         self.holds_answer.set(false);
         if let Some(held_answer) = self.held_answer.take() {

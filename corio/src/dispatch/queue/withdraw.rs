@@ -1,13 +1,19 @@
-//! What tasks that were dropped have asked for: it must neither leave, nor keep the run waiting, nor hold others, nor stay in memory.
+//! What tasks that were dropped have asked for: it must neither leave, nor keep the run waiting,
+//! nor hold others, nor stay in memory.
 //!
-//! A batch on its way is given up when nobody waits for it any more. It is *watched* through one of those who wait, and only when that one is gone is another looked for, from where
-//! it was found: so n who give up one by one are looked at once each, and however many batches are on their way, only those are looked at whose watch is gone.
+//! A batch on its way is given up when nobody waits for it any more. It is *watched* through one of
+//! those who wait, and only when that one is gone is another looked for, from where it was found:
+//! so n who give up one by one are looked at once each, and however many batches are on their way,
+//! only those are looked at whose watch is gone.
 //!
-//! What waits to be sent is looked through when half as many tasks were dropped as requests wait, which costs nothing to speak of for each; what is left of it then is left out when
+//! What waits to be sent is looked through when half as many tasks were dropped as requests wait,
+//! which costs nothing to speak of for each; what is left of it then is left out when
 //! its batch leaves (`send_cx.rs`). If nobody waits for any of it, all of it is gone at once.
 //!
-//! So a queue knows of drops in three ways. *That* there were some since what has gathered was last looked through, `drop_epoch` tells, a number for all queues together: nobody has to be
-//! told. Queues with something on its way, or that waits on when others leave, are told *which* tasks were dropped (`drop_listeners`). And `drop_counters` counts how many these were, to know
+//! So a queue knows of drops in three ways. *That* there were some since what has gathered was last
+//! looked through, `drop_epoch` tells, a number for all queues together: nobody has to be
+//! told. Queues with something on its way, or that waits on when others leave, are told *which*
+//! tasks were dropped (`drop_listeners`). And `drop_counters` counts how many these were, to know
 //! when looking through is worth it.
 
 use std::cell::Cell;
@@ -48,7 +54,8 @@ impl<R: Request> Queue<R> {
         self.shared.drop_listeners.borrow_mut().insert(self.number);
     }
 
-    /// These do not wait for a flight any more: they are gone, or have their answers from elsewhere.
+    /// These do not wait for a flight any more: they are gone, or have their answers from
+    /// elsewhere.
     pub(crate) fn no_longer_wait(&self, waiters: impl Iterator<Item = Waiter>) {
         for waiter in waiters {
             let watched = self.watched.borrow_mut().remove(&waiter);
@@ -58,7 +65,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Has a flight that has lost its watch be watched through another; if nobody waits for it, it is given up.
+    /// Has a flight that has lost its watch be watched through another; if nobody waits for it, it
+    /// is given up.
     pub(crate) fn watch_or_abandon(&self, id: InFlightId) {
         if !self.watch(id) {
             self.abandon(id);
@@ -67,13 +75,16 @@ impl<R: Request> Queue<R> {
 
     /// Has a flight watched through somebody who waits for it. False if nobody does.
     pub(crate) fn watch(&self, id: InFlightId) -> bool {
-        // What has begun to be written is seen to its end: what is asked after it is to find it written, or not.
+        // What has begun to be written is seen to its end: what is asked after it is to find it
+        // written, or not.
         if self.options.ordered {
             return true;
         }
         if let Some(pending_keys) = &self.pending_keys {
             for (flight, position) in pending_keys.borrow_mut().take_watch_again() {
-                self.in_flight.with(flight, |flight| flight.unwatched.iter_mut().for_each(|places| places.push(position)));
+                self.in_flight.with(flight, |flight| {
+                    flight.unwatched.iter_mut().for_each(|places| places.push(position))
+                });
             }
         }
         let waits = self.in_flight.with(id, |flight| {
@@ -96,9 +107,14 @@ impl<R: Request> Queue<R> {
     fn waited_for(&self, flight: &mut InFlightOf<R>) -> WaitedFor {
         let is_alive = |waiter| self.shared.is_alive(waiter);
         if flight.left == 0 {
-            return if flight.answered_elsewhere > 0 { WaitedFor::Nobody } else { WaitedFor::NoLonger };
+            return if flight.answered_elsewhere > 0 {
+                WaitedFor::Nobody
+            } else {
+                WaitedFor::NoLonger
+            };
         }
-        // From where the last one was found: nobody comes back to life, and so all of this is linear.
+        // From where the last one was found: nobody comes back to life, and so all of this is
+        // linear.
         let rest = &flight.buf.waiters[flight.wanted_from..];
         let found = rest.iter().position(|waiter| *waiter != SETTLED && is_alive(*waiter));
         flight.wanted_from += found.unwrap_or(rest.len());
@@ -123,16 +139,22 @@ impl<R: Request> Queue<R> {
         waits
     }
 
-    /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its place is free.
+    /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its
+    /// place is free.
     pub(crate) fn abandon(&self, id: InFlightId) {
         // What is there counts: it may be kept.
         if let Some(flight) = self.detach_and_read_mailbox(id) {
             self.in_flight.reattach(id, flight);
         }
         if let Some(flight) = self.finish(id) {
-            self.shared.observers().emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.buf.batch });
-            // Those that were answered have let go of their keys; those that are tried again keep them.
-            for position in (0..flight.buf.len()).filter(|position| flight.buf.waiters[*position] != SETTLED) {
+            self.shared
+                .observers()
+                .emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.buf.batch });
+            // Those that were answered have let go of their keys; those that are tried again keep
+            // them.
+            for position in
+                (0..flight.buf.len()).filter(|position| flight.buf.waiters[*position] != SETTLED)
+            {
                 self.release_key(flight.buf.seq(position));
             }
         }
@@ -158,7 +180,9 @@ impl<R: Request> Queue<R> {
             None => is_alive(entry.waiter),
             Some(pending_keys) => {
                 let mut pending_keys = pending_keys.borrow_mut();
-                !pending_keys.is_answered(entry.seq) && (is_alive(entry.waiter) || pending_keys.follower(entry.seq, &is_alive).is_some())
+                !pending_keys.is_answered(entry.seq)
+                    && (is_alive(entry.waiter)
+                        || pending_keys.follower(entry.seq, &is_alive).is_some())
             }
         }
     }
@@ -173,10 +197,12 @@ impl<R: Request> Queue<R> {
 
     /// How many requests wait to be sent, those that pause included.
     fn waiting_len(&self) -> usize {
-        self.waiting.borrow().len() + self.grouped.as_ref().map_or(0, |grouped| grouped.borrow().len())
+        self.waiting.borrow().len()
+            + self.grouped.as_ref().map_or(0, |grouped| grouped.borrow().len())
     }
 
-    /// These are gone, or have their answers from elsewhere; what they have asked for may wait to be sent.
+    /// These are gone, or have their answers from elsewhere; what they have asked for may wait to
+    /// be sent.
     pub(crate) fn count_dropped(&self, waiters: usize) {
         let due = |drop_counters: &Cell<usize>, of: usize| {
             drop_counters.set(drop_counters.get() + waiters);
@@ -184,12 +210,16 @@ impl<R: Request> Queue<R> {
         };
         let is_wanted = &mut |entry: &QueuedRequest<R::Key>| self.is_wanted(entry);
         let mut unwanted = Vec::new();
-        // Counted on its own: a pause that nobody waits in is to hold nobody, however many wait elsewhere.
+        // Counted on its own: a pause that nobody waits in is to hold nobody, however many wait
+        // elsewhere.
         if due(&self.drop_counters.of_paused, self.waiting.borrow().paused_len()) {
             let alarms = self.waiting.borrow_mut().take_unwanted_paused(is_wanted, &mut unwanted);
             alarms.into_iter().for_each(|alarm| self.shared.due.borrow_mut().unset(alarm));
         }
-        if due(&self.drop_counters.of_waiting, self.waiting_len() - self.waiting.borrow().paused_len()) {
+        if due(
+            &self.drop_counters.of_waiting,
+            self.waiting_len() - self.waiting.borrow().paused_len(),
+        ) {
             self.drop_unwanted_gathered();
             self.waiting.borrow_mut().take_unwanted(is_wanted, &mut unwanted);
             if let Some(grouped) = &self.grouped {
@@ -199,12 +229,16 @@ impl<R: Request> Queue<R> {
         unwanted.into_iter().for_each(|entry| self.forget(entry));
     }
 
-    /// Drops what has gathered and nobody wants, if tasks were dropped since it was last looked through.
+    /// Drops what has gathered and nobody wants, if tasks were dropped since it was last looked
+    /// through.
     pub(crate) fn drop_unwanted_gathered(&self) {
         if self.drop_epoch.replace(self.shared.drop_epoch.get()) == self.shared.drop_epoch.get() {
             return;
         }
-        let keys = self.waiting.borrow_mut().take_unwanted_gathered(&mut |waiter| self.shared.is_alive(waiter));
+        let keys = self
+            .waiting
+            .borrow_mut()
+            .take_unwanted_gathered(&mut |waiter| self.shared.is_alive(waiter));
         drop(keys);
     }
 }

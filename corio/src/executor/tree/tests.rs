@@ -15,9 +15,16 @@ fn below_one_that_is_gone_nothing_is_added() {
     let gone = tree.add(Id::NONE, None, 0);
     tree.end(gone.index());
     let again = tree.add(Id::NONE, None, 0);
-    assert_eq!((again.index(), again == gone), (gone.index(), false), "the entry is used again, under another id");
+    assert_eq!(
+        (again.index(), again == gone),
+        (gone.index(), false),
+        "the entry is used again, under another id"
+    );
     let panic = catch_unwind(AssertUnwindSafe(|| tree.add(gone, None, 0))).unwrap_err();
-    assert_eq!(panic.downcast_ref::<&str>(), Some(&"corio: a task that is gone can't have children"));
+    assert_eq!(
+        panic.downcast_ref::<&str>(),
+        Some(&"corio: a task that is gone can't have children")
+    );
 }
 
 #[test]
@@ -77,11 +84,18 @@ fn whatever_happens_it_is_a_tree() {
         let (mut tree, mut naive) = (Tree::new(), Naive::default());
         let mut gone = Vec::new();
         for _ in 0..if cfg!(miri) { 60 } else { 400 } {
-            let some = if naive.alive.is_empty() { None } else { Some(naive.alive[random.usize(0..naive.alive.len())]) };
+            let some = if naive.alive.is_empty() {
+                None
+            } else {
+                Some(naive.alive[random.usize(0..naive.alive.len())])
+            };
             match (random.u32(0..8), some) {
                 (0..5, parent) => {
                     let id = tree.add(parent.unwrap_or(Id::NONE), None, 0);
-                    assert!(!naive.alive.contains(&id) && !gone.contains(&id), "an id is given once");
+                    assert!(
+                        !naive.alive.contains(&id) && !gone.contains(&id),
+                        "an id is given once"
+                    );
                     if let Some(parent) = parent {
                         naive.children.entry(parent.index()).or_default().insert(0, id);
                         naive.parents.insert(id.index(), parent);
