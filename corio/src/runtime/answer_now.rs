@@ -1,18 +1,20 @@
-//! A request that nobody can join: who asks is the last task that can run, and nothing else is
-//! asked, in flight, answered or due. The next thing that would happen is that its batch of one
-//! leaves, and the next after that that its task goes on. So both happen where it is asked, and the
-//! task does not wait. Who watches hears the same events in the same order as of a task that does.
+//! Inline answers: a request that no other request can join is answered on the spot.
 //!
-//! Two things are not the same: the key is dropped before its task goes on, and not when its batch
-//! has been delivered; and with a deadline the time is looked at before each sixteenth of such
-//! batches only.
+//! The asking task is the last one that can run, and nothing else is queued, in flight, answered or
+//! due. The run loop would send a batch of one and then resume the task. This fast path does both
+//! at the place of the request, and the task does not suspend. Observers hear the same events in
+//! the same order as on the slow path.
 //!
-//! Here is when that may be, and what the engine has to do with it; `dispatchers/at_once.rs` sends
-//! the batch.
+//! Two differences remain. The key is dropped before the task continues, not after the batch has
+//! been delivered. With a deadline, the clock is read before every 16th of these batches only.
 //!
-//! What must hold: no task runs while a dispatcher does, so the one that asks steps aside; and what
-//! a dispatcher panics with does not unwind through the frame of a task, which has done nothing
-//! wrong: it is kept until the task waits, and then ends the run.
+//! This file decides when an inline answer is allowed and keeps the executor consistent;
+//! `dispatch/queue/answer_now.rs` sends the batch.
+//!
+//! Invariants:
+//! - No task runs while a dispatcher does, so the asking task steps aside.
+//! - A panic of the dispatcher does not unwind through the frame of the task, which is not at
+//!   fault. The payload is stored until the task suspends, and then ends the run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,43 +23,44 @@ use crate::dispatch::{Lane, Request, Waiter};
 use crate::executor::Id;
 
 impl RunState {
-    /// Whether one more request may be answered at once.
+    /// Whether one more request may be answered inline.
     #[inline]
-    fn may_answer_at_once(&self) -> bool {
+    fn can_answer_now(&self) -> bool {
         let RunState { executor, dispatchers, inline_budget, .. } = self;
         inline_budget.0.get() > 0 && executor.is_last() && dispatchers.has_delivered()
     }
 
-    /// Has a request answered now, if nobody can join it and its dispatcher answers in place; gives
-    /// back the key otherwise.
+    /// Answers a request inline if no other request can join it and its dispatcher answers in
+    /// place; otherwise returns the key.
     #[inline]
-    pub(crate) fn answer_at_once<R: Request>(
+    pub(super) fn answer_now<R: Request>(
         &self,
-        queue: &Lane<R>,
+        lane: &Lane<R>,
         id: Id,
         key: R::Key,
     ) -> Result<(), R::Key> {
-        let RunState { executor, inline_budget, panic, .. } = self;
-        if !self.may_answer_at_once() {
+        let RunState { executor, inline_budget, inline_panic, .. } = self;
+        if !self.can_answer_now() {
             return Err(key);
         }
-        let Some(send_cx) = queue.lent_send_cx() else { return Err(key) };
+        let Some(send_cx) = lane.lent_send_cx() else { return Err(key) };
         inline_budget.0.set(inline_budget.0.get() - 1);
-        let place = executor.step_aside();
-        let answered = catch_unwind(AssertUnwindSafe(|| {
-            let is_offered = queue.answer_at_once(Waiter(id.to_word()), key, send_cx);
-            if is_offered && executor.is_observed() {
+        let task_and_scope = executor.step_aside();
+        let is_answered = catch_unwind(AssertUnwindSafe(|| {
+            let is_answered = lane.answer_at_once(Waiter(id.to_word()), key, send_cx);
+            if is_answered && executor.is_observed() {
                 executor.emit_resumed(id);
             }
-            is_offered
+            is_answered
         }));
-        executor.step_back(place);
-        match answered {
+        executor.step_back(task_and_scope);
+        match is_answered {
             Ok(true) => executor.go_on(),
-            // It may have failed, or cancelled the run: the run loop looks before others run.
+            // The batch may have failed, or the dispatcher may have cancelled the run: the run loop
+            // checks for both before another task runs.
             Ok(false) => executor.pause(),
             Err(payload) => {
-                panic.set(Some(payload));
+                inline_panic.set(Some(payload));
                 executor.pause();
             }
         }

@@ -1,8 +1,8 @@
-//! Turns a run to its end on this thread, which sleeps while everything is in flight.
+//! Turns a run to its end on the calling thread, which sleeps while everything is in flight.
 //!
-//! The thread is never parked: its token is the caller's and that of any code which the run calls,
-//! and a clock or a waker that parks must not take the news of an answer. What wakes the run is a
-//! flag of its own.
+//! The thread is never parked by `std::thread::park`. The park token belongs to the caller and to
+//! all code that the run calls, and a clock or a waker that parks could consume the wake-up for an
+//! answer. A flag with a condition variable wakes the run instead.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -13,77 +13,85 @@ use super::run::{Run, Turn};
 use super::sleep::Sleep;
 use crate::error::Error;
 
-/// Set when there is news, and taken by the one thread that waits for it.
+/// A waker for one sleeping thread: a flag that `wake` sets and `wait` resets.
 #[derive(Default)]
-struct Woken {
-    is_woken: Mutex<bool>,
+struct WakeFlag {
+    is_set: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Woken {
-    /// Waits until it was set, or for so long.
-    fn wait(&self, at_most: Option<Duration>) {
-        let is_woken = self.is_woken.lock().unwrap_or_else(PoisonError::into_inner);
-        let not_yet = |is_woken: &mut bool| !*is_woken;
-        *match at_most {
-            Some(time) => {
+impl WakeFlag {
+    /// Blocks until the flag is set or `timeout` has elapsed, and resets the flag.
+    fn wait(&self, timeout: Option<Duration>) {
+        let is_set = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_unset = |is_set: &mut bool| !*is_set;
+        *match timeout {
+            Some(timeout) => {
                 self.changed
-                    .wait_timeout_while(is_woken, time, not_yet)
+                    .wait_timeout_while(is_set, timeout, is_unset)
                     .unwrap_or_else(PoisonError::into_inner)
                     .0
             }
             None => {
-                self.changed.wait_while(is_woken, not_yet).unwrap_or_else(PoisonError::into_inner)
+                self.changed.wait_while(is_set, is_unset).unwrap_or_else(PoisonError::into_inner)
             }
         } = false;
     }
 }
 
-impl Wake for Woken {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        *self.is_woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_one();
     }
 }
 
+/// Turns `run` until it is over and returns its result.
+///
+/// # Errors
+/// Those of the run, and `WouldBlockExecutor` instead of the first sleep if the thread polls
+/// futures for an executor.
+///
+/// # Panics
+/// As [`Run::turn`].
 pub(crate) fn block_on<T>(mut run: Run<'_, T>) -> Result<T, Error> {
-    let mut sleeper = None;
-    let mut may_sleep = false;
+    let mut flag_and_waker = None;
+    let mut may_block = false;
     let mut sleep = Sleep::new(run.time());
     loop {
         let until = match run.turn(usize::MAX) {
             Turn::Over(result) => return result,
             Turn::Waiting { until } => until,
-            // Nobody else is there to be let in.
+            // This thread has nothing else to do.
             Turn::Spent => continue,
         };
-        let (woken, waker) = sleeper.get_or_insert_with(|| {
-            let woken = Arc::new(Woken::default());
-            (woken.clone(), Waker::from(woken))
+        let (wake_flag, waker) = flag_and_waker.get_or_insert_with(|| {
+            let wake_flag = Arc::new(WakeFlag::default());
+            (wake_flag.clone(), Waker::from(wake_flag))
         });
         if !run.sleep(waker) {
             continue;
         }
-        if !may_sleep && executor_thread::polls_this_thread() {
-            // Asleep, the thread would hold up what else its executor has to do: perhaps the very
-            // thing that is awaited.
+        if !may_block && executor_thread::polls_this_thread() {
+            // A sleeping thread would hold up everything else that its executor has to do, possibly
+            // the very thing that the run waits for.
             drop(run);
             return Err(Error::WouldBlockExecutor);
         }
-        may_sleep = true;
-        // It may have been set by what is no news any more; then the next turn finds nothing and
-        // comes back here.
+        may_block = true;
+        // The flag may still be set from an earlier wake-up whose arrivals have been taken; the
+        // next turn then finds nothing to do and the loop comes back here.
         match (until, run.time().clock()) {
-            // The thread itself keeps the system's time.
-            (Some(until), None) => woken.wait(Some(until.saturating_sub(run.time().now()))),
+            // Without a clock of the user the condition variable keeps the time.
+            (Some(until), None) => wake_flag.wait(Some(until.saturating_sub(run.time().now()))),
             (until, _) => {
                 if sleep.until(until, waker) {
                     sleep.idle();
-                    woken.wait(None);
+                    wake_flag.wait(None);
                 }
             }
         }

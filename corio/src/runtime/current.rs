@@ -1,4 +1,12 @@
-//! TODO
+//! The current run: a thread-local pointer to the run state that is being turned on this thread.
+//!
+//! Generated code and the futures of tasks carry no handle to their run, which keeps their frames
+//! as small as what the user wrote. They look the run up here instead.
+//!
+//! Invariants:
+//! - The pointer is null, or a reference that an [`EnterGuard`] borrows. Each guard restores the
+//!   pointer that it replaced, so runs nest: a task may run another schedule.
+//! - The state is passed to closures only, so no reference to it outlives the guard.
 
 use std::cell::Cell;
 use std::ptr;
@@ -11,43 +19,47 @@ thread_local! {
     static CURRENT: Cell<*const RunState> = const { Cell::new(ptr::null()) };
 }
 
-/// Makes a core the current one of this thread until it is dropped; then the one before is again.
-pub(crate) struct Entered<'c> {
-    before: *const RunState,
-    _core: &'c RunState,
+/// Keeps a run state current on this thread until the guard is dropped, which restores the previous
+/// one.
+pub(super) struct EnterGuard<'s> {
+    previous: *const RunState,
+    _state: &'s RunState,
 }
 
-pub(crate) fn enter(state: &RunState) -> Entered<'_> {
-    Entered { before: CURRENT.replace(state), _core: state }
+/// Makes `state` the current run state of this thread.
+pub(super) fn enter(state: &RunState) -> EnterGuard<'_> {
+    EnterGuard { previous: CURRENT.replace(state), _state: state }
 }
 
-impl Drop for Entered<'_> {
+impl Drop for EnterGuard<'_> {
     fn drop(&mut self) {
-        CURRENT.set(self.before);
+        CURRENT.set(self.previous);
     }
 }
 
-/// The core of the run that is being turned on this thread, if any.
+/// Calls `f` with the state of the run that is being turned on this thread; `None` if there is
+/// none.
 #[inline]
-pub(crate) fn current<T>(use_it: impl FnOnce(&RunState) -> T) -> Option<T> {
+pub(crate) fn current<T>(f: impl FnOnce(&RunState) -> T) -> Option<T> {
     let state = CURRENT.get();
-    // SAFETY: the pointer is set by `enter` from a reference that outlives the `Entered`, which
-    // puts the one before back.
-    (!state.is_null()).then(|| use_it(unsafe { &*state }))
+    // SAFETY: `enter` sets the pointer from a reference that outlives the `EnterGuard`, and the
+    // guard restores the previous pointer.
+    (!state.is_null()).then(|| f(unsafe { &*state }))
 }
 
-/// The same, where generated code or a future of a task runs.
+/// Calls `f` with the state of the run that is being turned on this thread, on behalf of generated
+/// code or of a future of a task.
 ///
 /// # Panics
 /// Outside a run.
 #[inline]
-pub(crate) fn with<T>(use_it: impl FnOnce(&RunState) -> T) -> T {
-    current(use_it).expect("corio: this only works in a task, while its schedule runs it")
+pub(crate) fn with<T>(f: impl FnOnce(&RunState) -> T) -> T {
+    current(f).expect("corio: this only works in a task, while its schedule runs it")
 }
 
 impl RunState {
-    /// Wakes a task of this run, wherever the code stands: in the run, in another, or outside while
-    /// this one sleeps.
+    /// Wakes a task of this run. The caller may be in this run, in another one, or outside of all
+    /// runs while this one sleeps; in the latter two cases the owner of this run is woken as well.
     #[inline]
     pub(crate) fn wake(&self, task: Id) {
         self.executor.wake(task);

@@ -1,8 +1,8 @@
-//! Whether this thread polls futures for an executor, so that whoever puts it to sleep holds up all
-//! the others.
+//! Whether the calling thread polls futures for an executor. Such a thread must not block: all
+//! other tasks of the executor would stand still.
 //!
-//! No executor says so to strangers. What is known: a thread that is polling an asynchronous run of
-//! corio, and with the feature `tokio` whatever tokio polls.
+//! No executor tells this to strangers. Known are threads that poll an asynchronous run of corio
+//! and, with the feature `tokio`, threads on which tokio polls a task.
 
 use std::cell::Cell;
 
@@ -10,36 +10,39 @@ thread_local! {
     static POLLS_A_RUN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This thread polls an asynchronous run, until it is dropped.
+/// Marks the thread as polling an asynchronous run until the guard is dropped.
 pub(crate) struct Polling {
-    before: bool,
+    previous: bool,
 }
 
 impl Polling {
     pub(crate) fn begin() -> Self {
-        Polling { before: POLLS_A_RUN.replace(true) }
+        Polling { previous: POLLS_A_RUN.replace(true) }
     }
 }
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        POLLS_A_RUN.set(self.before);
+        POLLS_A_RUN.set(self.previous);
     }
 }
 
-/// Whether it does, as far as that is known.
-pub(crate) fn polls_this_thread() -> bool {
+/// Whether the calling thread is known to poll futures for an executor.
+pub(super) fn polls_this_thread() -> bool {
     #[cfg(feature = "tokio")]
     if tokio::runtime::Handle::try_current().is_ok() {
-        // Its word counts: within `block_in_place` a thread may sleep that polls a run further out.
+        // Tokio decides: within `block_in_place` a thread may block although it polls a run further
+        // out.
         return tokio_polls_this_thread();
     }
     POLLS_A_RUN.get()
 }
 
-/// A handle is there also on threads that may sleep: those of `spawn_blocking`, within
-/// `block_in_place`, and where somebody has entered it. What tokio polls, and only that, has a
-/// budget of steps, after which it is to let others in.
+/// Whether tokio polls a task on the calling thread.
+///
+/// A handle to tokio's runtime proves nothing: threads that may block have one too, as those of
+/// `spawn_blocking`, within `block_in_place`, and where the user has entered the runtime. But tasks
+/// that tokio polls, and only those, have a budget of steps after which they must yield.
 #[cfg(feature = "tokio")]
 fn tokio_polls_this_thread() -> bool {
     use std::task::Context;
@@ -49,11 +52,11 @@ fn tokio_polls_this_thread() -> bool {
 
     let mut context = Context::from_waker(Waker::noop());
     let mut step = || coop::poll_proceed(&mut context);
-    // Dropped at the end, it puts the budget back to what it was before.
-    let Poll::Ready(_as_before) = step() else { return true };
+    // The guard of the first step restores the whole budget when it is dropped, at the end.
+    let Poll::Ready(_restore) = step() else { return true };
     (0..LARGEST_BUDGET).any(|_| step().map(|taken| taken.made_progress()).is_pending())
 }
 
-/// Tokio counts a budget in a byte.
+/// The largest budget that tokio can give to a task: tokio counts it in a byte.
 #[cfg(feature = "tokio")]
 const LARGEST_BUDGET: usize = u8::MAX as usize;

@@ -1,5 +1,10 @@
-//! Where news from outside a run arrives, from any thread: a future of a dispatcher can go on, a
-//! queue has post.
+//! The inbox of a run: events from outside, from any thread. A future of a dispatcher can be
+//! polled, a mailbox has been filled, or a task can run.
+//!
+//! Invariants:
+//! - No waker is cloned, dropped or woken while the lock is held: all three may run code of an
+//!   executor.
+//! - The sleeper is woken by the first event after [`Inbox::sleep`], and only once.
 
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,32 +14,33 @@ use crate::dispatch::{InFlightId, WakeRun};
 use crate::util::Nudge;
 
 #[derive(Default)]
-pub(crate) struct Inbox {
+pub(super) struct Inbox {
     state: Mutex<InboxState>,
 }
 
 #[derive(Default)]
 struct InboxState {
     arrivals: Arrivals,
-    /// Memory for news, while none of it is being looked through.
+    /// Empty arrivals whose memory is reused; without memory while the run handles what it took.
     spare: Arrivals,
-    /// Who sleeps until there is news.
+    /// Woken by the next event.
     sleeper: Option<Waker>,
 }
 
-/// What has happened, in the order in which it did.
+/// What has happened outside the run since the inbox was last emptied, each list in order.
 #[derive(Default)]
-pub(crate) struct Arrivals {
-    pub(crate) futures: Vec<u32>,
-    /// Queues with post, and the flights that it is for.
-    pub(crate) mailbox: Vec<(u32, InFlightId)>,
-    /// A task can run again.
-    nudged: bool,
+pub(super) struct Arrivals {
+    /// Numbers of futures that were woken.
+    pub(super) futures: Vec<u32>,
+    /// Filled mailboxes: the number of the queue, and the batch in flight that the mailbox is for.
+    pub(super) mailboxes: Vec<(u32, InFlightId)>,
+    /// Whether a task can run again, or the run was cancelled.
+    is_nudged: bool,
 }
 
 impl Arrivals {
     fn is_empty(&self) -> bool {
-        self.futures.is_empty() && self.mailbox.is_empty() && !self.nudged
+        self.futures.is_empty() && self.mailboxes.is_empty() && !self.is_nudged
     }
 }
 
@@ -43,53 +49,53 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn future_can_go_on(&self, future: u32) {
-        self.tell(|arrivals| arrivals.futures.push(future));
+    /// Records that the future with this number was woken.
+    pub(super) fn wake_future(&self, future: u32) {
+        self.record(|arrivals| arrivals.futures.push(future));
     }
 
-    fn tell(&self, tell: impl FnOnce(&mut Arrivals)) {
+    fn record(&self, record: impl FnOnce(&mut Arrivals)) {
         let sleeper = {
             let mut state = self.state();
-            tell(&mut state.arrivals);
+            record(&mut state.arrivals);
             state.sleeper.take()
         };
-        // Not under the lock: waking runs code of an executor.
         if let Some(sleeper) = sleeper {
             sleeper.wake();
         }
     }
 
-    /// Takes the news, if there is any.
-    pub(crate) fn take(&self) -> Option<Arrivals> {
+    /// Takes all arrivals, if there are any.
+    pub(super) fn take(&self) -> Option<Arrivals> {
         let InboxState { arrivals, spare, .. } = &mut *self.state();
         (!arrivals.is_empty()).then(|| mem::replace(arrivals, mem::take(spare)))
     }
 
-    /// Takes back the memory of news that was looked through.
-    pub(crate) fn put_back(&self, mut arrivals: Arrivals) {
+    /// Takes back handled arrivals, to reuse their memory.
+    pub(super) fn put_back(&self, mut arrivals: Arrivals) {
         arrivals.futures.clear();
-        arrivals.mailbox.clear();
-        arrivals.nudged = false;
+        arrivals.mailboxes.clear();
+        arrivals.is_nudged = false;
         self.state().spare = arrivals;
     }
 
-    /// Has `sleeper` woken by the next news. False if there is news already.
-    pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
-        // Cloned before, and the one before dropped after, the lock is held: both may run code of
-        // an executor.
+    /// Arranges for `sleeper` to be woken by the next event, in place of the previous sleeper.
+    /// Returns false if there are arrivals already.
+    pub(super) fn sleep(&self, sleeper: &Waker) -> bool {
         let sleeper = sleeper.clone();
-        let before = {
+        let previous = {
             let mut state = self.state();
             if !state.arrivals.is_empty() {
                 return false;
             }
             state.sleeper.replace(sleeper)
         };
-        drop(before);
+        drop(previous);
         true
     }
 
-    pub(crate) fn clear(&self) {
+    /// Discards all arrivals and the sleeper.
+    pub(super) fn clear(&self) {
         let sleeper = {
             let mut state = self.state();
             state.arrivals = Arrivals::default();
@@ -101,12 +107,12 @@ impl Inbox {
 
 impl Nudge for Inbox {
     fn nudge(&self) {
-        self.tell(|arrivals| arrivals.nudged = true);
+        self.record(|arrivals| arrivals.is_nudged = true);
     }
 }
 
 impl WakeRun for Inbox {
-    fn ring(&self, queue: u32, flight: InFlightId) {
-        self.tell(|arrivals| arrivals.mailbox.push((queue, flight)));
+    fn ring(&self, queue: u32, in_flight: InFlightId) {
+        self.record(|arrivals| arrivals.mailboxes.push((queue, in_flight)));
     }
 }

@@ -1,15 +1,23 @@
-//! One run, turned by hand: the cycle of corio.
+//! One run, turned from outside: the cycle of corio.
 //!
-//! CPU phase: the answers that are there are delivered, then every task that can run runs, until
-//! none can. I/O phase: what was asked leaves as batches, as far as limits allow, what has arrived
-//! meanwhile is taken, and what is due is done. And again, until the first task and all below it
-//! have ended; or until everything is in flight, and whoever turns the run has to wait. A CPU phase
-//! can be interrupted, for the sake of others on an executor: then nothing else happens before it
-//! goes on.
+//! - *CPU phase*: the answers that are there are delivered, then every task that can run runs,
+//!   until none can.
+//! - *I/O phase*: queued requests leave as batches, as far as limits allow; arrivals are taken, and
+//!   alarms that are due fire.
 //!
-//! A run takes the core out of its schedule and gives it back only when everything is dropped. One
-//! that is forgotten half-way takes its core with it, so that nobody resumes tasks whose borrows
-//! are over.
+//! The cycle repeats until the root task and all tasks below it have ended, or until everything is
+//! in flight and the owner of the run has to wait. A CPU phase can be interrupted to let other
+//! futures of the owner's executor run; nothing else happens in the run before the phase continues.
+//!
+//! Invariants:
+//! - A run takes the state out of its schedule and returns it only when all tasks, futures and
+//!   queued requests have been dropped. A run that is forgotten keeps its state, so tasks whose
+//!   borrows have ended are never resumed.
+//! - While `state` is `None`, the run is over or is being turned.
+//! - `resumes_left` counts down from `fairness` and starts anew whenever batches may leave, inline
+//!   answers included.
+//! - The first panic ends the run. Everything is torn down before the panic leaves the turn; later
+//!   panics are discarded.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -30,57 +38,68 @@ use crate::executor::Id;
 use crate::observe::{Event, Observers};
 use crate::util::{CancelToken, PanicCollector, Time, discard, panic_advice};
 
+/// A run of a task with output `T`. Dropping the run drops its tasks and everything in flight.
 pub(crate) struct Run<'s, T> {
-    /// Gone when the run is over.
+    /// `None` when the run is over.
     state: Option<Rc<RunState>>,
+    /// Where the schedule caches the state; filled again when the run is over.
     slot: &'s mut Option<Rc<RunState>>,
     context: ContextRef<'s>,
     futures: FutureSet<'s>,
     observers: Observers,
     root: Id,
     time: Rc<Time>,
-    /// The time that the run has, and when it is over.
+    /// The time limit of the run, and the time on the clock when the limit is reached.
     deadline: Option<(Duration, Duration)>,
-    /// It was found to be.
-    time_is_up: Cell<bool>,
+    /// Whether the deadline was found to have passed.
+    has_timed_out: Cell<bool>,
     cancel: Option<CancelToken>,
-    /// The longest CPU phase, in resumes, and what is left of it.
+    /// The largest number of resumes in one CPU phase.
     fairness: usize,
+    /// The number of resumes left in this CPU phase.
     resumes_left: usize,
-    at_once: bool,
+    /// Whether requests may be answered inline.
+    answers_inline: bool,
     output: PhantomData<T>,
 }
 
+/// How one turn of a run ended.
 pub(crate) enum Turn<T> {
+    /// The run is over, with this result.
     Over(Result<T, Error>),
-    /// Nothing can be done until there is news from outside, or until this time.
+    /// The run can do nothing until something arrives from outside, or until this time.
     Waiting {
+        /// The next time on the clock of the run when something is due.
         until: Option<Duration>,
     },
-    /// The budget is, and there is more to do.
+    /// The resume budget of this call is used up while there is more to do; call `turn` again.
     Spent,
 }
 
-/// After so many resumes in one phase it is looked whether many tasks were dropped in it.
-const SLICE: usize = 1024;
+/// Number of resumes after which a long CPU phase checks how many tasks were dropped in it.
+const RESUMES_PER_CHECK: usize = 1024;
 
-/// Where a run has a deadline, after so many requests that were answered at once the time is looked
-/// at, as it is before each batch that leaves otherwise.
-const LOOK_AT_TIME: u32 = 16;
+/// Number of inline answers after which a run with a deadline reads the clock. (For other batches
+/// it reads the clock before each.)
+const INLINE_ANSWERS_PER_CLOCK_READ: u32 = 16;
 
-/// So many that were dropped are told at the next look, though others can run.
-const MANY_DROPPED: usize = 256;
+/// Number of dropped tasks from which their requests are withdrawn in the middle of a CPU phase.
+const WITHDRAW_THRESHOLD: usize = 256;
 
-enum Phase {
-    Ended,
+/// How a call of `Run::cycle` ended without an error.
+enum CycleEnd {
+    RootEnded,
     Waiting { until: Option<Duration> },
-    Spent,
+    BudgetSpent,
 }
 
 impl<'s, T> Run<'s, T> {
+    /// A run whose root task is `future`, over `context`. Its `state` was taken from `slot`, and
+    /// returns there when the run is over.
+    ///
     /// # Safety
-    /// Whatever `future` borrows stays valid until the `Run` is dropped, or for good if it never
-    /// is.
+    /// Whatever `future` borrows stays valid until the `Run` is dropped, or forever if the `Run` is
+    /// never dropped.
     pub(crate) unsafe fn new<S, F: Future<Output = T>>(
         context: &'s S,
         state: Rc<RunState>,
@@ -105,58 +124,62 @@ impl<'s, T> Run<'s, T> {
             root: Id::NONE,
             time,
             deadline,
-            time_is_up: Cell::new(false),
+            has_timed_out: Cell::new(false),
             cancel,
             fairness,
             resumes_left: fairness,
-            at_once: config.at_once,
+            answers_inline: config.at_once,
             output: PhantomData,
         };
-        // In the run already: should an observer panic, it drops the task.
+        // Spawned after the `Run` was made: if an observer panics, dropping the `Run` drops the
+        // task.
         if let Some(state) = &run.state {
-            // SAFETY: by the caller, and because dropping the `Run` drops all its tasks.
+            // SAFETY: the caller guarantees that the borrows of `future` are valid until the `Run`
+            // is dropped, and dropping the `Run` drops all its tasks. A `Run` that is forgotten
+            // keeps the state, so its executor is never used again.
             run.root = unsafe { state.executor.spawn(Id::NONE, future) };
         }
         run
     }
 
-    /// Runs until the run is over, has to wait, or has resumed so many tasks.
+    /// Turns the run until it is over, has to wait, or has resumed `budget` tasks.
     ///
     /// # Panics
-    /// With what a task, a dispatcher or a destructor panicked with, when everything is dropped.
+    /// With the payload of the first panic of a task, dispatcher, observer or destructor, after
+    /// everything was dropped. Also if the run is over.
     pub(crate) fn turn(&mut self, budget: usize) -> Turn<T> {
         let Some(state) = self.state.take() else { unreachable!("turned after it was over") };
         let entered = current::enter(&state);
         let result = match catch_unwind(AssertUnwindSafe(|| self.cycle(&state, budget))) {
-            Ok(Ok(Phase::Waiting { until })) => {
+            Ok(Ok(CycleEnd::Waiting { until })) => {
                 drop(entered);
                 self.state = Some(state);
                 return Turn::Waiting { until };
             }
-            Ok(Ok(Phase::Spent)) => {
+            Ok(Ok(CycleEnd::BudgetSpent)) => {
                 drop(entered);
                 self.state = Some(state);
                 return Turn::Spent;
             }
-            Ok(Ok(Phase::Ended)) => {
-                // SAFETY: the root was spawned with a future of this output.
+            Ok(Ok(CycleEnd::RootEnded)) => {
+                // SAFETY: `new` spawned the root with a future of output `T`.
                 Ok(unsafe { state.executor.take_output::<T>(self.root) }
                     .expect("the root has ended"))
             }
             Ok(Err(error)) => Err(error),
             Err(panic) => {
-                // Further panics, of an observer or of destructors, are not worth losing the first.
-                let mut further = PanicCollector::default();
-                further.run(|| self.report(&state, &*panic));
+                // Later panics, of an observer or of destructors, must not replace the first.
+                let mut later_panics = PanicCollector::default();
+                later_panics.run(|| self.report(&state, &*panic));
                 drop(self.tear_down(&state));
                 drop(entered);
-                further.run(|| drop(state));
+                later_panics.run(|| drop(state));
                 resume_unwind(panic);
             }
         };
-        let torn_down = self.tear_down(&state);
+        let panics = self.tear_down(&state);
         drop(entered);
-        if let Some(panic) = torn_down.into_panic() {
+        if let Some(panic) = panics.into_panic() {
             PanicCollector::default().run(|| drop(state));
             resume_unwind(panic);
         }
@@ -164,7 +187,9 @@ impl<'s, T> Run<'s, T> {
         Turn::Over(result)
     }
 
-    fn cycle(&mut self, state: &RunState, mut budget: usize) -> Result<Phase, Error> {
+    /// Repeats CPU phase and I/O phase until the root has ended, the run has to wait, or `budget`
+    /// tasks have been resumed.
+    fn cycle(&mut self, state: &RunState, mut budget: usize) -> Result<CycleEnd, Error> {
         let RunState { executor, dispatchers, .. } = state;
         let was_panicking = std::thread::panicking();
         let send_cx = SendCx {
@@ -173,30 +198,31 @@ impl<'s, T> Run<'s, T> {
             stopped: self.cancel.as_ref().map(CancelToken::flag),
             was_panicking,
         };
-        let _lent = dispatchers.lend_send_cx(&send_cx);
+        let _lent_send_cx = dispatchers.lend_send_cx(&send_cx);
         loop {
             self.check_cancelled()?;
             if budget == 0 {
-                return Ok(Phase::Spent);
+                return Ok(CycleEnd::BudgetSpent);
             }
-            let most = budget.min(self.resumes_left).min(SLICE);
-            executor.allow(most);
-            state.inline_budget.begin(self.at_once(state));
+            let allowance = budget.min(self.resumes_left).min(RESUMES_PER_CHECK);
+            executor.allow(allowance);
+            state.inline_budget.begin(self.inline_budget(state));
             run_tasks(state);
             state.inline_budget.end();
             let paused_at = executor.take_paused_at();
-            let left = paused_at.unwrap_or(executor.allowed());
-            budget -= most - left;
-            // A batch has left whenever a task went on without having waited.
+            let unused = paused_at.unwrap_or(executor.allowed());
+            budget -= allowance - unused;
+            // A request was answered inline if a task went on without having waited. A batch has
+            // left then, so the count starts anew at that point.
             self.resumes_left = match executor.take_went_on_at() {
-                Some(at) => self.fairness - (at - left),
-                None => self.resumes_left - (most - left),
+                Some(at) => self.fairness - (at - unused),
+                None => self.resumes_left - (allowance - unused),
             };
-            if let Some(panic) = state.panic.take() {
+            if let Some(panic) = state.inline_panic.take() {
                 resume_unwind(panic);
             }
             if paused_at.is_some() {
-                // As after all batches that leave.
+                // A batch has left inline; arrivals are taken as after every batch.
                 self.take_arrivals(state)?;
                 continue;
             }
@@ -204,14 +230,14 @@ impl<'s, T> Run<'s, T> {
                 return Err(Error::ForeignFuture { task });
             }
             if executor.is_done(self.root) {
-                return Ok(Phase::Ended);
+                return Ok(CycleEnd::RootEnded);
             }
-            // Nobody else can run: whoever waits for room gets what there is.
+            // Free places under the task limit are handed out only when no other task can run.
             let can_go_on =
                 executor.has_ready() || dispatchers.has_answers() || executor.wake_next_spawner();
             if can_go_on && self.resumes_left > 0 {
-                if executor.dropped_len() >= MANY_DROPPED {
-                    self.withdraw_amid_a_phase(state);
+                if executor.dropped_len() >= WITHDRAW_THRESHOLD {
+                    self.withdraw_mid_phase(state);
                 }
                 continue;
             }
@@ -228,13 +254,13 @@ impl<'s, T> Run<'s, T> {
                 self.cancel_futures(state);
             }
             dispatchers.coalesce(&send_cx);
-            if self.deadline.is_some() && self.is_time_up()? {
+            if self.deadline.is_some() && self.has_just_timed_out()? {
                 self.resumes_left = self.fairness;
                 self.take_last_arrivals(state)?;
                 continue;
             }
-            // What was kept goes out first: whoever gets it may ask for something that leaves
-            // together with what waits.
+            // Cached answers are delivered first: a task that gets one may ask for something that
+            // leaves together with the queued requests.
             let can_go_on = dispatchers.has_answers() || executor.has_ready();
             if self.resumes_left == 0 || !can_go_on {
                 if can_go_on && dispatchers.can_send() {
@@ -247,11 +273,13 @@ impl<'s, T> Run<'s, T> {
             if !dispatchers.has_answers() && !executor.has_ready() && !dispatchers.can_send() {
                 let next = state.next_due();
                 if dispatchers.in_flight() == 0 {
-                    // Late news, of what nobody waits for any more: it must not keep the run awake.
+                    // Late arrivals, of batches that no task waits for any more, must not keep the
+                    // run awake.
                     drop(state.inbox.take());
                 }
-                // It may have been cancelled since: then what was asked has not left, which is no
-                // deadlock, and the bell's news of it may have been taken with the rest.
+                // The run may have been cancelled since the last check. Requests were held back
+                // then, which is no deadlock, and the token's nudge may have been taken out of the
+                // inbox with the other arrivals.
                 self.check_cancelled()?;
                 if dispatchers.in_flight() == 0 && next.is_none() {
                     match executor.deadlock() {
@@ -260,31 +288,33 @@ impl<'s, T> Run<'s, T> {
                     }
                 }
                 let until = next.into_iter().chain(self.deadline.map(|(_, over)| over)).min();
-                return Ok(Phase::Waiting { until });
+                return Ok(CycleEnd::Waiting { until });
             }
         }
     }
 
-    /// How many requests may be answered where they are asked. With a shuffle, whose tasks take
-    /// turns by chance, none.
+    /// How many requests may be answered inline in the next CPU phase. None with a shuffle, which
+    /// chooses the next task at random.
     #[inline(always)]
-    fn at_once(&self, state: &RunState) -> u32 {
-        let is_idle =
-            self.at_once && !self.time_is_up.get() && state.shuffle.is_none() && state.is_idle();
+    fn inline_budget(&self, state: &RunState) -> u32 {
+        let is_allowed = self.answers_inline
+            && !self.has_timed_out.get()
+            && state.shuffle.is_none()
+            && state.is_idle();
         match self.deadline {
-            _ if !is_idle => 0,
-            Some(_) => LOOK_AT_TIME,
+            _ if !is_allowed => 0,
+            Some(_) => INLINE_ANSWERS_PER_CLOCK_READ,
             None => u32::MAX,
         }
     }
 
-    /// Whether it is time to end. The first time the answers that are there by then are taken, and
-    /// tasks run once more, but nothing leaves; the second time it is an error.
+    /// Whether the deadline has passed. The first time, the run takes the answers that are there
+    /// and its tasks run once more, but no batch leaves; the second time it is an error.
     #[inline(never)]
-    fn is_time_up(&self) -> Result<bool, Error> {
+    fn has_just_timed_out(&self) -> Result<bool, Error> {
         match self.deadline {
             Some((limit, over)) if self.time.now() >= over => {
-                if self.time_is_up.replace(true) {
+                if self.has_timed_out.replace(true) {
                     Err(Error::TimedOut { limit })
                 } else {
                     Ok(true)
@@ -301,11 +331,11 @@ impl<'s, T> Run<'s, T> {
         }
     }
 
-    /// Withdraws what tasks have asked in this phase that were dropped in it: a phase may be long,
-    /// and what has come and gone is not to gather in it.
+    /// Withdraws the requests of tasks that were dropped in this CPU phase, while the phase lasts.
+    /// A phase may be long, and requests of tasks that come and go must not pile up in it.
     #[cold]
     #[inline(never)]
-    fn withdraw_amid_a_phase(&self, state: &RunState) {
+    fn withdraw_mid_phase(&self, state: &RunState) {
         let RunState { executor, dispatchers, .. } = state;
         executor.tell_dropped(|dropped| {
             dispatchers.tasks_were_dropped(dropped.iter().map(|id| Waiter(id.to_word())), true)
@@ -313,6 +343,7 @@ impl<'s, T> Run<'s, T> {
         self.cancel_futures(state);
     }
 
+    /// Drops the futures of batches that were cancelled.
     #[inline(always)]
     fn cancel_futures(&self, state: &RunState) {
         while let Some(future) = state.dispatchers.next_cancelled() {
@@ -320,11 +351,11 @@ impl<'s, T> Run<'s, T> {
         }
     }
 
-    /// Takes what is there by now: what has come from outside, and what is due.
+    /// Handles everything that has happened by now: arrivals from outside, and alarms that are due.
     #[inline(always)]
     fn take_arrivals(&self, state: &RunState) -> Result<(), Error> {
         self.take_from_inbox(state);
-        state.do_due();
+        state.fire_due();
         self.cancel_futures(state);
         if let Some(fault) = state.dispatchers.take_fault() {
             self.check_cancelled()?;
@@ -333,6 +364,7 @@ impl<'s, T> Run<'s, T> {
         Ok(())
     }
 
+    /// Takes the last arrivals after the deadline, cached answers included.
     #[cold]
     #[inline(never)]
     fn take_last_arrivals(&self, state: &RunState) -> Result<(), Error> {
@@ -340,7 +372,7 @@ impl<'s, T> Run<'s, T> {
         self.take_arrivals(state)
     }
 
-    /// Takes what has come from outside.
+    /// Polls the futures that were woken and collects the mailboxes that were filled.
     #[inline(always)]
     fn take_from_inbox(&self, state: &RunState) {
         if state.dispatchers.in_flight() == 0 {
@@ -348,23 +380,25 @@ impl<'s, T> Run<'s, T> {
         }
         let Some(mut arrivals) = state.inbox.take() else { return };
         if let Some(shuffle) = &state.shuffle {
-            shuffle.mix(&mut arrivals.futures);
-            shuffle.mix(&mut arrivals.mailbox);
+            shuffle.permute(&mut arrivals.futures);
+            shuffle.permute(&mut arrivals.mailboxes);
         }
         for future in arrivals.futures.drain(..) {
             self.futures.poll(future, &state.dispatchers);
         }
-        for (queue, flight) in arrivals.mailbox.drain(..) {
-            state.dispatchers.collect(queue, flight);
+        for (queue, in_flight) in arrivals.mailboxes.drain(..) {
+            state.dispatchers.collect(queue, in_flight);
         }
         state.inbox.put_back(arrivals);
     }
 
+    /// The time of the run, shared with its state.
     pub(crate) fn time(&self) -> Rc<Time> {
         self.time.clone()
     }
 
-    /// Has `sleeper` woken when there is news. False if there is already.
+    /// Arranges for `sleeper` to be woken when something arrives from outside. Returns false if
+    /// something has arrived already, or the run is over.
     pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
         self.state.as_ref().is_some_and(|state| state.inbox.sleep(sleeper))
     }
@@ -387,7 +421,8 @@ impl<'s, T> Run<'s, T> {
         self.observers.emit(|| Event::Panicked { place: &place, above: &above });
     }
 
-    /// Drops everything that is left, tasks first.
+    /// Drops everything that is left: tasks first, then futures, then requests and answers. All
+    /// destructors run, even if some panic; returns the first panic.
     fn tear_down(&self, state: &RunState) -> PanicCollector {
         let mut panics = PanicCollector::default();
         panics.run(|| state.executor.clear());
@@ -399,7 +434,8 @@ impl<'s, T> Run<'s, T> {
     }
 }
 
-/// The CPU phase: every task that can run runs, until none can or as many were resumed as may be.
+/// The CPU phase: delivers answers and resumes the tasks that get them, then resumes ready tasks,
+/// until none can run or the allowance of resumes is used.
 #[inline(always)]
 fn run_tasks(state: &RunState) {
     let RunState { executor, dispatchers, .. } = state;
@@ -424,9 +460,9 @@ impl<T> Drop for Run<'_, T> {
     fn drop(&mut self) {
         let Some(state) = self.state.take() else { return };
         let entered = current::enter(&state);
-        let torn_down = self.tear_down(&state);
+        let panics = self.tear_down(&state);
         drop(entered);
-        match torn_down.into_panic() {
+        match panics.into_panic() {
             None => *self.slot = Some(state),
             Some(panic) if !std::thread::panicking() => resume_unwind(panic),
             Some(panic) => discard(panic),

@@ -1,10 +1,9 @@
-//! Another order of what may come in any, from a seed: for tests of programs that must not depend
-//! on it.
+//! A seeded order of tasks, for tests of programs that must not depend on the order.
 //!
-//! Free is which task is next, of those that can run: they became ready, or their answers are
-//! there. Everything else follows from what tasks do, and stays as it is promised: batches hold
-//! their keys in the order asked, the dispatcher first asked goes first, locks are handed on in the
-//! order of asking, and what was cut does not run.
+//! Only the choice of the next task is random, among those that are ready and those whose answers
+//! are there. Everything else follows from what tasks do and keeps its promises: batches hold their
+//! keys in the order asked, the dispatcher asked first goes first, locks are granted in the order
+//! of asking, and removed tasks do not run.
 
 use std::cell::RefCell;
 
@@ -13,30 +12,31 @@ use fastrand::Rng;
 use crate::dispatch::Dispatchers;
 use crate::executor::{Executor, Id};
 
-pub(crate) struct Shuffle {
+/// The random order of the runs of one schedule.
+pub(super) struct Shuffle {
     seed: u64,
-    random: RefCell<Rng>,
+    rng: RefCell<Rng>,
 }
 
 impl Shuffle {
-    pub(crate) fn new(seed: u64) -> Self {
-        Shuffle { seed, random: RefCell::new(Rng::with_seed(seed)) }
+    pub(super) fn new(seed: u64) -> Self {
+        Shuffle { seed, rng: RefCell::new(Rng::with_seed(seed)) }
     }
 
-    /// Each run begins with the seed, and so does the same as the one before.
-    pub(crate) fn begin_run(&self) {
-        self.random.replace(Rng::with_seed(self.seed));
+    /// Starts from the seed again, so that each run repeats the order of the one before.
+    pub(super) fn begin_run(&self) {
+        self.rng.replace(Rng::with_seed(self.seed));
     }
 
     fn below(&self, count: usize) -> usize {
-        self.random.borrow_mut().usize(..count)
+        self.rng.borrow_mut().usize(..count)
     }
 
-    /// In place of the CPU phase: every task that can run runs, each time any of them, until none
-    /// can or as many were resumed as may be.
-    pub(crate) fn run_tasks(&self, executor: &Executor, dispatchers: &Dispatchers) {
-        // As many as there are at first: that more come while tasks run is rare (`corio::cache`),
-        // and they are not to be counted again for each task.
+    /// The CPU phase in random order: resumes a random one of the tasks that can run, until none
+    /// can or the allowance of resumes is used.
+    pub(super) fn run_tasks(&self, executor: &Executor, dispatchers: &Dispatchers) {
+        // Counted once: answers seldom appear while tasks run (`corio::cache` adds some), and
+        // counting them for each task would be quadratic.
         let mut answers = dispatchers.answers_there();
         while executor.allowed() > 0 {
             answers = if dispatchers.has_answers() { answers.max(1) } else { 0 };
@@ -61,8 +61,8 @@ impl Shuffle {
         }
     }
 
-    /// For what has happened outside, in whatever order.
-    pub(crate) fn mix<T>(&self, arrivals: &mut [T]) {
-        self.random.borrow_mut().shuffle(arrivals);
+    /// Puts arrivals, whose order means nothing, into random order.
+    pub(super) fn permute<T>(&self, arrivals: &mut [T]) {
+        self.rng.borrow_mut().shuffle(arrivals);
     }
 }

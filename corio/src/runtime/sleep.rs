@@ -1,4 +1,4 @@
-//! Waking a driver at a time.
+//! Waking the owner of a run at a time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,36 +8,39 @@ use std::time::Duration;
 
 use crate::util::Time;
 
-/// The sleep of one driver, until the time when something is due.
+/// A timer that the owner of a run sets to the time when something of the run is due. The future
+/// of the clock is reused while that time stays the same.
 pub(crate) struct Sleep {
     time: Rc<Time>,
     until: Option<Duration>,
-    sleeping: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// Ends at `until`; absent while no time is set.
+    timer: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 impl Sleep {
     pub(crate) fn new(time: Rc<Time>) -> Self {
-        Sleep { time, until: None, sleeping: None }
+        Sleep { time, until: None, timer: None }
     }
 
-    /// Has `waker` woken at this time, if there is one. False if it is over.
+    /// Arranges for `waker` to be woken at `until`, if there is such a time. Returns false if the
+    /// time has been reached.
     pub(crate) fn until(&mut self, until: Option<Duration>, waker: &Waker) -> bool {
         if self.until != until {
             self.until = until;
-            self.sleeping = until.map(|until| match self.time.clock() {
+            self.timer = until.map(|until| match self.time.clock() {
                 Some(clock) => clock.sleep_until(until),
-                None => of_the_system(until.saturating_sub(self.time.now())),
+                None => system_timer(until.saturating_sub(self.time.now())),
             });
         }
-        let Some(sleeping) = &mut self.sleeping else { return true };
-        if sleeping.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
+        let Some(timer) = &mut self.timer else { return true };
+        if timer.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
             return true;
         }
-        (self.until, self.sleeping) = (None, None);
+        (self.until, self.timer) = (None, None);
         false
     }
 
-    /// The run has nothing to do: a clock of tests moves on.
+    /// Tells the clock that the run has nothing to do; a clock of tests then advances.
     pub(crate) fn idle(&self) {
         if let Some(clock) = self.time.clock() {
             clock.idle();
@@ -46,14 +49,14 @@ impl Sleep {
 }
 
 #[cfg(feature = "timer")]
-fn of_the_system(time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
-    // Longer than that and it could not say when; the run finds that it is not over, and sleeps
-    // again.
+fn system_timer(time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    // The timer cannot represent arbitrarily long times. After a day the run finds that nothing is
+    // due yet, and sleeps again.
     Box::pin(futures_timer::Delay::new(time.min(Duration::from_secs(24 * 3600))))
 }
 
 #[cfg(not(feature = "timer"))]
-fn of_the_system(_: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+fn system_timer(_: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
     panic!(
         "corio: an asynchronous run with a time limit or a pause needs a timer: enable the \
          feature `timer` of corio, or give the schedule the executor's by `Schedule::clock`"

@@ -1,8 +1,14 @@
-//! What one run needs, and how the code inside tasks finds it: through a thread-local pointer that
-//! is set while a run is being turned, and at no other time.
+//! The state of a run: its executor, its dispatchers, and what connects the two with each other and
+//! with the world. Code inside tasks finds the state through the thread-local in `current`.
 //!
-//! Generated code and the futures of tasks carry no handle; that keeps their frames as small as
-//! what the user wrote.
+//! A schedule caches one state between runs; all runs of a state have the same type of context.
+//!
+//! Invariants:
+//! - `context` points to the context of the run, of the type that the schedule has, while the run
+//!   is being turned.
+//! - The run id is 0 between runs and is never reused, so a [`RunRef`] of a finished run matches no
+//!   later run of the same state.
+//! - Clocks and observers are code of the user: they are called while nothing is borrowed.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -22,34 +28,35 @@ use crate::executor::{Executor, Id};
 use crate::observe::Observers;
 use crate::util::{Alarm, HotCell, InlineBudget, Nudge, Time, Timers};
 
-/// Engine and desk, kept with the schedule from run to run.
+/// Executor, dispatchers and timers of one run at a time; cached by the schedule between runs.
 pub(crate) struct RunState {
-    /// Itself, for what outlives a run and may have to wake one of its tasks.
-    me: Weak<RunState>,
+    /// A weak reference to this state, for `RunRef`s and callbacks.
+    weak_self: Weak<RunState>,
     pub(crate) executor: Executor,
     pub(crate) dispatchers: Dispatchers,
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) time: Rc<Time>,
-    /// Absent, for the order in which tasks became ready.
-    pub(crate) shuffle: Option<Shuffle>,
-    pub(crate) inline_budget: Rc<InlineBudget>,
-    /// What a dispatcher that was to answer at once has panicked with.
-    pub(crate) panic: Cell<Option<Box<dyn Any + Send>>>,
-    /// Tasks that wait for a time.
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) time: Rc<Time>,
+    /// `None`: tasks run in the order in which they became ready.
+    pub(super) shuffle: Option<Shuffle>,
+    pub(super) inline_budget: Rc<InlineBudget>,
+    /// The payload of a dispatcher that panicked while it answered inline.
+    pub(super) inline_panic: Cell<Option<Box<dyn Any + Send>>>,
+    /// Alarms of tasks that wait for a time.
     alarms: HotCell<Timers<Id>>,
-    /// Alarms of tasks up to this time are due. They go off when the answers that are there have
-    /// been taken.
+    /// Alarms of tasks up to this time are due. They fire when the answers that were there at this
+    /// time have been taken.
     due_by: Cell<Option<Duration>>,
-    /// The context of the run, while there is one.
+    /// The context of the run; dangling or null between runs.
     pub(crate) context: Cell<*const ()>,
-    /// Tells runs apart, of all schedules. 0 between runs.
-    run: Cell<u64>,
+    /// The id of the current run, unique in the process; 0 between runs.
+    run_id: Cell<u64>,
 }
 
 impl RunState {
+    /// A state for the runs of one schedule.
     pub(crate) fn new(
         observers: Observers,
-        settings: Rc<DispatchConfig>,
+        dispatch_config: Rc<DispatchConfig>,
         config: &RunConfig,
     ) -> Rc<Self> {
         let inbox = Arc::new(Inbox::default());
@@ -60,10 +67,10 @@ impl RunState {
         let time = Time::new(config.clock.clone());
         let clock = time.clone();
         let inline_budget = Rc::new(InlineBudget::default());
-        Rc::new_cyclic(|me: &Weak<RunState>| {
-            let of_this = me.clone();
+        Rc::new_cyclic(|weak_self: &Weak<RunState>| {
+            let weak_state = weak_self.clone();
             let is_alive = move |waiter: Waiter| {
-                of_this
+                weak_state
                     .upgrade()
                     .is_some_and(|state| state.executor.is_alive(Id::from_word(waiter.0)))
             };
@@ -75,164 +82,175 @@ impl RunState {
                 inline_budget: inline_budget.clone(),
             };
             RunState {
-                me: me.clone(),
+                weak_self: weak_self.clone(),
                 executor: Executor::new(observers, config.max_tasks, inline_budget.clone()),
-                dispatchers: Dispatchers::new(host, settings),
+                dispatchers: Dispatchers::new(host, dispatch_config),
                 inbox,
                 time,
                 shuffle: config.shuffle.map(Shuffle::new),
                 inline_budget,
-                panic: Cell::default(),
+                inline_panic: Cell::default(),
                 alarms: HotCell::default(),
                 due_by: Cell::new(None),
                 context: Cell::new(ptr::null()),
-                run: Cell::new(0),
+                run_id: Cell::new(0),
             }
         })
     }
 
-    pub(crate) fn begin_run(&self, context: *const ()) {
+    /// Begins a run over the context that `context` points to.
+    pub(super) fn begin_run(&self, context: *const ()) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        self.run.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        self.run_id.set(NEXT.fetch_add(1, Ordering::Relaxed));
         self.context.set(context);
         self.shuffle.iter().for_each(Shuffle::begin_run);
     }
 
-    /// The context of the run.
+    /// The context of the run that is being turned.
     pub(crate) fn context(&self) -> ContextRef<'_> {
-        // SAFETY: it was made from a reference when the run began, and the run, which is being
-        // turned, borrows what it leads to.
+        // SAFETY: the pointer was made from a reference when the run began, and the run, which is
+        // being turned, borrows the context.
         unsafe { ContextRef::from_raw(self.context.get()) }
     }
 
-    pub(crate) fn end_run(&self) {
+    /// Ends the run: clears all alarms, and no `RunRef` refers to the run any more.
+    pub(super) fn end_run(&self) {
         self.alarms.borrow_mut().clear();
         self.due_by.set(None);
-        self.run.set(0);
+        self.run_id.set(0);
     }
 
+    /// The id of the current run, unique in the process; 0 between runs.
     pub(crate) fn id(&self) -> u64 {
-        self.run.get()
+        self.run_id.get()
     }
 
-    /// This run, for a lock.
+    /// A weak reference to the current run.
     pub(crate) fn this_run(&self) -> RunRef {
-        RunRef { state: self.me.clone(), run: self.run.get() }
+        RunRef { state: self.weak_self.clone(), run_id: self.run_id.get() }
     }
 
-    /// Makes sure that `R` can be asked in this run.
+    // ── asking ──
+
+    /// Ensures that `R` has a lane, so that the run can ask for `R`.
     ///
     /// # Safety
-    /// `S` is the context of the run, or `AnyContext`.
+    /// `S` is the type of the context of the run, or `AnyContext`.
     #[inline]
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
-        // SAFETY: a core serves one schedule, and so one type of context.
+        // SAFETY: a run state serves one schedule, so `S` is the type of the context in every run.
         unsafe { self.dispatchers.open::<S, R>() }
     }
 
-    /// Asks on behalf of a task.
+    /// Asks for `R` on behalf of the task `id`; opens the lane of `R` first if needed.
     ///
     /// # Safety
-    /// As `open`.
+    /// `S` is the type of the context of the run, or `AnyContext`.
     #[inline(always)]
     pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
-        let Some(queue) = self.dispatchers.queue::<R>() else {
-            // SAFETY: the caller's promise is the same.
-            let queue = unsafe { self.dispatchers.opened_queue::<S, R>() };
-            return self.ask_slow(queue, id, key);
+        let Some(lane) = self.dispatchers.queue::<R>() else {
+            // SAFETY: the caller guarantees it; a run state serves one schedule, so `S` is the type
+            // of the context in every run.
+            let lane = unsafe { self.dispatchers.opened_queue::<S, R>() };
+            return self.ask_slow(lane, id, key);
         };
         let asked = if self.executor.is_observed() {
             Err(key)
         } else {
-            queue.ask_with_others(Waiter(id.to_word()), key)
+            lane.ask_with_others(Waiter(id.to_word()), key)
         };
         if let Err(key) = asked {
-            self.ask_slow(queue, id, key);
+            self.ask_slow(lane, id, key);
         }
     }
 
-    /// The first request for a batch, or one that its queue must get room for, or that observers
-    /// hear of.
+    /// Asks where the fast path cannot: the first request of a batch, a request for which the
+    /// buffer must grow, or one that observers hear of.
     #[inline(never)]
-    fn ask_slow<R: Request>(&self, queue: &Lane<R>, id: Id, key: R::Key) {
+    fn ask_slow<R: Request>(&self, lane: &Lane<R>, id: Id, key: R::Key) {
         if self.executor.is_observed() {
-            // Before it leaves: an observer may wake a task that joins it, or cancel the run.
+            // Emitted before the request can leave: an observer may wake a task that joins the
+            // request, or cancel the run.
             self.executor.emit_asked(id, R::name);
             self.executor.emit_suspended(id);
         }
-        if let Err(key) = self.answer_at_once(queue, id, key) {
-            queue.ask(Waiter(id.to_word()), key);
+        if let Err(key) = self.answer_now(lane, id, key) {
+            lane.ask(Waiter(id.to_word()), key);
         }
     }
 
     // ── time ──
 
-    /// Has a task woken after a while.
+    /// Arranges for a task to be woken after the time `after`.
     pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {
-        // The clock may be of the user's: it is asked before anything is borrowed.
+        // The clock may be code of the user, so it is read before anything is borrowed.
         let at = self.time.now().saturating_add(after);
         self.inline_budget.end();
         self.alarms.borrow_mut().set(at, task)
     }
 
-    /// Whether nothing is asked, answered (but for one batch), in flight or due, no task was
-    /// dropped and none waits for room.
-    pub(crate) fn is_idle(&self) -> bool {
+    /// Whether nothing is going on but tasks that run: no request is queued, answered (but for one
+    /// batch), in flight or due, no task was dropped and none waits for the task limit.
+    pub(super) fn is_idle(&self) -> bool {
         let RunState { executor, dispatchers, alarms, .. } = self;
         executor.is_idle() && dispatchers.is_idle() && alarms.borrow().is_empty()
     }
 
+    /// Removes an alarm, if it has not fired yet.
     pub(crate) fn unset_alarm(&self, alarm: Alarm) {
         self.alarms.borrow_mut().unset(alarm);
     }
 
-    /// The next time when something is due, of a task or of the desk.
-    pub(crate) fn next_due(&self) -> Option<Duration> {
-        let (of_tasks, of_desk) = (self.alarms.borrow().next(), self.dispatchers.next_due());
-        of_tasks.into_iter().chain(of_desk).min()
+    /// The next time when something is due, of a task or of a dispatcher.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        let (of_tasks, of_dispatchers) = (self.alarms.borrow().next(), self.dispatchers.next_due());
+        of_tasks.into_iter().chain(of_dispatchers).min()
     }
 
-    /// Does what is due. The clock is asked only if something will be.
+    /// Fires the alarms that are due. Reads the clock only if an alarm is set.
+    ///
+    /// Alarms of dispatchers fire first. If tasks can run after that, or answers are there, alarms
+    /// of tasks fire later, in [`wake_due`](RunState::wake_due).
     #[inline]
-    pub(crate) fn do_due(&self) {
+    pub(super) fn fire_due(&self) {
         if self.dispatchers.has_alarms() || !self.alarms.borrow().is_empty() {
-            self.do_all_due();
+            self.fire_due_slow();
         }
     }
 
-    fn do_all_due(&self) {
+    fn fire_due_slow(&self) {
         let now = self.time.now();
         self.dispatchers.do_due(now);
         if self.dispatchers.has_answers() || self.executor.has_ready() {
             self.due_by.set(Some(now));
         } else {
-            self.wake_all_due(now);
+            self.wake_due_slow(now);
         }
     }
 
-    /// Wakes the tasks whose alarms were due when answers were last taken; whether there are any.
-    /// Called when no task can run: those who had an answer by that time have gone on, and many of
-    /// these alarms are not there any more.
+    /// Wakes the tasks whose alarms were due when answers were last taken, and returns whether
+    /// there are any. Called when no task can run: tasks that had an answer by that time have run
+    /// on, and many of these alarms have been removed.
     #[inline]
-    pub(crate) fn wake_due(&self) -> bool {
-        self.due_by.take().is_some_and(|now| self.wake_all_due(now))
+    pub(super) fn wake_due(&self) -> bool {
+        self.due_by.take().is_some_and(|now| self.wake_due_slow(now))
     }
 
     #[inline(never)]
-    fn wake_all_due(&self, now: Duration) -> bool {
-        let mut some = false;
+    fn wake_due_slow(&self, now: Duration) -> bool {
+        let mut has_woken = false;
         while let Some((_, task)) = self.take_due(now) {
             self.executor.wake(task);
-            some = true;
+            has_woken = true;
         }
-        some
+        has_woken
     }
 
     fn take_due(&self, now: Duration) -> Option<(Alarm, Id)> {
         self.alarms.borrow_mut().take_due(now)
     }
 
-    /// Asks on behalf of a task, for what is open.
+    /// Asks for `R`, whose lane is open, on behalf of a task or of a request that is a child.
     #[inline]
     pub(crate) fn ask<R: Request>(&self, id: Id, key: R::Key) {
         self.dispatchers.ask::<R>(Waiter(id.to_word()), key);
@@ -240,20 +258,22 @@ impl RunState {
     }
 }
 
-/// A run, held by what may outlive it.
+/// A weak reference to one run, for owners that may outlive the run (locks, alarms in frames). The
+/// default refers to no run.
 #[derive(Default, Debug)]
 pub(crate) struct RunRef {
     state: Weak<RunState>,
-    run: u64,
+    run_id: u64,
 }
 
 impl RunRef {
+    /// Whether this refers to the current run of `state`.
     pub(crate) fn is(&self, state: &RunState) -> bool {
-        self.run == state.id()
+        self.run_id == state.id()
     }
 
-    /// The run, if it is not over.
+    /// The state of the run, if the run is not over.
     pub(crate) fn upgrade(&self) -> Option<Rc<RunState>> {
-        self.state.upgrade().filter(|state| self.run != 0 && state.id() == self.run)
+        self.state.upgrade().filter(|state| self.run_id != 0 && state.id() == self.run_id)
     }
 }
