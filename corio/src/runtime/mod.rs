@@ -7,8 +7,8 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `run` | [`Run`]: the cycle, turned from outside; deadline, cancellation, panics, teardown |
-//! | `state` | [`RunState`]: executor, dispatchers, timers and inbox; [`RunRef`], a weak reference |
+//! | `run` | [`Run`]: the cycle, turned from outside; deadline, cancellation, panics |
+//! | `state` | [`RunState`]: executor, dispatchers, timers, inbox; [`RunRef`]: a weak reference |
 //! | `current` | the thread-local pointer to the run state that is being turned |
 //! | `answer_now` | the fast path that answers a request without suspending the task |
 //! | `shuffle` | the seeded order of tasks, for tests |
@@ -29,7 +29,7 @@
 //!   something outside, or has used the budget of resumes of this call.
 //! - **Phase**: a part of the cycle. In the *CPU phase* tasks run; in the *I/O phase* batches leave
 //!   and arrivals are taken. The cycle is quiescent between the two: no task can run.
-//! - **Who turns a run**: the owner of the `Run`. [`block_on`] turns it on the calling thread;
+//! - **Who turns a run**: the owner of the `Run`. [`block_on()`] turns it on the calling thread;
 //!   `RunAsync` turns it whenever an executor polls the future.
 //! - **Inbox**: where wakers and completions of other threads leave word. The owner of the run
 //!   sleeps on the inbox.

@@ -1,19 +1,26 @@
 //! Waiting for the answer of a request, in three forms: awaited where it was asked (`io!`), as a
 //! child of a set (`io!(a, b)`, `io_all!`), and as a task (`all!(requests)`).
 //!
-//! The first has no size: the answer comes to the task that asked, and generated code asks and
-//! awaits in one expression. Whoever writes futures by hand gets the second.
+//! - [`Answer`] takes no memory: the answer is delivered to the asking task, and generated code
+//!   asks and awaits in one expression.
+//! - [`RequestChild`] has an id of its own, under which its answer is delivered. Tasks written by
+//!   hand get this form, because they may hold several futures.
+//! - [`Requesting`] asks when it is first polled, on behalf of the task that polls it.
+//!
+//! Invariant: an answer is taken by the task or child that was resumed for it, during that resume
+//! ([`Dispatchers`](crate::dispatch::Dispatchers) drops what is not taken).
 
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::await_point::{CallSite, pass};
+use super::await_point::{CallSite, record_await_point};
 use crate::dispatch::Request;
 use crate::executor::{ChildBody, Executor, Id};
 use crate::runtime::{RunState, current};
 
+/// Takes the current answer; parks the running task or child if there is none.
 #[inline]
 fn poll_answer<A: 'static>(run: &RunState) -> Poll<A> {
     match run.dispatchers.take_current_answer() {
@@ -25,9 +32,9 @@ fn poll_answer<A: 'static>(run: &RunState) -> Poll<A> {
     }
 }
 
-/// The answer to the request that the running task has just asked.
-// Over the answer, not over the request: so it needs no bound that a mistaken `io!(5)` could miss
-// for a second time.
+/// The future of `io!(r)`: the answer to the request that the running task has just asked.
+// Generic over the answer, not over the request: a bound on the request would be a second error for
+// a mistaken `io!(5)`.
 #[must_use]
 pub struct Answer<A, L> {
     line: L,
@@ -37,9 +44,9 @@ pub struct Answer<A, L> {
 impl<A, L> Unpin for Answer<A, L> {}
 
 impl<A, L> Answer<A, L> {
-    /// The running task has just asked, and waits from here on.
+    /// The answer for the running task, which has just asked.
     #[inline]
-    pub(super) fn of_running(line: L) -> Self {
+    pub(super) fn for_running_task(line: L) -> Self {
         Answer { line, answer: PhantomData }
     }
 }
@@ -50,33 +57,34 @@ impl<A: 'static, L: CallSite> Future for Answer<A, L> {
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
         current::with(|run| {
-            // Polled right after asking, as every future that is awaited, there can be no answer
-            // yet.
+            // The first poll follows the request at once: the task is still parked from asking, and
+            // there can be no answer yet.
             if run.executor.is_parked() {
                 return Poll::Pending;
             }
             match run.dispatchers.take_current_answer() {
                 Some(answer) => Poll::Ready(answer),
-                None => self.not_yet(run),
+                None => self.poll_slow(run),
             }
         })
     }
 }
 
 impl<A, L: CallSite> Answer<A, L> {
-    /// Polled without an answer: by hand, or to say where it stands.
+    /// Handles a poll without an answer: the task is traced, or something else polls its future.
     #[cold]
     #[inline(never)]
-    fn not_yet(&self, run: &RunState) -> Poll<A> {
+    fn poll_slow(&self, run: &RunState) -> Poll<A> {
         run.executor.park();
-        pass::<Self>(run, &self.line);
+        record_await_point::<Self>(run, &self.line);
         Poll::Pending
     }
 }
 
-/// A request as a child of a set: asked when the set starts, answered under its own id. No
-/// coroutine, and nothing of its own but its place.
+/// A request as a child of a set: asked when the set starts, answered under its own id. Such a
+/// child has no coroutine; its cell is all the memory that it takes.
 pub struct RequestChild<R> {
+    /// `None` once the request was asked.
     request: Option<R>,
 }
 
@@ -86,12 +94,12 @@ impl<R: Request> ChildBody for RequestChild<R> {
     const IS_TASK: bool = false;
 
     unsafe fn init(this: *mut Self, request: R) {
-        // SAFETY: by the caller it can be written.
+        // SAFETY: the caller guarantees that `this` is valid for writes.
         unsafe { this.write(RequestChild { request: Some(request) }) }
     }
 
     unsafe fn start(this: *mut Self, _: &Executor, id: Id) {
-        // SAFETY: by the caller it is initialised, and nobody else uses it.
+        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
         if let Some(request) = unsafe { (*this).request.take() } {
             let key = request.into_key();
             current::with(|run| run.ask::<R>(id, key));
@@ -103,7 +111,7 @@ impl<R: Request> ChildBody for RequestChild<R> {
     }
 
     unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: by the caller it is initialised, and not used afterwards.
+        // SAFETY: the caller guarantees that `this` was made by `init` and is not used afterwards.
         unsafe { std::ptr::drop_in_place(this) }
     }
 
@@ -112,17 +120,17 @@ impl<R: Request> ChildBody for RequestChild<R> {
     }
 }
 
-/// A request as a task: asked when it first runs.
-// Names no bound either.
+/// A request as a task: asked when the task first runs.
+// Without bounds on `R`, for the same reason as `Answer`.
 pub struct Requesting<R, A> {
-    /// Gone when it was asked.
+    /// `None` once the request was asked.
     request: Option<R>,
     ask: fn(&RunState, R),
     answer: PhantomData<fn() -> A>,
 }
 
 impl<R: Request<Answer = A>, A> Requesting<R, A> {
-    /// `ask` asks on behalf of the task that runs.
+    /// The future of `request`; `ask` asks on behalf of the running task.
     pub(super) fn new(request: R, ask: fn(&RunState, R)) -> Self {
         Requesting { request: Some(request), ask, answer: PhantomData }
     }

@@ -1,7 +1,7 @@
-//! A waiting point: what is awaited there, and on which line.
+//! Waiting points: what a task awaits, and on which source line.
 //!
-//! The line is in the type, as that of a closure without captures, and so takes neither space nor
-//! time until a task is asked where it stands.
+//! The line is encoded in the type of a closure without captures. It takes neither memory nor time
+//! until a task is traced, to report a deadlock or a panic.
 
 use std::any::type_name;
 use std::future::Future;
@@ -12,8 +12,9 @@ use std::task::{Context, Poll};
 use crate::executor::AwaitPoint;
 use crate::runtime::{RunState, current};
 
-/// A line of the user's.
+/// A source line of the user's code.
 pub trait CallSite {
+    /// The line.
     #[doc(hidden)]
     fn location(&self) -> &'static Location<'static>;
 }
@@ -24,13 +25,13 @@ impl<F: Fn() -> &'static Location<'static>> CallSite for F {
     }
 }
 
-/// The line that it is written on: `|| here()` is what generated code gives as its `CallSite`.
+/// Returns the source line of the call. Generated code passes `|| here()` as its `CallSite`.
 #[track_caller]
 pub fn here() -> &'static Location<'static> {
     Location::caller()
 }
 
-/// The future of a waiting point.
+/// The future that is awaited at a waiting point, with its line.
 #[must_use]
 pub struct At<F, L> {
     future: F,
@@ -49,23 +50,23 @@ impl<F: Future, L: CallSite> Future for At<F, L> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: `future` is pinned with the waiting point and never moved out of it; `line` is
-        // not pinned and only read.
+        // SAFETY: `future` is structurally pinned: it is never moved out of `self`. `line` is not
+        // pinned and only read.
         let (future, line) = unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &this.line)
         };
         let poll = future.poll(context);
         if poll.is_pending() {
-            current::with(|run| pass::<F>(run, line));
+            current::with(|run| record_await_point::<F>(run, line));
         }
         poll
     }
 }
 
-/// A task that waits at this line for an `F` says so, if it is asked.
+/// Records that the running task awaits an `F` at this line, if the task is being traced.
 #[inline]
-pub(super) fn pass<F>(run: &RunState, line: &impl CallSite) {
+pub(super) fn record_await_point<F>(run: &RunState, line: &impl CallSite) {
     if run.executor.is_traced() {
         run.executor
             .record_await_point(AwaitPoint { line: line.location(), awaited: type_name::<F>() });

@@ -1,4 +1,9 @@
-//! Tasks that call each other need a frame of known size: a box.
+//! Boxed tasks: tasks that call each other in a circle have no frame of known size, unless one of
+//! the calls is boxed.
+//!
+//! Nested calls are polled, and dropped, within each other and so use the stack. The executor
+//! counts the depth of boxed calls; where the stack is deep, a call becomes a child of the calling
+//! task, which the run loop resumes from the bottom of the stack.
 
 use std::any::type_name;
 use std::future::Future;
@@ -13,7 +18,7 @@ use super::traits::{IsTask, Sealed, Task};
 use crate::executor::{ChildBody, Executor, Id};
 use crate::runtime::current;
 
-/// A task in a box of its own; made by [`boxed`].
+/// A task in a box; made by [`boxed`].
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
               `schedule.run(task)`"]
 pub struct Boxed<'a, S, T> {
@@ -21,15 +26,15 @@ pub struct Boxed<'a, S, T> {
     context: PhantomData<fn(&S)>,
 }
 
-/// Puts a task into a box, so that tasks which `call!` each other in a circle have a size. Costs
-/// one allocation a call.
+/// Puts a task into a box, so that tasks which `call!` each other in a circle have a known size.
+/// Costs one allocation per call.
 ///
-/// A task that calls itself by its own name needs no box of yours: the attribute sees it. `spawn!`,
-/// `all!` and `join!` need none either.
+/// A task that calls itself by its own name needs no explicit box: `#[corio::task]` detects the
+/// call and boxes it. `spawn!`, `all!` and `join!` need no box either.
 ///
-/// The depth of such calls is bounded by memory, not by the stack: of a deep chain every 32nd call
-/// (sooner, where calls take much of the stack) runs as a child of its own, as in `all!([task])`,
-/// and so in its turn behind what else can run.
+/// The depth of boxed calls is limited by memory, not by the stack. In a deep chain every 32nd call
+/// (an earlier one, if the calls take much of the stack) runs as a child task, as in
+/// `all!([task])`, and therefore waits for its turn behind other tasks that can run.
 ///
 /// ```
 /// use corio::boxed;
@@ -54,7 +59,8 @@ where
     Boxed { future: BoxFuture(Box::pin(task.into_future(Sealed))), context: PhantomData }
 }
 
-/// Not a public type of boxed future: whoever could hold one could forget it.
+/// The boxed future of a task. Not `Pin<Box<dyn Future>>` itself: user code must not be able to
+/// hold, and so forget, the future of a task.
 pub struct BoxFuture<'a, T>(Pin<Box<dyn Future<Output = T> + 'a>>);
 
 impl<T> Future for BoxFuture<'_, T> {
@@ -68,23 +74,24 @@ impl<T> Future for BoxFuture<'_, T> {
 
 /// The future of `call!(boxed(t))`.
 #[must_use]
-pub struct BoxedCall<'a, T>(Way<'a, T>);
+pub struct BoxedCall<'a, T>(CallMode<'a, T>);
 
-enum Way<'a, T> {
-    /// In the frame that calls.
-    Within(Call<BoxFuture<'a, T>>),
-    /// As a child, as the frame that calls is deep within others.
-    Below(Set<<(Part<'a, T>,) as IntoChildren<WaitAll>>::Children>),
+enum CallMode<'a, T> {
+    /// Polled within the frame of the caller.
+    Nested(Call<BoxFuture<'a, T>>),
+    /// A child of the calling task, because the caller is deep within other calls.
+    Child(Set<<(BoxedChild<'a, T>,) as IntoChildren<WaitAll>>::Children>),
 }
 
 impl<'a, T> BoxedCall<'a, T> {
-    /// Called where the task is called, and polled there at once.
+    /// The call of `future`. Must be polled at once, within the frame that calls: the mode is
+    /// chosen by the current depth.
     fn new(future: BoxFuture<'a, T>) -> Self {
         let is_deep = current::with(|run| run.executor.is_deep());
         BoxedCall(if is_deep {
-            Way::Below(Set::tuple::<WaitAll>((Part(future),)))
+            CallMode::Child(Set::tuple::<WaitAll>((BoxedChild(future),)))
         } else {
-            Way::Within(Call::new(future))
+            CallMode::Nested(Call::new(future))
         })
     }
 }
@@ -94,20 +101,20 @@ impl<T> Future for BoxedCall<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
-            Way::Within(call) => current::with(|run| {
+            CallMode::Nested(call) => current::with(|run| {
                 let _polling = run.executor.poll_call();
                 Pin::new(call).poll(context)
             }),
-            Way::Below(set) => Pin::new(set).poll(context).map(|(output,)| output),
+            CallMode::Child(set) => Pin::new(set).poll(context).map(|(output,)| output),
         }
     }
 }
 
-/// The called task as a child: to observers a part of the one that calls. It is in a box already,
-/// and so needs no coroutine to stay where it is.
-pub(super) struct Part<'a, T>(BoxFuture<'a, T>);
+/// A called task as a child. To observers the child is a part of the calling task. Its future is
+/// pinned by its box, and so needs no coroutine.
+struct BoxedChild<'a, T>(BoxFuture<'a, T>);
 
-impl<'a, T> IntoChild for Part<'a, T> {
+impl<'a, T> IntoChild for BoxedChild<'a, T> {
     type ChildBody = Self;
     type Input = BoxFuture<'a, T>;
 
@@ -116,15 +123,15 @@ impl<'a, T> IntoChild for Part<'a, T> {
     }
 }
 
-impl<'a, T> ChildBody for Part<'a, T> {
+impl<'a, T> ChildBody for BoxedChild<'a, T> {
     type Input = BoxFuture<'a, T>;
     type Output = T;
     const IS_TASK: bool = false;
     const RUNS_CODE: bool = true;
 
     unsafe fn init(this: *mut Self, input: Self::Input) {
-        // SAFETY: by the caller it can be written.
-        unsafe { this.write(Part(input)) }
+        // SAFETY: the caller guarantees that `this` is valid for writes.
+        unsafe { this.write(BoxedChild(input)) }
     }
 
     unsafe fn start(_: *mut Self, executor: &Executor, id: Id) {
@@ -132,13 +139,13 @@ impl<'a, T> ChildBody for Part<'a, T> {
     }
 
     unsafe fn resume(this: *mut Self) -> Poll<T> {
-        // SAFETY: by the caller it is initialised, and nobody else uses it.
+        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
         let future = unsafe { &mut (*this).0 };
         Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
     }
 
     unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: by the caller it is initialised, and not used afterwards.
+        // SAFETY: the caller guarantees that `this` was made by `init` and is not used afterwards.
         unsafe { ptr::drop_in_place(this) }
     }
 

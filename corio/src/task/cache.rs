@@ -1,13 +1,19 @@
-//! What a dispatcher has kept, changed from inside a task: by tasks that do one thing and never
-//! wait.
+//! Changing the cached answers of a dispatcher from inside a task: [`prime`], [`invalidate`] and
+//! [`clear`] give tasks that make one change and never wait.
 //!
-//! What a change means for those who wait for the key, however their request waits:
+//! What a change means for tasks that wait for the key depends on where their request is:
 //!
-//! | the request | [`prime`] | [`invalidate`], [`clear`] |
-//! |---|---|---|
-//! | has not left: it was just asked, waits behind a limit, or pauses before it is tried again | all who wait get the answer now, and it does not leave | nothing: it will be read later anyway |
-//! | is on its way | all who wait get the answer now; what comes back reaches nobody | who asked first gets what comes back, and it is not kept; those who joined ask anew |
-//! | is not there, as the answer was kept | it takes the place of what was kept | the next who asks asks anew |
+//! - **The request has not left**: it was just asked, waits behind a limit, or backs off before a
+//!   retry.
+//!   - `prime`: all tasks that wait get the answer now, and the request does not leave.
+//!   - `invalidate`, `clear`: no effect; the value will be read later anyway.
+//! - **The request is in flight.**
+//!   - `prime`: all tasks that wait get the answer now; the late answer is thrown away.
+//!   - `invalidate`, `clear`: the task that asked first gets the answer in flight, which is not
+//!     cached; tasks that joined the request ask anew.
+//! - **There is no request**, since the answer is cached.
+//!   - `prime`: the new answer replaces the cached one.
+//!   - `invalidate`, `clear`: the next task that asks sends a new request.
 
 use std::fmt;
 use std::future::Future;
@@ -18,15 +24,16 @@ use super::traits::{IsTask, Sealed, Task};
 use crate::dispatch::{CacheChange, Dispatch, Request};
 use crate::runtime::{RunState, current};
 
-/// A task that changes what a dispatcher has kept; made by [`prime`], [`invalidate`] and [`clear`].
+/// A task that changes the cached answers of a dispatcher; made by [`prime`], [`invalidate`] and
+/// [`clear`].
 #[must_use = "a task does nothing until it is run: `call!(task)` or `schedule.run(task)`"]
 pub struct ChangeCache<R: Request>(CacheChange<R>);
 
-/// Keeps an answer as if the dispatcher had given it: `call!(cache::prime(fetch(id), list))`.
+/// Caches an answer as if the dispatcher had given it: `call!(cache::prime(fetch(id), row))`.
 ///
-/// For what another dispatcher gave on the way: rows of a list, that somebody will ask for one by
-/// one. Whoever waits for the key already gets it at once, wherever the request is:
-/// see the [table](self).
+/// Useful for values that another dispatcher has given as a by-product, such as the rows of a list
+/// that tasks will later ask for one by one. A task that already waits for the key gets the answer
+/// at once, wherever its request is: see the [module](self).
 ///
 /// ```
 /// use corio::cache;
@@ -47,16 +54,16 @@ pub struct ChangeCache<R: Request>(CacheChange<R>);
 /// ```
 ///
 /// # Panics
-/// When run, if the dispatcher has no `cache`; likewise the two others.
+/// When run, if the dispatcher has no `cache`.
 pub fn prime<R: Request>(request: R, answer: R::Answer) -> ChangeCache<R> {
     ChangeCache(CacheChange::Prime(request.into_key(), answer))
 }
 
-/// Forgets what was kept for a key: `call!(cache::invalidate(fetch(id)))`, after a write.
+/// Removes the cached answer for a key: `call!(cache::invalidate(fetch(id)))`, after a write.
 ///
-/// An answer that is on its way still goes to the one who asked for it, but is not kept; others who
-/// wait for it ask anew. One that has not been sent for is read later anyway: see the
-/// [table](self).
+/// An answer in flight still goes to the task that asked for it, but is not cached; other tasks
+/// that wait for it ask anew. A request that has not left reads the new value anyway: see the
+/// [module](self).
 ///
 /// ```
 /// use corio::cache;
@@ -71,20 +78,25 @@ pub fn prime<R: Request>(request: R, answer: R::Answer) -> ChangeCache<R> {
 /// fn program() -> (u64, u64, u64) {
 ///     let before = io!(read(()));
 ///     context!().set(5);
-///     let kept = io!(read(()));
+///     let cached = io!(read(()));
 ///     call!(cache::invalidate(read(())));
-///     (before, kept, io!(read(())))
+///     (before, cached, io!(read(())))
 /// }
 ///
 /// assert_eq!(corio::Schedule::new(&Cell::new(3)).run(program())?, (3, 3, 5));
 /// # Ok::<(), corio::Error>(())
 /// ```
+///
+/// # Panics
+/// When run, if the dispatcher has no `cache`.
 pub fn invalidate<R: Request>(request: R) -> ChangeCache<R> {
     ChangeCache(CacheChange::Invalidate(request.into_key()))
 }
 
-/// Forgets all that a dispatcher has kept, as far as this run can see it:
+/// Removes all cached answers of a dispatcher, in the part of its cache that this run can see:
 /// `call!(cache::clear(fetch))`.
+///
+/// See the [module](self) for requests that are queued or in flight.
 ///
 /// ```
 /// # use corio::cache;
@@ -96,6 +108,9 @@ pub fn invalidate<R: Request>(request: R) -> ChangeCache<R> {
 /// # }
 /// # corio::Schedule::new(()).run(program()).unwrap();
 /// ```
+///
+/// # Panics
+/// When run, if the dispatcher has no `cache`.
 pub fn clear<K, R: Request>(_dispatcher: impl FnOnce(K) -> R) -> ChangeCache<R> {
     ChangeCache(CacheChange::Clear)
 }
@@ -106,10 +121,11 @@ impl<R: Request> fmt::Debug for ChangeCache<R> {
     }
 }
 
-/// The future of a change.
+/// The future of a [`ChangeCache`].
 #[doc(hidden)]
 pub struct Changing<R: Request> {
     change: Option<CacheChange<R>>,
+    /// Opens the lane of `R`.
     open: fn(&RunState),
 }
 
@@ -143,8 +159,8 @@ impl<R: Request> IsTask for ChangeCache<R> {
 #[diagnostic::do_not_recommend]
 impl<S, R: Request + Dispatch<S>> Task<S> for ChangeCache<R> {
     fn into_future(self, _: Sealed) -> Changing<R> {
-        // SAFETY: the core that opens it is that of the run which this task runs in, and tasks over
-        // `S` run only in runs over `S`.
+        // SAFETY: `run` is the run that this task runs in, and tasks over `S` run only in runs over
+        // `S`.
         Changing { change: Some(self.0), open: |run| unsafe { run.open::<S, R>() } }
     }
 }

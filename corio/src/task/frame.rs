@@ -1,16 +1,18 @@
 //! What the macros expand to: `io!(r)` is `__corio.io(|| here(), r).await`, where `__corio` is the
-//! `Frame` of the task. Whatever is awaited there gets its line first.
+//! [`Frame`] of the task. The first argument of every method that gives a future is its call site.
 //!
-//! A frame is a token without size: it says that the code stands in the body of a task over `S`,
-//! which only runs while a run over `S` is being turned. Only generated code makes one, in the
-//! async block that it gives to `task` or `any_task` in the same expression; that is why nothing
-//! here has to be checked when the program runs, and why `new` is unsafe: the contract of all that
-//! follows.
+//! A frame is a token without size. It witnesses that the code is in the body of a task over the
+//! context `S`, which runs only while a run over `S` is being turned. Only generated code makes a
+//! frame, inside the async block that it passes to [`task`] or [`any_task`] in the same expression.
+//! That is why no method here needs a check at run time, and why [`Frame::new`] is unsafe: its
+//! contract is what the safety of all other methods rests on.
 //!
-//! One mistake is to give one error, on the argument. So what a method gives is named by parameters
-//! that are bound where the argument is (`Task<S, Output = O>`), and is a type that needs no bound
-//! of its own: a `T::Output` in the return type would be looked up for the call, and again for the
-//! `.await`, and each time found wanting.
+//! # Signatures
+//!
+//! One mistake of the user must give one error, on the argument. So the return type of a method is
+//! named by parameters that are bound together with the argument (`Task<S, Output = O>`), and is a
+//! type without bounds of its own. A `T::Output` in the return type would be resolved for the call
+//! and again for the `.await`, and each time give an error.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -22,7 +24,7 @@ use super::set::{
     ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll,
 };
 use super::spawn::{AcquireSpawnPermit, SpawnPermit, Spawned};
-use super::timeout::{Limited, LimitedChildren, timeout};
+use super::timeout::{TimeoutChildren, TimeoutPair, timeout};
 use super::traits::{AnyTask, Bound, Sealed, Task};
 use super::wait::Wait;
 use super::window::Window;
@@ -30,36 +32,37 @@ use crate::dispatch::{Dispatch, Request};
 use crate::executor::{ChildBody, Coroutine};
 use crate::runtime::current;
 
-/// The body of a `#[corio::task]` without a context.
+/// A task that runs over any context, from the body of a `#[corio::task]` without one.
 pub fn any_task<F: Future>(body: F) -> AnyTask<F> {
     AnyTask { future: body }
 }
 
-/// The body of a `#[corio::task(S)]`.
+/// A task over the context `S`, from the body of a `#[corio::task(S)]`.
 pub fn task<S, F: Future>(body: F) -> Bound<S, F> {
     Bound { future: body, context: PhantomData }
 }
 
-/// Tells the compiler what an async block returns. Never called.
+/// Tells the compiler the return type of an async block. Generated code never calls it.
 pub fn returns<T>() -> T {
     unreachable!("only there for its type")
 }
 
-/// See the module.
-// Invariant: a frame of `App<'a>` must never pass for one of `App<'static>`, whose context would
-// live longer than it does.
+/// Witnesses that the code is in the body of a task over the context `S`; see the module `frame`.
+// Invariant in `S`: a frame of `App<'a>` must not pass for a frame of `App<'static>`, whose
+// reference to the context would live too long.
 #[derive(Debug)]
 pub struct Frame<S> {
     context: PhantomData<fn(S) -> S>,
 }
 
 impl<S> Frame<S> {
-    /// Only for generated code: see the module.
+    /// Makes the frame of a task; for generated code only.
     ///
     /// # Safety
-    /// Whoever has the frame, or a reference to it, runs only while a run over `S` is being turned
-    /// and the task runs whose frame it is; what its methods give is awaited at once, in the same
-    /// frame, which nobody else polls, moves or forgets.
+    /// - Code that has the frame, or a reference to it, runs only while a run over `S` is being
+    ///   turned and the task of the frame is the one that runs.
+    /// - A future that a method of the frame gives is awaited at once, in the same async block.
+    /// - No code but the executor polls, moves or forgets this async block.
     #[inline]
     pub unsafe fn new() -> Self {
         Frame { context: PhantomData }
@@ -67,36 +70,38 @@ impl<S> Frame<S> {
 
     /// `context!()`
     pub fn context(&self) -> &S {
-        // SAFETY: by `new`, a run over `S` is being turned, which borrows its context for longer
-        // than any frame of its tasks is used; and the reference lives no longer
-        // than this frame.
+        // SAFETY: by the contract of `new`, a run over `S` is being turned. The run borrows its
+        // context for longer than the frames of its tasks are used, and the reference lives no
+        // longer than this frame.
         unsafe { &*current::with(|run| run.context.get()).cast::<S>() }
     }
 
     fn open<R: Dispatch<S>>() {
-        // SAFETY: by `new`, this is in a run over `S`, or over any context if `S` is `AnyContext`.
+        // SAFETY: by the contract of `new`, the current run is over `S`, or over any context if `S`
+        // is `AnyContext`.
         current::with(|run| unsafe { run.open::<S, R>() });
     }
 
-    /// `io!(r)`: asks now. The answer is for the running task, so this is awaited in the same
-    /// expression.
+    /// `io!(r)`: asks now, not when polled. The answer will be delivered to the running task, so
+    /// the future must be awaited in the same expression.
     #[inline]
     pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
         Self::ask(request);
-        Answer::of_running(line)
+        Answer::for_running_task(line)
     }
 
-    /// The same for every line.
+    /// The part of `io` that does not depend on the call site, and so is compiled once per request.
     fn ask<R: Dispatch<S>>(request: R) {
         let key = request.into_key();
         current::with(|run| {
             run.executor.park();
-            // SAFETY: as in `open`.
+            // SAFETY: by the contract of `new`, the current run is over `S`, or over any context if
+            // `S` is `AnyContext`.
             unsafe { run.open_and_ask::<S, R>(run.executor.current(), key) };
         });
     }
 
-    /// One of several in `io!(a, b)`.
+    /// One of the requests in `io!(a, b)`.
     #[inline]
     pub fn request<R: Dispatch<S>>(&self, request: R) -> RequestInput<R> {
         Self::open::<R>();
@@ -123,7 +128,7 @@ impl<S> Frame<S> {
         At::new(line, T::called(task.into_future(Sealed), Sealed))
     }
 
-    /// The wait in `spawn!(t)`.
+    /// The wait for a permit in `spawn!(t)`.
     #[inline]
     pub fn room<L>(&self, line: L) -> At<AcquireSpawnPermit, L> {
         At::new(line, AcquireSpawnPermit::new())
@@ -138,7 +143,7 @@ impl<S> Frame<S> {
     ) -> Spawned<O> {
         let future = task.into_future(Sealed);
         current::with(|run| {
-            // SAFETY: the task is `'static`, and so are its future and its output.
+            // SAFETY: the task is `'static`, so its future and its output borrow nothing.
             Spawned::new(run, unsafe { run.executor.spawn(run.executor.scope(), future) })
         })
     }
@@ -148,18 +153,18 @@ impl<S> Frame<S> {
         At::new(line, Wait::new())
     }
 
-    /// One of several in `join!(a, b)`.
+    /// One of the tasks in `join!(a, b)`.
     pub fn child<'a, T: Task<S, Future = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
         Child { future: task.into_future(Sealed), borrows: PhantomData }
     }
 
-    /// The one in `timeout!(limit, t)`: to its end, children included, as the limit is for all of
-    /// it.
+    /// The task in `timeout!(limit, t)`. It runs as by `call!`, to the end of its children: the
+    /// limit holds for them too.
     pub fn called_child<'a, T: Task<S, Called = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
         Child { future: T::called(task.into_future(Sealed), Sealed), borrows: PhantomData }
     }
 
-    /// `join!(a, b)` and `io!(a, b)`
+    /// `join!(a, b)`, and `io!(a, b)`
     pub fn join<T: IntoChildren<WaitAll, Children = G>, G: Children, L>(
         &self,
         line: L,
@@ -192,9 +197,9 @@ impl<S> Frame<S> {
         line: L,
         limit: Duration,
         child: T,
-    ) -> At<Set<LimitedChildren<T>>, L>
+    ) -> At<Set<TimeoutChildren<T>>, L>
     where
-        Limited<T>: IntoChildren<FirstDone>,
+        TimeoutPair<T>: IntoChildren<FirstDone>,
     {
         At::new(line, timeout(limit, child))
     }
@@ -260,9 +265,9 @@ impl<S> Frame<S> {
     }
 }
 
-/// A request on its way into a set.
+/// A request that becomes a child of a set.
 #[derive(Debug)]
-pub struct RequestInput<R>(pub(super) R);
+pub struct RequestInput<R>(R);
 
 impl<R: Request> IntoChild for RequestInput<R> {
     type ChildBody = RequestChild<R>;
@@ -273,13 +278,14 @@ impl<R: Request> IntoChild for RequestInput<R> {
     }
 }
 
-/// A task on its way into a set.
+/// A task that becomes a child of a set, with the lifetime of what the task borrows.
 pub struct Child<'a, F> {
-    pub(super) future: F,
-    pub(super) borrows: PhantomData<&'a ()>,
+    future: F,
+    borrows: PhantomData<&'a ()>,
 }
 
 impl<'a, F: Future + 'a> Child<'a, F> {
+    /// The child that runs `future`.
     pub(crate) fn new(future: F) -> Self {
         Child { future, borrows: PhantomData }
     }

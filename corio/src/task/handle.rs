@@ -1,4 +1,7 @@
-//! The handle of a spawned task.
+//! The handle of a spawned task: the interest in its result.
+//!
+//! The output of a spawned task is kept in its block until the handle takes the output or is
+//! dropped. Each task has one handle.
 
 use std::fmt;
 use std::future::Future;
@@ -11,10 +14,11 @@ use crate::executor::Id;
 use crate::runtime::current;
 use crate::util::NeverSend;
 
-/// The handle of a task that was spawned: `call!(handle)` waits for its end and gives its result.
+/// The handle of a spawned task: `call!(handle)` waits for the end of the task and gives its
+/// result.
 ///
-/// Dropping it changes nothing but that the result is dropped: the task goes on, and its parent
-/// ends after it. A handle belongs to the run of its task.
+/// Dropping the handle discards the result and nothing else: the task runs on, and its parent ends
+/// after it. A handle belongs to the run of its task.
 ///
 /// ```
 /// #[corio::task]
@@ -31,31 +35,38 @@ use crate::util::NeverSend;
 /// assert_eq!(corio::Schedule::new(()).run(program())?, 2);
 /// # Ok::<(), corio::Error>(())
 /// ```
+///
+/// # Panics
+/// When called in another run than that of its task, or after the task was dropped.
 pub struct Handle<T> {
     id: Id,
-    run: u64,
+    /// The id of the run in which the task was spawned.
+    run_id: u64,
     output: PhantomData<(T, *const ())>,
 }
 
-// It is of no use on another thread than its run's.
+// A handle is of no use outside the thread of its run. The implementation only improves the error
+// message.
 #[doc(hidden)]
-// SAFETY: it never is: see `NeverSend`.
+// SAFETY: no type implements `NeverSend`, so no handle is `Send`.
 unsafe impl<T: NeverSend> Send for Handle<T> {}
 
 impl<T> Handle<T> {
-    /// `id` was spawned in the run with a future of output `T`, and has no other handle.
+    /// The handle of the task `id`, which was spawned in the run `run_id` with a future of output
+    /// `T` and has no other handle.
     #[inline]
-    pub(super) fn new(id: Id, run: u64) -> Self {
-        Handle { id, run, output: PhantomData }
+    pub(super) fn new(id: Id, run_id: u64) -> Self {
+        Handle { id, run_id, output: PhantomData }
     }
 }
 
 impl<T> Drop for Handle<T> {
     #[inline]
     fn drop(&mut self) {
-        // Outside its run there is nothing left to let go of.
+        // Outside the run of the task there is no interest to drop: that run is over, or drops the
+        // output when it ends.
         current::current(|run| {
-            if run.id() == self.run {
+            if run.id() == self.run_id {
                 run.executor.drop_interest(self.id);
             }
         });
@@ -79,17 +90,17 @@ impl<T> Future for Join<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        let Handle { id, run: of_run, .. } = self.0;
+        let Handle { id, run_id, .. } = self.0;
         current::with(|run| {
             assert!(
-                run.id() == of_run,
+                run.id() == run_id,
                 "corio: a handle can only be called in the run that its task was spawned in"
             );
             if !run.executor.await_end(id) {
                 return Poll::Pending;
             }
-            // SAFETY: by `Handle::new` the task was spawned in this run with a future of output
-            // `T`.
+            // SAFETY: by the contract of `Handle::new`, the task was spawned in this run with a
+            // future of output `T`.
             let output = unsafe { run.executor.take_output::<T>(id) };
             Poll::Ready(output.expect("corio: the task of this handle was dropped before it ended"))
         })

@@ -1,5 +1,6 @@
-//! A task beside something that can interrupt it; whichever ends first, the other is dropped. So a
-//! task is never dropped from within itself or what it has called.
+//! A task beside an interrupt: the two are children of one set, and whichever ends first, the other
+//! is dropped. The set is resumed by the run loop, so a task is never dropped from within itself or
+//! from within a task that it has called.
 
 use std::marker::PhantomData;
 use std::task::Poll;
@@ -8,24 +9,27 @@ use super::set::{FirstDone, IntoChild, IntoChildren, Set};
 use crate::executor::{ChildBody, Executor, Id};
 use crate::runtime::current;
 
-/// Ends a task before its time.
+/// A condition that ends a task early.
 pub trait Interrupt {
+    /// Why the task was interrupted.
     #[doc(hidden)]
     type Reason;
-    /// Whether the task beside it is one in the eyes of observers, or a part of the task around it.
+
+    /// Whether observers see the task beside the interrupt as a task, or as a part of the enclosing
+    /// task.
     #[doc(hidden)]
     const BESIDE_A_TASK: bool;
 
-    /// Has `id` woken when it is time.
+    /// Arranges for `id` to be woken when the condition may hold. Called once.
     #[doc(hidden)]
     fn start(&mut self, id: Id);
 
-    /// Asked when it was woken.
+    /// The reason, if the condition holds. Called whenever `id` was woken.
     #[doc(hidden)]
     fn reason(&self) -> Option<Self::Reason>;
 }
 
-/// The interruption as a child.
+/// The interrupt as a child. Its output is always an error: the reason.
 pub struct Interruption<I, T> {
     interrupt: I,
     output: PhantomData<fn() -> T>,
@@ -38,17 +42,17 @@ impl<I: Interrupt, T> ChildBody for Interruption<I, T> {
     const ASKS: bool = false;
 
     unsafe fn init(this: *mut Self, interrupt: I) {
-        // SAFETY: by the caller it can be written.
+        // SAFETY: the caller guarantees that `this` is valid for writes.
         unsafe { this.write(Interruption { interrupt, output: PhantomData }) }
     }
 
     unsafe fn start(this: *mut Self, _: &Executor, id: Id) {
-        // SAFETY: by the caller it is initialised, and nobody else uses it.
+        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
         unsafe { (*this).interrupt.start(id) }
     }
 
     unsafe fn resume(this: *mut Self) -> Poll<Self::Output> {
-        // SAFETY: by the caller it is initialised, and nobody else uses it.
+        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
         match unsafe { (*this).interrupt.reason() } {
             Some(reason) => Poll::Ready(Err(reason)),
             None => {
@@ -59,7 +63,7 @@ impl<I: Interrupt, T> ChildBody for Interruption<I, T> {
     }
 
     unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: by the caller it is initialised, and not used afterwards.
+        // SAFETY: the caller guarantees that `this` was made by `init` and is not used afterwards.
         unsafe { std::ptr::drop_in_place(this) }
     }
 
@@ -68,7 +72,7 @@ impl<I: Interrupt, T> ChildBody for Interruption<I, T> {
     }
 }
 
-/// The other child: a task whose output is fine.
+/// The task as a child. Its output is wrapped in `Ok`.
 #[repr(transparent)]
 pub struct Interruptible<K, I>(K, PhantomData<I>);
 
@@ -79,22 +83,23 @@ impl<K: ChildBody, I: Interrupt> ChildBody for Interruptible<K, I> {
     const RUNS_CODE: bool = K::RUNS_CODE;
 
     unsafe fn init(this: *mut Self, input: K::Input) {
-        // SAFETY: it is a `K`, by `transparent`; the caller's promise is the same.
+        // SAFETY: `Self` is a transparent wrapper of `K`; the caller guarantees the contract of
+        // `init`.
         unsafe { K::init(this.cast(), input) }
     }
 
     unsafe fn start(this: *mut Self, executor: &Executor, id: Id) {
-        // SAFETY: as above.
+        // SAFETY: `this` points to a `K`; the caller guarantees the contract of `start`.
         unsafe { K::start(this.cast(), executor, id) }
     }
 
     unsafe fn resume(this: *mut Self) -> Poll<Self::Output> {
-        // SAFETY: as above.
+        // SAFETY: `this` points to a `K`; the caller guarantees the contract of `resume`.
         unsafe { K::resume(this.cast()) }.map(Ok)
     }
 
     unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: as above.
+        // SAFETY: `this` points to a `K`; the caller guarantees the contract of `drop_in_place`.
         unsafe { K::drop_in_place(this.cast()) }
     }
 
@@ -103,12 +108,13 @@ impl<K: ChildBody, I: Interrupt> ChildBody for Interruptible<K, I> {
     }
 }
 
-/// Seeds of the two.
-pub struct InterruptibleSeed<T, I>(T, PhantomData<I>);
+/// What an [`Interruptible`] is made from.
+pub struct InterruptibleInput<T, I>(T, PhantomData<I>);
 
-pub struct InterruptionSeed<I, T>(I, PhantomData<fn() -> T>);
+/// What an [`Interruption`] is made from.
+pub struct InterruptionInput<I, T>(I, PhantomData<fn() -> T>);
 
-impl<T: IntoChild, I: Interrupt> IntoChild for InterruptibleSeed<T, I> {
+impl<T: IntoChild, I: Interrupt> IntoChild for InterruptibleInput<T, I> {
     type ChildBody = Interruptible<T::ChildBody, I>;
     type Input = T::Input;
 
@@ -117,7 +123,7 @@ impl<T: IntoChild, I: Interrupt> IntoChild for InterruptibleSeed<T, I> {
     }
 }
 
-impl<I: Interrupt, T> IntoChild for InterruptionSeed<I, T> {
+impl<I: Interrupt, T> IntoChild for InterruptionInput<I, T> {
     type ChildBody = Interruption<I, T>;
     type Input = I;
 
@@ -126,22 +132,27 @@ impl<I: Interrupt, T> IntoChild for InterruptionSeed<I, T> {
     }
 }
 
-/// The two, as children of a set.
-pub(crate) type Both<T, I> = (
-    InterruptibleSeed<T, I>,
-    InterruptionSeed<I, <<T as IntoChild>::ChildBody as ChildBody>::Output>,
+/// A task and its interrupt, before they become children of a set.
+pub(super) type InterruptPair<T, I> = (
+    InterruptibleInput<T, I>,
+    InterruptionInput<I, <<T as IntoChild>::ChildBody as ChildBody>::Output>,
 );
 
-/// Their group, in a set.
-pub(crate) type BothChildren<T, I> = <Both<T, I> as IntoChildren<FirstDone>>::Children;
+/// The cells of a task and its interrupt in a set.
+pub(super) type InterruptChildren<T, I> =
+    <InterruptPair<T, I> as IntoChildren<FirstDone>>::Children;
 
-/// The output of the child, or the reason why it was interrupted.
-pub(crate) fn until<T: IntoChild, I: Interrupt>(child: T, interrupt: I) -> Set<BothChildren<T, I>>
+/// Runs `child` until it ends or `interrupt` does: gives the output of the child, or the reason of
+/// the interrupt.
+pub(crate) fn until<T: IntoChild, I: Interrupt>(
+    child: T,
+    interrupt: I,
+) -> Set<InterruptChildren<T, I>>
 where
-    Both<T, I>: IntoChildren<FirstDone>,
+    InterruptPair<T, I>: IntoChildren<FirstDone>,
 {
     Set::tuple::<FirstDone>((
-        InterruptibleSeed(child, PhantomData),
-        InterruptionSeed(interrupt, PhantomData),
+        InterruptibleInput(child, PhantomData),
+        InterruptionInput(interrupt, PhantomData),
     ))
 }

@@ -1,5 +1,60 @@
-//! What people write: tasks, and what a task can wait for. Above engine and desk, which know
-//! nothing of it.
+//! Tasks, and what a task can wait for: everything that the macros expand to, and the interface for
+//! tasks without macros. Above [`runtime`](crate::runtime); executor and dispatchers know nothing
+//! of this folder.
+//!
+//! | file | content |
+//! |---|---|
+//! | `traits` | [`IsTask`], [`Task`]: what a task is; [`AnyTask`], `Bound`: those of macros |
+//! | `frame` | [`Frame`]: the methods that the macros expand to |
+//! | `task_fn` | [`task_fn()`], [`Cx`]: tasks from async closures, without macros |
+//! | `await_point` | `At`, `CallSite`: a waiting point and its source line |
+//! | `answer` | waiting for an answer: `io!(r)`, a request in a set, a request as a task |
+//! | `call` | `call!`: runs a task inside another, with a scope of its own |
+//! | `boxed` | [`boxed()`]: calls of unknown depth, and their bound on the stack |
+//! | `spawn`, `handle` | `spawn!`, and [`Handle`], which waits for the result |
+//! | `wait` | `wait!()`: waits for all spawned children |
+//! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
+//! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
+//! | `interrupt`, `timeout` | a task beside something that ends it early; `timeout!` |
+//! | `cache` | `corio::cache`: tasks that change cached answers |
+//!
+//! # Terms
+//!
+//! - **Frame**: a token without size, in the body of a generated task. It witnesses that the code
+//!   runs in a task of a run over the context `S`.
+//! - **At**: the future that wraps whatever is awaited in a task, and records the line on demand.
+//! - **Call site**: a source line of the user, passed as a closure without captures, so that it
+//!   takes neither memory nor time until a stuck task is traced.
+//! - **Scope**: the entry of the executor's tree below which children of a task live. A spawned
+//!   task is its own scope; a `call!` opens one when it first spawns, a set when it is first
+//!   polled.
+//! - **Child**: a task or request that a task waits for; it ends, or is dropped, before its parent.
+//! - **Set**: the owner's end of a fixed number of children: a future that starts all of them and
+//!   gives their outputs.
+//! - **Cell**: the place of one child in the block of its set. The cell holds the input, then the
+//!   running child, then the output, in the same memory.
+//! - **Input** and **body**: what a child is made from, and how the child runs in its cell
+//!   (`ChildBody` of the executor).
+//! - **Children**: the cells of a set together: `ChildVec` for any number of one type, `ChildTuple`
+//!   for up to eight types.
+//! - **Policy**: when a set is over: `WaitAll`, `FirstErr` or `FirstDone`. An output on which the
+//!   policy ends the set early *short-circuits* the set; all siblings are dropped then.
+//! - **Interrupt**: a second child beside a task, which ends the set of the two before the task has
+//!   ended: a time limit, or an error group that was stopped.
+//! - **Handle**: owns the interest in the result of a spawned task.
+//! - **Permit**: leave to spawn one more task, under the limit of the schedule.
+//!
+//! # Invariants
+//!
+//! - No user code can hold, and so forget, a future whose children borrow from its frame: such
+//!   futures go from generated code to the executor through sealed methods. What user code can hold
+//!   ([`Cx`]) has children that borrow nothing.
+//! - A set closes its scope before it clears its cells: no child is in the tree when its memory is
+//!   dropped.
+//! - A future of this folder is polled in the run that it was made in, and by its own task. Futures
+//!   that user code can hold check both.
+//! - What is awaited in a generated task is awaited in the expression that makes it; the answer to
+//!   a request therefore needs no slot with the task.
 
 mod answer;
 mod await_point;

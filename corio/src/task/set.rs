@@ -1,13 +1,20 @@
-//! Sets of children: `all!`, `join!`, `race!` and their like, over tasks and requests alike.
+//! Sets of children: `all!`, `try_all!`, `join!`, `try_join!`, `race!`, `io!(a, b)` and `io_all!`,
+//! over tasks and requests alike.
 //!
-//! All children of a set live in one block of the pool, at addresses that do not change; the engine
-//! resumes them directly. The set itself is the owner's end of it: it opens a scope, starts the
-//! children in it, waits until the scope is empty or decided, and takes the outputs out of the
-//! block. Dropping it takes the children out of the tree first and then drops what is in the block.
+//! A [`Set`] is the owner's end. It opens a scope, starts the children in the scope, waits until
+//! the scope is empty or the set was short-circuited, and takes the outputs out of the cells. A set
+//! takes two blocks of the pool: one for its own state and one for all cells, besides the `Vec` of
+//! the results.
 //!
-//! Children may borrow from the frame that holds the set. That is sound only because this frame is
-//! never forgotten half-way, as user code never holds it (see `traits`); where user code does hold
-//! sets (`Cx`), the children are `'static`.
+//! Invariants:
+//! - Cells do not move once their children have started: the executor resumes children by address.
+//! - Dropping a set closes the scope first, which removes the children from the tree, and then
+//!   clears the cells.
+//! - Children may borrow from the frame that holds the set. This is sound because user code never
+//!   holds such a frame, and so cannot forget it (see `traits`); where user code does hold sets
+//!   (`Cx`), the children are `'static`.
+//! - When a child has short-circuited its set, all siblings that had not ended were removed. So at
+//!   most one child per set has short-circuited.
 
 use std::alloc::Layout;
 use std::future::Future;
@@ -21,15 +28,16 @@ use crate::executor::{BlockOf, ChildBody, ChildCell, Executor, Id, Pool, SetPoli
 use crate::runtime::{RunState, current};
 use crate::util::PanicCollector;
 
-/// All children, to their ends.
+/// The policy of `all!` and `join!`: the set is over when all children have ended.
 #[derive(Debug)]
 pub struct WaitAll;
 
-/// Until the first error; whoever made it still ends after its children.
+/// The policy of `try_all!` and `try_join!`: the set is over at the first error. The child that
+/// failed still ends after its own children; its siblings are dropped at once.
 #[derive(Debug)]
 pub struct FirstErr;
 
-/// Until the first end.
+/// The policy of `race!`: the set is over when the first child has ended.
 #[derive(Debug)]
 pub struct FirstDone;
 
@@ -53,7 +61,7 @@ impl<T> SetPolicy<T> for FirstDone {
     }
 }
 
-/// A `Result`, behind a trait for the sake of the message.
+/// A `Result`. A trait instead of the type, for the sake of the error message.
 #[diagnostic::on_unimplemented(
     message = "`try_join!` and `try_all!` stop at the first error, and `{Self}` is no `Result`",
     label = "a child gives `{Self}`, not a `Result`",
@@ -83,23 +91,32 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
-/// The children of a set, in one block.
+/// The cells of a set, in one block.
 pub trait Children {
+    /// What the set gives.
     #[doc(hidden)]
     type Outputs;
 
+    /// Makes the children from their inputs and puts them into the tree, below `scope`.
+    ///
     /// # Safety
-    /// Called once. `scope` is cut before `clear`.
+    /// Called once. The children of `scope` are removed from the tree before `clear` is called.
     #[doc(hidden)]
     unsafe fn start(&mut self, executor: &Executor, scope: Id);
 
+    /// Takes the outputs out of the cells.
+    ///
     /// # Safety
-    /// Called once, when the scope is empty, or decided and closed.
+    /// Called once, after `start`, when all children have ended or one has short-circuited the set,
+    /// and the scope is closed.
     #[doc(hidden)]
     unsafe fn outputs(&mut self) -> Self::Outputs;
 
+    /// Drops what is left in the cells and gives the block back.
+    ///
     /// # Safety
-    /// Called once, last; no child is in the tree any more.
+    /// Called once, as the last method, with the pool that the block came from. No child is in the
+    /// tree any more.
     #[doc(hidden)]
     unsafe fn clear(&mut self, pool: &Pool);
 }
@@ -107,37 +124,40 @@ pub trait Children {
 /// The future of a set of children.
 #[must_use]
 pub struct Set<G: Children> {
-    // In a block of its own: each frame has room for the sets that its task may make, and the
-    // leaves of a tree make none.
+    // In a block of its own, to keep frames small: a frame contains all sets that its task may
+    // make, and most tasks of a tree are leaves, which make none.
     state: NonNull<SetState<G>>,
     owns: PhantomData<SetState<G>>,
 }
 
 struct SetState<G> {
     children: G,
-    /// Where the children are; `NEW` or `OVER` when there are none.
+    /// The scope of the children, or `NOT_STARTED` or `FINISHED`.
     scope: Id,
-    /// The core of the run that it was made in. A frame that is dropped, or polled by hand, may be
-    /// so while another run is being turned inside this one.
+    /// The run that the set was made in. The current run may be another one: a frame may be
+    /// dropped, or polled by hand, while a nested run is being turned.
     run: NonNull<RunState>,
 }
 
-const NEW: Id = Id::NONE;
-const OVER: Id = Id::NOBODY;
+/// The scope of a set that was not polled yet. No entry of the tree has this id.
+const NOT_STARTED: Id = Id::NONE;
+/// The scope of a set whose outputs were taken. No entry of the tree has this id.
+const FINISHED: Id = Id::NOBODY;
 
 impl<G: Children> Set<G> {
     const BLOCK: BlockOf = BlockOf::new(Layout::new::<SetState<G>>());
 
     fn new(run: &RunState, children: G) -> Self {
         let state = run.executor.pool().take(Self::BLOCK).cast();
-        // SAFETY: the block has this layout, and is the set's own until `drop` gives it back.
-        unsafe { state.write(SetState { children, scope: NEW, run: NonNull::from(run) }) };
+        // SAFETY: the block has the layout of `SetState<G>`, and the set owns it until `drop` gives
+        // it back.
+        unsafe { state.write(SetState { children, scope: NOT_STARTED, run: NonNull::from(run) }) };
         Set { state, owns: PhantomData }
     }
 
     fn state(&mut self) -> &mut SetState<G> {
-        // SAFETY: `new` has written it, `drop` alone gives it back, and who has the set has the
-        // only way to it.
+        // SAFETY: `new` has written the state, only `drop` gives it back, and the set is the only
+        // owner of the pointer.
         unsafe { self.state.as_mut() }
     }
 }
@@ -155,19 +175,23 @@ impl<G: Children> Future for Set<G> {
                 "corio: what a `Cx` gives can only be awaited in the run that it was made in"
             );
             let executor = &run.executor;
-            assert!(state.scope != OVER, "corio: a set of children was polled after it was over");
-            if state.scope == NEW {
+            assert!(
+                state.scope != FINISHED,
+                "corio: a set of children was polled after it was over"
+            );
+            if state.scope == NOT_STARTED {
                 state.scope = executor.open_scope();
-                // SAFETY: once, as the scope is not new any more; `drop` closes it before it
-                // clears.
+                // SAFETY: called once, since the scope is not `NOT_STARTED` any more; `drop` closes
+                // the scope before it clears the cells.
                 unsafe { state.children.start(executor, state.scope) };
             }
             if !executor.await_children(state.scope) {
                 return Poll::Pending;
             }
-            let scope = mem::replace(&mut state.scope, OVER);
+            let scope = mem::replace(&mut state.scope, FINISHED);
             executor.close_scope(scope);
-            // SAFETY: once, as the scope is over; it is closed.
+            // SAFETY: called once, since the scope is `FINISHED` now; the scope has no children
+            // any more, or one child has short-circuited the set, and the scope was just closed.
             Poll::Ready(unsafe { state.children.outputs() })
         })
     }
@@ -178,15 +202,15 @@ impl<G: Children> Drop for Set<G> {
         let block = self.state.cast();
         let SetState { children, scope, run } = self.state();
         // SAFETY: a set lives in the frame of a task, or is bound to one by the lifetime of a `Cx`.
-        // Frames are dropped before the run lets go of its core, or never.
+        // A run keeps its state until all frames are dropped, or forever.
         let executor = unsafe { &run.as_ref().executor };
         let mut panics = PanicCollector::default();
-        // No entry has the ids of those that are new or over.
+        // Does nothing for a set that was not started or is finished.
         panics.run(|| executor.close_scope(*scope));
-        // SAFETY: once, as this is the destructor; the scope is closed, or was never opened.
+        // SAFETY: called once, by the destructor; the scope is closed, or was never opened.
         panics.run(|| unsafe { children.clear(executor.pool()) });
-        // SAFETY: a group that is cleared needs no drop, nobody uses the block any more, and it
-        // came from this pool with this layout.
+        // SAFETY: cleared children need no drop, the block is not used any more, and it came from
+        // this pool with this layout.
         unsafe { executor.pool().give(block, Self::BLOCK) };
         panics.finish();
     }
@@ -196,7 +220,7 @@ impl<G: Children> Drop for Set<G> {
 
 const TOO_MANY: &str = "corio: more than four billion children in one set";
 
-/// Children side by side.
+/// Any number of cells of one type, side by side in a block.
 pub struct ChildVec<K: ChildBody, P> {
     cells: NonNull<ChildCell<K, P>>,
     len: u32,
@@ -215,12 +239,12 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
         }
     }
 
-    /// Adds a child. The block may move: places that are not started can.
+    /// Adds a child. May move the cells, which is allowed until the children are started.
     fn push(&mut self, pool: &Pool, input: K::Input) {
         if self.len == self.capacity {
             self.grow(pool);
         }
-        // SAFETY: `len < capacity`, so the place lies in the block and holds nothing.
+        // SAFETY: `len < capacity`, so the cell lies in the block; nothing was written there yet.
         unsafe { ChildCell::put(self.cells.as_ptr().add(self.len as usize), input) };
         self.len += 1;
     }
@@ -236,8 +260,8 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
         assert!(self.capacity < u32::MAX, "{TOO_MANY}");
         let capacity = self.capacity.saturating_mul(2).max(4);
         let cells = pool.take(Self::block(capacity)).cast::<ChildCell<K, P>>();
-        // SAFETY: both blocks hold at least `len` places, and are not the same; seeds can be moved.
-        // The old block came from this pool with this layout.
+        // SAFETY: the two blocks are distinct and have space for at least `len` cells each; cells
+        // that hold inputs can be moved. The old block came from this pool with this layout.
         unsafe {
             self.cells.copy_to_nonoverlapping(cells, self.len as usize);
             pool.give(self.cells.cast(), Self::block(self.capacity));
@@ -247,38 +271,53 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
 
     fn cells(&self) -> impl ExactSizeIterator<Item = *mut ChildCell<K, P>> + use<K, P> {
         let cells = self.cells;
-        // SAFETY: every index is below `len`, and so lies in the block.
+        // SAFETY: every index is below `len`, so the cell lies in the block.
         (0..self.len as usize).map(move |index| unsafe { cells.as_ptr().add(index) })
     }
 
+    /// # Safety
+    /// As `Children::start`.
     unsafe fn start_all(&self, executor: &Executor, scope: Id) {
         for cell in self.cells() {
-            // SAFETY: by the caller each place holds its seed, and is cleared after the scope is
-            // cut.
+            // SAFETY: each cell holds its input, since the caller calls this once; the caller
+            // guarantees that the children of `scope` are removed before the cells are cleared.
             unsafe { ChildCell::start(cell, executor, scope) };
         }
     }
 
+    /// Takes the outputs of all children, which must have ended.
+    ///
+    /// # Safety
+    /// No child is in the tree any more, and the cells are not in use elsewhere while the iterator
+    /// is used.
     unsafe fn take_all(&self) -> impl ExactSizeIterator<Item = K::Output> + use<K, P> {
-        // SAFETY: by the caller the places were made, and nobody else uses them.
+        // SAFETY: `push` has made the cells; the caller guarantees that they are not in use.
         self.cells().map(|cell| unsafe { ChildCell::take(cell) }.expect("every child has ended"))
     }
 
-    unsafe fn short_circuited(&self) -> Option<K::Output> {
-        // SAFETY: by the caller the places were made, and nobody else uses them.
+    /// Takes the output that has short-circuited the set, if there is one. Linear in the number of
+    /// children.
+    ///
+    /// # Safety
+    /// No child is in the tree any more, and the cells are not in use elsewhere.
+    unsafe fn take_short_circuited(&self) -> Option<K::Output> {
+        // SAFETY: `push` has made the cells; the caller guarantees that no child is in the tree and
+        // that the cells are not in use.
         self.cells()
             .find(|cell| unsafe { ChildCell::short_circuited(*cell) })
             .and_then(|cell| unsafe { ChildCell::take(cell) })
     }
 
+    /// # Safety
+    /// As `Children::clear`.
     unsafe fn clear_all(&self, pool: &Pool) {
         let mut panics = PanicCollector::default();
         for cell in self.cells() {
-            // SAFETY: by the caller no child is in the tree; each place was made, and nobody else
-            // uses it.
+            // SAFETY: `push` has made the cell, and the caller guarantees that no child is in the
+            // tree, so the cell is not in use.
             panics.run(|| unsafe { ChildCell::clear(cell) });
         }
-        // SAFETY: every place is empty, and the block came from this pool with this layout.
+        // SAFETY: every cell is empty, and the block came from this pool with this layout.
         unsafe { pool.give(self.cells.cast(), Self::block(self.capacity)) };
         panics.finish();
     }
@@ -288,20 +327,21 @@ impl<K: ChildBody> Children for ChildVec<K, WaitAll> {
     type Outputs = Vec<K::Output>;
 
     unsafe fn start(&mut self, executor: &Executor, scope: Id) {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller guarantees the contract of `Children::start`.
         unsafe { self.start_all(executor, scope) }
     }
 
     unsafe fn outputs(&mut self) -> Vec<K::Output> {
-        // SAFETY: by the caller every child has ended.
+        // SAFETY: the caller guarantees that all children have ended, since `WaitAll` never
+        // short-circuits, and that the scope is closed.
         let outputs = unsafe { self.take_all() }.collect();
-        // Nothing is left to clear.
+        // All cells are empty: `clear` need not visit them.
         self.len = 0;
         outputs
     }
 
     unsafe fn clear(&mut self, pool: &Pool) {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller guarantees the contract of `Children::clear`.
         unsafe { self.clear_all(pool) }
     }
 }
@@ -310,21 +350,20 @@ impl<K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Children for Child
     type Outputs = Result<Vec<T>, E>;
 
     unsafe fn start(&mut self, executor: &Executor, scope: Id) {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller guarantees the contract of `Children::start`.
         unsafe { self.start_all(executor, scope) }
     }
 
     unsafe fn outputs(&mut self) -> Result<Vec<T>, E> {
-        // SAFETY: by the caller one has decided, or every child has ended.
-        match unsafe { self.short_circuited() } {
-            Some(short_circuited) => {
-                short_circuited.into_result().map(|_| unreachable!("only an error decides"))
-            }
+        // SAFETY: the caller guarantees that the scope is closed, so no child is in the tree.
+        match unsafe { self.take_short_circuited() } {
+            Some(output) => output.into_result().map(|_| unreachable!("only an error decides")),
             None => {
-                // `collect` does not know how many there will be, and would allocate again and
-                // again.
+                // Not `collect`: into a `Result` it knows no lower bound of the length, and would
+                // allocate several times.
                 let mut outputs = Vec::with_capacity(self.len as usize);
-                // SAFETY: as above.
+                // SAFETY: the caller guarantees that the scope is closed; no child has
+                // short-circuited the set, so all have ended.
                 for output in unsafe { self.take_all() } {
                     outputs.push(output.into_result()?);
                 }
@@ -334,7 +373,7 @@ impl<K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Children for Child
     }
 
     unsafe fn clear(&mut self, pool: &Pool) {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller guarantees the contract of `Children::clear`.
         unsafe { self.clear_all(pool) }
     }
 }
@@ -343,13 +382,13 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> Set<ChildVec<K, P>>
 where
     ChildVec<K, P>: Children,
 {
-    /// Children of one kind, made from an iterator of their seeds.
+    /// A set of children of one type, made from their inputs.
     pub(super) fn list(inputs: impl IntoIterator<Item = K::Input>) -> Self {
         let inputs = inputs.into_iter();
         current::with(|run| {
             let pool = run.executor.pool();
-            // A set from the start: the iterator is user code, and if it panics, what it gave
-            // before is dropped with the set.
+            // The set is made before the inputs are: the iterator is user code, and if it panics,
+            // the inputs that it has given are dropped with the set.
             let mut set = Set::new(run, ChildVec::with_capacity(pool, inputs.size_hint().0));
             for input in inputs {
                 set.state().children.push(pool, input);
@@ -361,14 +400,15 @@ where
 
 // ── up to eight children of different types ──
 
-/// Children of different kinds: `C` is a tuple of their places.
+/// Children of different types: `C` is a tuple of their cells.
 pub struct ChildTuple<C> {
     cells: NonNull<C>,
     owns: PhantomData<C>,
 }
 
 impl<C> ChildTuple<C> {
-    fn take_block(pool: &Pool) -> Self {
+    /// A block for the tuple; nothing is written to the cells yet.
+    fn allocate(pool: &Pool) -> Self {
         ChildTuple {
             cells: pool.take(const { BlockOf::new(Layout::new::<C>()) }).cast(),
             owns: PhantomData,
@@ -376,17 +416,20 @@ impl<C> ChildTuple<C> {
     }
 }
 
-/// Something that becomes a child: see `Child` and `RequestInput`.
+/// Something that becomes a child of a set, as `Child` and `RequestInput` do.
 pub trait IntoChild {
+    /// How the child runs in its cell.
     #[doc(hidden)]
     type ChildBody: ChildBody<Input = Self::Input>;
+    /// What the child is made from.
     #[doc(hidden)]
     type Input;
+    /// Converts into the input of the child.
     #[doc(hidden)]
     fn into_input(self) -> Self::Input;
 }
 
-/// A tuple of one to eight children.
+/// A tuple of one to eight children, under the policy `P`.
 #[diagnostic::on_unimplemented(
     message = "these children can't go together",
     label = "not one to eight children",
@@ -394,57 +437,76 @@ pub trait IntoChild {
             children that give the same type"
 )]
 pub trait IntoChildren<P> {
+    /// The cells of the children.
     #[doc(hidden)]
     type Children: Children;
+    /// Puts the inputs of the children into cells in one block of the pool.
     #[doc(hidden)]
     fn into_children(self, pool: &Pool) -> Self::Children;
 }
 
 impl<G: Children> Set<G> {
-    /// Children of different kinds.
+    /// A set of one to eight children of different types.
     pub(super) fn tuple<P>(inputs: impl IntoChildren<P, Children = G>) -> Self {
         current::with(|run| Set::new(run, inputs.into_children(run.executor.pool())))
     }
 }
 
-/// The part that is the same for every policy: places of a tuple are started, and cleared, one by
-/// one.
-macro_rules! tuple_basics {
-    ($policy:ident, [$($T:ident $at:tt),+]) => {
+/// The methods of `Children` that are equal for every policy: start and clear the cells of a tuple
+/// one by one. `$K` are the bodies of the children, `$at` their positions.
+macro_rules! start_and_clear_tuple {
+    ($policy:ident, [$($K:ident $at:tt),+]) => {
         unsafe fn start(&mut self, executor: &Executor, scope: Id) {
-            // SAFETY: each place holds its seed, and is cleared after the scope is cut.
-            unsafe { $(ChildCell::start(&raw mut (*self.cells.as_ptr()).$at, executor, scope);)+ }
+            // SAFETY: each cell holds its input, since the caller calls this once; the caller
+            // guarantees that the children of `scope` are removed before the cells are cleared.
+            unsafe {
+                $(ChildCell::start(&raw mut (*self.cells.as_ptr()).$at, executor, scope);)+
+            }
         }
 
         unsafe fn clear(&mut self, pool: &Pool) {
             let mut panics = PanicCollector::default();
-            // SAFETY: by the caller no child is in the tree; each place was made, and nobody else uses it.
+            // SAFETY: `into_children` has made the cells, and the caller guarantees that no child
+            // is in the tree, so the cells are not in use.
             $(panics.run(|| unsafe { ChildCell::clear(&raw mut (*self.cells.as_ptr()).$at) });)+
-            // SAFETY: every place is empty, and the block came from this pool with this layout.
-            unsafe { pool.give(self.cells.cast(), const { BlockOf::new(Layout::new::<($(ChildCell<$T, $policy>,)+)>()) }) };
+            let block = const { BlockOf::new(Layout::new::<($(ChildCell<$K, $policy>,)+)>()) };
+            // SAFETY: every cell is empty, and the block came from this pool with this layout.
+            unsafe { pool.give(self.cells.cast(), block) };
             panics.finish();
         }
     };
 }
 
+/// Implements sets of one number of children. `$S` are converted into children with bodies `$K` at
+/// positions `$at`; under `FirstErr` the outputs are `Result`s of `$T`.
 macro_rules! tuple {
     ($($S:ident $K:ident $T:ident $at:tt),+) => {
         impl<$($K: ChildBody),+> Children for ChildTuple<($(ChildCell<$K, WaitAll>,)+)> {
             type Outputs = ($($K::Output,)+);
 
             unsafe fn outputs(&mut self) -> Self::Outputs {
-                // SAFETY: by the caller every child has ended.
-                unsafe { ($(ChildCell::take(&raw mut (*self.cells.as_ptr()).$at).expect("every child has ended"),)+) }
+                // SAFETY: `into_children` has made the cells; the caller guarantees that the scope
+                // is closed, so no child is in the tree.
+                unsafe {
+                    ($(
+                        ChildCell::take(&raw mut (*self.cells.as_ptr()).$at)
+                            .expect("every child has ended"),
+                    )+)
+                }
             }
 
-            tuple_basics!(WaitAll, [$($K $at),+]);
+            start_and_clear_tuple!(WaitAll, [$($K $at),+]);
         }
 
-        impl<$($T,)+ Error, $($K: ChildBody<Output: Fallible<Ok = $T, Error = Error>>),+> Children for ChildTuple<($(ChildCell<$K, FirstErr>,)+)> {
+        impl<$($T,)+ Error, $($K),+> Children for ChildTuple<($(ChildCell<$K, FirstErr>,)+)>
+        where
+            $($K: ChildBody<Output: Fallible<Ok = $T, Error = Error>>,)+
+        {
             type Outputs = Result<($($T,)+), Error>;
 
             unsafe fn outputs(&mut self) -> Self::Outputs {
-                // SAFETY: by the caller one has decided, or every child has ended.
+                // SAFETY: `into_children` has made the cells; the caller guarantees that the scope
+                // is closed, so no child is in the tree.
                 unsafe {
                     $(
                         let cell = &raw mut (*self.cells.as_ptr()).$at;
@@ -455,18 +517,26 @@ macro_rules! tuple {
                             }
                         }
                     )+
-                    Ok(($(ChildCell::take(&raw mut (*self.cells.as_ptr()).$at).expect("every child has ended").into_result()?,)+))
+                    Ok(($(
+                        ChildCell::take(&raw mut (*self.cells.as_ptr()).$at)
+                            .expect("every child has ended")
+                            .into_result()?,
+                    )+))
                 }
             }
 
-            tuple_basics!(FirstErr, [$($K $at),+]);
+            start_and_clear_tuple!(FirstErr, [$($K $at),+]);
         }
 
-        impl<Output, $($K: ChildBody<Output = Output>),+> Children for ChildTuple<($(ChildCell<$K, FirstDone>,)+)> {
+        impl<Output, $($K),+> Children for ChildTuple<($(ChildCell<$K, FirstDone>,)+)>
+        where
+            $($K: ChildBody<Output = Output>,)+
+        {
             type Outputs = Output;
 
             unsafe fn outputs(&mut self) -> Output {
-                // SAFETY: by the caller one has decided.
+                // SAFETY: `into_children` has made the cells; the caller guarantees that the scope
+                // is closed, so no child is in the tree.
                 unsafe {
                     $(
                         let cell = &raw mut (*self.cells.as_ptr()).$at;
@@ -478,7 +548,7 @@ macro_rules! tuple {
                 unreachable!("the set is over when one has decided")
             }
 
-            tuple_basics!(FirstDone, [$($K $at),+]);
+            start_and_clear_tuple!(FirstDone, [$($K $at),+]);
         }
 
         impl<P, $($S: IntoChild),+> IntoChildren<P> for ($($S,)+)
@@ -489,9 +559,15 @@ macro_rules! tuple {
             type Children = ChildTuple<($(ChildCell<$S::ChildBody, P>,)+)>;
 
             fn into_children(self, pool: &Pool) -> Self::Children {
-                let children = ChildTuple::<($(ChildCell<$S::ChildBody, P>,)+)>::take_block(pool);
-                // SAFETY: the block has room for the tuple, and holds nothing yet.
-                unsafe { $(ChildCell::put(&raw mut (*children.cells.as_ptr()).$at, self.$at.into_input());)+ }
+                let children = ChildTuple::<($(ChildCell<$S::ChildBody, P>,)+)>::allocate(pool);
+                // SAFETY: the block has the layout of the tuple, and nothing was written to the
+                // cells yet.
+                unsafe {
+                    $(
+                        let cell = &raw mut (*children.cells.as_ptr()).$at;
+                        ChildCell::put(cell, self.$at.into_input());
+                    )+
+                }
                 children
             }
         }

@@ -1,7 +1,7 @@
-//! `spawn!`: a child task, as soon as the schedule has room for one more.
+//! `spawn!`: waits for a permit under the task limit of the schedule, then spawns a child task.
 //!
-//! The room is waited for before there is a task: a frame that held one while it waits could not
-//! spawn its own kind.
+//! The task is made after the permit was acquired. The frame of the spawning task would otherwise
+//! hold the new task while it waits, and a task that spawns its own kind would have no known size.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -13,18 +13,18 @@ use super::handle::Handle;
 use crate::executor::Id;
 use crate::runtime::{RunState, current};
 
-/// The future of the wait in a `spawn!`.
+/// The future of the wait for a permit in a `spawn!`.
 #[must_use]
 #[derive(Debug)]
 pub struct AcquireSpawnPermit(());
 
-/// There was room for one more task.
+/// Leave to spawn one more task.
 #[derive(Debug)]
 pub struct SpawnPermit(());
 
 impl SpawnPermit {
-    /// For tasks by hand, which cannot wait for it.
-    pub(super) fn not_waited_for() -> Self {
+    /// A permit beyond the task limit, for [`Cx::spawn`](super::Cx::spawn), which cannot wait.
+    pub(super) fn unlimited() -> Self {
         SpawnPermit(())
     }
 }
@@ -47,26 +47,28 @@ impl Future for AcquireSpawnPermit {
     }
 }
 
-/// A spawned task. `__corio_handle()` gives its handle, and says that it is not to be dropped
-/// unseen if the task can fail: of two methods of that name, here and behind `Deref`, rustc
-/// takes the first that fits.
+/// A spawned task whose handle has not been taken. `__corio_handle()` gives the handle; for a task
+/// that can fail, the result is `#[must_use]`. There are two methods of this name, on
+/// `Spawned<Result<T, E>>` and on the target of `Deref`: rustc takes the first that fits.
 pub struct Spawned<O>(Started<O>);
 
+/// The part of [`Spawned`] for tasks with any output.
 pub struct Started<O> {
     id: Id,
-    run: u64,
+    run_id: u64,
     output: PhantomData<O>,
 }
 
 impl<O> Spawned<O> {
-    /// `id` was spawned in the run of `run` with a future of output `O`.
+    /// The task `id`, which was spawned in `run` with a future of output `O`.
     #[inline]
     pub(super) fn new(run: &RunState, id: Id) -> Self {
-        Spawned(Started { id, run: run.id(), output: PhantomData })
+        Spawned(Started { id, run_id: run.id(), output: PhantomData })
     }
 }
 
 impl<T, E> Spawned<Result<T, E>> {
+    /// The handle of the task; called once, by the expansion of `spawn!`.
     #[inline]
     #[must_use = "this child can fail, and nobody would know: `call!` its handle, or drop it by \
                   `let _ = spawn!(..)`"]
@@ -85,9 +87,9 @@ impl<O> Deref for Spawned<O> {
 }
 
 impl<O> Started<O> {
-    /// Called once: the expansion of `spawn!` does.
+    /// The handle of the task; called once, by the expansion of `spawn!`.
     #[inline]
     pub fn __corio_handle(&self) -> Handle<O> {
-        Handle::new(self.id, self.run)
+        Handle::new(self.id, self.run_id)
     }
 }

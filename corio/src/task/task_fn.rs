@@ -1,8 +1,12 @@
-//! Tasks without macros.
+//! Tasks without macros: [`task_fn`] and [`Cx`].
 //!
-//! User code holds these futures, may poll several at once, drop them half-way or forget them. So
-//! each is a set of its own with children that borrow nothing: what is forgotten stays where it is,
-//! and answers find their places by id, not by who happens to run.
+//! User code holds the futures that a [`Cx`] gives. It may poll several of them at once, drop them
+//! early or forget them. So each future is a set whose children borrow nothing: a set that is
+//! forgotten stays valid, and answers are delivered by the id of the child, not to the task that
+//! happens to run.
+//!
+//! Invariant: a frame is used only after [`Cx::frame`] has checked that the run and the task are
+//! those of the `Cx`. Futures check it again on every poll.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -21,7 +25,7 @@ use crate::dispatch::Dispatch;
 use crate::executor::Id;
 use crate::runtime::current;
 
-/// A task from an async closure: what `#[corio::task]` makes, without the macro.
+/// Makes a task from an async closure: what `#[corio::task]` does, without the macro.
 ///
 /// ```
 /// use corio::{Cx, task_fn};
@@ -39,23 +43,24 @@ use crate::runtime::current;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// In such a task everything that is awaited must come from its [`Cx`]. Another future that is
-/// pending ends the run with [`Error::ForeignFuture`](crate::Error::ForeignFuture), as nobody would
-/// wake it. Combinators that poll what they hold whenever they are polled, as `std::pin::pin!` and
-/// `poll_fn` by hand do, work over futures from `Cx`.
+/// Everything that such a task awaits must come from its [`Cx`]. Any other future that is pending
+/// ends the run with [`Error::ForeignFuture`](crate::Error::ForeignFuture), since nothing would
+/// wake the task. Combinators over futures of a `Cx` work if they poll all their futures whenever
+/// they are polled, as code with `std::pin::pin!` and `poll_fn` does.
 ///
-/// When such a task is dropped, its children are dropped first, and then its locals. Their
-/// destructors can neither spawn nor wait: see [`Cx::spawn`].
+/// When such a task is dropped, its children are dropped first, and then its locals. Destructors of
+/// the locals can neither spawn nor wait: see [`Cx::spawn`].
 pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Output = T> {
     task::<S, _>(async move {
-        // SAFETY: this is the body of a task over `S`, and what is given of the frame looks at the
-        // run and the task before it uses it.
+        // SAFETY: this is the body of a task over `S`. User code gets the frame inside a `Cx` only,
+        // which checks the run and the task before it uses the frame; futures that it gives repeat
+        // the check on every poll, and their children borrow nothing, so they may be forgotten.
         let frame = unsafe { Frame::<S>::new() };
-        let (run, task) = current::with(|run| (run.id(), run.executor.current()));
+        let (run_id, task) = current::with(|run| (run.id(), run.executor.current()));
         let cx =
-            Cx { frame: &frame, context: frame.context(), run, task, on_this_thread: PhantomData };
-        // When a panic ends the run, and this task is only to say where it stands, no code of the
-        // user's is to run.
+            Cx { frame: &frame, context: frame.context(), run_id, task, not_send: PhantomData };
+        // After a panic a task may be resumed only to be traced. No code of the user may run then,
+        // and a body written by hand might run some, so the body is not polled.
         let mut body = pin!(body(cx));
         poll_fn(|context| {
             if current::with(|run| run.executor.is_traced_after_panic()) {
@@ -67,23 +72,26 @@ pub fn task_fn<S, T>(body: impl AsyncFnOnce(Cx<'_, S>) -> T) -> impl Task<S, Out
     })
 }
 
-/// What a task written by hand waits through; given by [`task_fn`].
+/// The handle through which a task made by [`task_fn`] asks, spawns and waits.
 ///
-/// It is what the macros are in a `#[corio::task]`, but for children that borrow: these need the
-/// macros, which see to it that nobody can forget the future that holds them. It costs more per
-/// request than they do: each one is a child with a place of its own.
+/// Its methods correspond to the macros in a `#[corio::task]`, except for children that borrow.
+/// Those need the macros, which ensure that no code can forget the future that holds the children.
+/// A request costs more than with `io!`, because each one is a child of its own.
 ///
-/// It belongs to its task, and to the time when that runs. In a run inside that task (a
-/// `Schedule::run` called by it), and in destructors of what the task holds once it has been
-/// dropped (it lost a race, say, or the run ended), everything but [`context`](Cx::context) panics,
-/// and so does polling a future that it gave.
+/// # Panics
+/// A `Cx` belongs to its task and works only while this task runs. Every method but
+/// [`context`](Cx::context), and polling a future that a method gave, panics
+/// - in a nested run (a `Schedule::run` that the task calls), and
+/// - in destructors of what the task holds once the task has been dropped (because it lost a race,
+///   say, or the run ended).
 pub struct Cx<'r, S> {
     frame: &'r Frame<S>,
     context: &'r S,
-    run: u64,
+    /// The id of the run of the task.
+    run_id: u64,
     task: Id,
-    // Not `Send`, as the run is not.
-    on_this_thread: PhantomData<*const ()>,
+    // A run stays on its thread.
+    not_send: PhantomData<*const ()>,
 }
 
 impl<S> Clone for Cx<'_, S> {
@@ -101,31 +109,32 @@ impl<S> fmt::Debug for Cx<'_, S> {
 }
 
 impl<'r, S> Cx<'r, S> {
-    /// The context.
+    /// The context of the run.
     pub fn context(self) -> &'r S {
         self.context
     }
 
-    /// Asks, when first polled, and gives the answer: `io!(request)`.
+    /// Asks when first polled, and gives the answer: `io!(request)`.
     #[track_caller]
     pub fn io<R: Dispatch<S, Answer = A>, A: 'static>(
         self,
         request: R,
     ) -> impl Future<Output = A> + use<'r, S, R, A> {
         let frame = self.frame();
-        self.bound(At::new(here(), Set::tuple::<FirstDone>((frame.request(request),))))
+        self.bind(At::new(here(), Set::tuple::<FirstDone>((frame.request(request),))))
     }
 
-    /// Asks for many things at once: `io_all!(requests)`.
+    /// Asks for many things at once, when first polled, and gives the answers in order:
+    /// `io_all!(requests)`.
     #[track_caller]
     pub fn io_all<R: Dispatch<S>, I: IntoIterator<Item = R>>(
         self,
         requests: I,
     ) -> impl Future<Output = Vec<R::Answer>> + use<'r, S, R, I> {
-        self.bound(self.frame().io_all(here(), requests))
+        self.bind(self.frame().io_all(here(), requests))
     }
 
-    /// Runs a task to its end: `call!(task)`.
+    /// Runs a task to its end and gives its result: `call!(task)`.
     #[track_caller]
     pub fn call<T: Task<S> + 'static>(
         self,
@@ -135,10 +144,10 @@ impl<'r, S> Cx<'r, S> {
         T::Future: 'static,
     {
         let frame = self.frame();
-        self.bound(At::new(here(), Set::tuple::<FirstDone>((frame.child(task),))))
+        self.bind(At::new(here(), Set::tuple::<FirstDone>((frame.child(task),))))
     }
 
-    /// Runs many tasks at once: `all!(tasks)`.
+    /// Runs many tasks at once and gives their results in order: `all!(tasks)`.
     #[track_caller]
     pub fn all<T: Task<S> + 'static, I: IntoIterator<Item = T>>(
         self,
@@ -147,34 +156,34 @@ impl<'r, S> Cx<'r, S> {
     where
         T::Future: 'static,
     {
-        self.bound(self.frame().all(here(), tasks))
+        self.bind(self.frame().all(here(), tasks))
     }
 
-    /// Spawns a child task: `spawn!(task)`. It cannot wait, and so is not held by
+    /// Spawns a child task: `spawn!(task)`. Since this method cannot wait, it ignores the limit of
     /// [`max_tasks`](crate::Schedule::max_tasks).
     ///
-    /// A task that has been dropped spawns nothing, as nobody would be there to end after the
-    /// child: a destructor that is to clean up does so by itself, or leaves it to a task that is
-    /// still there, by a [`channel`](crate::sync::channel) say.
+    /// A task that has been dropped cannot spawn, because a parent must end after its children. A
+    /// destructor that has to clean up does so itself, or leaves the work to a task that is still
+    /// there, for example through a [`channel`](crate::sync::channel).
     ///
     /// # Panics
-    /// In a run inside the task, and in a destructor once the task has been dropped.
+    /// In a nested run inside the task, and in a destructor once the task has been dropped.
     pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
-        self.frame().spawn(SpawnPermit::not_waited_for(), task).__corio_handle()
+        self.frame().spawn(SpawnPermit::unlimited(), task).__corio_handle()
     }
 
-    /// Waits until every child that was spawned here has ended: `wait!()`.
+    /// Waits until all children that the task has spawned have ended: `wait!()`.
     #[track_caller]
     pub fn wait(self) -> impl Future<Output = ()> + use<'r, S> {
-        self.bound(self.frame().wait(here()))
+        self.bind(self.frame().wait(here()))
     }
 
-    /// The frame, where it may be used: it does not know its run and its task, and would take
-    /// others for its own.
+    /// Returns the frame after a check that it may be used. A frame does not know its run and its
+    /// task, and would act on whichever are current.
     fn frame(self) -> &'r Frame<S> {
         current::with(|run| {
             assert!(
-                run.id() == self.run,
+                run.id() == self.run_id,
                 "corio: a `Cx` can only be used in the run of its own task"
             );
             assert!(
@@ -186,8 +195,9 @@ impl<'r, S> Cx<'r, S> {
         self.frame
     }
 
-    /// The future may not leave the task: `'r` is that of its frame.
-    fn bound<F: Future>(self, future: F) -> impl Future<Output = F::Output> + use<'r, S, F> {
+    /// Binds a future to the task: it cannot outlive the frame, by the lifetime `'r`, and every
+    /// poll checks that the task is running.
+    fn bind<F: Future>(self, future: F) -> impl Future<Output = F::Output> + use<'r, S, F> {
         let cx = self;
         async move {
             let mut future = pin!(future);
@@ -200,7 +210,7 @@ impl<'r, S> Cx<'r, S> {
     }
 }
 
-/// The line of the caller, kept.
+/// The source line of the caller, as a call site that stores the line.
 #[track_caller]
 fn here() -> impl CallSite {
     let line = Location::caller();

@@ -1,40 +1,40 @@
-//! `timeout!`: a task beside an alarm.
+//! `timeout!`: a task beside an interrupt that is an alarm of the run.
 
 use std::time::Duration;
 
-use super::interrupt::{Both, BothChildren, Interrupt, until};
+use super::interrupt::{Interrupt, InterruptChildren, InterruptPair, until};
 use super::set::{FirstDone, IntoChild, IntoChildren, Set};
 use crate::executor::Id;
 use crate::runtime::{RunRef, current};
 use crate::util::{Alarm, Elapsed, limit};
 
-/// Interrupts after a while.
-pub struct Deadline {
+/// Interrupts a task when its time limit is reached.
+pub struct TimeLimit {
     limit: Duration,
-    /// The alarm, and the run that it is of: a frame may be dropped while another run is being
-    /// turned. Absent also where there is no limit.
-    set: Option<(Alarm, RunRef)>,
+    /// The alarm, with its run: a frame may be dropped while another run is being turned. `None`
+    /// before the start, and for a limit so long that it is none.
+    alarm: Option<(Alarm, RunRef)>,
 }
 
-impl Interrupt for Deadline {
+impl Interrupt for TimeLimit {
     type Reason = Elapsed;
     const BESIDE_A_TASK: bool = true;
 
     fn start(&mut self, id: Id) {
-        self.set = limit(self.limit)
+        self.alarm = limit(self.limit)
             .map(|limit| current::with(|run| (run.set_alarm(limit, id), run.this_run())));
     }
 
     fn reason(&self) -> Option<Elapsed> {
-        // Nothing but the alarm wakes it.
+        // Only the alarm wakes this child.
         Some(Elapsed::new(self.limit))
     }
 }
 
-impl Drop for Deadline {
+impl Drop for TimeLimit {
     fn drop(&mut self) {
-        if let Some((alarm, run)) = self.set.take() {
-            // A run that is over has cleared its alarms.
+        if let Some((alarm, run)) = self.alarm.take() {
+            // A run that is over has cleared its alarms already.
             if let Some(run) = run.upgrade() {
                 run.unset_alarm(alarm);
             }
@@ -42,15 +42,16 @@ impl Drop for Deadline {
     }
 }
 
-/// The children of a `timeout!`.
-pub(super) type Limited<T> = Both<T, Deadline>;
+/// A task and its time limit, before they become children of a set.
+pub(super) type TimeoutPair<T> = InterruptPair<T, TimeLimit>;
 
-/// Their group, in a set.
-pub(super) type LimitedChildren<T> = BothChildren<T, Deadline>;
+/// The cells of a task and its time limit in a set.
+pub(super) type TimeoutChildren<T> = InterruptChildren<T, TimeLimit>;
 
-pub(super) fn timeout<T: IntoChild>(limit: Duration, child: T) -> Set<LimitedChildren<T>>
+/// Runs `child` until it ends or the time `limit` has passed.
+pub(super) fn timeout<T: IntoChild>(limit: Duration, child: T) -> Set<TimeoutChildren<T>>
 where
-    Limited<T>: IntoChildren<FirstDone>,
+    TimeoutPair<T>: IntoChildren<FirstDone>,
 {
-    until(child, Deadline { limit, set: None })
+    until(child, TimeLimit { limit, alarm: None })
 }

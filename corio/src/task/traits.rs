@@ -1,9 +1,9 @@
-//! What a task is.
+//! What a task is: [`IsTask`] and [`Task`], and the tasks that `#[corio::task]` makes.
 //!
-//! Sealed, for soundness: a task may hold children that borrow from its frame, and such a frame
-//! must never be left half-way without its destructor. Code that could hold the future of a task
-//! could forget it. So futures go from the generated code that makes them to the engine, through
-//! methods that nobody else can call.
+//! The traits are sealed for soundness. A task may hold children that borrow from its frame, so a
+//! frame that was polled must never be abandoned without running its destructor. Code that could
+//! hold the future of a task could forget it. So the futures of tasks go from the generated code
+//! that makes them to the executor, through methods that no code outside this crate can call.
 
 use std::fmt;
 use std::future::Future;
@@ -14,15 +14,16 @@ use super::call::Call;
 use crate::dispatch::{Dispatch, Request};
 use crate::runtime::RunState;
 
-/// Nobody outside this crate can name it, and so nobody else can implement or call what takes it.
+/// A type that code outside this crate cannot name. Such code can neither call nor implement a
+/// method that takes a `Sealed`.
 #[derive(Debug)]
 pub struct Sealed;
 
-/// Something that can be run to its end inside a task, whatever the context: the part of [`Task`]
-/// that does not depend on it.
+/// The part of [`Task`] that does not depend on the context: the output of a task.
 ///
-/// Implemented by what `#[corio::task]` and `task!{}` make, by requests, handles and locks; by
-/// nothing else.
+/// Implemented by what `#[corio::task]`, `task!{}` and [`task_fn`](crate::task_fn()) make, by
+/// requests, and by what this crate gives to be called: handles, boxed tasks, locks. No other type
+/// can implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task",
     label = "not a task",
@@ -30,26 +31,29 @@ pub struct Sealed;
             function is called as it is, and a future belongs into an `async fn` dispatcher"
 )]
 pub trait IsTask: Sized {
-    /// What the task gives.
+    /// The result of the task.
     type Output;
 
+    /// The future that runs the task.
     #[doc(hidden)]
     type Future: Future<Output = Self::Output>;
 
-    /// The future as `call!` runs it: with a scope of its own where it could spawn.
+    /// The future as `call!` runs it: with a scope of its own if the task can spawn.
     #[doc(hidden)]
     type Called: Future<Output = Self::Output>;
 
+    /// Wraps the future for `call!`.
     #[doc(hidden)]
     fn called(future: Self::Future, _: Sealed) -> Self::Called;
 }
 
-/// A call of a task that can be run over the context `S`: by
-/// [`Schedule::run`](crate::Schedule::run), `call!`, `spawn!`, `all!` and the like.
+/// A task that can be run over the context `S`: by [`Schedule::run`](crate::Schedule::run),
+/// `call!`, `spawn!`, `all!` and similar macros.
 ///
-/// A `#[corio::task(Library)]` function gives an `impl Task<Library, Output = …>`; one without a
-/// context gives an [`AnyTask`], which is a task over every context. Nothing runs until it is given
-/// to one of these.
+/// A `#[corio::task(Library)]` function returns an `impl Task<Library, Output = …>`. A
+/// `#[corio::task]` function without a context returns an [`AnyTask`], which is a task over every
+/// context. A call of such a function only makes the task; nothing runs before the task is passed
+/// to `run` or to one of the macros.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task over the context `{S}`",
     label = "not a task over `{S}`",
@@ -60,11 +64,12 @@ pub trait IsTask: Sized {
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
               `schedule.run(task)`"]
 pub trait Task<S>: IsTask {
+    /// Converts into the future that runs the task.
     #[doc(hidden)]
     fn into_future(self, _: Sealed) -> Self::Future;
 }
 
-/// A call of a task that needs no context and so runs over any: what a plain `#[corio::task]`
+/// A task that needs no context and so runs over any: what a call of a plain `#[corio::task]`
 /// function returns.
 ///
 /// ```
@@ -107,7 +112,7 @@ impl<F> fmt::Debug for AnyTask<F> {
     }
 }
 
-/// A call of a task over the context `S` and no other.
+/// A task over the context `S` and no other: what a call of a `#[corio::task(S)]` function returns.
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
               `schedule.run(task)`"]
 pub struct Bound<S, F> {
@@ -139,7 +144,7 @@ impl<S, F> fmt::Debug for Bound<S, F> {
     }
 }
 
-/// A request is a task that asks for it.
+/// A request is a task: one that asks for it and returns the answer.
 impl<R: Request> IsTask for R {
     type Output = R::Answer;
     type Future = Requesting<R, R::Answer>;
@@ -150,13 +155,13 @@ impl<R: Request> IsTask for R {
     }
 }
 
-// `Request` beside `Dispatch<S>`, although it follows from it: it tells the compiler that no type
-// above can be meant.
+// The bound `Request` follows from `Dispatch<S>`, but without it the compiler would not see that
+// this impl does not overlap with those above.
 impl<S, R: Request + Dispatch<S>> Task<S> for R {
     fn into_future(self, _: Sealed) -> Self::Future {
         Requesting::new(self, |run: &RunState, request: R| {
-            // SAFETY: the core that opens it is that of the run which this task runs in, and tasks
-            // over `S` run only in runs over `S`.
+            // SAFETY: `run` is the run that this task runs in, and tasks over `S` run only in runs
+            // over `S`.
             unsafe { run.open::<S, R>() };
             run.ask::<R>(run.executor.current(), request.into_key());
         })

@@ -1,4 +1,5 @@
-//! `wait!()`: until every child that was spawned here has ended.
+//! `wait!()`: waits until all children that the task (or the enclosing `call!`) has spawned have
+//! ended.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::runtime::current;
 
-/// The future of a `wait!()`.
+/// The future of `wait!()`.
 #[must_use]
 #[derive(Debug)]
 pub struct Wait(());

@@ -1,9 +1,16 @@
-//! `all!(limit = n, tasks)`: a set of children of which only so many are there at a time.
+//! `all!(limit = n, tasks)`: a set that runs at most `n` children at a time.
 //!
-//! Each child has a slot, which the next one takes over. When a child has ended, its slot puts
-//! itself on a list, and the owner is woken, who takes the outputs out and starts the
-//! next children. So nobody looks for who has ended, and the tasks are made one by one: any number
-//! of them runs in the memory of a few, results aside.
+//! Each running child has a slot, which the next child reuses. When a child has ended, its slot
+//! links itself into the list of ended slots, and the owner of the window is woken. The owner takes
+//! the outputs and starts the next children in the freed slots. So finding the children that have
+//! ended takes constant time per child, and the tasks are made one by one: any number of tasks runs
+//! in the memory of `n`, besides the results.
+//!
+//! Invariants:
+//! - Slots and the list of ended slots do not move and are freed only when the window is dropped,
+//!   after its scope was closed.
+//! - A slot is on the free list (its cell is empty), on the ended list (its child has ended), or on
+//!   neither (its child is running, or was removed). Every slot is on the list of all slots.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -19,9 +26,9 @@ use crate::executor::{BlockOf, ChildBody, ChildCell, Executor, Id, Pool, SetPoli
 use crate::runtime::{RunState, current};
 use crate::util::PanicCollector;
 
-/// As `P`, in a slot.
+/// The policy `P` for a child in a slot, which also links the slot into the list of ended slots.
 #[derive(Debug)]
-pub(super) struct InWindow<K, P>(PhantomData<(K, P)>);
+struct InWindow<K, P>(PhantomData<(K, P)>);
 
 impl<K: ChildBody, P: SetPolicy<K::Output>> SetPolicy<K::Output> for InWindow<K, P> {
     const AT_END: Option<unsafe fn(NonNull<()>)> = Some(WindowSlot::<K, P>::at_end);
@@ -32,33 +39,37 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> SetPolicy<K::Output> for InWindow<K,
     }
 }
 
-// The place first: the engine knows the slot by its address.
+/// A cell that successive children use, with its links.
+// The cell must be the first field: the executor passes its address to `at_end`.
 #[repr(C)]
 struct WindowSlot<K: ChildBody, P> {
     cell: ChildCell<K, InWindow<K, P>>,
-    /// Which child of the set is there.
-    number: usize,
-    list: NonNull<EndedSlots<K, P>>,
-    /// On the list of those that have ended, or of the free ones.
+    /// The index of the current child, and of its output.
+    index: usize,
+    ended: NonNull<EndedSlots<K, P>>,
+    /// The next slot of the ended list or of the free list.
     next: Cell<*mut WindowSlot<K, P>>,
-    /// On the list of all.
+    /// The next slot of the list of all slots.
     next_of_all: *mut WindowSlot<K, P>,
 }
 
-/// The slots whose children have ended, the last one first.
+/// The list of slots whose children have ended, the last one first.
 struct EndedSlots<K: ChildBody, P> {
     first: Cell<*mut WindowSlot<K, P>>,
 }
 
 impl<K: ChildBody, P> WindowSlot<K, P> {
+    /// Links the slot of a child that has ended into the list of ended slots.
+    ///
     /// # Safety
-    /// `cell` is that of a slot whose window is still there.
+    /// `cell` points to the cell of a slot whose window has not been dropped, and was made from a
+    /// pointer to the whole slot.
     unsafe fn at_end(cell: NonNull<()>) {
         let slot = cell.cast::<Self>();
-        // SAFETY: the place is the first field of its slot, and pointers to it come from one to the
-        // slot; slot and list are freed with the window only.
+        // SAFETY: the cell is the first field of its slot, and the pointer to the cell comes from a
+        // pointer to the slot; slot and list are freed only with the window.
         unsafe {
-            let ended = &slot.as_ref().list.as_ref().first;
+            let ended = &slot.as_ref().ended.as_ref().first;
             slot.as_ref().next.set(ended.replace(slot.as_ptr()));
         }
     }
@@ -67,51 +78,62 @@ impl<K: ChildBody, P> WindowSlot<K, P> {
 /// The future of `all!(limit = n, tasks)`.
 #[must_use]
 pub struct Window<I, K: ChildBody, P: SetPolicy<K::Output>> {
-    /// Gone when they are used up.
+    /// `None` once the iterator has ended.
     inputs: Option<I>,
-    /// How many more may be there at a time.
-    room: usize,
+    /// How many more slots may be allocated.
+    slots_left: usize,
+    /// Number of children that run, or have ended and not been collected.
     running: usize,
+    /// Number of children that were started so far.
     started: usize,
+    /// By index of the child; `None` while the child runs.
     outputs: Vec<Option<K::Output>>,
-    list: NonNull<EndedSlots<K, P>>,
+    ended: NonNull<EndedSlots<K, P>>,
+    /// The head of the free list.
     free: *mut WindowSlot<K, P>,
+    /// The head of the list of all slots.
     all: *mut WindowSlot<K, P>,
+    /// `None` before the first poll.
     scope: Option<Id>,
+    /// The run that the window was made in.
     run: NonNull<RunState>,
     policy: PhantomData<P>,
 }
 
-// Slots and list have blocks of their own; the iterator is used as it is.
+// Nothing in a window is pinned: slots and the ended list have blocks of their own.
 impl<I, K: ChildBody, P: SetPolicy<K::Output>> Unpin for Window<I, K, P> {}
 
-/// Memory for so many results is taken at once, if so many children are announced. An iterator may
-/// go on for ever, until the first error.
-const MOST_AHEAD: usize = 1 << 20;
+/// The largest number of results for which memory is allocated in advance, by the size hint of the
+/// iterator. An endless iterator, which is used until the first error, may give a huge hint.
+const MAX_PREALLOCATED: usize = 1 << 20;
 
 impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window<I, K, P> {
+    /// A window over children made from `inputs`, of which at most `limit` run at a time.
+    ///
+    /// # Panics
+    /// If `limit` is 0.
     #[track_caller]
     pub(super) fn new(limit: usize, inputs: I) -> Self {
         assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
-        // Before anything is taken from the pool, as the iterator is user code.
-        let outputs = Vec::with_capacity(inputs.size_hint().0.min(MOST_AHEAD));
+        // `size_hint` is user code and may panic, so it is called before a block is taken.
+        let outputs = Vec::with_capacity(inputs.size_hint().0.min(MAX_PREALLOCATED));
         current::with(|run| {
-            let list = run
+            let ended = run
                 .executor
                 .pool()
                 .take(const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) })
                 .cast::<EndedSlots<K, P>>();
-            // SAFETY: the block has this layout, and is ours.
-            unsafe { list.write(EndedSlots { first: Cell::new(ptr::null_mut()) }) };
+            // SAFETY: the block has the layout of `EndedSlots`, and the window owns it.
+            unsafe { ended.write(EndedSlots { first: Cell::new(ptr::null_mut()) }) };
             let run = NonNull::from(run);
             let (free, all) = (ptr::null_mut(), ptr::null_mut());
             Window {
                 inputs: Some(inputs),
-                room: limit,
+                slots_left: limit,
                 running: 0,
                 started: 0,
                 outputs,
-                list,
+                ended,
                 free,
                 all,
                 scope: None,
@@ -121,7 +143,8 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
         })
     }
 
-    /// Goes on as far as can be: the outputs of all children, or the one that decides.
+    /// Collects the children that have ended and starts the next ones. Ready with the outputs of
+    /// all children, or with `Err` of the output that short-circuits the window.
     fn advance(&mut self, run: &RunState) -> Poll<Result<Vec<K::Output>, K::Output>> {
         assert!(
             self.run == NonNull::from(run),
@@ -129,24 +152,26 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
         );
         let executor = &run.executor;
         let scope = *self.scope.get_or_insert_with(|| executor.open_scope());
-        if let Some(short_circuited) = self.drain_finished() {
-            return Poll::Ready(Err(short_circuited));
+        if let Some(output) = self.drain_ended() {
+            return Poll::Ready(Err(output));
         }
-        // After the first error none is started, although that child may still wait for its own.
+        // No child is started after the first error, although the failed child may not have ended
+        // yet: it may wait for its own children.
         while let Some(slot) =
             self.free_slot(executor.pool()).filter(|_| !executor.has_short_circuited(scope))
         {
-            // User code: the slot is still on the list of free ones if it panics.
+            // `next` is user code: if it panics, the slot is still on the free list.
             let Some(input) = self.inputs.as_mut().and_then(Iterator::next) else {
                 self.inputs = None;
                 break;
             };
             self.outputs.push(None);
-            // SAFETY: the slot is on no list and its place is empty; it stays where it is until the
-            // window is dropped, which closes the scope before.
+            // SAFETY: the slot is taken off the free list, so its cell is empty and not in use. The
+            // slot does not move and is freed only when the window is dropped, after the scope was
+            // closed.
             unsafe {
                 self.free = (*slot.as_ptr()).next.replace(ptr::null_mut());
-                (*slot.as_ptr()).number = self.started;
+                (*slot.as_ptr()).index = self.started;
                 let cell = &raw mut (*slot.as_ptr()).cell;
                 ChildCell::put(cell, input);
                 ChildCell::start(cell, executor, scope);
@@ -165,13 +190,14 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
             .collect()))
     }
 
-    /// Takes the outputs of those that have ended; the one that decides is given.
-    fn drain_finished(&mut self) -> Option<K::Output> {
-        // SAFETY: the list is there as long as the window.
-        let ended = unsafe { &self.list.as_ref().first };
+    /// Takes the outputs of all children that have ended and frees their slots. Stops at an output
+    /// that short-circuits the window, and returns it.
+    fn drain_ended(&mut self) -> Option<K::Output> {
+        // SAFETY: the list is freed only when the window is dropped.
+        let ended = unsafe { &self.ended.as_ref().first };
         while let Some(slot) = NonNull::new(ended.get()) {
-            // SAFETY: slots are there as long as the window; the child of this one has ended, and
-            // nobody else uses its place.
+            // SAFETY: slots are freed only when the window is dropped; the child of this one has
+            // ended, so the cell is not in use.
             unsafe {
                 ended.set((*slot.as_ptr()).next.replace(self.free));
                 self.free = slot.as_ptr();
@@ -181,28 +207,28 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody, P: SetPolicy<K::Output>> Window
                 if short_circuited {
                     return output;
                 }
-                self.outputs[(*slot.as_ptr()).number] = output;
+                self.outputs[(*slot.as_ptr()).index] = output;
             }
             self.running -= 1;
         }
         None
     }
 
-    /// The first of the free slots; a new one while there may be more.
+    /// Returns the first slot of the free list, or a new one if the limit allows for more.
     fn free_slot(&mut self, pool: &Pool) -> Option<NonNull<WindowSlot<K, P>>> {
         if let Some(slot) = NonNull::new(self.free) {
             return Some(slot);
         }
-        self.room = self.room.checked_sub(1)?;
+        self.slots_left = self.slots_left.checked_sub(1)?;
         let slot = pool
             .take(const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) })
             .cast::<WindowSlot<K, P>>();
-        // SAFETY: the block has this layout, and is ours.
+        // SAFETY: the block has the layout of `WindowSlot`, and the window owns it.
         unsafe {
             slot.write(WindowSlot {
                 cell: ChildCell::empty(),
-                number: 0,
-                list: self.list,
+                index: 0,
+                ended: self.ended,
                 next: Cell::new(ptr::null_mut()),
                 next_of_all: self.all,
             })
@@ -231,17 +257,15 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody<Output: Fallible<Ok = T, Error =
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<T>, E>> {
         current::with(|run| self.advance(run)).map(|outputs| match outputs {
             Ok(outputs) => outputs.into_iter().map(Fallible::into_result).collect(),
-            Err(short_circuited) => {
-                short_circuited.into_result().map(|_| unreachable!("only an error decides"))
-            }
+            Err(output) => output.into_result().map(|_| unreachable!("only an error decides")),
         })
     }
 }
 
 impl<I, K: ChildBody, P: SetPolicy<K::Output>> Drop for Window<I, K, P> {
     fn drop(&mut self) {
-        // SAFETY: a window lives in the frame of a task. Frames are dropped before the run lets go
-        // of its core, or never.
+        // SAFETY: a window lives in the frame of a task. A run keeps its state until all frames are
+        // dropped, or forever.
         let executor: &Executor = unsafe { &self.run.as_ref().executor };
         let mut panics = PanicCollector::default();
         if let Some(scope) = self.scope {
@@ -249,8 +273,8 @@ impl<I, K: ChildBody, P: SetPolicy<K::Output>> Drop for Window<I, K, P> {
         }
         let mut next = self.all;
         while let Some(slot) = NonNull::new(next) {
-            // SAFETY: the scope is closed, so nobody else uses the place; the slot came from this
-            // pool with this layout, and is not used any more.
+            // SAFETY: the scope is closed, so the cell is not in use; the slot came from this pool
+            // with this layout, and is not used any more.
             unsafe {
                 next = (*slot.as_ptr()).next_of_all;
                 panics.run(|| ChildCell::clear(&raw mut (*slot.as_ptr()).cell));
@@ -259,11 +283,12 @@ impl<I, K: ChildBody, P: SetPolicy<K::Output>> Drop for Window<I, K, P> {
                     .give(slot.cast(), const { BlockOf::new(Layout::new::<WindowSlot<K, P>>()) });
             }
         }
-        // SAFETY: no slot is left; the list came from this pool with this layout.
+        // SAFETY: no slot is left that refers to the list; the block of the list came from this
+        // pool with this layout.
         unsafe {
             executor
                 .pool()
-                .give(self.list.cast(), const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) })
+                .give(self.ended.cast(), const { BlockOf::new(Layout::new::<EndedSlots<K, P>>()) })
         };
         panics.finish();
     }
