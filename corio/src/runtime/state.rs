@@ -130,15 +130,14 @@ impl RunState {
         RunRef { state: self.weak_self.clone(), run_id: self.run_id.get() }
     }
 
-    // ── asking ──
-
     /// Ensures that `R` has a lane, so that the run can ask for `R`.
     ///
     /// # Safety
     /// `S` is the type of the context of the run, or `AnyContext`.
     #[inline]
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
-        // SAFETY: a run state serves one schedule, so `S` is the type of the context in every run.
+        // SAFETY: the caller guarantees that `S` fits this run. A run state serves one schedule,
+        // whose context has one type, so `S` fits every run of these dispatchers.
         unsafe { self.dispatchers.open::<S, R>() }
     }
 
@@ -149,8 +148,8 @@ impl RunState {
     #[inline(always)]
     pub(crate) unsafe fn open_and_ask<S, R: Dispatch<S>>(&self, id: Id, key: R::Key) {
         let Some(lane) = self.dispatchers.queue::<R>() else {
-            // SAFETY: the caller guarantees it; a run state serves one schedule, so `S` is the type
-            // of the context in every run.
+            // SAFETY: the caller guarantees that `S` fits this run. A run state serves one
+            // schedule, whose context has one type, so `S` fits every run of these dispatchers.
             let lane = unsafe { self.dispatchers.opened_queue::<S, R>() };
             return self.ask_slow(lane, id, key);
         };
@@ -178,8 +177,6 @@ impl RunState {
             lane.ask(Waiter(id.to_word()), key);
         }
     }
-
-    // ── time ──
 
     /// Arranges for a task to be woken after the time `after`.
     pub(crate) fn set_alarm(&self, after: Duration, task: Id) -> Alarm {

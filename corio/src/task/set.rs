@@ -357,7 +357,9 @@ impl<K: ChildBody<Output: Fallible<Ok = T, Error = E>>, T, E> Children for Child
     unsafe fn outputs(&mut self) -> Result<Vec<T>, E> {
         // SAFETY: the caller guarantees that the scope is closed, so no child is in the tree.
         match unsafe { self.take_short_circuited() } {
-            Some(output) => output.into_result().map(|_| unreachable!("only an error decides")),
+            Some(output) => {
+                output.into_result().map(|_| unreachable!("only an error short-circuits"))
+            }
             None => {
                 // Not `collect`: into a `Result` it knows no lower bound of the length, and would
                 // allocate several times.
@@ -513,7 +515,7 @@ macro_rules! tuple {
                         if ChildCell::short_circuited(cell) {
                             match ChildCell::take(cell).map(Fallible::into_result) {
                                 Some(Err(error)) => return Err(error),
-                                _ => unreachable!("only an error decides"),
+                                _ => unreachable!("only an error short-circuits"),
                             }
                         }
                     )+
@@ -545,7 +547,7 @@ macro_rules! tuple {
                         }
                     )+
                 }
-                unreachable!("the set is over when one has decided")
+                unreachable!("the set is over when a child has short-circuited it")
             }
 
             start_and_clear_tuple!(FirstDone, [$($K $at),+]);

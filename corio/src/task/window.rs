@@ -244,7 +244,7 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody> Future for Window<I, K, WaitAll
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Vec<K::Output>> {
         current::with(|run| self.advance(run)).map(|outputs| match outputs {
             Ok(outputs) => outputs,
-            Err(_) => unreachable!("no child decides"),
+            Err(_) => unreachable!("no child short-circuits"),
         })
     }
 }
@@ -257,7 +257,9 @@ impl<I: Iterator<Item = K::Input>, K: ChildBody<Output: Fallible<Ok = T, Error =
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<T>, E>> {
         current::with(|run| self.advance(run)).map(|outputs| match outputs {
             Ok(outputs) => outputs.into_iter().map(Fallible::into_result).collect(),
-            Err(output) => output.into_result().map(|_| unreachable!("only an error decides")),
+            Err(output) => {
+                output.into_result().map(|_| unreachable!("only an error short-circuits"))
+            }
         })
     }
 }
