@@ -1,48 +1,50 @@
-//! TODO
+//! The interface of a lane with the type of its requests erased.
 
 use super::host::SendCx;
 use super::ids::{InFlightId, Waiter};
 use super::ready::ReadyBatch;
 use crate::util::Alarm;
 
-/// A lane, whatever its requests are.
+/// A [`Lane`](super::Lane) of any request type.
 pub(crate) trait AnyLane {
-    /// Gives what was kept for later, and has equal keys join those that wait or are on their way.
+    /// Answers gathered requests from the cache, and lets equal keys follow requests that are
+    /// queued or in flight.
     fn coalesce(&self, send_cx: &SendCx<'_, '_>);
 
-    /// Sends what waits, unless a limit holds it; what stays is on the board again.
+    /// Sends the queued requests that no limit holds; the lane is listed again if requests remain.
     fn send(&self, send_cx: &SendCx<'_, '_>);
 
-    /// Gives what was kept to those who would get it with the answers of a batch.
+    /// Delivers the cached answers that are held back to be delivered with the next batch.
     fn deliver_cached_now(&self);
 
-    /// Whether something waits that no limit holds.
+    /// Whether a queued request may be sent: no limit holds it.
     fn can_send(&self) -> bool;
 
-    /// Tells observers that answers of its are delivered.
-    fn emit_answered(&self, answered: &mut ReadyBatch);
+    /// Emits the event that the answers of `ready` are delivered.
+    fn emit_answered(&self, ready: &mut ReadyBatch);
 
-    /// The next answer is not wanted.
-    fn drop_next_answer(&self, answered: &mut ReadyBatch);
+    /// Drops the next answer of `ready`, whose waiter did not take it.
+    fn drop_next_answer(&self, ready: &mut ReadyBatch);
 
-    /// Has another answer be the next, the one for this of those who wait.
-    fn bring_forward(&self, answered: &mut ReadyBatch, waiter: usize);
+    /// Makes the answer of the `waiter`-th remaining waiter the next one (used by
+    /// `Schedule::shuffle`).
+    fn bring_forward(&self, ready: &mut ReadyBatch, waiter: usize);
 
-    /// Takes back what has been delivered.
-    fn take_back(&self, answered: ReadyBatch);
+    /// Recycles the buffer of a batch, delivered or not.
+    fn take_back(&self, ready: ReadyBatch);
 
-    /// Takes the answers that came by post for a flight.
+    /// Takes the slot outcomes in the mailbox of a batch in flight.
     fn collect(&self, flight: InFlightId);
 
-    /// A flight has taken too long.
+    /// Ends a batch in flight whose time limit has passed.
     fn time_out(&self, flight: InFlightId);
 
-    /// Some requests have paused long enough.
+    /// Queues the requests whose retry pause ends with `alarm`.
     fn end_pause(&self, alarm: Alarm);
 
-    /// Gives up what nobody wants any more.
+    /// Withdraws requests, and abandons batches, that no live waiter is left for.
     fn tasks_were_dropped(&self, dropped: &[Waiter]);
 
-    /// Forgets everything that waits and is in flight.
+    /// Drops all queued requests and all batches in flight, at the end of a run.
     fn clear(&self);
 }

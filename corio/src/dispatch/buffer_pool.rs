@@ -1,14 +1,15 @@
-//! TODO
+//! A pool of empty batch buffers, so that a warm queue allocates nothing for a batch.
 
 use std::cell::{Cell, RefCell};
 
 use super::buffer::PooledBuf;
-use super::limits::MOST_SPARES;
+use super::limits::MAX_SPARES;
 
-/// Loads that are empty, to be filled again.
+/// Empty buffers of one queue, to be filled again. Holds at most `MAX_SPARES + 1`.
 pub(crate) struct BufPool<K, A> {
-    /// The roomiest, as far as it is known, is used first: of parts and wholes, wholes are not to
-    /// grow again and again.
+    /// The buffer that is used next: the larger one of this and each buffer put back. Whole batches
+    /// and their parts share the pool, and a whole batch should not have to grow a small buffer
+    /// again and again.
     first: Cell<Option<PooledBuf<K, A>>>,
     others: RefCell<Vec<PooledBuf<K, A>>>,
 }
@@ -20,27 +21,29 @@ impl<K, A> Default for BufPool<K, A> {
 }
 
 impl<K, A> BufPool<K, A> {
+    /// Returns an empty buffer, a new one if the pool is empty.
     #[inline]
-    pub(crate) fn take(&self) -> PooledBuf<K, A> {
-        self.first.take().unwrap_or_else(|| self.take_other())
+    pub(super) fn take(&self) -> PooledBuf<K, A> {
+        self.first.take().unwrap_or_else(|| self.take_slow())
     }
 
     #[inline(never)]
-    fn take_other(&self) -> PooledBuf<K, A> {
+    fn take_slow(&self) -> PooledBuf<K, A> {
         self.others.borrow_mut().pop().unwrap_or_default()
     }
 
+    /// Clears a buffer, which runs destructors of the user's, and returns it to the pool.
     #[inline]
-    pub(crate) fn put(&self, mut buf: PooledBuf<K, A>) {
+    pub(super) fn put(&self, mut buf: PooledBuf<K, A>) {
         buf.clear();
         match self.first.take() {
             None => self.first.set(Some(buf)),
-            Some(first) => self.put_other(first, buf),
+            Some(first) => self.put_slow(first, buf),
         }
     }
 
     #[inline(never)]
-    fn put_other(&self, first: PooledBuf<K, A>, buf: PooledBuf<K, A>) {
+    fn put_slow(&self, first: PooledBuf<K, A>, buf: PooledBuf<K, A>) {
         let (first, other) = if buf.waiters.capacity() > first.waiters.capacity() {
             (buf, first)
         } else {
@@ -48,7 +51,7 @@ impl<K, A> BufPool<K, A> {
         };
         self.first.set(Some(first));
         let mut others = self.others.borrow_mut();
-        if others.len() < MOST_SPARES {
+        if others.len() < MAX_SPARES {
             others.push(other);
         }
     }

@@ -1,9 +1,10 @@
-//! TODO
+//! A reference to the context of a run, with the type of the context erased.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-/// The context of a run, with its type erased: a function that takes `&'r S` can be called with it.
+/// The context of a run as a type-erased reference. `#[repr(transparent)]`, so that a function that
+/// takes `&'r S` can be called with a `ContextRef<'r>` (see `DispatchFns`).
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct ContextRef<'r> {
@@ -16,10 +17,12 @@ impl<'r> ContextRef<'r> {
         ContextRef { pointer: NonNull::from(context).cast(), context: PhantomData }
     }
 
+    /// Restores a context from a pointer.
+    ///
     /// # Safety
-    /// The pointer came from a reference that is valid for `'r`.
+    /// The pointer was made from a reference that is valid for `'r`.
     pub(crate) unsafe fn from_raw(pointer: *const ()) -> Self {
-        // SAFETY: by the caller it is not null.
+        // SAFETY: the caller guarantees that the pointer was a reference, so it is not null.
         ContextRef {
             pointer: unsafe { NonNull::new_unchecked(pointer.cast_mut()) },
             context: PhantomData,

@@ -1,7 +1,8 @@
-//! Answers on their way to those who wait: a batch at a time, one answer after the other.
+//! Delivery of ready answers to their waiters: one batch at a time, one answer after the other.
 //!
-//! The answer for the task that runs is *offered*: there until this task takes it, and no longer.
-//! So an answer needs no place with the task, and one that nobody takes reaches nobody else.
+//! The answer for the running task is *offered*: available until that task takes it, and only while
+//! that task runs. So an answer needs no storage in the task, and an answer that is not taken
+//! reaches no other task.
 
 use std::{mem, ptr};
 
@@ -11,55 +12,61 @@ use super::ids::Waiter;
 use super::ready::ReadyBatch;
 use super::shared_state::SharedState;
 
-/// A delivery that is going on.
+/// The delivery of one batch of answers. There is at most one at a time.
 pub(crate) struct Delivery<'b> {
-    answered: ReadyBatch,
-    queue: &'b dyn AnyLane,
+    ready: ReadyBatch,
+    lane: &'b dyn AnyLane,
     shared: &'b SharedState,
 }
 
 impl<'b> Delivery<'b> {
+    /// Starts or resumes the delivery of `ready`.
     #[inline]
-    pub(crate) fn new(
-        mut answered: ReadyBatch,
-        queue: &'b dyn AnyLane,
+    pub(super) fn new(
+        mut ready: ReadyBatch,
+        lane: &'b dyn AnyLane,
         shared: &'b SharedState,
     ) -> Self {
-        if shared.observers().has_observer() && !answered.cursor().is_begun {
-            answered = Self::told(answered, queue, shared);
+        if shared.observers().has_observer() && !ready.cursor().has_started {
+            ready = Self::emit_answered(ready, lane, shared);
         }
-        let Cursor { is_begun, of, .. } = answered.progress_mut();
-        *is_begun = true;
-        shared.current_answer.of.set(*of);
-        shared.delivering.set(answered.buf.as_ptr());
-        Delivery { answered, queue, shared }
+        let Cursor { has_started, answer_type, .. } = ready.cursor_mut();
+        *has_started = true;
+        shared.current_answer.answer_type.set(*answer_type);
+        shared.delivery_cursor.set(ready.buf.as_ptr());
+        Delivery { ready, lane, shared }
     }
 
-    /// Should an observer panic, the answers are put back.
+    /// Emits the event of a delivery. If an observer panics, the answers are put back.
     #[cold]
-    fn told(answered: ReadyBatch, queue: &'b dyn AnyLane, shared: &'b SharedState) -> ReadyBatch {
-        let mut delivery = Delivery { answered, queue, shared };
-        queue.emit_answered(&mut delivery.answered);
-        delivery.into_answered()
+    fn emit_answered(
+        ready: ReadyBatch,
+        lane: &'b dyn AnyLane,
+        shared: &'b SharedState,
+    ) -> ReadyBatch {
+        let mut delivery = Delivery { ready, lane, shared };
+        lane.emit_answered(&mut delivery.ready);
+        delivery.into_ready()
     }
 
-    fn into_answered(self) -> ReadyBatch {
-        let answered = ReadyBatch { ..self.answered };
+    /// Returns the batch without running the destructor.
+    fn into_ready(self) -> ReadyBatch {
+        let ready = ReadyBatch { ..self.ready };
         mem::forget(self);
-        answered
+        ready
     }
 
-    /// Offers the next answer; for whom. One that was offered before and not taken is dropped: who
-    /// asked for it is gone.
+    /// Offers the next answer and returns its waiter. Drops the previous answer if it was not
+    /// taken: the task that asked for it no longer exists.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Waiter> {
-        self.hide();
-        let Cursor { answers, next, end, .. } = self.answered.progress_mut();
+        self.retract();
+        let Cursor { answers, next, end, .. } = self.ready.cursor_mut();
         if *next == *end {
             return None;
         }
         self.shared.current_answer.answers.set(*answers);
-        // SAFETY: `next` lies in the list of waiters, before its end.
+        // SAFETY: `next` leads into the list of waiters, before its end.
         unsafe {
             let waiter = **next;
             *next = next.add(1);
@@ -67,45 +74,48 @@ impl<'b> Delivery<'b> {
         }
     }
 
+    /// Withdraws the offer of an answer that was not taken.
     #[inline(always)]
-    fn hide(&mut self) {
+    fn retract(&mut self) {
         if !self.shared.current_answer.answers.get().is_null() {
-            self.drop_offered();
+            self.retract_slow();
         }
     }
 
     #[cold]
-    fn drop_offered(&mut self) {
-        // One that was answered at once lies elsewhere, and goes with the next.
-        let is_of_this = self.shared.current_answer.answers.get() == self.answered.cursor().answers;
+    fn retract_slow(&mut self) {
+        // An answer that was given inline is not in this buffer but in its queue's `held_answer`;
+        // the next inline answer replaces it.
+        let is_of_this_batch =
+            self.shared.current_answer.answers.get() == self.ready.cursor().answers;
         self.shared.current_answer.answers.set(ptr::null_mut());
-        if is_of_this {
-            self.queue.drop_next_answer(&mut self.answered);
+        if is_of_this_batch {
+            self.lane.drop_next_answer(&mut self.ready);
         }
     }
 
-    /// Gives the load back to its queue. If not all have got their answers, these are delivered
-    /// next.
+    /// Ends the delivery. Recycles the buffer if all answers were offered; otherwise puts the batch
+    /// back to be delivered next.
     #[inline]
     pub(crate) fn end(mut self) {
-        self.hide();
-        let Delivery { queue, shared, .. } = self;
-        shared.delivering.set(ptr::null_mut());
-        let answered = self.into_answered();
-        if answered.cursor().is_over() {
-            queue.take_back(answered);
+        self.retract();
+        let Delivery { lane, shared, .. } = self;
+        shared.delivery_cursor.set(ptr::null_mut());
+        let ready = self.into_ready();
+        if ready.cursor().is_over() {
+            lane.take_back(ready);
         } else {
-            shared.answered.borrow_mut().push_front(answered);
+            shared.answered.borrow_mut().push_front(ready);
         }
     }
 }
 
 impl Drop for Delivery<'_> {
-    /// A task has panicked. What is left is dropped with all else.
+    /// Puts the remaining answers back after a panic of a task, to be dropped with everything else.
     fn drop(&mut self) {
         self.shared.current_answer.answers.set(ptr::null_mut());
-        self.shared.delivering.set(ptr::null_mut());
-        let answered = ReadyBatch { ..self.answered };
-        self.shared.answered.borrow_mut().push_front(answered);
+        self.shared.delivery_cursor.set(ptr::null_mut());
+        let ready = ReadyBatch { ..self.ready };
+        self.shared.answered.borrow_mut().push_front(ready);
     }
 }

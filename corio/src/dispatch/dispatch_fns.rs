@@ -1,5 +1,5 @@
-//! How requests are answered in one schedule: by the dispatcher, over the schedule's context, or by
-//! what stands in for it.
+//! The functions that answer the requests of one lane: those of the `Dispatch` implementation, with
+//! the type of the context erased, or an override.
 
 use std::mem::transmute;
 use std::rc::Rc;
@@ -12,10 +12,13 @@ use crate::dispatch::cache::Partition;
 
 /// The functions of `Dispatch<S>`, with `S` erased.
 ///
-/// What must hold: a context that they are called with is of the type that they were made for.
+/// Invariant: the functions are only called with a context of the type that they were made for.
+/// The caller guarantees it, so both are `unsafe fn`.
 pub(crate) struct DispatchFns<R: Request> {
-    pub(crate) dispatch: DispatchFn<R>,
-    pub(crate) partition: PartitionFn,
+    /// `Dispatch::dispatch`.
+    pub(super) dispatch: DispatchFn<R>,
+    /// `Dispatch::partition`.
+    pub(super) partition: PartitionFn,
 }
 
 type DispatchFn<R> = for<'q, 'r> unsafe fn(ContextRef<'r>, Requests<'q, 'r, R>);
@@ -23,16 +26,17 @@ type DispatchFn<R> = for<'q, 'r> unsafe fn(ContextRef<'r>, Requests<'q, 'r, R>);
 type PartitionFn = for<'r> unsafe fn(ContextRef<'r>) -> Option<Partition>;
 
 impl<R: Request> DispatchFns<R> {
-    pub(crate) fn over<S>() -> Self
+    /// The functions for the context type `S`.
+    pub(super) fn over<S>() -> Self
     where
         R: Dispatch<S>,
     {
         let dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>) = R::dispatch;
         let partition: for<'r> fn(&'r S) -> Option<Partition> = R::partition;
-        // SAFETY: the types differ in `&'r S` against `ContextRef<'r>`, a transparent
-        // `NonNull<()>`: pointers to sized types are passed alike. That the pointer leads to an `S`
-        // is the promise of who calls the `unsafe fn`. (A function that casts the pointer itself
-        // would have to say `S: 'r` for every `'r`, which only a reference implies.)
+        // SAFETY: the types differ only in `&'r S` against `ContextRef<'r>`, which is a transparent
+        // `NonNull<()>`; pointers to sized types have the same ABI. Whoever calls the resulting
+        // `unsafe fn` guarantees that the pointer leads to an `S`. (A function that casts the
+        // pointer itself would need `S: 'r` for every `'r`, which only a reference implies.)
         unsafe {
             DispatchFns {
                 dispatch: transmute::<for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>), DispatchFn<R>>(
@@ -46,5 +50,5 @@ impl<R: Request> DispatchFns<R> {
     }
 }
 
-/// What stands in for a dispatcher in one schedule.
+/// A function that answers batches in place of a dispatcher, in one schedule.
 pub(crate) type Override<R> = Rc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>)>;

@@ -1,4 +1,4 @@
-//! TODO
+//! The trait that says how a batch is answered.
 
 use super::request::Request;
 use crate::dispatch::batch::Requests;
@@ -15,14 +15,15 @@ use crate::dispatch::cache::Partition;
             task is run with `call!(task)`"
 )]
 pub trait Dispatch<S>: Request {
-    /// Answers a batch: calls one of the methods of [`Requests`], which say in which form.
-    /// Returning without calling any is an error that names the dispatcher.
+    /// Answers a batch: calls one of the methods of [`Requests`], each of which takes the answers in
+    /// another form. Returning without calling any is an error that names the dispatcher.
     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>);
 
-    /// For whom answers are kept that outlive their run (see [`Options::cache_between_runs`]): a
-    /// later run sees those of an equal partition and no others. Asked once a run.
+    /// Returns the partition of answers that are cached between runs (see
+    /// [`Options::cache_between_runs`]): a later run sees the answers of an equal partition and no
+    /// others. Called once a run.
     ///
-    /// `None`, the default, keeps no answers beyond the run.
+    /// With `None`, the default, no answer is cached beyond the run.
     fn partition(_context: &S) -> Option<Partition> {
         None
     }

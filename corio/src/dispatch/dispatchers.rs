@@ -1,17 +1,9 @@
-//! The desk: requests come in, batches go out, answers come back. It knows no tasks: whoever asks
-//! is a `Waiter`, a word that the asker chose and gets back with its answer. Nor does it know
-//! clocks, threads or executors: `send`, `collect` and `next_delivery` are called by whoever turns
-//! the run, who also tells the time.
+//! All lanes of one schedule: the interface between a run and its requests.
 //!
-//! What must hold:
-//! - Every request leaves in exactly one batch at a time, in the order asked, and is answered
-//!   exactly once; or the run ends with an error that says which was not.
-//! - An answer that is delivered is there only while its waiter runs. What is not taken then is
-//!   dropped, and so reaches nobody else.
-//! - A batch leaves only when its dispatcher's limit, and that of all, leave a place for it; what
-//!   is held gathers.
-//! - No borrow of the desk is held while code of the user's runs: dispatchers, destructors, resumed
-//!   tasks.
+//! The driver of a run asks requests, and calls [`send`](Dispatchers::send),
+//! [`collect`](Dispatchers::collect), [`do_due`](Dispatchers::do_due) and
+//! [`next_delivery`](Dispatchers::next_delivery). Nothing happens between these calls. The
+//! invariants are those of the folder: see `mod.rs`.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,59 +24,59 @@ use super::request::Request;
 use super::shared_state::{Due, SharedState};
 use crate::util::{HotCell, PanicCollector};
 
+/// All lanes of one schedule.
 pub(crate) struct Dispatchers {
     registry: Registry,
     pub(super) shared: Rc<SharedState>,
-    settings: Rc<DispatchConfig>,
+    config: Rc<DispatchConfig>,
 }
 
 impl Dispatchers {
-    pub(crate) fn new(host: Host, settings: Rc<DispatchConfig>) -> Self {
+    pub(crate) fn new(host: Host, config: Rc<DispatchConfig>) -> Self {
         Dispatchers {
             registry: Registry::default(),
-            shared: Rc::new(SharedState::new(host, settings.limits)),
-            settings,
+            shared: Rc::new(SharedState::new(host, config.limits)),
+            config,
         }
     }
 
     // ── asking ──
 
-    /// Makes sure that `R` has a queue, answered as over the context `S`.
+    /// Opens the lane of `R`, answered over the context type `S`, unless it is open.
     ///
     /// # Safety
-    /// `S` is the context of every run of this desk, or `AnyContext`.
+    /// `S` is the type of the context of every run of these dispatchers, or `AnyContext`.
     #[inline]
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
-        self.opened::<S, R>();
+        self.open_lane::<S, R>();
     }
 
-    /// The queue of `R`, if it is open and has a number of its own.
+    /// Returns the lane of `R`, if it is open and has a number of its own.
     #[inline(always)]
     pub(crate) fn queue<R: Request>(&self) -> Option<&Lane<R>> {
         self.registry.get_by_id::<R>()
     }
 
-    /// The queue of `R`, opened if need be.
+    /// Returns the lane of `R`, and opens the lane if need be.
     ///
     /// # Safety
-    /// As `open`.
+    /// `S` is the type of the context of every run of these dispatchers, or `AnyContext`.
     #[inline(never)]
     pub(crate) unsafe fn opened_queue<S, R: Dispatch<S>>(&self) -> &Lane<R> {
-        self.opened::<S, R>()
+        self.open_lane::<S, R>()
     }
 
     #[inline]
-    fn opened<S, R: Dispatch<S>>(&self) -> &Lane<R> {
+    fn open_lane<S, R: Dispatch<S>>(&self) -> &Lane<R> {
         match self.registry.get::<R>() {
-            Some(queue) => queue,
-            None => self.open_new::<S, R>(),
+            Some(lane) => lane,
+            None => self.open_slow::<S, R>(),
         }
     }
 
     #[cold]
-    fn open_new<S, R: Dispatch<S>>(&self) -> &Lane<R> {
-        let (options, override_fn) =
-            (self.settings.options::<R>(), self.settings.override_fn::<R>());
+    fn open_slow<S, R: Dispatch<S>>(&self) -> &Lane<R> {
+        let (options, override_fn) = (self.config.options::<R>(), self.config.override_fn::<R>());
         self.registry.add(|me, number| {
             Lane::<R>::new(
                 me,
@@ -98,21 +90,27 @@ impl Dispatchers {
         self.registry.get::<R>().expect("just added")
     }
 
-    /// Queues a request of a kind that is open.
+    /// Queues a request whose lane is open.
+    ///
+    /// # Panics
+    /// If the lane is not open.
     #[inline]
     pub(crate) fn ask<R: Request>(&self, waiter: Waiter, key: R::Key) {
         self.registry.get::<R>().expect("opened before it is asked").ask(waiter, key);
     }
 
-    /// The answer for the waiter that is being resumed.
+    /// Takes the answer that is offered to the running task, if there is one and it is an `A`.
     #[inline(always)]
     pub(crate) fn take_current_answer<A: 'static>(&self) -> Option<A> {
         self.shared.current_answer.take()
     }
 
-    // ── kept answers ──
+    // ── cached answers ──
 
-    /// Keeps an answer, or forgets one or all, of a dispatcher that is open.
+    /// Primes, invalidates or clears the cached answers of a lane that is open.
+    ///
+    /// # Panics
+    /// If the lane is not open, or the dispatcher has no cache.
     pub(crate) fn change_cache<R: Request>(&self, context: ContextRef<'_>, change: CacheChange<R>) {
         self.registry
             .get::<R>()
@@ -120,40 +118,44 @@ impl Dispatchers {
             .change_cache(context, change);
     }
 
-    // ── turning ──
+    // ── driving ──
 
+    /// Whether there are answers to deliver.
     #[inline]
     pub(crate) fn has_answers(&self) -> bool {
         !self.shared.answered.borrow().is_empty()
     }
 
-    /// Batches that are with their dispatchers.
+    /// Number of batches in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.shared.in_flight.get()
     }
 
+    /// Whether a time-out or the end of a pause is to come.
     #[inline]
     pub(crate) fn has_alarms(&self) -> bool {
         !self.shared.due.borrow().is_empty()
     }
 
-    /// The next time when something is due: a time-out, the end of a pause.
+    /// Returns the time of the next time-out or end of a pause.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         self.shared.due.borrow().next()
     }
 
-    /// Tasks were dropped: their requests are withdrawn, and batches that nobody waits for any more
-    /// are given up. What has gathered in this phase is looked through when it leaves;
-    /// `amid_a_phase`, which may be long, as soon as half of it may be of nobody.
+    /// Withdraws the requests of dropped tasks, and abandons batches in flight that no live waiter
+    /// is left for.
+    ///
+    /// Requests that gather in this phase are filtered when their batch leaves. A phase may be long:
+    /// with `mid_phase`, they are filtered as soon as half of them may belong to dropped tasks.
     pub(crate) fn tasks_were_dropped(
         &self,
         dropped: impl Iterator<Item = Waiter>,
-        amid_a_phase: bool,
+        mid_phase: bool,
     ) {
         self.shared.drop_epoch.set(self.shared.drop_epoch.get() + 1);
-        let mut queues = self.shared.drop_listeners.borrow().clone();
-        if amid_a_phase {
-            queues.extend(
+        let mut numbers = self.shared.drop_listeners.borrow().clone();
+        if mid_phase {
+            numbers.extend(
                 self.shared
                     .asked_concurrent
                     .borrow()
@@ -161,168 +163,174 @@ impl Dispatchers {
                     .chain(self.shared.asked_in_place.borrow().iter()),
             );
         }
-        if !queues.is_empty() {
+        if !numbers.is_empty() {
             let dropped: Vec<Waiter> = dropped.collect();
-            queues
+            numbers
                 .into_iter()
-                .filter_map(|number| self.registry.number(number))
-                .for_each(|queue| queue.tasks_were_dropped(&dropped));
+                .filter_map(|number| self.registry.by_number(number))
+                .for_each(|lane| lane.tasks_were_dropped(&dropped));
         }
     }
 
-    /// Gives kept answers to those who have asked for them, so that they can run before anything
-    /// leaves.
+    /// Answers gathered requests from caches, so that their tasks can run before a batch leaves, and
+    /// coalesces equal keys.
     #[inline]
     pub(crate) fn coalesce(&self, send_cx: &SendCx<'_, '_>) {
         if self.shared.dedup_queues.get() > 0 {
-            self.coalesce_asked(send_cx);
+            self.coalesce_slow(send_cx);
         }
     }
 
     #[inline(never)]
-    fn coalesce_asked(&self, send_cx: &SendCx<'_, '_>) {
+    fn coalesce_slow(&self, send_cx: &SendCx<'_, '_>) {
         for asked in [&self.shared.asked_concurrent, &self.shared.asked_in_place] {
-            let numbers = asked.borrow().len();
-            for at in 0..numbers {
+            let len = asked.borrow().len();
+            for at in 0..len {
                 let number = asked.borrow()[at];
-                if let Some(queue) = self.registry.number(number) {
-                    queue.coalesce(send_cx);
+                if let Some(lane) = self.registry.by_number(number) {
+                    lane.coalesce(send_cx);
                 }
             }
         }
     }
 
-    /// Sends what has gathered: to the dispatcher first asked first, but to those that answer later
-    /// before those that answer in place.
+    /// Sends queued requests as far as limits allow: the lane asked first sends first, but concurrent
+    /// lanes send before those that are answered in place.
     #[inline]
     pub(crate) fn send(&self, send_cx: &SendCx<'_, '_>) {
         self.shared.new_round();
         for asked in [&self.shared.asked_concurrent, &self.shared.asked_in_place] {
-            let numbers = asked.borrow().len();
-            if numbers > 0 {
-                self.send_first(numbers, asked, send_cx);
+            let len = asked.borrow().len();
+            if len > 0 {
+                self.send_listed(len, asked, send_cx);
             }
         }
     }
 
-    fn send_first(&self, numbers: usize, asked: &HotCell<Vec<u32>>, send_cx: &SendCx<'_, '_>) {
-        // Nobody asks while batches leave: dispatchers are not tasks. What is held, or tried again,
-        // comes back to the list behind them.
-        for at in 0..numbers {
+    /// Sends from the first `len` lanes of a list, and removes them from the list.
+    fn send_listed(&self, len: usize, asked: &HotCell<Vec<u32>>, send_cx: &SendCx<'_, '_>) {
+        // No task asks while batches leave: dispatchers are not tasks. A lane whose requests are
+        // held or retried lists itself again, behind these.
+        for at in 0..len {
             let number = asked.borrow()[at];
-            match self.registry.number(number) {
-                Some(queue) if send_cx.may_send() => queue.send(send_cx),
+            match self.registry.by_number(number) {
+                Some(lane) if send_cx.may_send() => lane.send(send_cx),
                 _ => {}
             }
         }
         let mut asked = asked.borrow_mut();
-        if asked.len() == numbers {
+        if asked.len() == len {
             asked.clear();
         } else {
-            asked.drain(..numbers);
+            asked.drain(..len);
         }
     }
 
-    /// Gives kept answers to those who would get them with a batch, as none leaves any more.
+    /// Delivers the cached answers that are held back for the next batch, as no batch leaves any
+    /// more.
     pub(crate) fn deliver_cached_now(&self) {
-        // What answers later holds none back.
-        let numbers = self.shared.asked_in_place.borrow().len();
-        for at in 0..numbers {
+        // Only lanes that are answered in place hold cached answers back.
+        let len = self.shared.asked_in_place.borrow().len();
+        for at in 0..len {
             let number = self.shared.asked_in_place.borrow()[at];
-            self.registry.number(number).iter().for_each(|queue| queue.deliver_cached_now());
+            self.registry.by_number(number).iter().for_each(|lane| lane.deliver_cached_now());
         }
     }
 
-    /// Whether something has gathered that no limit holds.
+    /// Whether some lane has queued requests that no limit holds.
     pub(crate) fn can_send(&self) -> bool {
         self.shared.update_barrier();
         let asked = [&self.shared.asked_concurrent, &self.shared.asked_in_place];
         let can =
-            |number: &u32| self.registry.number(*number).is_some_and(|queue| queue.can_send());
+            |number: &u32| self.registry.by_number(*number).is_some_and(|lane| lane.can_send());
         asked.iter().any(|asked| asked.borrow().iter().any(can))
     }
 
-    /// The answers that are next for those who wait.
+    /// Starts the delivery of the next batch of answers.
     #[inline]
     pub(crate) fn next_delivery(&self) -> Option<Delivery<'_>> {
-        let answered = self.shared.answered.borrow_mut().pop_front()?;
-        let queue = self.registry.number(answered.queue)?;
-        Some(Delivery::new(answered, queue, &self.shared))
+        let ready = self.shared.answered.borrow_mut().pop_front()?;
+        let lane = self.registry.by_number(ready.queue)?;
+        Some(Delivery::new(ready, lane, &self.shared))
     }
 
-    /// How many answers are there.
+    /// Number of answers to deliver.
     pub(crate) fn answers_there(&self) -> usize {
         self.shared.answered.borrow().iter().map(ReadyBatch::left).sum()
     }
 
-    /// Has any of the answers that are there be delivered next: `choose` gives a number below
-    /// another.
+    /// Moves an arbitrary answer to the front of the deliveries (used by `Schedule::shuffle`).
+    /// `choose(n)` returns a number below `n`. There has to be an answer.
     pub(crate) fn bring_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
         let mut answered = self.shared.answered.borrow_mut();
         let batch = choose(answered.len());
         answered.swap(0, batch);
         let next = &mut answered[0];
-        if let Some(queue) = self.registry.number(next.queue) {
+        if let Some(lane) = self.registry.by_number(next.queue) {
             let waiter = choose(next.left());
-            queue.bring_forward(next, waiter);
+            lane.bring_forward(next, waiter);
         }
     }
 
-    /// Takes the post for a flight of a queue.
+    /// Takes the slot outcomes in the mailbox of a batch in flight.
     pub(crate) fn collect(&self, queue: u32, flight: InFlightId) {
-        // A slot of an earlier run may ring for a queue that this desk does not have.
-        if let Some(queue) = self.registry.number(queue) {
-            queue.collect(flight);
+        // A slot of an earlier run may name a queue that these dispatchers do not have.
+        if let Some(lane) = self.registry.by_number(queue) {
+            lane.collect(flight);
         }
     }
 
-    /// Does what is due.
+    /// Handles all time-outs and ends of pauses that are due.
     pub(crate) fn do_due(&self, now: Duration) {
         loop {
             let Some((alarm, due)) = self.shared.due.borrow_mut().take_due(now) else { return };
             match due {
                 Due::InFlight { queue, flight } => {
-                    self.registry.number(queue).iter().for_each(|queue| queue.time_out(flight))
+                    self.registry.by_number(queue).iter().for_each(|lane| lane.time_out(flight))
                 }
                 Due::Retries { queue } => {
-                    self.registry.number(queue).iter().for_each(|queue| queue.end_pause(alarm))
+                    self.registry.by_number(queue).iter().for_each(|lane| lane.end_pause(alarm))
                 }
             }
         }
     }
 
-    /// The number of a future that nobody waits for any more.
+    /// Takes the number of a future to be dropped, as its batch is no longer in flight.
     #[inline]
     pub(crate) fn next_cancelled(&self) -> Option<u32> {
         self.shared.cancelled.borrow_mut().pop()
     }
 
+    /// Takes the first fault, which ends the run.
     #[inline]
     pub(crate) fn take_fault(&self) -> Option<RequestError> {
         self.shared.take_fault()
     }
 
-    /// The dispatcher whose code runs, or panicked.
+    /// Returns the name of the dispatcher whose code is running, or has panicked.
     pub(crate) fn current_dispatcher(&self) -> Option<&'static str> {
         self.shared.current_dispatcher.get()
     }
 
+    /// Sets the dispatcher that a panic is attributed to, while a future of that dispatcher is
+    /// polled or dropped.
     pub(crate) fn set_current_dispatcher(&self, dispatcher: Option<&'static str>) {
         self.shared.current_dispatcher.set(dispatcher);
     }
 
-    /// Forgets everything that is queued and in flight.
+    /// Drops all ready answers, queued requests and batches in flight, at the end of a run. Runs
+    /// destructors of the user's; the first panic is resumed when all have run.
     pub(crate) fn clear(&self) {
         let mut panics = PanicCollector::default();
         loop {
-            let Some(answered) = self.shared.answered.borrow_mut().pop_front() else { break };
-            if let Some(queue) = self.registry.number(answered.queue) {
-                panics.run(|| queue.take_back(answered));
+            let Some(ready) = self.shared.answered.borrow_mut().pop_front() else { break };
+            if let Some(lane) = self.registry.by_number(ready.queue) {
+                panics.run(|| lane.take_back(ready));
             }
         }
         for number in 0.. {
-            let Some(queue) = self.registry.number(number) else { break };
-            panics.run(|| queue.clear());
+            let Some(lane) = self.registry.by_number(number) else { break };
+            panics.run(|| lane.clear());
         }
         self.shared.clear();
         panics.finish();

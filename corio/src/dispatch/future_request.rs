@@ -1,4 +1,4 @@
-//! A future as a request: for the one-off wait that has no batch.
+//! A future as a request, for a one-off wait that has no batch.
 
 use std::fmt;
 use std::future::Future;
@@ -8,16 +8,16 @@ use super::options::Options;
 use super::request::Request;
 use crate::dispatch::batch::Requests;
 
-/// A request that is a future; made by [`future`].
+/// A request whose answer is the output of a future; made by [`future()`].
 #[must_use = "a request does nothing until it is asked: `io!(corio::future(f))`"]
 pub struct FutureRequest<F>(F);
 
-/// Makes a request of a future: `io!(corio::future(client.get(url)))`.
+/// Turns a future into a request: `io!(corio::future(client.get(url)))`.
 ///
-/// For what has no batch: an HTTP call, a message from a channel, a timer of the executor. It is
-/// polled beside the batches, by whoever turns the run (one that needs an executor around it needs
-/// [`run_async`](crate::Schedule::run_async) on that executor), counts as in flight, and is dropped
-/// with the task that asked. No limit of batches holds it.
+/// For what has no batch: an HTTP call, a message from a channel, a timer of the executor. The
+/// future is polled beside the batches by the driver of the run: a future that needs a certain
+/// executor needs [`run_async`](crate::Schedule::run_async) on that executor. The future counts as
+/// in flight, but no limit of batches holds it, and it is dropped with the task that asked.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -65,7 +65,7 @@ where
 {
     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
         requests.answer_owned_async(async move |futures| {
-            // One: each is a batch of its own.
+            // One future: each request is a batch of its own (`Options::unbatched`).
             let mut answers = Vec::with_capacity(1);
             for future in futures {
                 answers.push(future.await);

@@ -1,4 +1,5 @@
-//! TODO
+//! What the driver of a run provides to the dispatchers: time, liveness of waiters, observers, a
+//! way to be woken, a place for futures.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,37 +13,44 @@ use super::ids::{Waiter, WakeRun};
 use crate::observe::Observers;
 use crate::util::InlineBudget;
 
-/// What sending needs to know.
+/// What the run passes in whenever batches are sent.
 pub(crate) struct SendCx<'q, 'r> {
+    /// The context of the run.
     pub(crate) context: ContextRef<'r>,
+    /// Where futures of dispatchers are polled.
     pub(crate) futures: &'q dyn Futures<'r>,
-    /// Set when nothing more is to leave. Looked at before each batch: a dispatcher may set it.
+    /// Set when no further batch may leave. Checked before each batch, as a dispatcher may set it.
     pub(crate) stopped: Option<&'q AtomicBool>,
-    /// Whether the thread was panicking before: a destructor may run a schedule.
+    /// Whether the thread was already panicking when the run began: a destructor may run a
+    /// schedule.
     pub(crate) was_panicking: bool,
 }
 
 impl SendCx<'_, '_> {
+    /// Whether a batch may leave.
     #[inline]
     pub(super) fn may_send(&self) -> bool {
         self.stopped.is_none_or(|stopped| !stopped.load(Ordering::Acquire))
     }
 }
 
-/// What a desk gets from outside.
+/// What `Dispatchers` get from their environment, for the lifetime of a schedule.
 pub(crate) struct Host {
+    /// Wakes the run when a mailbox is no longer empty.
     pub(crate) ring: Arc<dyn WakeRun>,
-    /// The time, since some moment; asked only where something is to happen at a time.
+    /// The time since some fixed moment; called only where something is to happen at a time.
     pub(crate) now: Box<dyn Fn() -> Duration>,
-    /// Whether a waiter is still there.
+    /// Whether a waiter still exists. A waiter that was dropped is never alive again.
     pub(crate) is_alive: Box<dyn Fn(Waiter) -> bool>,
     pub(crate) observers: Observers,
+    /// Ended as soon as a request is queued, an answer becomes ready or an alarm is set.
     pub(crate) inline_budget: Rc<InlineBudget>,
 }
 
-/// Where futures of dispatchers go: whoever turns the run polls them.
+/// Where futures of dispatchers go; the driver of the run polls them.
 pub(crate) trait Futures<'r> {
-    /// Polls it for the first time before it returns. Gives its number, if it has not ended.
+    /// Polls `future` once before returning. Returns the number of the future, or `None` if the
+    /// future has completed.
     fn start(
         &self,
         dispatcher: &'static str,

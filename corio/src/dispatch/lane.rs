@@ -1,5 +1,7 @@
-//! One kind of request in one schedule: its queue, and who answers it. It hands what the queue
-//! sends to the dispatcher, or to what stands in for it.
+//! The lane of one request type in one schedule: its queue and what answers the batches of that
+//! queue, the dispatcher or an override.
+//!
+//! The queue does not know how its batches are answered; the lane is its [`Outlet`].
 
 use std::rc::{Rc, Weak};
 
@@ -18,6 +20,7 @@ use super::request::Request;
 use super::shared_state::SharedState;
 use crate::util::Alarm;
 
+/// The queue of one request type, and what answers its batches.
 pub(crate) struct Lane<R: Request> {
     queue: Queue<R>,
     dispatch_fns: DispatchFns<R>,
@@ -30,13 +33,13 @@ impl<R: Request> OwnsQueue<R> for Lane<R> {
     }
 }
 
-/// The dispatcher, while a run sends.
-struct Dispatcher<'l, 'q, 'r, R: Request> {
+/// Where the queue of a lane hands its batches over, while a run sends.
+struct LaneOutlet<'l, 'q, 'r, R: Request> {
     lane: &'l Lane<R>,
     send_cx: &'q SendCx<'q, 'r>,
 }
 
-impl<R: Request> Outlet<R> for Dispatcher<'_, '_, '_, R> {
+impl<R: Request> Outlet<R> for LaneOutlet<'_, '_, '_, R> {
     #[inline]
     fn is_open(&self) -> bool {
         self.send_cx.may_send()
@@ -48,8 +51,8 @@ impl<R: Request> Outlet<R> for Dispatcher<'_, '_, '_, R> {
         let requests = Requests::new(queue, buf, part, self.send_cx);
         match override_fn {
             Some(override_fn) => override_fn(requests),
-            // SAFETY: lanes are opened with the functions of the run's context (or of one for every
-            // context), and `send_cx` carries that context.
+            // SAFETY: `Dispatchers::open` guarantees that the functions are those for the type of
+            // the run's context (or for `AnyContext`), and `send_cx` carries that context.
             None => unsafe { (dispatch_fns.dispatch)(self.send_cx.context, requests) },
         }
     }
@@ -71,41 +74,49 @@ impl<R: Request> Lane<R> {
         }
     }
 
-    /// As `ask`, where others have asked and there is room: a straight way without calls, as nearly
-    /// all requests go it. Gives back the key otherwise.
+    /// Fast path of `ask`, for nearly all requests: appends to requests that have gathered before,
+    /// if the buffer has capacity, without a function call. Otherwise returns the key.
     #[inline(always)]
     pub(crate) fn ask_with_others(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
         self.queue.ask_with_others(waiter, key)
     }
 
+    /// Queues a request.
     #[inline]
     pub(crate) fn ask(&self, waiter: Waiter, key: R::Key) {
         self.queue.ask(waiter, key);
     }
 
-    /// The partition of the cache that this run sees.
+    /// Returns the cache partition of the run with this context.
     fn partition(&self, context: ContextRef<'_>) -> Option<Partition> {
-        // SAFETY: lanes are opened with the functions of the run's context (or of one for every
-        // context), and this is that context.
+        // SAFETY: `Dispatchers::open` guarantees that the functions are those for the type of the
+        // run's context (or for `AnyContext`), and `context` is that context.
         unsafe { (self.dispatch_fns.partition)(context) }
     }
 
+    /// Primes, invalidates or clears cached answers.
+    ///
+    /// # Panics
+    /// If the dispatcher has no cache.
     pub(super) fn change_cache(&self, context: ContextRef<'_>, change: CacheChange<R>) {
         self.queue.change_cache(&|| self.partition(context), change);
     }
 
-    /// What was lent, if the dispatcher may answer at once and the run is not cancelled.
+    /// Returns with what a batch may be sent now, if the lane may answer inline and the run is not
+    /// cancelled.
     #[inline]
     pub(crate) fn lent_send_cx(&self) -> Option<&SendCx<'_, '_>> {
-        let lent_send_cx =
-            self.queue.shared.lent_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
-        // SAFETY: `lend_send_cx` has borrowed it until it is unset, when the run loop is left, and
-        // this borrow is over before that: who asks is called by the run loop.
-        let send_cx: &SendCx<'_, '_> = unsafe { lent_send_cx.cast().as_ref() };
+        let send_cx =
+            self.queue.shared.inline_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
+        // SAFETY: the guard of `lend_send_cx` borrows the `SendCx` until it unsets the pointer, when
+        // the run loop is left. The reference is not used any more then: whoever asks is called by
+        // the run loop.
+        let send_cx: &SendCx<'_, '_> = unsafe { send_cx.cast().as_ref() };
         send_cx.may_send().then_some(send_cx)
     }
 
-    /// Sends a batch of one; whether its answer is offered.
+    /// Sends a batch of one from within the asking task. Returns whether the answer is offered now;
+    /// if not, it comes as any other.
     #[inline]
     pub(crate) fn answer_at_once(
         &self,
@@ -113,7 +124,7 @@ impl<R: Request> Lane<R> {
         key: R::Key,
         send_cx: &SendCx<'_, '_>,
     ) -> bool {
-        self.queue.answer_at_once(waiter, key, &Dispatcher { lane: self, send_cx })
+        self.queue.answer_at_once(waiter, key, &LaneOutlet { lane: self, send_cx })
     }
 }
 
@@ -123,7 +134,7 @@ impl<R: Request> AnyLane for Lane<R> {
     }
 
     fn send(&self, send_cx: &SendCx<'_, '_>) {
-        self.queue.send(&Dispatcher { lane: self, send_cx });
+        self.queue.send(&LaneOutlet { lane: self, send_cx });
     }
 
     fn deliver_cached_now(&self) {
@@ -134,20 +145,20 @@ impl<R: Request> AnyLane for Lane<R> {
         self.queue.can_send()
     }
 
-    fn emit_answered(&self, answered: &mut ReadyBatch) {
-        self.queue.emit_answered(answered);
+    fn emit_answered(&self, ready: &mut ReadyBatch) {
+        self.queue.emit_answered(ready);
     }
 
-    fn drop_next_answer(&self, answered: &mut ReadyBatch) {
-        self.queue.drop_next_answer(answered);
+    fn drop_next_answer(&self, ready: &mut ReadyBatch) {
+        self.queue.drop_next_answer(ready);
     }
 
-    fn bring_forward(&self, answered: &mut ReadyBatch, waiter: usize) {
-        self.queue.bring_forward(answered, waiter);
+    fn bring_forward(&self, ready: &mut ReadyBatch, waiter: usize) {
+        self.queue.bring_forward(ready, waiter);
     }
 
-    fn take_back(&self, answered: ReadyBatch) {
-        self.queue.take_back(answered);
+    fn take_back(&self, ready: ReadyBatch) {
+        self.queue.take_back(ready);
     }
 
     fn collect(&self, flight: InFlightId) {

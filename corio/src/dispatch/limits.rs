@@ -1,12 +1,13 @@
-//! TODO
+//! Limits that all dispatchers of a schedule share.
 
-/// How many batches of all dispatchers may be on the way.
+/// What limits the batches of all dispatchers together.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
+    /// Maximum number of batches in flight; the parts of a split batch count as one.
     pub(crate) in_flight: usize,
-    /// None leaves before all have come back.
+    /// Whether a barrier holds each round back until every batch of the previous round is back.
     pub(crate) rounds: bool,
-    /// For jitter; random unless given.
+    /// Seed of the jitter of pauses; `None` for a random one.
     pub(crate) seed: Option<u64>,
 }
 
@@ -16,5 +17,5 @@ impl Default for Limits {
     }
 }
 
-/// More than so many are given back to the allocator.
-pub(crate) const MOST_SPARES: usize = 1024;
+/// Maximum number of spare buffers that a pool retains; further buffers are freed.
+pub(super) const MAX_SPARES: usize = 1024;

@@ -1,4 +1,8 @@
-//! TODO
+//! Answers that are ready: a batch of answers with its type erased, and the one answer that the
+//! running task may take.
+//!
+//! Together with `delivery.rs`, `cursor.rs` and `buffer.rs` this file erases the type of answers,
+//! so that batches of all lanes share one queue and one offer.
 
 use std::any::TypeId;
 use std::cell::Cell;
@@ -9,31 +13,32 @@ use super::buffer::{BatchBuf, PooledBuf};
 use super::cursor::Cursor;
 use super::ids::Waiter;
 
-/// The answers of one batch, for those who wait for them.
+/// The answers of one batch, for the waiters of that batch.
 ///
-/// What must hold: it owns its load, from when it is made until a queue takes that back, and nobody
-/// else touches the load meanwhile. It has no destructor, as it does not know the types of the
-/// load: the desk gives back what is left when a run is over.
+/// Invariant: a `ReadyBatch` owns its buffer from `new` until `into_buf`, and nothing else accesses
+/// the buffer meanwhile. It has no destructor, as it does not know the types of the buffer:
+/// `Dispatchers::clear` returns every remaining batch to its queue when a run is over.
 pub(crate) struct ReadyBatch {
-    /// The number of the queue that it is of.
-    pub(crate) queue: u32,
-    /// The first field of a `BatchBuf`, which is in a box.
+    /// The number of the queue that the buffer belongs to, which knows the types of the buffer.
+    pub(super) queue: u32,
+    /// The first field of a boxed `BatchBuf`.
     pub(super) buf: NonNull<Cursor>,
 }
 
 impl ReadyBatch {
+    /// Takes over a buffer whose answers are in the reverse order of its waiters.
     #[inline]
-    pub(crate) fn new<K, A: 'static>(queue: u32, buf: PooledBuf<K, A>) -> Self {
+    pub(super) fn new<K, A: 'static>(queue: u32, buf: PooledBuf<K, A>) -> Self {
         debug_assert_eq!(buf.waiters.len(), buf.answers.len());
         let buf = Box::into_raw(buf);
-        // SAFETY: it came from a box, and so is not null.
+        // SAFETY: the pointer came from a box, so it is valid and not null.
         unsafe {
             let waiters = (*buf).waiters.as_mut_ptr_range();
             let answers = (&raw mut (*buf).answers).cast();
             (*buf).cursor = Cursor {
-                is_begun: false,
+                has_started: false,
                 answers,
-                of: TypeId::of::<A>(),
+                answer_type: TypeId::of::<A>(),
                 next: waiters.start,
                 end: waiters.end,
             };
@@ -41,94 +46,99 @@ impl ReadyBatch {
         }
     }
 
-    /// The load, when it is no longer needed here.
+    /// Returns the buffer.
     ///
     /// # Safety
-    /// It was made from one with these types.
+    /// The batch was made from a buffer of these types.
     #[inline]
-    pub(crate) unsafe fn into_buf<K, A>(self) -> PooledBuf<K, A> {
-        // SAFETY: by the caller; the pointer to the load is that to its first field, and was made
-        // from one to all of it.
+    pub(super) unsafe fn into_buf<K, A>(self) -> PooledBuf<K, A> {
+        // SAFETY: the caller guarantees the types. `new` made the pointer from one to the whole
+        // `BatchBuf`, which is `repr(C)` and has the cursor as its first field, so the pointer has
+        // the address and the provenance of the box.
         unsafe { Box::from_raw(self.buf.cast::<BatchBuf<K, A>>().as_ptr()) }
     }
 
-    /// The load as it is.
+    /// Borrows the buffer.
     ///
     /// # Safety
-    /// It was made from one with these types. No answer is offered.
-    pub(crate) unsafe fn buf_mut<K, A>(&mut self) -> &mut BatchBuf<K, A> {
-        // SAFETY: by the caller, and as above.
+    /// The batch was made from a buffer of these types. No answer of the buffer is offered.
+    pub(super) unsafe fn buf_mut<K, A>(&mut self) -> &mut BatchBuf<K, A> {
+        // SAFETY: the caller guarantees the types and that `CurrentAnswer` does not point into the
+        // buffer; the pointer leads to the whole buffer, as in `into_buf`.
         unsafe { self.buf.cast::<BatchBuf<K, A>>().as_mut() }
     }
 
     #[inline(always)]
     pub(super) fn cursor(&self) -> &Cursor {
-        // SAFETY: the load is there, and nobody else touches it.
+        // SAFETY: the batch owns the buffer, and nothing else accesses the buffer.
         unsafe { self.buf.as_ref() }
     }
 
     #[inline(always)]
-    pub(super) fn progress_mut(&mut self) -> &mut Cursor {
-        // SAFETY: as above.
+    pub(super) fn cursor_mut(&mut self) -> &mut Cursor {
+        // SAFETY: the batch owns the buffer, and nothing else accesses the buffer.
         unsafe { self.buf.as_mut() }
     }
 
-    /// How many answers are there.
-    pub(crate) fn left(&self) -> usize {
+    /// Number of answers that have not been offered.
+    pub(super) fn left(&self) -> usize {
         let Cursor { next, end, .. } = self.cursor();
         (end.addr() - next.addr()) / size_of::<Waiter>()
     }
 
-    /// Has another of the waiters be the next.
-    pub(crate) fn bring_forward(&mut self, waiter: usize) {
+    /// Swaps the next waiter with the `waiter`-th remaining one. The caller swaps the answers.
+    pub(super) fn bring_forward(&mut self, waiter: usize) {
         assert!(waiter < self.left());
         let Cursor { next, .. } = self.cursor();
-        // SAFETY: both lie in the list of waiters, before its end.
+        // SAFETY: both pointers lead into the list of waiters, before its end.
         unsafe { next.swap(next.add(waiter)) }
     }
 }
 
-/// The answer for the task that runs, if there is one.
+/// The answer that the running task may take, if there is one.
 ///
-/// What must hold: `answers` leads to those of the delivery that is going on, or to that of a
-/// request which is answered at once, or nowhere.
+/// Invariant: `answers` is null, or leads to the answers of the current delivery or of a request
+/// that was answered inline, and those are of type `answer_type`.
 pub(crate) struct CurrentAnswer {
-    /// A `Vec<A>`, the last of which is offered; null if none is.
+    /// A `Vec<A>` whose last element is offered; null if no answer is.
     pub(super) answers: Cell<*mut ()>,
-    /// The type of `A`.
-    pub(super) of: Cell<TypeId>,
+    /// The type `A` of the answers.
+    pub(super) answer_type: Cell<TypeId>,
 }
 
 impl Default for CurrentAnswer {
     fn default() -> Self {
-        CurrentAnswer { answers: Cell::new(ptr::null_mut()), of: Cell::new(TypeId::of::<()>()) }
+        CurrentAnswer {
+            answers: Cell::new(ptr::null_mut()),
+            answer_type: Cell::new(TypeId::of::<()>()),
+        }
     }
 }
 
 impl CurrentAnswer {
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.answers.get().is_null()
     }
 
-    /// Offers the last of these, which nobody else uses until it is taken.
+    /// Offers the last of `answers`. Nothing else may access `answers` until the answer is taken.
     #[inline]
-    pub(crate) fn offer<A: 'static>(&self, answers: *mut Vec<A>) {
-        self.of.set(TypeId::of::<A>());
+    pub(super) fn offer<A: 'static>(&self, answers: *mut Vec<A>) {
+        self.answer_type.set(TypeId::of::<A>());
         self.answers.set(answers.cast());
     }
 
-    /// The answer, if it is an `A`.
+    /// Takes the offered answer, if there is one and it is an `A`.
     #[inline(always)]
-    pub(crate) fn take<A: 'static>(&self) -> Option<A> {
+    pub(super) fn take<A: 'static>(&self) -> Option<A> {
         let answers = self.answers.get().cast::<Vec<A>>();
-        if answers.is_null() || self.of.get() != TypeId::of::<A>() {
+        if answers.is_null() || self.answer_type.get() != TypeId::of::<A>() {
             return None;
         }
         self.answers.set(ptr::null_mut());
-        // SAFETY: not null, so these are the answers of a delivery that is going on, or that of a
-        // request which is answered at once, of this type. `pop` runs no code of the user's, and so
-        // nobody else uses them meanwhile.
+        // SAFETY: the pointer is not null, so it leads to the answers of the current delivery or of
+        // a request that was answered inline, and their type was compared. `pop` runs no code of
+        // the user's, so nothing else accesses the answers meanwhile.
         unsafe { (*answers).pop() }
     }
 }

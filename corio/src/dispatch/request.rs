@@ -1,4 +1,4 @@
-//! What is asked, and who answers: the two traits that `#[corio::dispatcher]` implements.
+//! The trait of requests, and the numbers by which their lanes are found.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,8 +6,9 @@ use super::options::Options;
 
 /// One thing to ask for: a key, and the type of the answer.
 ///
-/// `#[corio::dispatcher]` implements it. By hand, a type of your own is a request when it says what
-/// its key and its answer are, and [`Dispatch`] how a batch of its keys is answered:
+/// `#[corio::dispatcher]` implements the trait. By hand, a type is a request if it implements
+/// `Request`, which says what its key and its answer are, and [`Dispatch`], which says how a batch of
+/// keys is answered:
 ///
 /// ```
 /// use corio::{Dispatch, Request, Requests};
@@ -40,31 +41,31 @@ use super::options::Options;
             task is run with `call!(task)`"
 )]
 pub trait Request: Sized + 'static {
-    /// What the dispatcher gets for each request. It owns its data.
+    /// What the dispatcher gets for each request. A key owns its data.
     type Key: 'static;
 
-    /// What `io!` gives. It owns its data.
+    /// What `io!` gives. An answer owns its data.
     type Answer: 'static;
 
-    /// How batches of this kind are put together.
+    /// How batches of these requests are put together, sent and answered.
     const OPTIONS: Options<Self::Key, Self::Answer> = Options::new();
 
-    /// The name in errors and events: the type's own name unless told otherwise.
+    /// Returns the name of the dispatcher in errors and events; by default the name of the type.
     fn name() -> &'static str {
         crate::util::type_names::short(std::any::type_name::<Self>())
     }
 
-    /// The key.
+    /// Returns the key.
     fn into_key(self) -> Self::Key;
 
-    /// A static of this type's own, by which asking finds its queue faster than by the type.
-    /// `None`, the default, is right, only slower.
+    /// Returns a static that belongs to this type alone, by which a request finds its queue faster
+    /// than by the type. `None`, the default, is correct but slower.
     fn dispatcher_id() -> Option<&'static DispatcherId> {
         None
     }
 }
 
-/// A number for a dispatcher, given out when it is first asked for; for [`Request::dispatcher_id`].
+/// A number for a dispatcher, assigned on first use; for [`Request::dispatcher_id`].
 ///
 /// ```
 /// # use corio::{DispatcherId, Request};
@@ -81,29 +82,30 @@ pub trait Request: Sized + 'static {
 /// }
 /// ```
 ///
-/// Not in a generic `impl`: all its types would share the static. They would still get their own
-/// queues, but slowly.
+/// Not for a generic `impl`, all types of which would share the static. Each type would still get a
+/// queue of its own, but find that queue slowly.
 #[derive(Debug)]
 pub struct DispatcherId(AtomicU32);
 
 impl DispatcherId {
-    /// Without a number yet.
+    /// Creates an id without a number.
     #[expect(clippy::new_without_default, reason = "only useful as a static")]
     pub const fn new() -> Self {
         DispatcherId(AtomicU32::new(0))
     }
 
-    /// Only finds a queue faster: no order depends on it. 0 before one was given out.
+    /// Returns the number, or 0 before `assign`. No order depends on the number: it only finds a queue
+    /// faster, so relaxed loads are enough.
     #[inline]
     pub(crate) fn number(&self) -> usize {
         self.0.load(Ordering::Relaxed) as usize
     }
 
-    /// The number, given out now if need be.
+    /// Returns the number, and assigns one if there is none.
     pub(crate) fn assign(&self) -> usize {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         if self.number() == 0 {
-            // Another thread may be faster.
+            // If another thread was faster, its number stays, and this one is skipped.
             let _ = self.0.compare_exchange(
                 0,
                 NEXT.fetch_add(1, Ordering::Relaxed),

@@ -1,18 +1,19 @@
-//! When a request is tried again: the budget, and the pauses between.
+//! Retries: how often a request is sent again, which answers ask for it, and the back-off between.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::util::LONGEST;
 
-/// How often requests are tried again, after which pauses, and which answers ask for it; for
+/// How often requests are sent again, after which pauses, and for which answers; for
 /// [`Options::retry`](crate::Options::retry).
 ///
-/// A request goes out again when its slot says [`retry`](crate::Slot::retry), when `when` calls its
-/// answer worth another try, or with [`timeouts`](Retry::timeouts) when its batch has timed out.
-/// When all attempts are used up, the task gets the last answer (a slot that asks for one more is
-/// [`RetriesSpent`](crate::RequestError::RetriesSpent)). A request that waits for its pause holds
-/// nobody; afterwards it leaves with the next batch of its dispatcher, before what was asked later.
+/// A request is sent again when its slot says [`retry`](crate::Slot::retry), when `when` returns true
+/// for its answer, or with [`timeouts`](Retry::timeouts) when its batch has timed out. When all
+/// attempts are used up, the task gets the last answer; for a slot that asks for one more attempt,
+/// that is the error [`RetriesSpent`](crate::RequestError::RetriesSpent). A pause holds no other
+/// request. After its pause, a request leaves with the next batch of its dispatcher, before requests
+/// that were asked later.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -24,11 +25,14 @@ use crate::util::LONGEST;
 ///     .when(|answer| answer.is_err());
 /// ```
 pub struct Retry<A> {
+    /// Maximum number of times that a request is sent; at least 1.
     attempts: u32,
-    /// The first pause, and the longest.
+    /// The first and the longest pause; `None` for no pauses.
     backoff: Option<(Duration, Duration)>,
     jitter: bool,
+    /// Whether an answer asks for another attempt.
     when: Option<fn(&A) -> bool>,
+    /// Whether a time-out asks for another attempt.
     timeouts: bool,
 }
 
@@ -53,71 +57,77 @@ impl<A> fmt::Debug for Retry<A> {
 }
 
 impl<A> Retry<A> {
-    /// At most so many attempts in all, without a pause.
+    /// Sends a request at most `attempts` times in all, without a pause.
     ///
     /// # Panics
-    /// If it is 0; when compiled, where options are constants.
+    /// If `attempts` is 0; in constants, such as [`Request::OPTIONS`](crate::Request::OPTIONS), this
+    /// is a compile error.
     pub const fn attempts(attempts: u32) -> Self {
         assert!(attempts > 0, "a request is sent at least once");
         Retry { attempts, backoff: None, jitter: false, when: None, timeouts: false }
     }
 
-    /// What holds for a dispatcher that says nothing of retries, and whose slots ask for them.
-    pub(crate) const fn unless_told() -> Self {
+    /// The default when no `retry` is configured: five attempts, only for `Slot::retry`, no back-off.
+    pub(super) const fn unless_told() -> Self {
         Retry::attempts(5)
     }
 
-    /// Pauses of `first`, then each time twice as long, but never longer than `longest`.
+    /// Pauses before each further attempt: `first`, then each time twice as long, but never longer
+    /// than `longest`.
     pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.backoff = Some((first, longest));
         self
     }
 
-    /// Takes a random part, up to half, off each pause, so that those who failed together do not
-    /// come back together (M. Brooker, "Exponential Backoff And Jitter"). With a
-    /// [seed](crate::Schedule::seed) the parts are the same in every run.
+    /// Shortens each pause by a random part, up to half, so that requests that failed together are
+    /// not retried together (M. Brooker, "Exponential Backoff And Jitter"). With a
+    /// [seed](crate::Schedule::seed) the pauses are the same in every run.
     pub const fn jitter(mut self) -> Self {
         self.jitter = true;
         self
     }
 
-    /// Answers that are worth another try.
+    /// Sends a request again if `when` returns true for its answer.
     pub const fn when(mut self, when: fn(&A) -> bool) -> Self {
         self.when = Some(when);
         self
     }
 
-    /// Requests whose batch has timed out (see [`Options::timeout`](crate::Options::timeout)) are
-    /// sent again as well, as long as there are attempts left; the last time-out is what comes
-    /// of them.
+    /// Also sends requests again whose batch has timed out (see
+    /// [`Options::timeout`](crate::Options::timeout)), as long as there are attempts left. The last
+    /// time-out is the outcome of the request.
     ///
-    /// Only where it does no harm to do something twice: whether the batch that was given up had an
-    /// effect, nobody knows.
+    /// Use it only where it does no harm to do something twice: whether the abandoned batch had an
+    /// effect is unknown.
     pub const fn timeouts(mut self) -> Self {
         self.timeouts = true;
         self
     }
 
-    pub(crate) const fn wants_timeouts(&self) -> bool {
+    /// Whether requests whose batch has timed out are sent again.
+    pub(super) const fn wants_timeouts(&self) -> bool {
         self.timeouts
     }
 
-    pub(crate) fn looks_at_answers(&self) -> bool {
+    /// Whether `wants` may return true.
+    pub(super) fn looks_at_answers(&self) -> bool {
         self.when.is_some()
     }
 
-    /// Whether an answer to a request that was sent so often before is to be asked for again.
-    pub(crate) fn wants(&self, answer: &A, before: u32) -> bool {
+    /// Whether a request is sent again because of `answer`; `before` is how often the request was
+    /// sent before this answer's attempt. Runs code of the user's.
+    pub(super) fn wants(&self, answer: &A, before: u32) -> bool {
         !self.is_last(before) && self.when.is_some_and(|when| when(answer))
     }
 
-    /// Whether a request that was sent so often before its last sending may not go out again.
-    pub(crate) fn is_last(&self, before: u32) -> bool {
+    /// Whether the attempt after `before` earlier ones is the last.
+    pub(super) fn is_last(&self, before: u32) -> bool {
         before + 1 >= self.attempts
     }
 
-    /// How long a request pauses that was sent so often before its last sending.
-    pub(crate) fn pause(&self, before: u32, random: impl FnOnce() -> f64) -> Duration {
+    /// Returns the pause after the attempt that had `before` earlier ones. `random` gives a number from
+    /// 0 to 1.
+    pub(super) fn pause(&self, before: u32, random: impl FnOnce() -> f64) -> Duration {
         let Some((first, longest)) = self.backoff else { return Duration::ZERO };
         let pause = first.saturating_mul(1 << before.min(31)).min(longest).min(LONGEST);
         if self.jitter { pause.mul_f64(1.0 - random() / 2.0) } else { pause }

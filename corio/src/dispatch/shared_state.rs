@@ -1,5 +1,5 @@
-//! What all queues of a desk share: the order in which they were asked and answered, what is in
-//! flight, what is due, and what has gone wrong.
+//! State that all queues of a schedule share: the order in which queues were asked and answered, the
+//! counts of batches in flight, timers, the first fault.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
@@ -16,56 +16,61 @@ use super::ready::{CurrentAnswer, ReadyBatch};
 use crate::observe::{Event, Observers};
 use crate::util::{Alarm, HotCell, LONGEST, Timers};
 
-/// What is due.
+/// What an alarm of the dispatchers means.
 pub(crate) enum Due {
-    /// A flight has taken too long.
+    /// The time limit of a batch in flight has passed.
     InFlight { queue: u32, flight: InFlightId },
-    /// Requests of a queue have paused long enough.
+    /// The retry pause of some requests of a queue has ended.
     Retries { queue: u32 },
 }
 
+/// State that all queues of a schedule share.
 pub(crate) struct SharedState {
     pub(crate) host: Host,
     pub(crate) limits: Limits,
-    /// Queues with requests, the one first asked first: those that answer later, and start before…
+    /// Numbers of the concurrent queues that have requests, the one asked first first. Concurrent
+    /// batches start before those that are answered in place.
     pub(crate) asked_concurrent: HotCell<Vec<u32>>,
-    /// … those that answer in place.
+    /// Numbers of the queues answered in place that have requests, the one asked first first.
     pub(crate) asked_in_place: HotCell<Vec<u32>>,
-    /// For those who wait, in the order in which the answers came.
+    /// Batches of answers to be delivered, in the order in which they became ready.
     pub(crate) answered: HotCell<VecDeque<ReadyBatch>>,
     pub(crate) current_answer: CurrentAnswer,
-    /// That of the delivery which is going on; null if none is.
-    pub(crate) delivering: Cell<*mut Cursor>,
-    /// A `SendCx`, while requests may be answered at once.
-    pub(crate) lent_send_cx: Cell<Option<NonNull<()>>>,
-    /// Batches that are with their dispatchers.
+    /// The cursor of the current delivery; null if there is none.
+    pub(crate) delivery_cursor: Cell<*mut Cursor>,
+    /// A `SendCx`, while requests may be answered inline.
+    pub(crate) inline_send_cx: Cell<Option<NonNull<()>>>,
+    /// Number of batches in flight.
     pub(crate) in_flight: Cell<usize>,
-    /// The same, but the parts of one batch counted once, and requests that are futures of their
-    /// own not at all: what the limits are about.
+    /// Number of batches in flight that count for the limit: the parts of a split batch count as
+    /// one, unbatched requests (futures) not at all.
     pub(crate) quota_used: Cell<usize>,
     pub(crate) due: HotCell<Timers<Due>>,
-    /// Futures that nobody waits for any more.
+    /// Numbers of futures to be dropped, as their batches are no longer in flight.
     pub(crate) cancelled: RefCell<Vec<u32>>,
-    /// Counts the times when tasks were dropped: requests that were queued before may be theirs.
+    /// Number of times that tasks were dropped. Requests queued before the latest may belong to
+    /// dropped tasks.
     pub(crate) drop_epoch: Cell<u64>,
-    /// Queues that hear of it at once: those with batches on their way or requests that pause.
+    /// Numbers of the queues that are told which tasks were dropped: those with batches in flight,
+    /// or with requests that outlast a send (held by a limit, or pausing).
     pub(crate) drop_listeners: RefCell<BTreeSet<u32>>,
-    /// With rounds: whether a batch of the last one is on its way.
+    /// With `rounds`: whether a batch of the previous round is still in flight.
     pub(crate) barrier_is_up: Cell<bool>,
-    /// How many queues look for equal keys.
+    /// Number of queues with dedup.
     pub(crate) dedup_queues: Cell<usize>,
-    /// The first thing that went wrong; it ends the run.
+    /// The first fault, which ends the run.
     fault: RefCell<Option<Fault>>,
+    /// Whether `fault` is set: cheaper to check.
     has_fault: Cell<bool>,
-    /// How many rounds there were in this run.
+    /// Number of rounds in this run.
     rounds: Cell<u64>,
-    /// Whether something has left in the round that is being sent.
-    round_has_begun: Cell<bool>,
-    /// How many batches were sent in this run.
+    /// Whether a batch has left in the current round.
+    has_round_begun: Cell<bool>,
+    /// Number of batches sent in this run; the number of the latest.
     batches: Cell<u64>,
-    /// The dispatcher whose code runs, or panicked.
+    /// Name of the dispatcher whose code is running, or has panicked.
     pub(crate) current_dispatcher: Cell<Option<&'static str>>,
-    /// There once it was needed in this run.
+    /// The source of jitter, created on first use in a run.
     random: RefCell<Option<fastrand::Rng>>,
 }
 
@@ -78,8 +83,8 @@ impl SharedState {
             asked_in_place: HotCell::default(),
             answered: HotCell::default(),
             current_answer: CurrentAnswer::default(),
-            delivering: Cell::new(ptr::null_mut()),
-            lent_send_cx: Cell::new(None),
+            delivery_cursor: Cell::new(ptr::null_mut()),
+            inline_send_cx: Cell::new(None),
             in_flight: Cell::new(0),
             quota_used: Cell::new(0),
             due: HotCell::default(),
@@ -91,7 +96,7 @@ impl SharedState {
             fault: RefCell::new(None),
             has_fault: Cell::new(false),
             rounds: Cell::new(0),
-            round_has_begun: Cell::new(false),
+            has_round_begun: Cell::new(false),
             batches: Cell::new(0),
             current_dispatcher: Cell::new(None),
             random: RefCell::new(None),
@@ -106,7 +111,7 @@ impl SharedState {
         (self.host.now)()
     }
 
-    /// From 0 to 1.
+    /// Returns a random number from 0 to 1, the same in each run if there is a seed.
     pub(crate) fn random(&self) -> f64 {
         let seeded = || self.limits.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         self.random.borrow_mut().get_or_insert_with(seeded).f64()
@@ -116,16 +121,17 @@ impl SharedState {
         (self.host.is_alive)(waiter)
     }
 
-    /// Has something happen after a while.
+    /// Sets an alarm that is due after a time.
     pub(crate) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
         self.host.inline_budget.end();
-        // The clock may be of the user's: it is asked before anything is borrowed.
+        // The clock may be code of the user's, so it is read before anything is borrowed.
         let at = self.now().saturating_add(after.min(LONGEST));
         self.due.borrow_mut().set(at, due)
     }
 
-    /// Runs code of a dispatcher's: should it panic, it is to blame. The name is left then, for who
-    /// reports it: every panic that comes out of here ends the run. Never one in another.
+    /// Runs `run` with `current_dispatcher` set. If `run` panics, the name stays set, so that the
+    /// report can name the dispatcher: every panic that leaves this function ends the run. Not
+    /// re-entrant.
     #[inline(always)]
     pub(crate) fn with_current_dispatcher(&self, dispatcher: &'static str, run: impl FnOnce()) {
         debug_assert!(self.current_dispatcher.get().is_none());
@@ -134,23 +140,25 @@ impl SharedState {
         self.current_dispatcher.set(None);
     }
 
+    /// Prepares for sending: the next batch begins a round.
     pub(crate) fn new_round(&self) {
-        self.round_has_begun.set(false);
+        self.has_round_begun.set(false);
         self.update_barrier();
     }
 
-    /// With rounds nothing leaves before everything has come back.
+    /// With `rounds`, raises the barrier while batches are in flight: no batch leaves before all are
+    /// back.
     pub(crate) fn update_barrier(&self) {
         self.barrier_is_up.set(self.limits.rounds && self.quota_used.get() > 0);
     }
 
-    /// The number for a batch that is about to leave.
+    /// Returns the number of the batch that is about to leave, and begins a round if none has begun.
     #[inline]
     pub(crate) fn next_batch(&self) -> u64 {
-        if self.round_has_begun.replace(true) { self.next_number() } else { self.begin_round() }
+        if self.has_round_begun.replace(true) { self.next_number() } else { self.begin_round() }
     }
 
-    /// The number for the first batch of a round.
+    /// Begins a round and returns the number of its first batch.
     #[inline]
     pub(crate) fn begin_round(&self) -> u64 {
         self.rounds.set(self.rounds.get() + 1);
@@ -164,16 +172,19 @@ impl SharedState {
         self.batches.get()
     }
 
+    /// Ends the run with `fault`, unless there was a fault before.
     pub(crate) fn fail(&self, fault: Fault) {
         self.fault.borrow_mut().get_or_insert(fault);
         self.has_fault.set(true);
     }
 
+    /// Takes the first fault.
     #[inline]
     pub(crate) fn take_fault(&self) -> Option<Fault> {
         if self.has_fault.take() { self.fault.take() } else { None }
     }
 
+    /// Resets everything for the next run. Ready batches and queues are cleared before.
     pub(crate) fn clear(&self) {
         self.asked_concurrent.borrow_mut().clear();
         self.asked_in_place.borrow_mut().clear();

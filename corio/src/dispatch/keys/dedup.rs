@@ -25,7 +25,7 @@ use hashbrown::HashTable;
 use super::bounds::{HashKey, OrdKey};
 use super::seq::Seq;
 use crate::dispatch::ids::{InFlightId, Waiter};
-use crate::dispatch::limits::MOST_SPARES;
+use crate::dispatch::limits::MAX_SPARES;
 
 /// Finds the rows of keys, whatever it compares them by.
 pub(crate) trait Index<K> {
@@ -357,7 +357,7 @@ impl<K> PendingKeys<K> {
     /// Takes back the memory for those who joined, and were taken out.
     pub(crate) fn put_back(&mut self, Followers { follower, .. }: &mut Followers) {
         debug_assert!(follower.is_empty());
-        if follower.capacity() <= FEW && self.spare.len() < MOST_SPARES {
+        if follower.capacity() <= FEW && self.spare.len() < MAX_SPARES {
             self.spare.push(std::mem::take(follower));
         }
     }
