@@ -12,8 +12,8 @@ pub(crate) type PooledBuf<K, A> = Box<BatchBuf<K, A>>;
 
 /// The requests or answers of one batch, by position.
 ///
-/// Invariants: before it is sent, `keys` is as long as `waiters`, and `answers` is empty; when it is
-/// ready, `answers` is as long as `waiters`. Either all positions have a seq or none has.
+/// Invariants: before it is sent, `keys` is as long as `waiters`, and `answers` is empty; when it
+/// is ready, `answers` is as long as `waiters`. Either all positions have a seq or none has.
 // `repr(C)`, and the cursor first: a `ReadyBatch` points to the cursor.
 #[repr(C)]
 pub(crate) struct BatchBuf<K, A> {

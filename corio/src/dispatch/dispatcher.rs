@@ -15,8 +15,8 @@ use crate::dispatch::cache::Partition;
             task is run with `call!(task)`"
 )]
 pub trait Dispatch<S>: Request {
-    /// Answers a batch: calls one of the methods of [`Requests`], each of which takes the answers in
-    /// another form. Returning without calling any is an error that names the dispatcher.
+    /// Answers a batch: calls one of the methods of [`Requests`], each of which takes the answers
+    /// in another form. Returning without calling any is an error that names the dispatcher.
     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>);
 
     /// Returns the partition of answers that are cached between runs (see

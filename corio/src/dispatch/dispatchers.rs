@@ -145,8 +145,9 @@ impl Dispatchers {
     /// Withdraws the requests of dropped tasks, and abandons batches in flight that no live waiter
     /// is left for.
     ///
-    /// Requests that gather in this phase are filtered when their batch leaves. A phase may be long:
-    /// with `mid_phase`, they are filtered as soon as half of them may belong to dropped tasks.
+    /// Requests that gather in this phase are filtered when their batch leaves. A phase may be
+    /// long: with `mid_phase`, they are filtered as soon as half of them may belong to dropped
+    /// tasks.
     pub(crate) fn tasks_were_dropped(
         &self,
         dropped: impl Iterator<Item = Waiter>,
@@ -172,8 +173,8 @@ impl Dispatchers {
         }
     }
 
-    /// Answers gathered requests from caches, so that their tasks can run before a batch leaves, and
-    /// coalesces equal keys.
+    /// Answers gathered requests from caches, so that their tasks can run before a batch leaves,
+    /// and coalesces equal keys.
     #[inline]
     pub(crate) fn coalesce(&self, send_cx: &SendCx<'_, '_>) {
         if self.shared.dedup_queues.get() > 0 {
@@ -194,8 +195,8 @@ impl Dispatchers {
         }
     }
 
-    /// Sends queued requests as far as limits allow: the lane asked first sends first, but concurrent
-    /// lanes send before those that are answered in place.
+    /// Sends queued requests as far as limits allow: the lane asked first sends first, but
+    /// concurrent lanes send before those that are answered in place.
     #[inline]
     pub(crate) fn send(&self, send_cx: &SendCx<'_, '_>) {
         self.shared.new_round();

@@ -108,9 +108,9 @@ impl<R: Request> Lane<R> {
     pub(crate) fn lent_send_cx(&self) -> Option<&SendCx<'_, '_>> {
         let send_cx =
             self.queue.shared.inline_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
-        // SAFETY: the guard of `lend_send_cx` borrows the `SendCx` until it unsets the pointer, when
-        // the run loop is left. The reference is not used any more then: whoever asks is called by
-        // the run loop.
+        // SAFETY: the guard of `lend_send_cx` borrows the `SendCx` until it unsets the pointer,
+        // when the run loop is left. The reference is not used any more then: whoever asks is
+        // called by the run loop.
         let send_cx: &SendCx<'_, '_> = unsafe { send_cx.cast().as_ref() };
         send_cx.may_send().then_some(send_cx)
     }

@@ -16,9 +16,9 @@
 //! 5. *Complete*: each position is settled: it has an answer, a fault, or is requeued (back to 2).
 //! 6. *Deliver*: the answers of a batch are offered to their waiters, one after the other.
 //!
-//! A lane without dedup, order and groups takes the fast path: unless requests wait behind a limit or
-//! for a retry, what has gathered leaves as it is. Without dedup and a retry that inspects answers,
-//! the answers are delivered as they come.
+//! A lane without dedup, order and groups takes the fast path: unless requests wait behind a limit
+//! or for a retry, what has gathered leaves as it is. Without dedup and a retry that inspects
+//! answers, the answers are delivered as they come.
 //!
 //! # Map
 //!
@@ -115,13 +115,13 @@
 //!   exactly once; or the run ends with an error that names the request that was not.
 //! - An offered answer is available only while its waiter runs. If it is not taken then, it is
 //!   dropped, and so reaches no other waiter.
-//! - A batch leaves only while the limit of its dispatcher (or group) and that of the schedule allow
-//!   it. Requests that are held gather, and leave together.
+//! - A batch leaves only while the limit of its dispatcher (or group) and that of the schedule
+//!   allow it. Requests that are held gather, and leave together.
 //! - No id of a batch in flight is reused, in no later run either: late answers reach nothing.
 //! - No borrow is held while dispatchers, destructors or resumed tasks run. (Keys are hashed,
 //!   compared and cloned, and cached answers cloned, under a borrow of `PendingKeys` or `Cache`.)
-//! - Costs follow what is there, not what was before: every queue is linear in its requests, but for
-//!   O(log n) per retried request.
+//! - Costs follow what is there, not what was before: every queue is linear in its requests, but
+//!   for O(log n) per retried request.
 
 mod answers;
 mod any_lane;

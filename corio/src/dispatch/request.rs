@@ -7,8 +7,8 @@ use super::options::Options;
 /// One thing to ask for: a key, and the type of the answer.
 ///
 /// `#[corio::dispatcher]` implements the trait. By hand, a type is a request if it implements
-/// `Request`, which says what its key and its answer are, and [`Dispatch`], which says how a batch of
-/// keys is answered:
+/// `Request`, which says what its key and its answer are, and [`Dispatch`], which says how a batch
+/// of keys is answered:
 ///
 /// ```
 /// use corio::{Dispatch, Request, Requests};
@@ -94,8 +94,8 @@ impl DispatcherId {
         DispatcherId(AtomicU32::new(0))
     }
 
-    /// Returns the number, or 0 before `assign`. No order depends on the number: it only finds a queue
-    /// faster, so relaxed loads are enough.
+    /// Returns the number, or 0 before `assign`. No order depends on the number: it only finds a
+    /// queue faster, so relaxed loads are enough.
     #[inline]
     pub(crate) fn number(&self) -> usize {
         self.0.load(Ordering::Relaxed) as usize

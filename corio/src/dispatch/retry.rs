@@ -8,12 +8,12 @@ use crate::util::LONGEST;
 /// How often requests are sent again, after which pauses, and for which answers; for
 /// [`Options::retry`](crate::Options::retry).
 ///
-/// A request is sent again when its slot says [`retry`](crate::Slot::retry), when `when` returns true
-/// for its answer, or with [`timeouts`](Retry::timeouts) when its batch has timed out. When all
-/// attempts are used up, the task gets the last answer; for a slot that asks for one more attempt,
-/// that is the error [`RetriesSpent`](crate::RequestError::RetriesSpent). A pause holds no other
-/// request. After its pause, a request leaves with the next batch of its dispatcher, before requests
-/// that were asked later.
+/// A request is sent again when its slot says [`retry`](crate::Slot::retry), when `when` returns
+/// true for its answer, or with [`timeouts`](Retry::timeouts) when its batch has timed out. When
+/// all attempts are used up, the task gets the last answer; for a slot that asks for one more
+/// attempt, that is the error [`RetriesSpent`](crate::RequestError::RetriesSpent). A pause holds no
+/// other request. After its pause, a request leaves with the next batch of its dispatcher, before
+/// requests that were asked later.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -60,14 +60,15 @@ impl<A> Retry<A> {
     /// Sends a request at most `attempts` times in all, without a pause.
     ///
     /// # Panics
-    /// If `attempts` is 0; in constants, such as [`Request::OPTIONS`](crate::Request::OPTIONS), this
-    /// is a compile error.
+    /// If `attempts` is 0; in constants, such as [`Request::OPTIONS`](crate::Request::OPTIONS),
+    /// this is a compile error.
     pub const fn attempts(attempts: u32) -> Self {
         assert!(attempts > 0, "a request is sent at least once");
         Retry { attempts, backoff: None, jitter: false, when: None, timeouts: false }
     }
 
-    /// The default when no `retry` is configured: five attempts, only for `Slot::retry`, no back-off.
+    /// The default when no `retry` is configured: five attempts, only for `Slot::retry`, no
+    /// back-off.
     pub(super) const fn unless_told() -> Self {
         Retry::attempts(5)
     }
@@ -125,8 +126,8 @@ impl<A> Retry<A> {
         before + 1 >= self.attempts
     }
 
-    /// Returns the pause after the attempt that had `before` earlier ones. `random` gives a number from
-    /// 0 to 1.
+    /// Returns the pause after the attempt that had `before` earlier ones. `random` gives a number
+    /// from 0 to 1.
     pub(super) fn pause(&self, before: u32, random: impl FnOnce() -> f64) -> Duration {
         let Some((first, longest)) = self.backoff else { return Duration::ZERO };
         let pause = first.saturating_mul(1 << before.min(31)).min(longest).min(LONGEST);

@@ -1,5 +1,5 @@
-//! State that all queues of a schedule share: the order in which queues were asked and answered, the
-//! counts of batches in flight, timers, the first fault.
+//! State that all queues of a schedule share: the order in which queues were asked and answered,
+//! the counts of batches in flight, timers, the first fault.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
@@ -146,13 +146,14 @@ impl SharedState {
         self.update_barrier();
     }
 
-    /// With `rounds`, raises the barrier while batches are in flight: no batch leaves before all are
-    /// back.
+    /// With `rounds`, raises the barrier while batches are in flight: no batch leaves before all
+    /// are back.
     pub(crate) fn update_barrier(&self) {
         self.barrier_is_up.set(self.limits.rounds && self.quota_used.get() > 0);
     }
 
-    /// Returns the number of the batch that is about to leave, and begins a round if none has begun.
+    /// Returns the number of the batch that is about to leave, and begins a round if none has
+    /// begun.
     #[inline]
     pub(crate) fn next_batch(&self) -> u64 {
         if self.has_round_begun.replace(true) { self.next_number() } else { self.begin_round() }

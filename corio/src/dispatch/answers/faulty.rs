@@ -1,5 +1,5 @@
-//! The shapes in which a per-batch function may answer, where trouble with a batch is an error of
-//! its requests: `faults = "error"`.
+//! Shapes of answers for dispatchers with `faults = "error"`, where a fault of a batch is an error
+//! of its requests.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -10,15 +10,15 @@ use super::shapes::Answers;
 use crate::dispatch::error::RequestError;
 use crate::dispatch::keys::Dedup;
 
-/// Batches of answers as [`Answers`] takes them, each answer in an `Ok`, for requests that get
-/// trouble with their batch as a [`RequestError`].
+/// Wraps a batch of answers, as [`Answers`] takes them, for requests that get a fault of their
+/// batch as a [`RequestError`]. Each answer becomes an `Ok`.
 ///
 /// | wrapped | a request gets |
 /// |---|---|
 /// | `Vec<R>`, a map | `Result<_, RequestError>` |
-/// | `Result<A, E>`, where `A` is one of these | `Result<_, RequestError<E>>`; `E` need not be `Clone` |
+/// | `Result<A, E>`, `A` one of these; `E` need not be `Clone` | `Result<_, RequestError<E>>` |
 ///
-/// Where the answers are themselves `Result`s there is [`FaultyEach`].
+/// For answers that are `Result`s themselves there is [`FaultyEach`].
 ///
 /// ```
 /// use corio::{Dispatch, Faulty, Options, Request, RequestError, Requests};
@@ -37,7 +37,8 @@ use crate::dispatch::keys::Dedup;
 ///
 /// impl<S> Dispatch<S> for Square {
 ///     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
-///         requests.answer(|keys| Faulty(keys.iter().skip(1).map(|n| n * n).collect::<Vec<_>>())); // one too few
+///         // One answer too few.
+///         requests.answer(|keys| Faulty(keys.iter().skip(1).map(|n| n * n).collect::<Vec<_>>()));
 ///     }
 /// }
 ///
@@ -48,14 +49,15 @@ use crate::dispatch::keys::Dedup;
 #[derive(Debug)]
 pub struct Faulty<A>(pub A);
 
-/// Batches of `Result`s, whose errors become [`RequestError::Failed`].
+/// Wraps a batch of `Result`s, each of which is the answer of one request. Errors become
+/// [`RequestError::Failed`].
 #[derive(Debug)]
 pub struct FaultyEach<A>(pub A);
 
 #[diagnostic::do_not_recommend]
 impl<K, A: Answers<K>, E> Answers<K> for Faulty<Result<A, E>> {
     type Answer = Result<A::Answer, RequestError<E>>;
-    const DEDUP: Option<Dedup<K, Self::Answer>> = beside_faults::<K, A, E>();
+    const DEDUP: Option<Dedup<K, Self::Answer>> = dedup_with_faults::<K, A, E>();
 
     fn remember(keys: &[K]) -> Vec<K> {
         A::remember(keys)
@@ -69,8 +71,8 @@ impl<K, A: Answers<K>, E> Answers<K> for Faulty<Result<A, E>> {
     }
 }
 
-/// What can't fail itself.
-macro_rules! sound {
+/// Implements `Answers` for `Faulty` of a shape that has no error of its own.
+macro_rules! infallible {
     ([$($parameters:tt)*] $answers:ty) => {
         #[diagnostic::do_not_recommend]
         impl<K, $($parameters)*> Answers<K> for Faulty<$answers>
@@ -78,7 +80,8 @@ macro_rules! sound {
             $answers: Answers<K>,
         {
             type Answer = Result<<$answers as Answers<K>>::Answer, RequestError>;
-            const DEDUP: Option<Dedup<K, Self::Answer>> = beside_faults::<K, $answers, Infallible>();
+            const DEDUP: Option<Dedup<K, Self::Answer>> =
+                dedup_with_faults::<K, $answers, Infallible>();
 
             fn remember(keys: &[K]) -> Vec<K> {
                 <$answers as Answers<K>>::remember(keys)
@@ -91,9 +94,9 @@ macro_rules! sound {
     };
 }
 
-sound!([R] Vec<R>);
-sound!([R, H: BuildHasher] HashMap<K, R, H>);
-sound!([R] BTreeMap<K, R>);
+infallible!([R] Vec<R>);
+infallible!([R, H: BuildHasher] HashMap<K, R, H>);
+infallible!([R] BTreeMap<K, R>);
 
 #[diagnostic::do_not_recommend]
 impl<K, R, E> Answers<K> for FaultyEach<Vec<Result<R, E>>> {
@@ -126,6 +129,7 @@ impl<K, R, E> Answers<K> for FaultyEach<Result<Vec<Result<R, E>>, E>> {
     }
 }
 
+/// Puts the answers of a shape, each in an `Ok`.
 fn put_ok<K, A: Answers<K>, E>(
     inner: A,
     keys: &[K],
@@ -137,34 +141,37 @@ fn put_ok<K, A: Answers<K>, E>(
     answers.extend(values.into_iter().map(Ok));
 }
 
-/// One error, shared by all.
+/// Returns one error, shared by all requests.
 fn all_failed<R, E>(error: E, requests: usize) -> impl Iterator<Item = Result<R, RequestError<E>>> {
     let error = RequestError::Failed(Arc::new(error));
     (0..requests).map(move |_| Err(error.clone()))
 }
 
-type BesideFaults<K, A, E> = Result<<A as Answers<K>>::Answer, RequestError<E>>;
+/// What a request gets for the shape `A`, where a fault is an error.
+type OrFault<K, A, E> = Result<<A as Answers<K>>::Answer, RequestError<E>>;
 
-const fn beside_faults<K, A: Answers<K>, E>() -> Option<Dedup<K, BesideFaults<K, A, E>>> {
+/// Returns the dedup of the shape `A`, for answers that may be faults.
+const fn dedup_with_faults<K, A: Answers<K>, E>() -> Option<Dedup<K, OrFault<K, A, E>>> {
     match A::DEDUP {
         None => None,
         Some(dedup) => Some(dedup.with_answers(copy_result::<K, A, E>)),
     }
 }
 
-fn copy_result<K, A: Answers<K>, E>(result: &BesideFaults<K, A, E>) -> BesideFaults<K, A, E> {
+fn copy_result<K, A: Answers<K>, E>(result: &OrFault<K, A, E>) -> OrFault<K, A, E> {
     match result {
         Ok(answer) => Ok((A::DEDUP.expect("only used where there is one").copy_answer)(answer)),
         Err(error) => Err(error.clone()),
     }
 }
 
-/// What a slot's answer is where trouble is an error.
+/// Turns the answer of a slot into that of its request, where a fault is an error.
 pub fn plain_answer<R>(answer: R) -> Result<R, RequestError> {
     Ok(answer)
 }
 
-/// The same, for slots that are answered with `Result`s.
+/// Turns the `Result` that a slot is answered with into the answer of its request, where a fault is
+/// an error too.
 pub fn each_answer<R, E>(answer: Result<R, E>) -> Result<R, RequestError<E>> {
     answer.map_err(RequestError::from)
 }

@@ -1,16 +1,17 @@
-//! What generated code has to know of an answer whose type it does not: whether it is an error, and
-//! which.
+//! Whether an answer is an error, and which: for generated code, which does not know the type of
+//! answers.
 
 use crate::dispatch::error::RequestError;
 
-/// Whether an answer is worth keeping: an error is not. Told by the method that is found first, of
-/// `Probe` itself or of a reference to it.
+/// Says whether an answer should be cached: an error should not. `Probe(&answer).keep()` resolves
+/// to [`ProbeResult`] if the answer is a `Result`, and to [`ProbeAny`] otherwise: method lookup
+/// tries `Probe` itself before a reference to it.
 #[derive(Debug)]
 pub struct Probe<'a, A>(pub &'a A);
 
-/// Found first, for a `Result`.
+/// Whether to cache a `Result`; found first by method lookup.
 pub trait ProbeResult {
-    /// Whether it is no error.
+    /// Returns whether the answer is `Ok`.
     fn keep(&self) -> bool;
 }
 
@@ -20,9 +21,9 @@ impl<T, E> ProbeResult for Probe<'_, Result<T, E>> {
     }
 }
 
-/// Found for everything else.
+/// Whether to cache any other answer; found by method lookup through a reference.
 pub trait ProbeAny {
-    /// Always.
+    /// Returns true.
     fn keep(&self) -> bool;
 }
 
@@ -32,7 +33,7 @@ impl<A> ProbeAny for &Probe<'_, A> {
     }
 }
 
-/// An answer that can be an error.
+/// An answer that can be an error: a `Result`.
 #[diagnostic::on_unimplemented(
     message = "`when` looks at errors, and the answers of this dispatcher are no `Result`s: they \
                are `{Self}`",
@@ -41,10 +42,10 @@ impl<A> ProbeAny for &Probe<'_, A> {
             and let its slots `retry()`"
 )]
 pub trait FailingAnswer {
-    /// What `when` looks at.
+    /// The error, which `when` gets.
     type Error;
 
-    /// The error, if it is one.
+    /// Returns the error, if the answer is one.
     fn error(&self) -> Option<&Self::Error>;
 }
 
@@ -56,14 +57,14 @@ impl<T, E> FailingAnswer for Result<T, E> {
     }
 }
 
-/// `retry(when = …)`
-// With `A::Error` in the parameter, answers without one would be reported twice.
+/// Whether an answer is an error that `retry(when = …)` sends the request again for.
+// With `A::Error` as the parameter type, rustc would report an answer that is no `Result` twice.
 pub fn is_transient<A: FailingAnswer<Error = E>, E>(answer: &A, when: fn(&E) -> bool) -> bool {
     answer.error().is_some_and(when)
 }
 
-/// The same, where trouble is an error: that is not what the dispatcher said, and is not tried
-/// again.
+/// Whether an answer is an error of the dispatcher that `retry(when = …)` sends the request again
+/// for, where a fault is an error too. A fault is not retried: it is not what the dispatcher said.
 pub fn is_transient_fault<T, E>(answer: &Result<T, RequestError<E>>, when: fn(&E) -> bool) -> bool {
     answer.as_ref().err().and_then(RequestError::failed).is_some_and(when)
 }

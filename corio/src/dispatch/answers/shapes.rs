@@ -1,4 +1,4 @@
-//! The shapes in which a per-batch function may answer, and what a single request gets out of each.
+//! The shapes of answers that a per-batch function may return, and what one request gets of each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash};
@@ -26,22 +26,23 @@ pub trait Answers<K>: Sized {
     /// What one request gets.
     type Answer;
 
+    /// How equal keys are found, if the shape is by key; `None` if it is by position.
     #[doc(hidden)]
     const DEDUP: Option<Dedup<K, Self::Answer>>;
 
-    /// A copy of the keys, if the answers can't be told apart without and the function is given the
-    /// keys themselves.
+    /// Returns a copy of the keys if the shape is by key, for functions that take the keys by
+    /// value; otherwise nothing.
     #[doc(hidden)]
     fn remember(keys: &[K]) -> Vec<K>;
 
-    /// Puts one answer for each of the requests into `answers`, which is empty. `keys` are theirs,
-    /// or what `remember` kept of them. A wrong number is found by the caller.
+    /// Puts one answer for each request into `answers`, which is empty. `keys` are the keys of the
+    /// requests, or what `remember` has returned for them. The caller checks the number of answers.
     #[doc(hidden)]
     fn put(self, keys: &[K], requests: usize, answers: &mut Vec<Self::Answer>);
 }
 
-/// Checks a return type. Generated code that uses one twice does so before each use, in the same
-/// words, and so rustc reports a mistake once.
+/// Checks that a per-batch function may return `A`. Generated code that uses a return type twice
+/// calls this function before each use, with the same tokens, so that rustc reports a mistake once.
 pub const fn answers<A: Answers<K>, K>() {}
 
 impl<K, R> Answers<K> for Vec<R> {
@@ -83,8 +84,10 @@ impl<K: OrdKey, R: CloneAnswer> Answers<K> for BTreeMap<K, R> {
     }
 }
 
-/// Moves answers out of a map. A key may be there twice (where doubles are not looked for, or an
-/// answer on its way was invalidated), and gets a clone then: looked for only where an answer is
+/// Moves the answers for `keys` out of a map by `take`.
+///
+/// A key may occur twice, without dedup or if its answer in flight was invalidated; its second
+/// answer is a clone. `firsts` finds the first occurrences, and is called only if an answer is
 /// missing.
 fn put_by_key<K, R: Clone>(
     keys: &[K],
@@ -92,26 +95,27 @@ fn put_by_key<K, R: Clone>(
     firsts: fn(&[K]) -> Vec<usize>,
     answers: &mut Vec<Option<R>>,
 ) {
-    let mut first = None;
+    let mut first_positions = None;
     answers.reserve(keys.len());
-    for (at, key) in keys.iter().enumerate() {
+    for (position, key) in keys.iter().enumerate() {
         let answer = take(key).or_else(|| {
-            let first = first.get_or_insert_with(|| firsts(keys))[at];
+            let first = first_positions.get_or_insert_with(|| firsts(keys))[position];
             answers.get(first).cloned().flatten()
         });
         answers.push(answer);
     }
 }
 
-/// For each key the place where it is for the first time.
+/// Returns for each key the position of its first occurrence, found by hash.
 fn firsts_by_hash<K: Hash + Eq>(keys: &[K]) -> Vec<usize> {
     let mut seen = HashMap::with_capacity(keys.len());
-    keys.iter().enumerate().map(|(at, key)| *seen.entry(key).or_insert(at)).collect()
+    keys.iter().enumerate().map(|(position, key)| *seen.entry(key).or_insert(position)).collect()
 }
 
+/// Returns for each key the position of its first occurrence, found by order.
 fn firsts_by_order<K: Ord>(keys: &[K]) -> Vec<usize> {
     let mut seen = BTreeMap::new();
-    keys.iter().enumerate().map(|(at, key)| *seen.entry(key).or_insert(at)).collect()
+    keys.iter().enumerate().map(|(position, key)| *seen.entry(key).or_insert(position)).collect()
 }
 
 impl<K, A: Answers<K>, E: CloneAnswer> Answers<K> for Result<A, E> {
@@ -137,6 +141,7 @@ impl<K, A: Answers<K>, E: CloneAnswer> Answers<K> for Result<A, E> {
     }
 }
 
+/// Clones an answer by the dedup of the shape `A`, or an error.
 fn clone_result<K, A: Answers<K>, E: Clone>(result: &Result<A::Answer, E>) -> Result<A::Answer, E> {
     match result {
         Ok(answer) => Ok((A::DEDUP.expect("only used where there is one").copy_answer)(answer)),

@@ -1,8 +1,7 @@
-//! Answers that are kept: for the rest of a run, or with the schedule for later runs.
+//! The cached answers of one dispatcher, and which of them the current run sees.
 //!
-//! What must hold: a run sees only what was kept under its own partition, and nothing at all of
-//! earlier runs if it names none. What an answer is worth is decided once, when it comes; how long
-//! it is good for is decided by the time when it is asked for again.
+//! The invariants are those of the folder: see `mod.rs`. Functions that take a key run code of the
+//! user's, which hashes and compares keys.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,22 +10,23 @@ use super::partition::Partition;
 use super::policy::{CacheEntry, CachePolicy};
 use super::store::{Scope, Store};
 
-/// The answers that one dispatcher has kept.
+/// The cached answers of one dispatcher.
 pub(crate) struct Cache<K, A> {
     policy: CachePolicy<K, A>,
     store: Box<dyn Store<K, CacheEntry<A>>>,
     scopes: HashMap<Partition, Scope>,
+    /// The newest scope; scopes are not reused.
     last_scope: Scope,
-    /// Of this run, once it has said which is its partition.
+    /// The scope of the current run, once `enter` was called.
     scope: Option<Scope>,
-    /// How many more answers and partitions may come before what is of no use any more is let go.
-    until_swept: usize,
+    /// Number of answers and partitions that may be added before the next pruning.
+    until_prune: usize,
 }
 
-/// After this many at the earliest.
-const SWEEP_AFTER: usize = 64;
+/// Minimum number of answers and partitions between two prunings.
+const MIN_PRUNE_INTERVAL: usize = 64;
 
-/// Names no partition.
+/// The scope of a run without a partition; cleared when the run is over.
 const THIS_RUN: Scope = 0;
 
 impl<K, A> Cache<K, A> {
@@ -37,11 +37,12 @@ impl<K, A> Cache<K, A> {
             scopes: HashMap::new(),
             last_scope: THIS_RUN,
             scope: None,
-            until_swept: SWEEP_AFTER,
+            until_prune: MIN_PRUNE_INTERVAL,
         }
     }
 
-    /// Has this run see what was kept under its partition; the first time, and not again.
+    /// Resolves the partition of the current run; later calls in the same run are no-ops. `now` is
+    /// called only if answers have a time to live.
     pub(crate) fn enter(
         &mut self,
         partition: impl FnOnce() -> Option<Partition>,
@@ -54,67 +55,71 @@ impl<K, A> Cache<K, A> {
         let scope = partition.map_or(THIS_RUN, |partition| {
             *self.scopes.entry(partition).or_insert_with(|| {
                 self.last_scope += 1;
-                self.until_swept = self.until_swept.saturating_sub(1);
+                self.until_prune = self.until_prune.saturating_sub(1);
                 self.last_scope
             })
         });
         self.scope = Some(scope);
-        self.sweep_if_due(now);
+        self.prune_if_due(now);
     }
 
-    /// Lets go of answers that are too old, and of partitions that have none: each time when as
-    /// many have come as were left the last time, so that it costs nothing to speak of.
-    fn sweep_if_due(&mut self, now: &dyn Fn() -> Duration) {
-        if self.until_swept > 0 {
+    /// Removes answers that are not fresh, and partitions without answers. Runs when as many were
+    /// added as were left the last time, so it is O(1) amortized.
+    fn prune_if_due(&mut self, now: &dyn Fn() -> Duration) {
+        if self.until_prune > 0 {
             return;
         }
-        let left = if self.policy.time.is_some() {
+        let left = if self.policy.time_to_live.is_some() {
             let now = now();
-            self.store.retain(&|cached| cached.is_fresh_at(now))
+            self.store.retain(&|entry| entry.is_fresh_at(now))
         } else {
             self.store.retain(&|_| true)
         };
         let current = self.scope;
         self.scopes.retain(|_, scope| left.contains(scope) || Some(*scope) == current);
-        self.until_swept = (self.store.len() + self.scopes.len()).max(SWEEP_AFTER);
+        self.until_prune = (self.store.len() + self.scopes.len()).max(MIN_PRUNE_INTERVAL);
     }
 
     fn scope(&self) -> Scope {
         self.scope.unwrap_or(THIS_RUN)
     }
 
-    /// The run is over.
+    /// Ends the run: drops the answers of a run without a partition.
     pub(crate) fn leave(&mut self) {
         if self.scope.take() == Some(THIS_RUN) {
             self.store.clear(THIS_RUN);
         }
     }
 
-    /// `now` is asked only where answers are good for a time.
+    /// Returns the fresh answer for a key, if the current run may see one. `now` is called only if
+    /// the answer has a time to live.
     pub(crate) fn get(&self, key: &K, now: &dyn Fn() -> Duration) -> Option<&A> {
-        let cached = self.store.get(self.scope(), key)?;
-        (cached.expires_at.is_none() || cached.is_fresh_at(now())).then_some(&cached.answer)
+        let entry = self.store.get(self.scope(), key)?;
+        (entry.expires_at.is_none() || entry.is_fresh_at(now())).then_some(&entry.answer)
     }
 
+    /// Whether the policy caches this answer. Runs code of the user's.
     pub(crate) fn should_cache(&self, answer: &A) -> bool {
         (self.policy.should_cache)(answer)
     }
 
+    /// Caches an answer for the current run, and its partition if there is one.
     pub(crate) fn put(&mut self, key: K, answer: A, now: &dyn Fn() -> Duration) {
-        let expires_at = self.policy.time.map(|time| now().saturating_add(time));
+        let expires_at = self.policy.time_to_live.map(|time| now().saturating_add(time));
         self.store.insert(self.scope(), key, CacheEntry { answer, expires_at });
-        // What is kept for the run, or without end, is of use until it is cleared.
-        if self.policy.time.is_some() {
-            self.until_swept = self.until_swept.saturating_sub(1);
-            self.sweep_if_due(now);
+        // Without a time to live every answer is fresh until it is cleared: nothing to prune.
+        if self.policy.time_to_live.is_some() {
+            self.until_prune = self.until_prune.saturating_sub(1);
+            self.prune_if_due(now);
         }
     }
 
+    /// Removes the answer for a key that the current run sees.
     pub(crate) fn remove(&mut self, key: &K) {
         self.store.remove(self.scope(), key);
     }
 
-    /// Forgets what this run can see.
+    /// Removes all answers that the current run sees.
     pub(crate) fn clear(&mut self) {
         self.store.clear(self.scope());
     }

@@ -1,4 +1,4 @@
-//! A store of bounded size, for all partitions together.
+//! A store of bounded size, for all scopes together. Evicts by S3-FIFO (crate `quick_cache`).
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -9,12 +9,14 @@ use quick_cache::unsync::Cache as QuickCache;
 use super::store::{Scope, Store};
 use crate::dispatch::keys::HashKey;
 
-pub(crate) struct Bounded<K, V>(QuickCache<ScopedKey<K>, V>);
+/// A store that holds at most `capacity` values.
+pub(super) struct Bounded<K, V>(QuickCache<ScopedKey<K>, V>);
 
 #[derive(PartialEq, Eq, Hash)]
 struct ScopedKey<K>(Scope, K);
 
-/// Hashes as a `ScopedKey` does, without owning the key.
+/// A `ScopedKey` that borrows its key. Both hash the same fields in the same order, and so have
+/// equal hashes.
 #[derive(Hash)]
 struct BorrowedKey<'a, K>(Scope, &'a K);
 
@@ -25,7 +27,7 @@ impl<K: Eq + Hash> Equivalent<ScopedKey<K>> for BorrowedKey<'_, K> {
 }
 
 impl<K: HashKey, V> Bounded<K, V> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Bounded(QuickCache::new(capacity))
     }
 }
@@ -47,8 +49,8 @@ impl<K: HashKey, V> Store<K, V> for Bounded<K, V> {
         self.0.retain(|key, _| key.0 != scope);
     }
 
-    fn retain(&mut self, policy: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
-        self.0.retain(|_, value| policy(value));
+    fn retain(&mut self, is_wanted: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
+        self.0.retain(|_, value| is_wanted(value));
         self.0.iter().map(|(key, _)| key.0).collect()
     }
 

@@ -1,4 +1,4 @@
-//! TODO
+//! The name of a partition of a cache, of any type.
 
 use std::any::Any;
 use std::fmt;
@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use crate::dispatch::keys::GroupKey;
 
-/// For whom answers are kept; see [`Dispatch::partition`](crate::Dispatch::partition).
+/// Names the runs that share cached answers; see
+/// [`Dispatch::partition`](crate::Dispatch::partition).
 ///
 /// ```
 /// use corio::Partition;
@@ -18,10 +19,12 @@ use crate::dispatch::keys::GroupKey;
 #[derive(Clone)]
 pub struct Partition(Rc<dyn PartitionName>);
 
-/// Anything that can be told apart from anything.
+/// A name of any type, which can be compared with names of other types.
 trait PartitionName: Any {
     fn as_any(&self) -> &dyn Any;
+    /// Whether `other` is of the same type and equal.
     fn is(&self, other: &dyn Any) -> bool;
+    /// Returns a hash, equal for equal names.
     fn hashed(&self) -> u64;
 }
 
@@ -42,8 +45,8 @@ impl<T: Hash + Eq + 'static> PartitionName for T {
 }
 
 impl Partition {
-    /// The partition with this name: a tenant, a user, a locale; `()` where everybody may see
-    /// everything.
+    /// Returns the partition with this name: a tenant, a user, a locale; `()` if all runs may share
+    /// all answers. Names of different types are different.
     pub fn of<T: GroupKey>(name: T) -> Self {
         Partition(Rc::new(name))
     }

@@ -1,4 +1,4 @@
-//! TODO
+//! Which answers of a dispatcher are cached, and for how long.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,13 +6,18 @@ use std::time::Duration;
 use super::store::{Store, Unbounded};
 use crate::dispatch::keys::{CloneAnswer, HashKey};
 
-/// Which answers are kept, and for how long.
+/// Which answers are cached, and for how long. `Copy`, as it is a part of `Options`.
 pub(crate) struct CachePolicy<K, A> {
+    /// Whether an answer is cached.
     pub(super) should_cache: fn(&A) -> bool,
+    /// Whether answers outlive their run, in its partition.
     pub(super) between_runs: bool,
+    /// Makes the store. A function, so that the bounds on keys are needed only here.
     pub(super) store: fn(capacity: usize) -> Box<dyn Store<K, CacheEntry<A>>>,
+    /// Maximum number of answers.
     pub(super) capacity: usize,
-    pub(super) time: Option<Duration>,
+    /// The time to live; `None` for no limit.
+    pub(super) time_to_live: Option<Duration>,
 }
 
 impl<K, A> Clone for CachePolicy<K, A> {
@@ -28,12 +33,13 @@ impl<K, A> fmt::Debug for CachePolicy<K, A> {
         f.debug_struct("Keep")
             .field("between_runs", &self.between_runs)
             .field("capacity", &self.capacity)
-            .field("time_to_live", &self.time)
+            .field("time_to_live", &self.time_to_live)
             .finish()
     }
 }
 
 impl<K, A> CachePolicy<K, A> {
+    /// Caches the answers for which `should_cache` returns true until the end of their run.
     pub(crate) const fn for_the_run(should_cache: fn(&A) -> bool) -> Self
     where
         K: HashKey,
@@ -44,15 +50,20 @@ impl<K, A> CachePolicy<K, A> {
             between_runs: false,
             store: |_| Box::new(Unbounded::new()),
             capacity: usize::MAX,
-            time: None,
+            time_to_live: None,
         }
     }
 
+    /// Keeps answers for later runs of the same partition.
     pub(crate) const fn between_runs(mut self) -> Self {
         self.between_runs = true;
         self
     }
 
+    /// Limits the number of answers.
+    ///
+    /// # Panics
+    /// If `capacity` is 0, or without the feature `cache`.
     pub(crate) const fn bounded(mut self, capacity: usize) -> Self
     where
         K: HashKey,
@@ -70,19 +81,23 @@ impl<K, A> CachePolicy<K, A> {
         self
     }
 
+    /// Limits the time that an answer is fresh.
     pub(crate) const fn at_most_for(mut self, time: Duration) -> Self {
-        self.time = crate::util::limit(time);
+        self.time_to_live = crate::util::limit(time);
         self
     }
 }
 
+/// An answer with its expiry.
 pub(crate) struct CacheEntry<A> {
     pub(super) answer: A,
+    /// `None` for an answer that does not expire.
     pub(super) expires_at: Option<Duration>,
 }
 
 impl<A> CacheEntry<A> {
+    /// Whether the answer is not expired at `now`.
     pub(super) fn is_fresh_at(&self, now: Duration) -> bool {
-        self.expires_at.is_none_or(|until| now < until)
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 }

@@ -1,23 +1,27 @@
-//! Where answers are kept: by partition and key.
+//! The store of cached values, by scope and key.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-/// The number of a partition; that of a run that names none is 0.
+/// The number of a partition; 0 for a run without a partition.
 pub(crate) type Scope = u64;
 
+/// Values by scope and key.
 pub(crate) trait Store<K, V> {
     fn get(&self, scope: Scope, key: &K) -> Option<&V>;
+    /// Adds or replaces a value. A bounded store may evict others.
     fn insert(&mut self, scope: Scope, key: K, value: V);
     fn remove(&mut self, scope: Scope, key: &K);
+    /// Removes all values of a scope.
     fn clear(&mut self, scope: Scope);
-    /// Keeps the values that `policy` says, and tells whose are left.
-    fn retain(&mut self, policy: &dyn Fn(&V) -> bool) -> HashSet<Scope>;
+    /// Removes the values that are not wanted. Returns the scopes that have values left.
+    fn retain(&mut self, is_wanted: &dyn Fn(&V) -> bool) -> HashSet<Scope>;
+    /// Number of values in all scopes.
     fn len(&self) -> usize;
 }
 
-/// Keeps everything.
-pub(crate) type Unbounded<K, V> = HashMap<Scope, HashMap<K, V>>;
+/// A store without a limit.
+pub(super) type Unbounded<K, V> = HashMap<Scope, HashMap<K, V>>;
 
 impl<K: Hash + Eq, V> Store<K, V> for Unbounded<K, V> {
     fn get(&self, scope: Scope, key: &K) -> Option<&V> {
@@ -29,18 +33,18 @@ impl<K: Hash + Eq, V> Store<K, V> for Unbounded<K, V> {
     }
 
     fn remove(&mut self, scope: Scope, key: &K) {
-        self.get_mut(&scope).map(|of_scope| of_scope.remove(key));
+        self.get_mut(&scope).map(|values| values.remove(key));
     }
 
     fn clear(&mut self, scope: Scope) {
-        // The memory stays for the next run.
+        // Keeps the capacity for the next run.
         self.get_mut(&scope).map(HashMap::clear);
     }
 
-    fn retain(&mut self, policy: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
-        HashMap::retain(self, |_, of_scope| {
-            of_scope.retain(|_, value| policy(value));
-            !of_scope.is_empty()
+    fn retain(&mut self, is_wanted: &dyn Fn(&V) -> bool) -> HashSet<Scope> {
+        HashMap::retain(self, |_, values| {
+            values.retain(|_, value| is_wanted(value));
+            !values.is_empty()
         });
         self.keys().copied().collect()
     }

@@ -1,7 +1,7 @@
-//! Where slots put their answers, from any thread.
+//! The mailbox of a batch in flight: where slots leave their outcomes, from any thread.
 //!
-//! The post is all that other threads see. Those who wait never leave this side, and post that
-//! arrives after its flight has landed is read by nobody.
+//! A mailbox is all that other threads see of a batch. Waiters stay on the side of the queue, and
+//! an outcome that arrives after its batch is finished is never read.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,27 +9,24 @@ use std::time::Duration;
 use crate::dispatch::ids::{InFlightId, WakeRun};
 use crate::dispatch::keys::{ShowKey, shown};
 
-/// What became of a slot.
+/// What became of a slot. `position` is that in the batch.
 pub(crate) enum SlotOutcome<K, A> {
-    /// The key comes along where the answer may be asked for again.
-    Answer {
-        position: usize,
-        answer: A,
-        key: Option<K>,
-    },
-    Retry {
-        position: usize,
-        key: K,
-        after: Option<Duration>,
-    },
+    /// The slot was answered. The key is returned if the request may be retried because of the
+    /// answer.
+    Answer { position: usize, answer: A, key: Option<K> },
+    /// The slot asks for another attempt, after a pause of its own or that of the policy.
+    Retry { position: usize, key: K, after: Option<Duration> },
+    /// The slot was dropped without an answer. `key` is the key as text, if keys may be shown.
     Unanswered {
         position: usize,
         key: Option<String>,
+        /// Whether the thread was panicking.
         by_panic: bool,
     },
 }
 
 impl<K, A> SlotOutcome<K, A> {
+    /// The position of the slot in its batch.
     pub(crate) fn position(&self) -> usize {
         match *self {
             SlotOutcome::Answer { position, .. }
@@ -39,62 +36,67 @@ impl<K, A> SlotOutcome<K, A> {
     }
 }
 
-/// The side of those who wait.
+/// The queue's side of a mailbox, with the type of slot answers erased.
 pub(crate) trait ReadMailbox<K, A> {
-    /// Takes what has arrived, in the order in which it did.
+    /// Takes all outcomes, in the order of arrival. `take` runs without a lock.
     fn drain(&self, take: &mut dyn FnMut(SlotOutcome<K, A>));
 }
 
-/// The side of the slots.
+/// The slots' side of a mailbox, whose slots are answered with `R`.
 pub(crate) struct Mailbox<K, R> {
-    outcome: Mutex<Vec<SlotOutcome<K, R>>>,
-    ring: Arc<dyn WakeRun>,
+    outcomes: Mutex<Vec<SlotOutcome<K, R>>>,
+    wake_run: Arc<dyn WakeRun>,
+    /// The number of the queue.
     queue: u32,
     flight: InFlightId,
     show_key: Option<ShowKey<K>>,
 }
 
 impl<K, R> Mailbox<K, R> {
-    /// With room for the answers of so many slots.
+    /// Creates a mailbox with capacity for the outcomes of `slots` slots.
     pub(crate) fn new(
         slots: usize,
-        ring: Arc<dyn WakeRun>,
+        wake_run: Arc<dyn WakeRun>,
         queue: u32,
         flight: InFlightId,
         show_key: Option<ShowKey<K>>,
     ) -> Self {
-        Mailbox { outcome: Mutex::new(Vec::with_capacity(slots)), ring, queue, flight, show_key }
+        let outcomes = Mutex::new(Vec::with_capacity(slots));
+        Mailbox { outcomes, wake_run, queue, flight, show_key }
     }
 
+    /// Puts the outcome of a slot that is dropped without an answer.
     pub(crate) fn unanswered(&self, position: usize, key: Option<&K>) {
         let key = key.and_then(|key| shown(key, self.show_key));
         self.put(SlotOutcome::Unanswered { position, key, by_panic: std::thread::panicking() });
     }
 
+    /// Adds an outcome. Wakes the run if the mailbox was empty.
     pub(crate) fn put(&self, outcome: SlotOutcome<K, R>) {
         let first = {
-            let mut mailbox = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-            mailbox.push(outcome);
-            mailbox.len() == 1
+            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push(outcome);
+            outcomes.len() == 1
         };
         if first {
-            self.ring.ring(self.queue, self.flight);
+            self.wake_run.ring(self.queue, self.flight);
         }
     }
 }
 
-/// A post whose slots give `R`, for those who wait for `A`.
+/// Reads a mailbox whose slots are answered with `R`, for requests whose answer is `A`.
 pub(crate) struct MailboxReader<K, R, A> {
     pub(crate) mailbox: Arc<Mailbox<K, R>>,
+    /// Turns what a slot is answered with into the answer of its request.
     pub(crate) wrap: fn(R) -> A,
 }
 
 impl<K, R, A> ReadMailbox<K, A> for MailboxReader<K, R, A> {
     fn drain(&self, take: &mut dyn FnMut(SlotOutcome<K, A>)) {
-        let outcome = std::mem::take(
-            &mut *self.mailbox.outcome.lock().unwrap_or_else(PoisonError::into_inner),
+        let outcomes = std::mem::take(
+            &mut *self.mailbox.outcomes.lock().unwrap_or_else(PoisonError::into_inner),
         );
-        for outcome in outcome {
+        for outcome in outcomes {
             take(match outcome {
                 SlotOutcome::Answer { position, answer, key } => {
                     SlotOutcome::Answer { position, answer: (self.wrap)(answer), key }

@@ -1,5 +1,4 @@
-//! Batches that will be answered later. Those who wait stay here; only keys go out, and only
-//! answers come back.
+//! The batches in flight of one queue: a generational slab.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -11,52 +10,56 @@ use crate::dispatch::buffer::PooledBuf;
 use crate::dispatch::ids::{InFlightId, Waiter};
 use crate::util::Alarm;
 
-/// A batch that has left, with those who wait for it.
+/// A batch in flight, with its waiters.
 pub(crate) struct InFlight<K, A> {
-    /// Waiters that have been answered are `SETTLED`. The keys are with the dispatcher.
+    /// The buffer of the batch. The waiters of settled positions are `SETTLED`; the keys are with
+    /// the dispatcher.
     pub(crate) buf: PooledBuf<K, A>,
-    /// How many have not been answered.
+    /// Number of positions that are not settled.
     pub(crate) left: usize,
-    /// Everybody before this position was answered or is gone.
+    /// All positions before this one are settled, or their waiters were dropped.
     pub(crate) wanted_from: usize,
-    /// Somebody who waits, as far as one is known: when he is gone, the flight may be given up.
+    /// A live waiter, if one is known. When that waiter is dropped, another is looked for; if there
+    /// is none, the batch is abandoned.
     pub(crate) watched_by: Option<Waiter>,
     pub(crate) part: Part,
-    /// Goes off when it takes too long.
+    /// The alarm of the time limit.
     pub(crate) alarm: Option<Alarm>,
-    /// The number of the future that answers it.
+    /// The number of the future that answers the batch.
     pub(crate) future: Option<u32>,
-    /// A function on a thread pool has its slots: when it panics, they are dropped before the
-    /// panic is known here.
+    /// Whether a job on a thread pool has the slots. If the job panics, its slots are dropped
+    /// before the panic is known here.
     pub(crate) is_with_a_job: bool,
-    /// Slots that were dropped by a panic, perhaps the job's: position and key.
+    /// Slots that were dropped by a panic, perhaps that of the job: position, and key as text.
     pub(crate) dropped: Vec<(usize, Option<String>)>,
-    /// Where its slots put their answers.
+    /// Where the slots put their outcomes; `None` without slots.
     pub(crate) mailbox: Option<Rc<dyn ReadMailbox<K, A>>>,
-    /// How many were answered from elsewhere, and not by the dispatcher yet.
+    /// Number of positions that were answered by a primed key, and that the dispatcher has not
+    /// answered yet. A batch of which only such positions are left is abandoned.
     pub(crate) answered_elsewhere: usize,
-    /// With dedup, when all who asked are gone: the positions where one who has joined may still
-    /// be there.
+    /// With dedup, once all leads were dropped: the positions that may have a live follower.
     pub(crate) unwatched: Option<Vec<usize>>,
 }
 
-/// Which part a batch is of what left together.
+/// What a batch counts for in limits.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Part {
-    /// Where groups may overtake each other, the number of its group, whose limit it counts for.
+    /// The number of the group whose limit the batch counts for; `None` if groups are in order, or
+    /// without groups.
     pub(crate) group: Option<u32>,
-    /// The batch that it was split from. The parts of one count as one.
+    /// The batch that this one was split from; all parts of it count as one.
     pub(crate) split: Option<SplitId>,
 }
 
-/// Names a batch that left in parts.
+/// Identifies a batch that left in parts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SplitId(NonZeroU64);
 
-/// Who waited at a position that was answered.
+/// The waiter of a settled position: answered, failed or requeued.
 pub(crate) const SETTLED: Waiter = Waiter(u64::MAX);
 
 impl<K, A> InFlight<K, A> {
+    /// Creates a batch in flight, none of whose positions is settled.
     pub(crate) fn new(buf: PooledBuf<K, A>, part: Part) -> Self {
         InFlight {
             left: buf.waiters.len(),
@@ -75,20 +78,22 @@ impl<K, A> InFlight<K, A> {
     }
 }
 
-/// A place for a flight.
+/// An entry of the table.
 struct TableSlot<K, A> {
-    /// That of the flight whose place it is; 0 if it is free.
+    /// The number of the batch that the entry belongs to; 0 if the entry is free or reserved.
     number: u64,
-    /// Absent while it is lifted off.
+    /// `None` while the batch is detached.
     flight: Option<InFlight<K, A>>,
 }
 
+/// The batches in flight of one queue.
 pub(crate) struct InFlightTable<K, A> {
     slots: RefCell<Vec<TableSlot<K, A>>>,
+    /// Indices of free entries.
     free: RefCell<Vec<u32>>,
-    /// The number of the newest.
-    last: Cell<u64>,
-    /// How many parts of each batch that was split are on their way.
+    /// The number of the newest id; not reset between runs.
+    last_number: Cell<u64>,
+    /// Number of parts in flight of each batch that was split.
     splits: RefCell<HashMap<SplitId, usize>>,
     last_split: Cell<u64>,
 }
@@ -98,7 +103,7 @@ impl<K, A> Default for InFlightTable<K, A> {
         InFlightTable {
             slots: RefCell::default(),
             free: RefCell::default(),
-            last: Cell::new(0),
+            last_number: Cell::new(0),
             splits: RefCell::default(),
             last_split: Cell::new(0),
         }
@@ -106,69 +111,79 @@ impl<K, A> Default for InFlightTable<K, A> {
 }
 
 impl<K, A> InFlightTable<K, A> {
+    /// Whether no batch is in flight.
     pub(crate) fn is_empty(&self) -> bool {
         self.free.borrow().len() == self.slots.borrow().len()
     }
 
-    /// The name for the next flight.
+    /// Reserves an entry and returns its id, for `put`.
     pub(crate) fn next(&self) -> InFlightId {
         let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut slots = self.slots.borrow_mut();
             slots.push(TableSlot { number: 0, flight: None });
             slots.len() as u32 - 1
         });
-        self.last.set(self.last.get() + 1);
-        InFlightId { index, number: self.last.get() }
+        self.last_number.set(self.last_number.get() + 1);
+        InFlightId { index, number: self.last_number.get() }
     }
 
+    /// Puts a batch into the entry that `next` has reserved.
     pub(crate) fn put(&self, id: InFlightId, flight: InFlight<K, A>) {
         self.slots.borrow_mut()[id.index as usize] =
             TableSlot { number: id.number, flight: Some(flight) };
     }
 
-    /// Takes a flight out, if it is still there.
+    /// Removes a batch and frees its entry. Returns `None` if the batch has been removed before, or
+    /// if it is detached; the entry of a detached batch is freed all the same.
     pub(crate) fn take(&self, id: InFlightId) -> Option<InFlight<K, A>> {
         let mut slots = self.slots.borrow_mut();
-        let index = slots.get_mut(id.index as usize).filter(|index| index.number == id.number)?;
-        index.number = 0;
+        let slot = slots.get_mut(id.index as usize).filter(|slot| slot.number == id.number)?;
+        slot.number = 0;
         self.free.borrow_mut().push(id.index);
-        index.flight.take()
+        slot.flight.take()
     }
 
-    /// Takes a flight off its place, which stays its own.
+    /// Takes a batch out of its entry, which stays reserved for `reattach`; so code of the user's
+    /// can run while nothing is borrowed.
     pub(crate) fn detach(&self, id: InFlightId) -> Option<InFlight<K, A>> {
-        self.at(id, |index| index.flight.take())?
+        self.with_slot(id, |slot| slot.flight.take())?
     }
 
+    /// Puts a detached batch back. Drops the batch if its entry was freed meanwhile.
     pub(crate) fn reattach(&self, id: InFlightId, detached: InFlight<K, A>) {
-        self.at(id, |index| index.flight = Some(detached));
+        self.with_slot(id, |slot| slot.flight = Some(detached));
     }
 
-    /// Runs no code of the user's while it lends the flight.
+    /// Calls `use_it` with a batch, unless the batch is finished or detached. `use_it` must not run
+    /// code of the user's: the table is borrowed.
     pub(crate) fn with<T>(
         &self,
         id: InFlightId,
         use_it: impl FnOnce(&mut InFlight<K, A>) -> T,
     ) -> Option<T> {
-        self.at(id, |index| index.flight.as_mut().map(use_it))?
+        self.with_slot(id, |slot| slot.flight.as_mut().map(use_it))?
     }
 
-    fn at<T>(&self, id: InFlightId, use_it: impl FnOnce(&mut TableSlot<K, A>) -> T) -> Option<T> {
+    fn with_slot<T>(
+        &self,
+        id: InFlightId,
+        use_it: impl FnOnce(&mut TableSlot<K, A>) -> T,
+    ) -> Option<T> {
         self.slots
             .borrow_mut()
             .get_mut(id.index as usize)
-            .filter(|index| index.number == id.number)
+            .filter(|slot| slot.number == id.number)
             .map(use_it)
     }
 
-    /// A batch leaves in parts.
+    /// Returns an id for a batch that is about to leave in parts.
     pub(crate) fn split(&self) -> SplitId {
         let split = SplitId(NonZeroU64::MIN.saturating_add(self.last_split.get()));
         self.last_split.set(split.0.get());
         split
     }
 
-    /// A part will be answered later; whether no other is on its way.
+    /// Counts a part that begins to be in flight. Returns whether no other part of the split is.
     pub(crate) fn part_leaves(&self, split: SplitId) -> bool {
         let mut splits = self.splits.borrow_mut();
         let parts = splits.entry(split).or_default();
@@ -176,7 +191,7 @@ impl<K, A> InFlightTable<K, A> {
         *parts == 1
     }
 
-    /// A part has come back; whether no other is on its way.
+    /// Counts a part that has finished. Returns whether no other part of the split is in flight.
     pub(crate) fn part_is_back(&self, split: SplitId) -> bool {
         let mut splits = self.splits.borrow_mut();
         let Some(parts) = splits.get_mut(&split) else { return true };
@@ -188,10 +203,10 @@ impl<K, A> InFlightTable<K, A> {
         was_last
     }
 
-    /// All of them, when a run is over.
+    /// Removes all batches, when a run is over.
     pub(crate) fn take_all(&self) -> Vec<InFlight<K, A>> {
         self.free.borrow_mut().clear();
         self.splits.borrow_mut().clear();
-        self.slots.borrow_mut().drain(..).filter_map(|index| index.flight).collect()
+        self.slots.borrow_mut().drain(..).filter_map(|slot| slot.flight).collect()
     }
 }

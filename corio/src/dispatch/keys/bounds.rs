@@ -1,9 +1,10 @@
-//! TODO
+//! Bounds on keys and answers, as traits of their own, so that the compile error for a missing
+//! bound says what to do about it. Each is implemented for every type that has the bounds.
 
 use std::fmt;
 use std::hash::Hash;
 
-/// An answer that may have to go to several requests.
+/// An answer that may go to several requests.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` goes to several requests, and so has to be `Clone`: return `Arc<{Self}>`, \
                an error by `.map_err(Arc::new)`",
@@ -17,7 +18,7 @@ pub trait CloneAnswer: Clone {}
 #[diagnostic::do_not_recommend]
 impl<T: Clone> CloneAnswer for T {}
 
-/// A key by which doubles are found.
+/// A key that is compared with others by hash, for dedup and caches.
 #[diagnostic::on_unimplemented(
     message = "keys of type `{Self}` can't be told apart: put `#[derive(Clone, PartialEq, Eq, \
                Hash)]` on the type",
@@ -30,7 +31,7 @@ pub trait HashKey: Hash + Eq + Clone + 'static {}
 #[diagnostic::do_not_recommend]
 impl<K: Hash + Eq + Clone + 'static> HashKey for K {}
 
-/// What keys of a group have in common, or for whom answers are kept.
+/// A value that identifies a group of keys, or a partition of a cache.
 #[diagnostic::on_unimplemented(
     message = "values of type `{Self}` can't be told apart: put `#[derive(PartialEq, Eq, Hash)]` \
                on the type",
@@ -43,7 +44,7 @@ pub trait GroupKey: Hash + Eq + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Hash + Eq + 'static> GroupKey for T {}
 
-/// A key by which doubles are found, in order.
+/// A key that is compared with others by order, for answers in a `BTreeMap`.
 #[diagnostic::on_unimplemented(
     message = "keys of type `{Self}` can't be put in order: put `#[derive(Clone, PartialEq, Eq, \
                PartialOrd, Ord)]` on the type",
@@ -56,7 +57,7 @@ pub trait OrdKey: Ord + Clone + 'static {}
 #[diagnostic::do_not_recommend]
 impl<K: Ord + Clone + 'static> OrdKey for K {}
 
-/// Keys and answers of a blocking dispatcher.
+/// A key or an answer of a blocking dispatcher.
 #[diagnostic::on_unimplemented(
     message = "a blocking dispatcher runs on another thread, and so do its keys and answers: \
                `{Self}` has to be `Send`",
@@ -68,8 +69,8 @@ pub trait BlockingData: Send {}
 #[diagnostic::do_not_recommend]
 impl<T: Send> BlockingData for T {}
 
-/// How a key is copied: its `Clone::clone`.
+/// How to copy a key: `Clone::clone`.
 pub(crate) type CopyKey<K> = fn(&K) -> K;
 
-/// How a key prints: its `Debug::fmt`.
+/// How to print a key: `Debug::fmt`.
 pub(crate) type ShowKey<K> = fn(&K, &mut fmt::Formatter<'_>) -> fmt::Result;

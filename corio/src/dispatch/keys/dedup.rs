@@ -1,19 +1,20 @@
-//! Equal keys go out once: who else waits for a key that is queued or on its way.
+//! Dedup: equal keys are sent once. Keeps track of who else waits for a key that is queued or in
+//! flight.
 //!
-//! The first who asks for a key *registers* it and gets a ticket; the request goes out as every
-//! other. Who asks for it until the answer is there *joins*: its waiter is noted here, by the
-//! ticket, wherever the request is meanwhile (queued, on its way, waiting to be tried again). When
-//! the answer comes, whoever holds the ticket takes the others out. A ticket that is no longer
-//! valid (the key was invalidated) takes nobody out, and its answer is not kept for later.
+//! The first request for a key *leads*: it gets a seq and is sent as any other request. Requests
+//! for the key *follow* until the answer is there: their waiters are noted here, under the seq,
+//! wherever the lead is meanwhile (queued, in flight, pausing before a retry). When the answer
+//! comes, whoever holds the seq takes the followers out. A seq that is no longer valid, because the
+//! key was invalidated, takes out no followers, and its answer is not cached.
 //!
-//! What is known of a key lies in a row of a table, whose number goes with the ticket; an index
-//! finds the row of a key. So a key is hashed once, when it is asked for, and those who
-//! wait are found by the ticket alone: should the code of the user's that compares keys panic,
-//! nobody is lost. Rows are used again; numbers of tickets are not, and so a ticket whose
-//! row is another's is known not to be valid.
+//! What is known of a pending key is in a row of a table, whose number is part of the seq; an index
+//! finds the row of a key. So a key is hashed once, when it is asked for, and followers are found
+//! by the seq alone: if code of the user's panics while it compares keys, no waiter is lost. Rows
+//! are reused; numbers of seqs are not, so a seq whose row belongs to another key is known to be
+//! invalid.
 //!
-//! Those who are gone are taken out when they are half of all, and looked at once each: who comes
-//! and goes costs the same however many have before.
+//! Complexity: followers that were dropped are removed when they are half of all, and each is
+//! looked at once. So asking and withdrawing cost the same however many did so before.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashSet};
@@ -27,22 +28,24 @@ use super::seq::Seq;
 use crate::dispatch::ids::{InFlightId, Waiter};
 use crate::dispatch::limits::MAX_SPARES;
 
-/// Finds the rows of keys, whatever it compares them by.
-pub(crate) trait Index<K> {
-    /// The row of an equal key; or if there is none, the hash of this one, where keys have one.
+/// Finds the row of a key, by hash or by order.
+trait Index<K> {
+    /// Returns the row of an equal key; if there is none, the hash of `key` (0 where keys are not
+    /// hashed). Runs code of the user's.
     fn find(&self, key: &K, rows: &[Option<PendingKey<K>>]) -> Result<u32, u64>;
 
-    /// Adds a key that was not found.
+    /// Adds a key that `find` did not find.
     fn add(&mut self, key: &LeadKey<K>, rows: &[Option<PendingKey<K>>]);
 
-    /// Forgets a key whose row was emptied.
+    /// Removes a key whose row was emptied.
     fn remove(&mut self, key: &LeadKey<K>);
 
-    /// Forgets all keys, and gives those that it has.
+    /// Removes all keys. Returns the ones that the index owns, to be dropped where nothing is
+    /// borrowed.
     fn clear(&mut self) -> Option<Box<dyn Index<K>>>;
 }
 
-/// Runs no code of the user's but to find a key.
+/// An index by hash. Only `find` runs code of the user's: the other functions compare rows.
 #[derive(Default)]
 struct ByHash {
     hasher: RandomState,
@@ -70,13 +73,14 @@ impl<K: Hash + Eq> Index<K> for ByHash {
     }
 
     fn clear(&mut self) -> Option<Box<dyn Index<K>>> {
-        // The memory stays for the next run.
+        // Keeps the capacity for the next run.
         self.rows.clear();
         None
     }
 }
 
-/// A key may still have a ticket that is not valid any more, where code of the user's has panicked.
+/// An index by order. A key may still have a seq that is no longer valid, if code of the user's
+/// panicked while the key was removed; `find` ignores such a key.
 impl<K: OrdKey> Index<K> for BTreeMap<K, Seq> {
     fn find(&self, key: &K, rows: &[Option<PendingKey<K>>]) -> Result<u32, u64> {
         let seq = self
@@ -98,8 +102,8 @@ impl<K: OrdKey> Index<K> for BTreeMap<K, Seq> {
     }
 }
 
-/// How equal keys are found and their answers multiplied: functions, so that only dispatchers that
-/// want it need keys and answers that can.
+/// How equal keys are found and answers copied. Functions rather than bounds, so that only
+/// dispatchers with dedup need keys and answers that can be compared and cloned.
 #[doc(hidden)]
 pub struct Dedup<K, A> {
     index: fn() -> Box<dyn Index<K>>,
@@ -122,6 +126,7 @@ impl<K, A> fmt::Debug for Dedup<K, A> {
 }
 
 impl<K, A: Clone> Dedup<K, A> {
+    /// Finds equal keys by hash.
     pub(crate) const fn by_hash() -> Self
     where
         K: HashKey,
@@ -129,6 +134,7 @@ impl<K, A: Clone> Dedup<K, A> {
         Dedup { index: || Box::new(ByHash::default()), copy_key: K::clone, copy_answer: A::clone }
     }
 
+    /// Finds equal keys by order.
     pub(crate) const fn by_order() -> Self
     where
         K: OrdKey,
@@ -138,108 +144,114 @@ impl<K, A: Clone> Dedup<K, A> {
 }
 
 impl<K, A> Dedup<K, A> {
-    /// The same, for answers of another type.
+    /// Returns this dedup for answers of another type.
     pub(crate) const fn with_answers<B>(self, copy_answer: fn(&B) -> B) -> Dedup<K, B> {
         Dedup { index: self.index, copy_key: self.copy_key, copy_answer }
     }
 }
 
-/// Somebody who has joined, and his number.
+/// A waiter that follows a lead, with its number in the order of asking.
 pub(crate) type Follower = (u64, Waiter);
 
-/// Where a request is that will be answered later: its flight, and its position there.
+/// Where a request is in flight: the batch, and the position in that batch.
 pub(crate) type Place = (InFlightId, usize);
 
-/// A request that others may join.
+/// The waiters of a pending key.
 pub(crate) struct Followers {
-    /// Who asked first, and whose request it is.
+    /// The waiter of the lead.
     pub(crate) asker: Waiter,
-    /// Absent while it is queued, or pauses.
+    /// Where the lead is in flight; `None` while it is queued or pauses.
     pub(crate) place: Option<Place>,
-    follower: Vec<Follower>,
-    /// All before this one are gone.
-    living_from: usize,
-    /// When so many have joined, those that are gone are taken out.
-    sweep_at: usize,
-    /// Its flight looks here for somebody who waits.
+    /// In the order of asking.
+    list: Vec<Follower>,
+    /// All followers before this index were dropped.
+    alive_from: usize,
+    /// Followers that were dropped are removed when there are this many.
+    prune_at: usize,
+    /// Whether the batch in flight still looks here for a live waiter. If not, the next follower
+    /// has to be reported by `take_watch_again`.
     is_watched: bool,
 }
 
-/// A key that others may ask for while its request is queued or on its way.
+/// A key whose request is queued or in flight, as the index knows it.
 pub(crate) struct LeadKey<K> {
     seq: Seq,
     hash: u64,
     pub(crate) key: K,
 }
 
+/// A row of `PendingKeys`: a key with its waiters.
 pub(crate) struct PendingKey<K> {
     pub(crate) lead: LeadKey<K>,
     pub(crate) shared: Followers,
 }
 
-/// Fewer than so many who have joined are not looked through for those that are gone.
-const FEW: usize = 32;
+/// A smaller number of followers is not checked for followers that were dropped; the memory of more
+/// followers is not reused.
+const FEW_FOLLOWERS: usize = 32;
 
 impl Followers {
     fn new(asker: Waiter) -> Self {
         Followers {
             asker,
             place: None,
-            follower: Vec::new(),
-            living_from: 0,
-            sweep_at: FEW,
+            list: Vec::new(),
+            alive_from: 0,
+            prune_at: FEW_FOLLOWERS,
             is_watched: true,
         }
     }
 
-    fn join(&mut self, follower: Follower, is_alive: &dyn Fn(Waiter) -> bool) {
-        if self.follower.len() >= self.sweep_at {
-            // As many have joined since the last time as were left then, so it costs nothing to
-            // speak of.
-            self.follower.retain(|(_, waiter)| is_alive(*waiter));
-            self.living_from = 0;
-            self.sweep_at = FEW.max(2 * self.follower.len());
+    /// Adds a follower.
+    fn push(&mut self, follower: Follower, is_alive: &dyn Fn(Waiter) -> bool) {
+        if self.list.len() >= self.prune_at {
+            // As many followers were added since the last time as were left then, so this is O(1)
+            // amortized.
+            self.list.retain(|(_, waiter)| is_alive(*waiter));
+            self.alive_from = 0;
+            self.prune_at = FEW_FOLLOWERS.max(2 * self.list.len());
         }
-        self.follower.push(follower);
+        self.list.push(follower);
     }
 
-    /// One who has joined and is still there. It goes on from where the last one was found, as
-    /// nobody comes back to life.
-    fn living(&mut self, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
-        let rest = &self.follower[self.living_from..];
+    /// Returns the first live follower. Continues from where the last one was found, as a waiter
+    /// that was dropped is never alive again; so all calls together are linear.
+    fn first_alive(&mut self, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
+        let rest = &self.list[self.alive_from..];
         let found = rest.iter().position(|(_, waiter)| is_alive(*waiter));
-        self.living_from += found.unwrap_or(rest.len());
-        self.follower.get(self.living_from).map(|(_, waiter)| *waiter)
+        self.alive_from += found.unwrap_or(rest.len());
+        self.list.get(self.alive_from).map(|(_, waiter)| *waiter)
     }
 
-    /// Whether somebody has joined, and may be there still.
+    /// Whether there are followers, dropped ones included.
     pub(crate) fn has_followers(&self) -> bool {
-        !self.follower.is_empty()
+        !self.list.is_empty()
     }
 
-    /// Takes out those who have joined and are still there.
+    /// Removes all followers. Returns the live ones, in the order of asking.
     pub(crate) fn drain_followers(
         &mut self,
         is_alive: impl Fn(Waiter) -> bool,
     ) -> impl Iterator<Item = Follower> {
-        self.follower.drain(..).skip(self.living_from).filter(move |(_, waiter)| is_alive(*waiter))
+        self.list.drain(..).skip(self.alive_from).filter(move |(_, waiter)| is_alive(*waiter))
     }
 }
 
-/// The keys of one queue that are queued or on their way, and who has joined.
+/// The keys of one queue whose requests are queued or in flight, with their followers.
 pub(crate) struct PendingKeys<K> {
     rows: Vec<Option<PendingKey<K>>>,
-    /// Those that are empty.
+    /// Indices of empty rows.
     free: Vec<u32>,
     index: Box<dyn Index<K>>,
-    /// Memory for those who join.
+    /// Empty vectors for followers.
     spare: Vec<Vec<Follower>>,
-    /// Tickets of requests that wait to be sent and have their answers already.
+    /// Seqs of queued requests that have been answered already, by `answer`, and must not be sent.
     answered: HashSet<Seq>,
-    /// Places in flights that have somebody who waits again.
+    /// Places in flight that had no live waiter, and have a follower again.
     watch_again: Vec<Place>,
     copy_key: fn(&K) -> K,
-    last: u64,
+    /// The number of the latest request, lead or follower.
+    last_number: u64,
 }
 
 impl<K> PendingKeys<K> {
@@ -252,33 +264,33 @@ impl<K> PendingKeys<K> {
             answered: HashSet::new(),
             watch_again: Vec::new(),
             copy_key: dedup.copy_key,
-            last: 0,
+            last_number: 0,
         }
     }
 
-    // ── these run code of the user's: keys are hashed, compared, copied ──
+    // ── functions that run code of the user's: keys are hashed, compared, copied ──
 
-    /// The ticket for a key that nobody has asked for; or `None` when the waiter has joined those
-    /// who have.
+    /// Returns a new seq if the key is not pending: the request leads. Otherwise makes the waiter a
+    /// follower, and returns `None`.
     pub(crate) fn lead_or_follow(
         &mut self,
         key: &K,
         waiter: Waiter,
         is_alive: &dyn Fn(Waiter) -> bool,
     ) -> Option<Seq> {
-        self.last += 1;
+        self.last_number += 1;
         let hash = match self.index.find(key, &self.rows) {
             Ok(row) => {
-                self.join(row, waiter, is_alive);
+                self.follow(row, waiter, is_alive);
                 return None;
             }
             Err(hash) => hash,
         };
         let key = (self.copy_key)(key);
         let row = self.free.last().copied().unwrap_or(self.rows.len() as u32);
-        let lead = LeadKey { seq: Seq { number: self.last, row }, hash, key };
+        let lead = LeadKey { seq: Seq { number: self.last_number, row }, hash, key };
         self.index.add(&lead, &self.rows);
-        // From here on nothing panics.
+        // Nothing panics below, so the index and the rows agree.
         let seq = lead.seq;
         let row = Some(PendingKey { lead, shared: Followers::new(waiter) });
         match self.free.pop() {
@@ -288,30 +300,31 @@ impl<K> PendingKeys<K> {
         Some(seq)
     }
 
-    /// Lets go of a key whose row was taken.
+    /// Removes a key whose row was taken from the index.
     pub(crate) fn forget(&mut self, key: &LeadKey<K>) {
         self.index.remove(key);
     }
 
-    /// What is on its way is out of date: its ticket is not valid any more, and those who have
-    /// joined are taken out. What has not left yet is read later anyway.
+    /// Invalidates the seq of a key in flight, as its answer may be out of date. Returns the row,
+    /// with the followers. A request that was not sent yet will be answered with fresh data anyway,
+    /// and is left alone.
     pub(crate) fn invalidate(&mut self, key: &K) -> Option<PendingKey<K>> {
         let seq = self.seq(key)?;
-        self.shared(seq)?.place?;
+        self.followers(seq)?.place?;
         self.take_and_forget(seq)
     }
 
-    /// The same, for every key, in the order in which they were registered.
+    /// Invalidates the seqs of all keys in flight. Returns the rows in the order of asking.
     pub(crate) fn invalidate_all(&mut self) -> Vec<PendingKey<K>> {
-        let has_left = |row: &&PendingKey<K>| row.shared.place.is_some();
+        let is_in_flight = |row: &&PendingKey<K>| row.shared.place.is_some();
         let mut seqs: Vec<Seq> =
-            self.rows.iter().flatten().filter(has_left).map(|row| row.lead.seq).collect();
+            self.rows.iter().flatten().filter(is_in_flight).map(|row| row.lead.seq).collect();
         seqs.sort_by_key(|seq| seq.number);
         seqs.into_iter().filter_map(|seq| self.take_and_forget(seq)).collect()
     }
 
-    /// Everybody who waits for a key has the answer from elsewhere. A request that has not left is
-    /// not to leave.
+    /// Ends a pending key that is answered otherwise. Returns the row, whose waiters are to get
+    /// that answer. A lead that was not sent yet is marked as answered, and will not be sent.
     pub(crate) fn answer(&mut self, key: &K) -> Option<PendingKey<K>> {
         let seq = self.seq(key)?;
         let row = self.take_and_forget(seq)?;
@@ -321,6 +334,7 @@ impl<K> PendingKeys<K> {
         Some(row)
     }
 
+    /// Returns the seq of a key, if the key is pending.
     fn seq(&self, key: &K) -> Option<Seq> {
         let row = self.index.find(key, &self.rows).ok()?;
         self.rows[row as usize].as_ref().map(|row| row.lead.seq)
@@ -332,90 +346,97 @@ impl<K> PendingKeys<K> {
         Some(row)
     }
 
-    // ── these do not ──
+    // ── functions that do not ──
 
-    fn join(&mut self, row: u32, waiter: Waiter, is_alive: &dyn Fn(Waiter) -> bool) {
-        let Some(PendingKey { shared, .. }) = &mut self.rows[row as usize] else { return };
-        if shared.follower.capacity() == 0 {
-            shared.follower = self.spare.pop().unwrap_or_default();
+    /// Makes a waiter a follower of the key in a row.
+    fn follow(&mut self, row: u32, waiter: Waiter, is_alive: &dyn Fn(Waiter) -> bool) {
+        let Some(PendingKey { shared: followers, .. }) = &mut self.rows[row as usize] else {
+            return;
+        };
+        if followers.list.capacity() == 0 {
+            followers.list = self.spare.pop().unwrap_or_default();
         }
-        shared.join((self.last, waiter), is_alive);
-        if let (false, Some(place)) = (shared.is_watched, shared.place) {
-            shared.is_watched = true;
+        followers.push((self.last_number, waiter), is_alive);
+        if let (false, Some(place)) = (followers.is_watched, followers.place) {
+            followers.is_watched = true;
             self.watch_again.push(place);
         }
     }
 
-    /// Those who wait, when the answer is there; of the key it is to be let go. `None` if the
-    /// ticket is not valid any more.
+    /// Takes the row of a key whose answer is there; the caller removes the key by `forget`.
+    /// Returns `None` if the seq is no longer valid.
     pub(crate) fn take(&mut self, seq: Seq) -> Option<PendingKey<K>> {
         let row = self.rows.get_mut(seq.row as usize)?.take_if(|row| row.lead.seq == seq)?;
         self.free.push(seq.row);
         Some(row)
     }
 
-    /// Takes back the memory for those who joined, and were taken out.
-    pub(crate) fn put_back(&mut self, Followers { follower, .. }: &mut Followers) {
-        debug_assert!(follower.is_empty());
-        if follower.capacity() <= FEW && self.spare.len() < MAX_SPARES {
-            self.spare.push(std::mem::take(follower));
+    /// Reuses the memory of followers that were drained.
+    pub(crate) fn put_back(&mut self, Followers { list, .. }: &mut Followers) {
+        debug_assert!(list.is_empty());
+        if list.capacity() <= FEW_FOLLOWERS && self.spare.len() < MAX_SPARES {
+            self.spare.push(std::mem::take(list));
         }
     }
 
-    /// What is known of a request, if others may join.
-    fn shared(&mut self, seq: Seq) -> Option<&mut Followers> {
+    /// Returns the waiters of a pending key, if the seq is valid.
+    fn followers(&mut self, seq: Seq) -> Option<&mut Followers> {
         let row = self.rows.get_mut(seq.row as usize)?.as_mut()?;
         (row.lead.seq == seq).then_some(&mut row.shared)
     }
 
-    /// Whether others may join.
+    /// Whether the seq is that of a pending key, and not invalidated.
     pub(crate) fn is_valid(&mut self, seq: Seq) -> bool {
-        self.shared(seq).is_some()
+        self.followers(seq).is_some()
     }
 
-    /// One who has joined and is still there.
+    /// Returns a live follower.
     pub(crate) fn follower(
         &mut self,
         seq: Seq,
         is_alive: &dyn Fn(Waiter) -> bool,
     ) -> Option<Waiter> {
-        self.shared(seq)?.living(is_alive)
+        self.followers(seq)?.first_alive(is_alive)
     }
 
-    /// The same, for a flight that asks no more of this ticket until somebody joins again.
+    /// Returns a live follower, through which a batch in flight is watched. If there is none, the
+    /// batch does not ask again until `take_watch_again` returns the place of this key.
     pub(crate) fn watch(&mut self, seq: Seq, is_alive: &dyn Fn(Waiter) -> bool) -> Option<Waiter> {
-        let shared = self.shared(seq)?;
-        let living = shared.living(is_alive);
-        shared.is_watched = living.is_some();
-        living
+        let followers = self.followers(seq)?;
+        let alive = followers.first_alive(is_alive);
+        followers.is_watched = alive.is_some();
+        alive
     }
 
+    /// Takes the places that had no live waiter, and have a follower again.
     pub(crate) fn take_watch_again(&mut self) -> Vec<Place> {
         std::mem::take(&mut self.watch_again)
     }
 
-    /// Whether some requests that wait to be sent may have their answers already.
+    /// Whether some queued requests may have been answered by `answer`.
     pub(crate) fn has_answered(&self) -> bool {
         !self.answered.is_empty()
     }
 
-    /// Whether a request that waits to be sent has its answer already.
+    /// Whether a queued request was answered by `answer`.
     pub(crate) fn is_answered(&self, seq: Seq) -> bool {
         self.has_answered() && self.answered.contains(&seq)
     }
 
+    /// Forgets that a queued request was answered, as the request is dropped.
     pub(crate) fn forget_answered(&mut self, seq: Seq) {
         self.answered.remove(&seq);
     }
 
-    /// The request will be answered later, at this place; or it comes back to be tried again.
+    /// Notes that a request is in flight at `place`, or with `None` that it is requeued.
     pub(crate) fn set_place(&mut self, seq: Seq, place: Option<Place>) {
-        if let Some(shared) = self.shared(seq) {
-            shared.place = place;
-            shared.is_watched = true;
+        if let Some(followers) = self.followers(seq) {
+            followers.place = place;
+            followers.is_watched = true;
         }
     }
 
+    /// Removes everything. Returns the keys, to be dropped where nothing is borrowed.
     pub(crate) fn clear(&mut self) -> impl Sized + use<K> {
         self.free.clear();
         self.answered.clear();
@@ -441,11 +462,11 @@ mod tests {
         }
     }
 
-    /// What `PendingKeys` stands for: by key, the ticket and those who have joined.
+    /// What `PendingKeys` has to behave like: by key, the seq and the followers.
     type Naive = HashMap<u32, (Seq, Vec<Follower>)>;
 
     #[test]
-    fn whatever_happens_each_key_has_one_lead_and_those_who_asked_for_it() {
+    fn whatever_happens_each_key_has_one_lead_and_its_followers() {
         let mut random = fastrand::Rng::with_seed(7);
         for dedup in
             [Dedup::<Key, ()>::by_hash(), Dedup::by_order()].repeat(if cfg!(miri) { 1 } else { 50 })
@@ -463,7 +484,9 @@ mod tests {
                         (Some(seq), None) => {
                             assert!(naive.insert(key, (seq, Vec::new())).is_none())
                         }
-                        (None, Some((_, follower))) => follower.push((pending_keys.last, waiter)),
+                        (None, Some((_, followers))) => {
+                            followers.push((pending_keys.last_number, waiter))
+                        }
                         (seq, known) => panic!("{seq:?} for a key with {known:?}"),
                     }
                 } else if let Some((seq, expected)) = naive.remove(&key) {
@@ -478,7 +501,7 @@ mod tests {
                 assert!(old.iter().all(|seq| !pending_keys.is_valid(*seq)));
                 assert!(naive.values().all(|(seq, _)| pending_keys.is_valid(*seq)));
             }
-            assert!(pending_keys.rows.len() <= 30, "rows are used again");
+            assert!(pending_keys.rows.len() <= 30, "rows are reused");
         }
     }
 }

@@ -1,24 +1,25 @@
-//! TODO
+//! Groups of keys that may share a batch.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use super::bounds::GroupKey;
 
-/// Which keys are of one group, for [`Options::group_by`](crate::Options::group_by); made by
-/// [`groups`].
-pub struct Groups<K>(Box<dyn Numbering<K>>);
+/// Which keys belong to one group, for [`Options::group_by`](crate::Options::group_by); made by
+/// [`groups()`].
+pub struct Groups<K>(Box<dyn NumberGroups<K>>);
 
-/// Finds groups by what their keys have in common: those for which `by` gives equal values are of
-/// one.
+/// Groups keys by what they have in common: keys for which `by` returns equal values belong to one
+/// group.
 ///
 /// ```
 /// # use corio::{Options, groups};
 /// struct Page { of: u64, size: u32 }
-/// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
+/// const OPTIONS: Options<Page, Vec<u64>> =
+///     Options::new().group_by(|| groups(|page: &Page| page.size));
 /// ```
 pub fn groups<K, G: GroupKey>(by: impl Fn(&K) -> G + 'static) -> Groups<K> {
-    Groups(Box::new(By { by, numbers: HashMap::new(), free: Vec::new(), unused: 0 }))
+    Groups(Box::new(NumberedGroups { by, numbers: HashMap::new(), free: Vec::new(), unused: 0 }))
 }
 
 impl<K> fmt::Debug for Groups<K> {
@@ -27,27 +28,28 @@ impl<K> fmt::Debug for Groups<K> {
     }
 }
 
-trait Numbering<K> {
+/// Numbers the groups of keys, with the type of the group identifier erased.
+trait NumberGroups<K> {
     fn number(&mut self, key: &K) -> u32;
 
     fn len(&self) -> usize;
 
-    /// Forgets the groups that are not in use.
+    /// Forgets the groups that are not in use, and reuses their numbers.
     fn retain(&mut self, is_in_use: &mut dyn FnMut(u32) -> bool);
 }
 
-struct By<G, F> {
+struct NumberedGroups<G, F> {
     by: F,
     numbers: HashMap<G, u32>,
-    /// Those of groups that were forgotten.
+    /// Numbers of groups that were forgotten.
     free: Vec<u32>,
-    /// The first that no group has had.
+    /// The lowest number that no group has had.
     unused: u32,
 }
 
-impl<K, G: GroupKey, F: Fn(&K) -> G> Numbering<K> for By<G, F> {
+impl<K, G: GroupKey, F: Fn(&K) -> G> NumberGroups<K> for NumberedGroups<G, F> {
     fn number(&mut self, key: &K) -> u32 {
-        let By { by, numbers, free, unused } = self;
+        let NumberedGroups { by, numbers, free, unused } = self;
         *numbers.entry(by(key)).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
                 *unused += 1;
@@ -63,26 +65,28 @@ impl<K, G: GroupKey, F: Fn(&K) -> G> Numbering<K> for By<G, F> {
     fn retain(&mut self, is_in_use: &mut dyn FnMut(u32) -> bool) {
         let free = &mut self.free;
         self.numbers.retain(|_, number| {
-            let stays = is_in_use(*number);
-            if !stays {
+            let keep = is_in_use(*number);
+            if !keep {
                 free.push(*number);
             }
-            stays
+            keep
         });
     }
 }
 
 impl<K> Groups<K> {
-    /// The number of the group that a key is of. Runs code of the user's.
+    /// Returns the number of the group of a key, a new or reused one if the group is not known.
+    /// Runs code of the user's.
     pub(crate) fn number(&mut self, key: &K) -> u32 {
         self.0.number(key)
     }
 
+    /// Number of groups that are known.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Forgets the groups that are not in use.
+    /// Forgets the groups that are not in use, and reuses their numbers.
     pub(crate) fn retain(&mut self, is_in_use: &mut dyn FnMut(u32) -> bool) {
         self.0.retain(is_in_use);
     }

@@ -1,7 +1,7 @@
-//! Keys as they may be shown: in events and errors, where the dispatcher has `show_keys`.
+//! Keys in events and errors, where the dispatcher has `show_keys`.
 //!
-//! Of a long one the beginning is shown: a message is there to be read, and is kept and sent to
-//! places that nobody thought of when they chose their keys.
+//! A long key is truncated: a message is there to be read, and is stored and sent to places that
+//! the author of the key did not think of.
 
 use std::fmt;
 use std::fmt::Write;
@@ -9,23 +9,25 @@ use std::fmt::Write;
 use super::bounds::ShowKey;
 use crate::util::keys_of;
 
-/// The keys of a batch for an event: their number alone unless they may be shown.
+/// The keys of a batch for an event. `Debug` prints only their number unless `show` is set.
 pub(crate) struct ShownKeys<'a, K> {
     pub(crate) keys: &'a [K],
     pub(crate) show: Option<ShowKey<K>>,
 }
 
+/// One key, truncated by `Debug`.
 struct ShownKey<'a, K> {
     key: &'a K,
     show: ShowKey<K>,
 }
 
-/// A key for an error.
+/// Returns a key as text for an error, if keys may be shown.
 pub(crate) fn shown<K>(key: &K, show: Option<ShowKey<K>>) -> Option<String> {
     show.map(|show| format!("{:?}", ShownKey { key, show }))
 }
 
-/// The keys of a batch that a dispatcher takes, for errors that may follow.
+/// Returns the keys of a batch as text, for errors after a dispatcher has taken the keys; empty if
+/// keys may not be shown.
 pub(crate) fn all_shown<K>(keys: &[K], show: Option<ShowKey<K>>) -> Vec<String> {
     keys.iter().filter_map(|key| shown(key, show)).collect()
 }
@@ -43,42 +45,42 @@ impl<K> fmt::Debug for ShownKeys<'_, K> {
 
 impl<K> fmt::Debug for ShownKey<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct Uncut<'a, K>(&'a ShownKey<'a, K>);
+        struct FullKey<'a, K>(&'a ShownKey<'a, K>);
 
-        impl<K> fmt::Debug for Uncut<'_, K> {
+        impl<K> fmt::Debug for FullKey<'_, K> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 (self.0.show)(self.0.key, f)
             }
         }
 
-        let mut beginning = Prefix { text: String::new(), left: LONGEST, is_cut: false };
-        match write!(beginning, "{:?}", Uncut(self)) {
-            Err(error) if !beginning.is_cut => return Err(error),
-            _ => f.write_str(&beginning.text)?,
+        let mut prefix = Prefix { text: String::new(), left: MAX_SHOWN_CHARS, is_truncated: false };
+        match write!(prefix, "{:?}", FullKey(self)) {
+            Err(error) if !prefix.is_truncated => return Err(error),
+            _ => f.write_str(&prefix.text)?,
         }
-        if beginning.is_cut { f.write_char('…') } else { Ok(()) }
+        if prefix.is_truncated { f.write_char('…') } else { Ok(()) }
     }
 }
 
-/// So many characters of a key are shown.
-const LONGEST: usize = 200;
+/// Number of characters of a key that are shown.
+const MAX_SHOWN_CHARS: usize = 200;
 
-/// Takes so many characters, and refuses the rest: what is written is not worked out any further
-/// then.
+/// Collects at most `left` further characters. Fails on the first character beyond, so that a long
+/// `Debug` output is not produced to its end.
 struct Prefix {
     text: String,
     left: usize,
-    is_cut: bool,
+    is_truncated: bool,
 }
 
 impl fmt::Write for Prefix {
     fn write_str(&mut self, more: &str) -> fmt::Result {
         let end = more.char_indices().nth(self.left).map(|(end, _)| end);
-        self.is_cut = end.is_some();
+        self.is_truncated = end.is_some();
         let fits = &more[..end.unwrap_or(more.len())];
         self.left -= fits.chars().count();
         self.text.push_str(fits);
-        if self.is_cut { Err(fmt::Error) } else { Ok(()) }
+        if self.is_truncated { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_key_the_beginning_is_shown() {
+    fn a_long_key_is_truncated() {
         assert_eq!(text(&"ö".repeat(199)), format!("\"{}…", "ö".repeat(199)));
         let long = if cfg!(miri) { 1000 } else { 1_000_000 };
         assert_eq!(text(&"x".repeat(10 * long)), format!("\"{}…", "x".repeat(199)));
