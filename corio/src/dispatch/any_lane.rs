@@ -6,7 +6,7 @@ use super::ready::ReadyBatch;
 use crate::util::Alarm;
 
 /// A [`Lane`](super::Lane) of any request type.
-pub(crate) trait AnyLane {
+pub(super) trait AnyLane {
     /// Answers gathered requests from the cache, and lets equal keys follow requests that are
     /// queued or in flight.
     fn coalesce(&self, send_cx: &SendCx<'_, '_>);

@@ -23,9 +23,7 @@ impl<'r> ContextRef<'r> {
     /// The pointer was made from a reference that is valid for `'r`.
     pub(crate) unsafe fn from_raw(pointer: *const ()) -> Self {
         // SAFETY: the caller guarantees that the pointer was a reference, so it is not null.
-        ContextRef {
-            pointer: unsafe { NonNull::new_unchecked(pointer.cast_mut()) },
-            context: PhantomData,
-        }
+        let pointer = unsafe { NonNull::new_unchecked(pointer.cast_mut()) };
+        ContextRef { pointer, context: PhantomData }
     }
 }

@@ -34,7 +34,7 @@ impl<R: Request> DispatchFns<R> {
         let dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>) = R::dispatch;
         let partition: for<'r> fn(&'r S) -> Option<Partition> = R::partition;
         // SAFETY: the types differ only in `&'r S` against `ContextRef<'r>`, which is a transparent
-        // `NonNull<()>`; pointers to sized types have the same ABI. Whoever calls the resulting
+        // `NonNull<()>`; pointers to sized types have the same ABI. The caller of the resulting
         // `unsafe fn` guarantees that the pointer leads to an `S`. (A function that casts the
         // pointer itself would need `S: 'r` for every `'r`, which only a reference implies.)
         unsafe {

@@ -109,14 +109,14 @@ impl<R: Request> Lane<R> {
         let send_cx =
             self.queue.shared.inline_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
         // SAFETY: the guard of `lend_send_cx` borrows the `SendCx` until it unsets the pointer,
-        // when the run loop is left. The reference is not used any more then: whoever asks is
-        // called by the run loop.
+        // when the run loop is left. The reference is not used any more then: tasks that
+        // ask are called by the run loop.
         let send_cx: &SendCx<'_, '_> = unsafe { send_cx.cast().as_ref() };
         send_cx.may_send().then_some(send_cx)
     }
 
     /// Sends a batch of one from within the asking task. Returns whether the answer is offered now;
-    /// if not, it comes as any other.
+    /// otherwise it is delivered as any other.
     #[inline]
     pub(crate) fn answer_at_once(
         &self,

@@ -19,7 +19,7 @@ use super::request::Request;
 
 /// Maps request types to lanes.
 #[derive(Default)]
-pub(crate) struct Registry {
+pub(super) struct Registry {
     /// Looked up with each request.
     ///
     /// Invariant: a reference into the tables does not outlive the expression that looks into them,

@@ -7,8 +7,8 @@ use super::options::Options;
 /// One thing to ask for: a key, and the type of the answer.
 ///
 /// `#[corio::dispatcher]` implements the trait. By hand, a type is a request if it implements
-/// `Request`, which says what its key and its answer are, and [`Dispatch`], which says how a batch
-/// of keys is answered:
+/// `Request`, which says what its key and its answer are, and [`Dispatch`](crate::Dispatch), which
+/// says how a batch of keys is answered:
 ///
 /// ```
 /// use corio::{Dispatch, Request, Requests};
@@ -97,12 +97,12 @@ impl DispatcherId {
     /// Returns the number, or 0 before `assign`. No order depends on the number: it only finds a
     /// queue faster, so relaxed loads are enough.
     #[inline]
-    pub(crate) fn number(&self) -> usize {
+    pub(super) fn number(&self) -> usize {
         self.0.load(Ordering::Relaxed) as usize
     }
 
     /// Returns the number, and assigns one if there is none.
-    pub(crate) fn assign(&self) -> usize {
+    pub(super) fn assign(&self) -> usize {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         if self.number() == 0 {
             // If another thread was faster, its number stays, and this one is skipped.

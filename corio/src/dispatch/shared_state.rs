@@ -26,38 +26,38 @@ pub(crate) enum Due {
 
 /// State that all queues of a schedule share.
 pub(crate) struct SharedState {
-    pub(crate) host: Host,
-    pub(crate) limits: Limits,
+    pub(super) host: Host,
+    pub(super) limits: Limits,
     /// Numbers of the concurrent queues that have requests, the one asked first first. Concurrent
     /// batches start before those that are answered in place.
-    pub(crate) asked_concurrent: HotCell<Vec<u32>>,
+    pub(super) asked_concurrent: HotCell<Vec<u32>>,
     /// Numbers of the queues answered in place that have requests, the one asked first first.
-    pub(crate) asked_in_place: HotCell<Vec<u32>>,
+    pub(super) asked_in_place: HotCell<Vec<u32>>,
     /// Batches of answers to be delivered, in the order in which they became ready.
-    pub(crate) answered: HotCell<VecDeque<ReadyBatch>>,
-    pub(crate) current_answer: CurrentAnswer,
+    pub(super) answered: HotCell<VecDeque<ReadyBatch>>,
+    pub(super) current_answer: CurrentAnswer,
     /// The cursor of the current delivery; null if there is none.
-    pub(crate) delivery_cursor: Cell<*mut Cursor>,
+    pub(super) delivery_cursor: Cell<*mut Cursor>,
     /// A `SendCx`, while requests may be answered inline.
-    pub(crate) inline_send_cx: Cell<Option<NonNull<()>>>,
+    pub(super) inline_send_cx: Cell<Option<NonNull<()>>>,
     /// Number of batches in flight.
-    pub(crate) in_flight: Cell<usize>,
+    pub(super) in_flight: Cell<usize>,
     /// Number of batches in flight that count for the limit: the parts of a split batch count as
     /// one, unbatched requests (futures) not at all.
-    pub(crate) quota_used: Cell<usize>,
-    pub(crate) due: HotCell<Timers<Due>>,
+    pub(super) quota_used: Cell<usize>,
+    pub(super) due: HotCell<Timers<Due>>,
     /// Numbers of futures to be dropped, as their batches are no longer in flight.
-    pub(crate) cancelled: RefCell<Vec<u32>>,
+    pub(super) cancelled: RefCell<Vec<u32>>,
     /// Number of times that tasks were dropped. Requests queued before the latest may belong to
     /// dropped tasks.
-    pub(crate) drop_epoch: Cell<u64>,
+    pub(super) drop_epoch: Cell<u64>,
     /// Numbers of the queues that are told which tasks were dropped: those with batches in flight,
     /// or with requests that outlast a send (held by a limit, or pausing).
-    pub(crate) drop_listeners: RefCell<BTreeSet<u32>>,
+    pub(super) drop_listeners: RefCell<BTreeSet<u32>>,
     /// With `rounds`: whether a batch of the previous round is still in flight.
-    pub(crate) barrier_is_up: Cell<bool>,
+    pub(super) barrier_is_up: Cell<bool>,
     /// Number of queues with dedup.
-    pub(crate) dedup_queues: Cell<usize>,
+    pub(super) dedup_queues: Cell<usize>,
     /// The first fault, which ends the run.
     fault: RefCell<Option<Fault>>,
     /// Whether `fault` is set: cheaper to check.
@@ -69,13 +69,13 @@ pub(crate) struct SharedState {
     /// Number of batches sent in this run; the number of the latest.
     batches: Cell<u64>,
     /// Name of the dispatcher whose code is running, or has panicked.
-    pub(crate) current_dispatcher: Cell<Option<&'static str>>,
+    pub(super) current_dispatcher: Cell<Option<&'static str>>,
     /// The source of jitter, created on first use in a run.
     random: RefCell<Option<fastrand::Rng>>,
 }
 
 impl SharedState {
-    pub(crate) fn new(host: Host, limits: Limits) -> Self {
+    pub(super) fn new(host: Host, limits: Limits) -> Self {
         SharedState {
             host,
             limits,
@@ -103,26 +103,26 @@ impl SharedState {
         }
     }
 
-    pub(crate) fn observers(&self) -> &Observers {
+    pub(super) fn observers(&self) -> &Observers {
         &self.host.observers
     }
 
-    pub(crate) fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         (self.host.now)()
     }
 
     /// Returns a random number from 0 to 1, the same in each run if there is a seed.
-    pub(crate) fn random(&self) -> f64 {
+    pub(super) fn random(&self) -> f64 {
         let seeded = || self.limits.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         self.random.borrow_mut().get_or_insert_with(seeded).f64()
     }
 
-    pub(crate) fn is_alive(&self, waiter: Waiter) -> bool {
+    pub(super) fn is_alive(&self, waiter: Waiter) -> bool {
         (self.host.is_alive)(waiter)
     }
 
     /// Sets an alarm that is due after a time.
-    pub(crate) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
+    pub(super) fn set_alarm(&self, after: Duration, due: Due) -> Alarm {
         self.host.inline_budget.end();
         // The clock may be code of the user's, so it is read before anything is borrowed.
         let at = self.now().saturating_add(after.min(LONGEST));
@@ -133,7 +133,7 @@ impl SharedState {
     /// report can name the dispatcher: every panic that leaves this function ends the run. Not
     /// re-entrant.
     #[inline(always)]
-    pub(crate) fn with_current_dispatcher(&self, dispatcher: &'static str, run: impl FnOnce()) {
+    pub(super) fn with_current_dispatcher(&self, dispatcher: &'static str, run: impl FnOnce()) {
         debug_assert!(self.current_dispatcher.get().is_none());
         self.current_dispatcher.set(Some(dispatcher));
         run();
@@ -141,27 +141,27 @@ impl SharedState {
     }
 
     /// Prepares for sending: the next batch begins a round.
-    pub(crate) fn new_round(&self) {
+    pub(super) fn new_round(&self) {
         self.has_round_begun.set(false);
         self.update_barrier();
     }
 
     /// With `rounds`, raises the barrier while batches are in flight: no batch leaves before all
     /// are back.
-    pub(crate) fn update_barrier(&self) {
+    pub(super) fn update_barrier(&self) {
         self.barrier_is_up.set(self.limits.rounds && self.quota_used.get() > 0);
     }
 
     /// Returns the number of the batch that is about to leave, and begins a round if none has
     /// begun.
     #[inline]
-    pub(crate) fn next_batch(&self) -> u64 {
+    pub(super) fn next_batch(&self) -> u64 {
         if self.has_round_begun.replace(true) { self.next_number() } else { self.begin_round() }
     }
 
     /// Begins a round and returns the number of its first batch.
     #[inline]
-    pub(crate) fn begin_round(&self) -> u64 {
+    pub(super) fn begin_round(&self) -> u64 {
         self.rounds.set(self.rounds.get() + 1);
         self.observers().emit(|| Event::Round { round: self.rounds.get() });
         self.next_number()
@@ -174,19 +174,19 @@ impl SharedState {
     }
 
     /// Ends the run with `fault`, unless there was a fault before.
-    pub(crate) fn fail(&self, fault: Fault) {
+    pub(super) fn fail(&self, fault: Fault) {
         self.fault.borrow_mut().get_or_insert(fault);
         self.has_fault.set(true);
     }
 
     /// Takes the first fault.
     #[inline]
-    pub(crate) fn take_fault(&self) -> Option<Fault> {
+    pub(super) fn take_fault(&self) -> Option<Fault> {
         if self.has_fault.take() { self.fault.take() } else { None }
     }
 
     /// Resets everything for the next run. Ready batches and queues are cleared before.
-    pub(crate) fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.asked_concurrent.borrow_mut().clear();
         self.asked_in_place.borrow_mut().clear();
         self.in_flight.set(0);

@@ -89,7 +89,7 @@ impl<K, A> CachePolicy<K, A> {
 }
 
 /// An answer with its expiry.
-pub(crate) struct CacheEntry<A> {
+pub(super) struct CacheEntry<A> {
     pub(super) answer: A,
     /// `None` for an answer that does not expire.
     pub(super) expires_at: Option<Duration>,

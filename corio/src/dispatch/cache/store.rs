@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// The number of a partition; 0 for a run without a partition.
-pub(crate) type Scope = u64;
+pub(super) type Scope = u64;
 
 /// Values by scope and key.
-pub(crate) trait Store<K, V> {
+pub(super) trait Store<K, V> {
     fn get(&self, scope: Scope, key: &K) -> Option<&V>;
     /// Adds or replaces a value. A bounded store may evict others.
     fn insert(&mut self, scope: Scope, key: K, value: V);

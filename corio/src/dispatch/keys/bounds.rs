@@ -64,9 +64,11 @@ impl<K: Ord + Clone + 'static> OrdKey for K {}
     label = "can't be sent to another thread"
 )]
 #[doc(hidden)]
+#[cfg(feature = "blocking")]
 pub trait BlockingData: Send {}
 
 #[diagnostic::do_not_recommend]
+#[cfg(feature = "blocking")]
 impl<T: Send> BlockingData for T {}
 
 /// How to copy a key: `Clone::clone`.

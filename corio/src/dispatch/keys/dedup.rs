@@ -4,8 +4,9 @@
 //! The first request for a key *leads*: it gets a seq and is sent as any other request. Requests
 //! for the key *follow* until the answer is there: their waiters are noted here, under the seq,
 //! wherever the lead is meanwhile (queued, in flight, pausing before a retry). When the answer
-//! comes, whoever holds the seq takes the followers out. A seq that is no longer valid, because the
-//! key was invalidated, takes out no followers, and its answer is not cached.
+//! comes, the holder of the seq (the batch, at that position) takes the followers out. A seq that
+//! is no longer valid, because the key was invalidated, takes out no followers, and its answer is
+//! not cached.
 //!
 //! What is known of a pending key is in a row of a table, whose number is part of the seq; an index
 //! finds the row of a key. So a key is hashed once, when it is asked for, and followers are found
@@ -151,7 +152,7 @@ impl<K, A> Dedup<K, A> {
 }
 
 /// A waiter that follows a lead, with its number in the order of asking.
-pub(crate) type Follower = (u64, Waiter);
+type Follower = (u64, Waiter);
 
 /// Where a request is in flight: the batch, and the position in that batch.
 pub(crate) type Place = (InFlightId, usize);
@@ -168,7 +169,7 @@ pub(crate) struct Followers {
     alive_from: usize,
     /// Followers that were dropped are removed when there are this many.
     prune_at: usize,
-    /// Whether the batch in flight still looks here for a live waiter. If not, the next follower
+    /// Whether the batch in flight still looks here for a live follower. If not, the next follower
     /// has to be reported by `take_watch_again`.
     is_watched: bool,
 }

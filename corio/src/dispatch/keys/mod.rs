@@ -14,7 +14,7 @@
 //!   the key, which gets a copy of the answer.
 //! - **seq**: number and row of a pending key. A seq is *valid* while the row is that of the seq.
 //! - **place**: the batch in flight, and the position in it, that a pending key is answered at.
-//! - **watched**: the batch at the place of a key is watched through a follower of the key.
+//! - **watched**: a key is watched while the batch at its place may find a live follower there.
 //!
 //! Invariants:
 //! - A key has at most one lead; every other waiter for it is a follower, until the key is
@@ -28,7 +28,9 @@ mod groups;
 mod seq;
 mod show;
 
-pub(crate) use bounds::{BlockingData, CloneAnswer, CopyKey, GroupKey, HashKey, OrdKey, ShowKey};
+#[cfg(feature = "blocking")]
+pub(crate) use bounds::BlockingData;
+pub(crate) use bounds::{CloneAnswer, CopyKey, GroupKey, HashKey, OrdKey, ShowKey};
 pub(crate) use dedup::{Dedup, Followers, PendingKey, PendingKeys, Place};
 pub use groups::{Groups, groups};
 pub(crate) use seq::Seq;
