@@ -1,4 +1,6 @@
-//! The time of a schedule. Nobody looks at it unless something is to happen at a time.
+//! The clock of a schedule: the trait that users implement, and the clock that a run reads.
+//!
+//! No clock is read unless a time limit, a pause or an expiry is in use.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -7,11 +9,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// A clock for time limits, pauses and what is kept for a time; for
+/// A clock for time limits, pauses and cached answers that expire; set with
 /// [`Schedule::clock`](crate::Schedule::clock).
 ///
-/// A schedule has the system's unless told otherwise. One of your own may be that of an executor
-/// (`tokio::time`, which tests can pause), or one that a test moves:
+/// A schedule uses the system clock by default. A custom clock can be the clock of an async runtime
+/// (such as `tokio::time`, which tests can pause) or a clock that the test advances:
 /// [`testing::VirtualClock`](crate::testing::VirtualClock).
 ///
 /// ```
@@ -37,21 +39,23 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), corio::Error>(()) }).unwrap();
 /// ```
 pub trait Clock {
-    /// The time since a moment of the clock's choice. It never goes back.
+    /// Returns the time since some fixed moment of the clock's choice. Later calls never return an
+    /// earlier time.
     fn now(&self) -> Duration;
 
-    /// Ends when the clock shows this time, or later.
+    /// Returns a future that is ready once the clock shows `time` or later.
     fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>>;
 
-    /// Called when the run has nothing to do until there is news. A clock of tests moves on to the
-    /// next time that somebody sleeps until.
+    /// Called when the run has nothing to do until an answer, a wake-up or an alarm arrives. A test
+    /// clock advances to the next time that a sleeper waits for; other clocks do nothing.
     fn idle(&self) {}
 }
 
+/// The clock that a run reads: the user's clock, or the system clock.
 pub(crate) struct Time {
-    /// Absent for the system's.
+    /// `None` for the system clock.
     clock: Option<Rc<dyn Clock>>,
-    /// When the system's clock was first looked at.
+    /// When the system clock was first read; the origin of all times that `now` returns.
     start: OnceCell<Instant>,
 }
 
@@ -60,6 +64,7 @@ impl Time {
         Rc::new(Time { clock, start: OnceCell::new() })
     }
 
+    /// Returns the time since some fixed moment. May call user code.
     pub(crate) fn now(&self) -> Duration {
         match &self.clock {
             Some(clock) => clock.now(),
@@ -67,16 +72,16 @@ impl Time {
         }
     }
 
-    /// The clock, if it is not the system's.
+    /// Returns the user's clock, or `None` for the system clock.
     pub(crate) fn clock(&self) -> Option<&dyn Clock> {
         self.clock.as_deref()
     }
 }
 
-/// A part of a task was not over in time: the error of `timeout!`.
+/// The error of `timeout!`: a part of a task did not finish in time.
 ///
-/// An answer that is there at that time is first, and so is whatever follows from it; see the table
-/// at [`Schedule::deadline`](crate::Schedule::deadline).
+/// An answer that has arrived when the time is up comes first, and so does everything that follows
+/// from that answer; see the table at [`Schedule::deadline`](crate::Schedule::deadline).
 ///
 /// ```
 /// # use std::time::Duration;
@@ -99,13 +104,13 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
-    /// The error of something that was not over within `limit`; to compare with, and for limits of
-    /// your own.
+    /// Returns the error of a part that did not finish within `limit`; for comparisons, and for
+    /// time limits of your own.
     pub fn new(limit: Duration) -> Self {
         Elapsed { limit }
     }
 
-    /// The time that there was.
+    /// Returns the time limit that was exceeded.
     pub fn limit(&self) -> Duration {
         self.limit
     }

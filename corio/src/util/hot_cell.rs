@@ -1,10 +1,15 @@
-//! A cell whose borrows are checked where debug assertions are on, in debug builds and so in tests,
-//! and not in release builds: for the few that are borrowed some times with each request and each
-//! resume, where the checks are some 6 % of the instructions.
+//! `HotCell`: a `RefCell` whose borrows are checked only where debug assertions are on.
 //!
-//! What must hold, and is checked where checks are on: whoever borrows calls nothing meanwhile that
-//! may come back here, no code of the user's least of all. What is lent to such code lies in a
-//! `RefCell`. `-C debug-assertions` has release builds check as well.
+//! Debug builds, and so tests, check every borrow; release builds do not. The cell is for the few
+//! values that are borrowed several times per request and per resume, where the checks cost about
+//! 6 % of the instructions. `-C debug-assertions` turns the checks on in a release build.
+//!
+//! # Invariant
+//!
+//! While a borrow lives, no function is called that may borrow the same cell, and no user
+//! code at all. A value that is borrowed while user code runs belongs into a `RefCell`. The
+//! invariant is what makes the unchecked variant sound; builds with checks panic when a borrow
+//! violates the invariant.
 
 #[cfg(debug_assertions)]
 pub(crate) use std::cell::RefCell as HotCell;
@@ -25,11 +30,13 @@ mod unchecked {
     use std::ops::DerefMut;
     use std::ptr::NonNull;
 
+    /// The unchecked variant; its methods have the names and meanings of those of `RefCell`.
     #[derive(Default)]
     pub(crate) struct HotCell<T>(UnsafeCell<T>);
 
-    /// A pointer, as in `RefMut`: a reference that a function gets must be the only one until that
-    /// returns, but one of these may be dropped before.
+    /// A mutable borrow. Holds a pointer and not a reference, as `RefMut` does: a reference passed
+    /// to a function must stay unique until the function returns, but a `HotMut` may be dropped
+    /// earlier, after which the cell can be borrowed again.
     pub(crate) struct HotMut<'b, T>(NonNull<T>, PhantomData<&'b mut T>);
 
     impl<T> Deref for HotMut<'_, T> {
@@ -37,7 +44,8 @@ mod unchecked {
 
         #[inline(always)]
         fn deref(&self) -> &T {
-            // SAFETY: it leads into the cell, and by what must hold nobody else has a reference.
+            // SAFETY: the pointer leads into the cell, which outlives `'b`; by the invariant of the
+            // module no other reference into the cell exists meanwhile.
             unsafe { self.0.as_ref() }
         }
     }
@@ -45,7 +53,8 @@ mod unchecked {
     impl<T> DerefMut for HotMut<'_, T> {
         #[inline(always)]
         fn deref_mut(&mut self) -> &mut T {
-            // SAFETY: as above.
+            // SAFETY: the pointer leads into the cell, which outlives `'b`; by the invariant of the
+            // module no other reference into the cell exists meanwhile.
             unsafe { self.0.as_mut() }
         }
     }
@@ -58,7 +67,7 @@ mod unchecked {
 
         #[inline(always)]
         pub(crate) fn borrow(&self) -> &T {
-            // SAFETY: by what must hold nobody changes it meanwhile.
+            // SAFETY: by the invariant of the module the cell is not borrowed mutably meanwhile.
             unsafe { &*self.0.get() }
         }
 

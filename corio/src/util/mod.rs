@@ -1,4 +1,36 @@
-//! TODO
+//! Tools that know nothing of tasks, requests and runs. The lowest layer: every other folder may
+//! use this one, and nothing here imports from another folder.
+//!
+//! | file | is |
+//! |---|---|
+//! | `cancel` | `CancelToken`, with which users cancel runs; `Nudge`, the seam to a sleeping run |
+//! | `clock` | `Clock`, which users implement; `Time`, which a run reads; `Elapsed`, an error |
+//! | `timers` | a queue of alarms, ordered by time |
+//! | `inline_budget` | how many requests may be answered inline while a run is idle |
+//! | `hot_cell` | `HotCell`, a `RefCell` without checks in release builds |
+//! | `slab` | `Slots`, a small slab without generations |
+//! | `id_hasher` | `ById`, a fast hasher for numbers that corio assigns itself |
+//! | `unwind` | `PanicCollector` and other tools for code that has to finish despite panics |
+//! | `panic_advice` | advice for well-known panics of other crates |
+//! | `type_names` | readable names of tasks, from type names |
+//! | `text` | helpers for English messages |
+//! | `not_send` | `NeverSend`, a bound whose failure explains why a type is not `Send` |
+//! | `static_assert` | assertions about types, checked when the crate is compiled |
+//!
+//! # Terms
+//!
+//! - **sleeper**: a run that is blocked or pending until an answer, a time or a cancellation comes;
+//!   a *nudge* makes the sleeper check for cancellation.
+//! - **time**: a duration since a fixed moment, which the clock or the caller chooses. Durations of
+//!   at least `LONGEST` count as endless.
+//! - **idle**: of a run, that nothing but running tasks is going on (see `inline_budget`).
+//! - **payload**: the value that a panic carries.
+//!
+//! # Invariants
+//!
+//! - No lock and no `HotCell` borrow is held while user code, or code of an async executor, runs.
+//! - A run ends with the first panic of user code; further panics never replace the first,
+//!   and never abort the process.
 
 mod cancel;
 mod clock;

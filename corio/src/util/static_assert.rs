@@ -1,6 +1,9 @@
-//! TODO
+//! Assertions about types that are checked when the crate is compiled.
 
-/// The type has none of these traits: with one of them, `_` would be ambiguous.
+/// Asserts that a type implements none of the given traits.
+///
+/// If the type implemented one of the traits, two impls of `Ambiguous` would apply, and `_` could
+/// not be inferred.
 macro_rules! assert_has_not {
     ($type:ty: $($trait:path),+) => {
         const _: () = {
@@ -17,6 +20,7 @@ macro_rules! assert_has_not {
     };
 }
 
+/// Asserts that each of the given types is `Send`.
 macro_rules! assert_is_send {
     ($($type:ty),+ $(,)?) => {
         const _: () = {

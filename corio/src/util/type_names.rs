@@ -1,8 +1,13 @@
-//! Names of tasks, from the type names of their futures: `app::library::card::{{closure}}` is the
-//! task `card`. They cost nothing until somebody asks.
+//! Readable names of tasks, derived from the type names of their futures.
+//!
+//! `app::library::card::{{closure}}` is the future of the task `card`. A name costs nothing until a
+//! message or an observer asks for the name.
+//!
+//! The constants below spell module paths of this crate: moving or renaming one of these items
+//! changes names in messages, which the tests below do not notice.
 
-/// Ours around something of the user's, which is the last argument: the closure of `task_fn<S, T,
-/// C>`, the task of `ErrGroup<E>::run<S, T>`, the future of `Bound<S, F>`.
+/// Wrappers of corio around a type of the user's, which is the last generic argument: the closure
+/// in `task_fn<S, T, C>`, the task in `ErrGroup<E>::run<S, T>`, the future in `Bound<S, F>`.
 const AROUND_LAST: [&str; 6] = [
     "corio::task::task_fn::task_fn<",
     "corio::task::traits::AnyTask<",
@@ -11,12 +16,13 @@ const AROUND_LAST: [&str; 6] = [
     "corio::sync::once_cell::OnceCell<",
     "corio::sync::single_flight::SingleFlight<",
 ];
-/// A request as a task.
+/// The future of a request that is used as a task; the request is the first generic argument.
 const REQUEST: &str = "corio::task::answer::Requesting<";
-/// A call of a task.
+/// The future of a `call!`; the called task is the only generic argument.
 const CALL: &str = "corio::task::call::Call<";
 
-/// The readable end of a future's type name: the function that it is the body of, or is written in.
+/// Returns the readable part of the type name of a future: the name of the function whose body the
+/// future is, or in which the future is written.
 pub(crate) fn short(full: &'static str) -> &'static str {
     if let Some(inside) = AROUND_LAST.iter().find_map(|around| full.strip_prefix(around)) {
         let end = inside.rfind('>').unwrap_or(inside.len());
@@ -29,8 +35,8 @@ pub(crate) fn short(full: &'static str) -> &'static str {
     if let Some(inside) = full.strip_prefix(CALL) {
         return short(inside.strip_suffix('>').unwrap_or(inside));
     }
-    // Generic arguments hold paths of their own; what is before them names the task. A path may
-    // begin with `<Shop as Priced>`.
+    // Generic arguments contain further paths; the task is named before them. The path may begin
+    // with `<Shop as Priced>`.
     let path = match full.strip_prefix('<').and_then(|rest| rest.find(">::")) {
         Some(end) => &full[end + 1..],
         None => full,
@@ -45,12 +51,13 @@ pub(crate) fn short(full: &'static str) -> &'static str {
     &path[start..]
 }
 
-/// The name of the task that a waiting point awaits, if it is one that is called there.
+/// Returns the name of the task that is called at an await point, or `None` if the awaited future
+/// is no call of a task; `awaited` is the type name of that future.
 pub(crate) fn called(awaited: &'static str) -> Option<&'static str> {
     awaited.starts_with(CALL).then(|| short(awaited))
 }
 
-/// The first and the last of some generic arguments.
+/// Returns the first and the last of a list of generic arguments.
 fn arguments(list: &'static str) -> (&'static str, &'static str) {
     let mut depth = 0;
     let (mut first, mut last) = (list.len(), 0);

@@ -1,7 +1,8 @@
-//! Running many destructors, all of them, even if some panic.
+//! Tools for code that has to finish although user code panics.
 //!
-//! What a panic carries has a destructor too, which may panic; what that carries is forgotten. So
-//! nothing here unwinds before all has been done.
+//! A panic payload has a destructor too, which may panic in turn; the payload of such a further
+//! panic is leaked. So no function here but `PanicCollector::finish` unwinds, and `finish` is
+//! called when everything else is done.
 
 use std::any::Any;
 use std::future::Future;
@@ -10,13 +11,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Keeps the first panic until all is done.
+/// Runs many destructors, all of them even if some panic, and keeps the first panic until the end.
+/// Further panics are discarded, and so is the first if the collector is dropped with it.
 #[derive(Default)]
 pub(crate) struct PanicCollector {
-    panic: Option<Box<dyn Any + Send>>,
+    panic: Option<Panic>,
 }
 
 impl PanicCollector {
+    /// Runs `destructor` and catches a panic.
     pub(crate) fn run(&mut self, destructor: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(destructor)) {
             match self.panic {
@@ -26,13 +29,13 @@ impl PanicCollector {
         }
     }
 
-    /// The first panic, for whoever wants to go on with something else first.
-    pub(crate) fn into_panic(mut self) -> Option<Box<dyn Any + Send>> {
+    /// Returns the first panic, for a caller that has more to do before resuming the panic.
+    pub(crate) fn into_panic(mut self) -> Option<Panic> {
         self.panic.take()
     }
 
-    /// Lets the first panic go on, unless the thread is panicking already: a second one would
-    /// abort.
+    /// Resumes the first panic, unless the thread is panicking already: a second panic would abort
+    /// the process.
     pub(crate) fn finish(mut self) {
         if let Some(panic) = self.panic.take_if(|_| !std::thread::panicking()) {
             resume_unwind(panic);
@@ -46,14 +49,15 @@ impl Drop for PanicCollector {
     }
 }
 
-/// Drops what a panic carries, without a panic.
-pub(crate) fn discard(panic: Box<dyn Any + Send>) {
+/// Drops a panic payload. A panic of the payload's destructor is caught, and its payload leaked.
+pub(crate) fn discard(panic: Panic) {
     if let Err(further) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         mem::forget(further);
     }
 }
 
-/// What a panic said, as the panic hook shows it.
+/// Returns the message of a panic as the panic hook shows the message, with advice if the panic is
+/// a well-known one (see `panic_advice`).
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
@@ -64,10 +68,10 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
         .map_or_else(|| text.to_owned(), |advice| format!("{text}; {advice}"))
 }
 
-/// What a panic carries.
+/// A panic payload.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
-/// Polls a future whose panic is a value.
+/// Polls a future and turns a panic of that poll into an error.
 pub(crate) fn poll_caught<T>(
     future: Pin<&mut impl Future<Output = T>>,
     context: &mut Context<'_>,
