@@ -1,9 +1,11 @@
-//! One task, one `genawaiter` coroutine. The only file that knows the crate: `Co` never leaves it,
-//! because two yields without an await in between are lost silently in release builds.
+//! `Coroutine`: the `genawaiter` coroutine of one task.
 //!
-//! The adapter around the task's future yields whenever that future is pending. So a coroutine
-//! suspends exactly where the future waits, and whoever replaces genawaiter by polling directly, or
-//! by language coroutines, changes this file alone.
+//! This is the only file that knows `genawaiter`. `Co` never leaves this file, because two yields
+//! without an await in between are lost silently in release builds.
+//!
+//! An adapter around the future of the task yields whenever that future is pending, so a coroutine
+//! suspends exactly where the future waits. Replacing genawaiter, by direct polling or by language
+//! coroutines, changes this file alone.
 
 use std::future::{Future, Ready};
 use std::marker::PhantomPinned;
@@ -16,8 +18,7 @@ use genawaiter::stack::{Co, Gen, Shelf};
 
 use crate::util::assert_has_not;
 
-/// A task's future, ready to be resumed. Refers to itself: it is made in place by `init` and never
-/// moves.
+/// The future of a task as a coroutine. Self-referential: made in place by `init` and never moved.
 #[repr(C)]
 pub struct Coroutine<'a, F: Future> {
     generator: MaybeUninit<Gen<'a, (), (), Adapter<'a, F>>>,
@@ -25,16 +26,16 @@ pub struct Coroutine<'a, F: Future> {
     _pinned: PhantomPinned,
 }
 
-/// Yields when the future is pending. `!Unpin`, as `Gen::new` makes a reference to the whole state
-/// while `co` points into it.
+/// Polls the future and yields when the future is pending. `!Unpin`, as `Gen::new` makes a
+/// reference to the whole state while `co` points into that state.
 struct Adapter<'a, F> {
     co: Co<'a, (), ()>,
     future: F,
     _pinned: PhantomPinned,
 }
 
-// A reference to the whole of one of these, which is made while `co` points into it, claims to be
-// the only one unless they are not `Unpin`.
+// References to a whole adapter or coroutine are made while `co` points into it. A mutable
+// reference claims to be unique unless its type is `!Unpin`.
 assert_has_not!(Adapter<'static, ()>: Unpin);
 assert_has_not!(Coroutine<'static, Ready<()>>: Unpin);
 
@@ -43,16 +44,16 @@ impl<F: Future> Future for Adapter<'_, F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: `future` is pinned with the adapter and never moved out of it; `co` is not pinned
-        // and only read.
+        // SAFETY: `future` is pinned with the adapter and never moved out of the adapter; `co` is
+        // not pinned, and only read.
         let (co, future) = unsafe {
             let this = self.get_unchecked_mut();
             (&this.co, Pin::new_unchecked(&mut this.future))
         };
         let poll = future.poll(context);
         if poll.is_pending() {
-            // The yield takes place here; the future it returns would only wait for the resume that
-            // polls this adapter again.
+            // The yield takes place in this call; the returned future would only wait for the
+            // resume that polls this adapter again.
             drop(co.yield_(()));
         }
         poll
@@ -60,16 +61,15 @@ impl<F: Future> Future for Adapter<'_, F> {
 }
 
 impl<'a, F: Future + 'a> Coroutine<'a, F> {
-    /// Makes a coroutine in place.
+    /// Makes a coroutine in place. Whatever was at `this` is overwritten, not dropped.
     ///
     /// # Safety
-    /// `this` is valid for writes, aligned, and stays where it is until `drop_in_place`. What is
-    /// there is overwritten, not dropped.
+    /// `this` is valid for writes, aligned, and stays where it is until `drop_in_place`.
     #[inline]
     pub(crate) unsafe fn init(this: *mut Self, future: F) {
-        // SAFETY: by the caller, both fields can be written. The generator refers to the shelf
-        // behind it, which stays where it is and is not touched otherwise; `Co` lives in
-        // the adapter, on that shelf, and so not longer than the generator.
+        // SAFETY: the caller guarantees that both fields can be written. The generator holds a
+        // reference to the shelf, which stays where it is and is not accessed otherwise. `Co` lives
+        // in the adapter, on that shelf, and so not longer than the generator.
         unsafe {
             let shelf = &raw mut (*this).shelf;
             shelf.write(Shelf::new());
@@ -82,11 +82,11 @@ impl<'a, F: Future + 'a> Coroutine<'a, F> {
     /// Runs the future until it is pending or ready.
     ///
     /// # Safety
-    /// `this` was made by `init`, was not dropped, has not given `Ready` before, and nobody else
-    /// uses it meanwhile.
+    /// `this` was made by `init`, was not dropped, has not returned `Ready` before, and is used by
+    /// no other code meanwhile.
     #[inline]
     pub(crate) unsafe fn resume(this: *mut Self) -> Poll<F::Output> {
-        // SAFETY: by the caller it is initialised and ours alone.
+        // SAFETY: the caller guarantees that the generator is initialised and not used elsewhere.
         let generator = unsafe { (*this).generator.assume_init_mut() };
         match generator.resume_with(()) {
             GeneratorState::Yielded(()) => Poll::Pending,
@@ -94,14 +94,14 @@ impl<'a, F: Future + 'a> Coroutine<'a, F> {
         }
     }
 
-    /// Drops the future where it is.
+    /// Drops the future in place.
     ///
     /// # Safety
-    /// `this` was made by `init` and was not dropped; it is not used afterwards.
+    /// `this` was made by `init`, was not dropped, and is not used afterwards.
     #[inline]
     pub(crate) unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: by the caller it is initialised. Dropping the generator drops what is on its
-        // shelf, in place.
+        // SAFETY: the caller guarantees that the generator is initialised. Dropping the generator
+        // drops the adapter on the shelf in place.
         unsafe { (*this).generator.assume_init_drop() }
     }
 }

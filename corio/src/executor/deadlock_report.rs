@@ -1,4 +1,4 @@
-//! What is told of a deadlock: data, and a text that a person can act on.
+//! The report of a deadlock: the data, and a text that a person can act on.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::panic::Location;
 
 use crate::util::plural;
 
-/// The tasks of a run that wait for each other, or for something that nobody will do; in
+/// The tasks of a run that wait for each other, or for something that no task will do. Found in
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 ///
-/// It is known, not guessed: no task could run, nothing was queued and nothing in flight.
+/// A deadlock is known, not guessed: no task can run, no request is queued and none is in flight.
 ///
 /// ```
 /// use corio::sync::Mutex;
@@ -30,89 +30,96 @@ use crate::util::plural;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadlock {
-    /// Those of the cycles first.
-    pub(crate) tasks: Vec<StuckTask>,
-    /// Indices of tasks, each waiting for the next and the last for the first.
-    pub(crate) cycles: Vec<Vec<usize>>,
+    /// Tasks in cycles come first.
+    pub(super) tasks: Vec<StuckTask>,
+    /// Indices of tasks: each task waits for the next, and the last for the first.
+    pub(super) cycles: Vec<Vec<usize>>,
 }
 
 /// A task that waits for something that will not happen.
+///
+/// [`Display`](fmt::Display) writes one line, and one more line for each `call!` that the task is
+/// in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StuckTask {
-    pub(crate) path: String,
-    /// From the innermost waiting point outward.
-    pub(crate) way: Vec<CallFrame>,
-    pub(crate) waits_for: String,
-    /// What they have to do with it: "held by".
-    pub(crate) relation: &'static str,
-    pub(crate) on: Vec<Awaited>,
+    pub(super) path: String,
+    /// From the innermost await point outward.
+    pub(super) frames: Vec<CallFrame>,
+    pub(super) waits_for: String,
+    /// Joins `waits_for` and `on` in a sentence, such as ", held by ".
+    pub(super) relation: &'static str,
+    pub(super) on: Vec<Awaited>,
 }
 
-/// A waiting point of a stuck task.
+/// An await point of a stuck task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct CallFrame {
-    pub(crate) line: &'static Location<'static>,
-    /// The task that is called there, if one is.
-    pub(crate) called: Option<&'static str>,
+pub(super) struct CallFrame {
+    pub(super) location: &'static Location<'static>,
+    /// Name of the task that is called at the await point, if a task is.
+    pub(super) called: Option<&'static str>,
 }
 
-/// A task that another one waits for.
+/// A task that a stuck task waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Awaited {
-    /// Its place among the stuck tasks, if it is one that is told of.
-    pub(crate) index: Option<usize>,
-    pub(crate) path: String,
+pub(super) struct Awaited {
+    /// Index among the stuck tasks of the report, if the awaited task is in a cycle.
+    pub(super) index: Option<usize>,
+    pub(super) path: String,
 }
 
 impl Deadlock {
-    /// The tasks that wait. Those that only wait for their children are left out, unless they are
-    /// part of a cycle. Those of cycles come first.
+    /// Returns the stuck tasks; tasks in cycles come first. Tasks that only wait for their children
+    /// are left out, unless they are part of a cycle.
     pub fn tasks(&self) -> &[StuckTask] {
         &self.tasks
     }
 
-    /// Circles of tasks, as indices of [`tasks`](Deadlock::tasks): each waits for the next, and the
-    /// last for the first. A task that waits for itself is a circle of one.
+    /// Returns cycles of tasks, as indices of [`tasks`](Deadlock::tasks): in a cycle each task
+    /// waits for the next, and the last for the first. A task that waits for itself is a cycle of
+    /// one. Of many cycles, some are left out.
     pub fn cycles(&self) -> &[Vec<usize>] {
         &self.cycles
     }
 }
 
 impl StuckTask {
-    /// The names of the tasks that lead to it, the first one of the run first; of a long way, the
-    /// end: `program > transfer`.
+    /// Returns the names of the tasks that lead to this task, from the outermost to this task
+    /// itself, such as `program > transfer`. Of a long path, only the end.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Where it waits. A task that has returned and waits for its children has no such place.
+    /// Returns the line on which this task waits, or `None` for a task that has returned and waits
+    /// for its children.
     pub fn location(&self) -> Option<&'static Location<'static>> {
-        self.way.first().map(|waiting| waiting.line)
+        self.frames.first().map(|frame| frame.location)
     }
 
-    /// Where it waits, and the `call!`s that led there, from the inside out: the name of the task
-    /// that is called (none at the innermost), and the line.
+    /// Returns the line on which this task waits, followed by the lines of the `call!`s that the
+    /// task is in, from the inside out. Each line comes with the name of the task that is called
+    /// there; the innermost line calls no task.
     pub fn calls(
         &self,
     ) -> impl Iterator<Item = (Option<&'static str>, &'static Location<'static>)> {
-        self.way.iter().map(|waiting| (waiting.called, waiting.line))
+        self.frames.iter().map(|frame| (frame.called, frame.location))
     }
 
-    /// What it waits for: `a mutex`, `its children`.
+    /// Returns what this task waits for, in words: `a mutex`, `its children`.
     pub fn waits_for(&self) -> &str {
         &self.waits_for
     }
 
-    /// The paths of the tasks that hold what it waits for, or whose end it waits for, as far as
-    /// they are known; of many, the first.
+    /// Returns the paths of the tasks that hold what this task waits for, or whose end this task
+    /// waits for, as far as those tasks are known. Of many, only the first.
     pub fn waits_on(&self) -> impl Iterator<Item = &str> {
         self.on.iter().map(|awaited| awaited.path.as_str())
     }
 }
 
-/// So many lines are shown, and so many of those that a task waits for.
-const MOST_LINES: usize = 20;
-const MOST_HOLDERS: usize = 4;
+/// Number of cycles, of tasks in a cycle, of numbered tasks and of other tasks that the text shows.
+const MAX_LINES: usize = 20;
+/// Number of awaited tasks that the text shows for each stuck task.
+const MAX_HOLDERS: usize = 4;
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,9 +131,9 @@ impl fmt::Display for Deadlock {
              task{} {verb}",
             plural(count)
         )?;
-        for cycle in self.cycles.iter().take(MOST_LINES) {
+        for cycle in self.cycles.iter().take(MAX_LINES) {
             f.write_str("\n  cycle:")?;
-            let (shown, more) = cycle.split_at(cycle.len().min(MOST_LINES));
+            let (shown, more) = cycle.split_at(cycle.len().min(MAX_LINES));
             shown.iter().try_for_each(|task| write!(f, " #{} →", task + 1))?;
             if !more.is_empty() {
                 write!(f, " … {} more … →", more.len())?;
@@ -135,20 +142,20 @@ impl fmt::Display for Deadlock {
         }
         let numbered = self.cycles.iter().flatten().max().map_or(0, |last| last + 1);
         let (numbered, others) = self.tasks.split_at(numbered);
-        for (index, task) in numbered.iter().enumerate().take(MOST_LINES) {
+        for (index, task) in numbered.iter().enumerate().take(MAX_LINES) {
             write!(f, "\n  #{} {task}", index + 1)?;
         }
-        if numbered.len() > MOST_LINES {
-            write!(f, "\n  … and {} more of cycles", numbered.len() - MOST_LINES)?;
+        if numbered.len() > MAX_LINES {
+            write!(f, "\n  … and {} more of cycles", numbered.len() - MAX_LINES)?;
         }
-        let alike = alike(others);
-        for (task, count) in alike.iter().take(MOST_LINES) {
+        let groups = group_equal(others);
+        for (task, count) in groups.iter().take(MAX_LINES) {
             write!(f, "\n  {task}")?;
             if *count > 1 {
                 write!(f, " (and {} more like it)", count - 1)?;
             }
         }
-        let more: usize = alike.iter().skip(MOST_LINES).map(|(_, count)| count).sum();
+        let more: usize = groups.iter().skip(MAX_LINES).map(|(_, count)| count).sum();
         if more > 0 {
             write!(f, "\n  … and {more} more")?;
         }
@@ -156,42 +163,42 @@ impl fmt::Display for Deadlock {
     }
 }
 
-/// Of tasks that are alike, such as a thousand at one lock, the first and how many there are.
-fn alike(tasks: &[StuckTask]) -> Vec<(&StuckTask, usize)> {
-    let mut alike: Vec<(&StuckTask, usize)> = Vec::new();
-    let mut known = HashMap::new();
+/// Groups equal tasks, such as a thousand that wait for one lock: returns the first task of each
+/// group and the size of the group.
+fn group_equal(tasks: &[StuckTask]) -> Vec<(&StuckTask, usize)> {
+    let mut groups: Vec<(&StuckTask, usize)> = Vec::new();
+    let mut group_of = HashMap::new();
     for task in tasks {
-        let index = *known.entry(task).or_insert(alike.len());
-        if index == alike.len() {
-            alike.push((task, 0));
+        let index = *group_of.entry(task).or_insert(groups.len());
+        if index == groups.len() {
+            groups.push((task, 0));
         }
-        alike[index].1 += 1;
+        groups[index].1 += 1;
     }
-    alike
+    groups
 }
 
-/// One line, and one more for each call on the way.
 impl fmt::Display for StuckTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.path)?;
         match self.location() {
-            Some(line) => write!(f, " waits at {line} for {}", self.waits_for)?,
+            Some(location) => write!(f, " waits at {location} for {}", self.waits_for)?,
             None => write!(f, " waits for {}", self.waits_for)?,
         }
-        for (index, awaited) in self.on.iter().take(MOST_HOLDERS).enumerate() {
+        for (index, awaited) in self.on.iter().take(MAX_HOLDERS).enumerate() {
             f.write_str(if index == 0 { self.relation } else { ", " })?;
             match awaited.index {
                 Some(index) => write!(f, "#{}", index + 1)?,
                 None => write!(f, "`{}`", awaited.path)?,
             }
         }
-        if self.on.len() > MOST_HOLDERS {
-            write!(f, " and {} more", self.on.len() - MOST_HOLDERS)?;
+        if self.on.len() > MAX_HOLDERS {
+            write!(f, " and {} more", self.on.len() - MAX_HOLDERS)?;
         }
-        for call in self.way.iter().skip(1) {
-            match call.called {
-                Some(called) => write!(f, "\n    in `{called}`, called at {}", call.line)?,
-                None => write!(f, "\n    called at {}", call.line)?,
+        for frame in self.frames.iter().skip(1) {
+            match frame.called {
+                Some(called) => write!(f, "\n    in `{called}`, called at {}", frame.location)?,
+                None => write!(f, "\n    called at {}", frame.location)?,
             }
         }
         Ok(())

@@ -1,5 +1,9 @@
-//! What the engine tells of its tasks: to observers, as numbers that count from 1 in every run; in
-//! errors, as the path of names that leads to a task.
+//! What the executor reports of its tasks: events for observers, and paths of task names for
+//! messages.
+//!
+//! Observers know a task by a number, which counts from 1 in every run (see `task_numbers`).
+//! Messages name a task by the path of names that leads to the task. A child of a set that is no
+//! task, such as a request, is reported as a part of the enclosing task.
 
 use std::panic::Location;
 
@@ -12,17 +16,19 @@ use super::wait_reason::ResumeReason;
 use crate::observe::{Event, TaskId};
 use crate::util::type_names;
 
-/// Paths are told for each task that is stuck, and tasks can be nested deeply: the whole of all of
-/// them would be quadratic.
-const LONGEST_PATH: usize = 16;
+/// Number of names in a path. A deadlock report has a path for every stuck task, and tasks can be
+/// nested deeply: unlimited paths would take quadratic time and memory.
+const MAX_PATH_LEN: usize = 16;
 
 impl Executor {
+    /// Numbers a new task and tells observers that the task has started. Does nothing for a body
+    /// that is no task.
     #[cold]
     pub(super) fn emit_started(&self, id: Id, vtable: &VTable) {
         self.emit_if_task(vtable, || {
             let tree = self.tree.borrow();
             let parent = tree[id.index()].parent;
-            let parent = (parent != NIL).then(|| self.task_id(tree.named_task_of(parent)));
+            let parent = (parent != NIL).then(|| self.task_id(tree.enclosing_task_of(parent)));
             let TaskNumbers { last, by_index } = &mut *self.task_numbers.borrow_mut();
             *last += 1;
             by_index.insert(id.index(), TaskId(*last));
@@ -30,14 +36,15 @@ impl Executor {
         });
     }
 
-    /// Tells observers, if it is a task that something happened to.
+    /// Emits an event if the body with this vtable is a task.
     #[inline]
-    pub(super) fn emit_if_task<'a>(&self, vtable: &VTable, event: impl FnOnce() -> Event<'a>) {
+    fn emit_if_task<'a>(&self, vtable: &VTable, event: impl FnOnce() -> Event<'a>) {
         if self.observers.has_observer() && vtable.is_task {
             self.observers.emit(event);
         }
     }
 
+    /// Tells observers that a task is about to end. Does nothing for an entry that is no task.
     #[cold]
     pub(super) fn emit_ended(&self, index: u32) {
         let body = self.tree.borrow()[index].body.as_ref().map(Body::by_ref);
@@ -46,8 +53,8 @@ impl Executor {
         }
     }
 
-    /// Tells observers, if code of a task runs, or has run: its own, or a part of it that is a
-    /// child.
+    /// Emits an event if `body` runs user code: a task, or a child of a set that is a part of a
+    /// task.
     #[inline]
     pub(super) fn emit_if_code<'a>(&self, body: BodyRef, event: impl FnOnce() -> Event<'a>) {
         if self.observers.has_observer() && body.vtable().runs_code {
@@ -55,12 +62,13 @@ impl Executor {
         }
     }
 
+    /// Whether the run has an observer.
     #[inline]
     pub(crate) fn is_observed(&self) -> bool {
         self.observers.has_observer()
     }
 
-    /// A task has asked, itself or through a child of a set that is no task.
+    /// Tells observers that the entry `id`, a task or a part of one, has asked a request.
     #[inline]
     pub(crate) fn emit_asked(&self, id: Id, dispatcher: fn() -> &'static str) {
         if self.observers.has_observer() {
@@ -74,73 +82,76 @@ impl Executor {
             .emit(|| Event::Asked { task: self.enclosing_task_id(id), dispatcher: dispatcher() });
     }
 
-    /// The running task waits.
+    /// Tells observers that the running task waits, before the task returns to the run loop.
     #[cold]
     pub(crate) fn emit_suspended(&self, id: Id) {
         self.emitted_suspended.set(true);
         self.observers.emit(|| Event::Suspended { task: self.enclosing_task_id(id) });
     }
 
-    /// It goes on.
+    /// Tells observers that the running task goes on, after `emit_suspended`.
     #[cold]
     pub(crate) fn emit_resumed(&self, id: Id) {
         self.observers.emit(|| Event::Resumed { task: self.enclosing_task_id(id) });
-        // Had an observer panicked, the task would go on waiting.
+        // Not reached if an observer panics: the task counts as suspended then.
         self.emitted_suspended.set(false);
     }
 
-    /// The number of the task that this is, or is a part of.
+    /// Returns the number of the task that the entry is, or is a part of.
     pub(super) fn enclosing_task_id(&self, id: Id) -> TaskId {
-        let task = self.tree.borrow().named_task_of(id.index());
+        let task = self.tree.borrow().enclosing_task_of(id.index());
         self.task_id(task)
     }
 
-    pub(super) fn task_id(&self, index: u32) -> TaskId {
+    /// Returns the number of the task at `index`, or 0 if the task has none.
+    fn task_id(&self, index: u32) -> TaskId {
         self.task_numbers.borrow().by_index.get(&index).copied().unwrap_or(TaskId(0))
     }
 
-    /// The tasks above this one, the nearest first, each with the line that it waits on; of a long
-    /// way, the end.
+    /// Returns the ancestors of a task, the nearest first, each with the line on which the ancestor
+    /// waits. Of many ancestors, only the nearest. Called after a panic: ancestors whose wait
+    /// cannot be traced without running user code are left out.
     pub(crate) fn call_sites_above(
         &self,
         id: Id,
     ) -> Vec<(&'static str, &'static Location<'static>)> {
-        let above: Vec<(Id, &'static str)> =
+        let ancestors: Vec<(Id, &'static str)> =
             {
                 let tree = self.tree.borrow();
                 let Some(entry) = tree.get(id) else { return Vec::new() };
-                let mut above = Vec::new();
+                let mut ancestors = Vec::new();
                 let mut index = entry.parent;
-                while index != NIL && above.len() < LONGEST_PATH {
+                while index != NIL && ancestors.len() < MAX_PATH_LEN {
                     if tree[index].body.is_some() {
-                        let task = &tree[tree.named_task_of(index)].body;
-                        above.extend(task.as_ref().map(|body| {
+                        let task = &tree[tree.enclosing_task_of(index)].body;
+                        ancestors.extend(task.as_ref().map(|body| {
                             (tree.id(index), type_names::short((body.vtable().name)()))
                         }));
                     }
                     index = tree[index].parent;
                 }
-                above
+                ancestors
             };
-        above
+        ancestors
             .into_iter()
             .filter_map(|(id, name)| {
-                self.trace_wait(id, ResumeReason::AfterAPanic)
-                    .way
+                self.trace_wait(id, ResumeReason::AfterPanic)
+                    .await_points
                     .first()
-                    .map(|waypoint| (name, waypoint.line))
+                    .map(|point| (name, point.line))
             })
             .collect()
     }
 
-    /// The task above this one.
+    /// Returns the nearest ancestor of an entry that has a body, or `None` for the root.
     pub(super) fn task_above(&self, id: Id) -> Option<Id> {
         let tree = self.tree.borrow();
         let parent = tree.get(id).map(|entry| entry.parent).filter(|parent| *parent != NIL)?;
         Some(tree.id(tree.task_of(parent)))
     }
 
-    /// The names of the tasks that lead to this one, the root first; of a long way, the end.
+    /// Returns the names of the tasks that lead to the task `id`, the root first, such as
+    /// `program > transfer`. Of a long path, only the end.
     pub(crate) fn path(&self, id: Id) -> String {
         let tree = self.tree.borrow();
         if tree.get(id).is_none() {
@@ -149,7 +160,7 @@ impl Executor {
         let mut names = Vec::new();
         let mut index = id.index();
         while index != NIL {
-            if names.len() == LONGEST_PATH {
+            if names.len() == MAX_PATH_LEN {
                 names.push("…");
                 break;
             }

@@ -1,19 +1,20 @@
-//! The name of an entry in the tree: its index and the generation of that index, in one word.
+//! `Id`: identifies an entry of the tree by its index and the generation of that index.
 //!
-//! Two `u32` stores followed by one `u64` load miss the store forwarding of current processors, so
-//! the word is kept whole.
+//! Both are packed into one word. Two `u32` stores followed by one `u64` load miss the store
+//! forwarding of current processors, so the word is stored and loaded as a whole.
 
 use std::fmt;
 
-/// Names one entry for as long as it lives. An index is used again, with the next generation: an id
-/// that outlives its entry matches nothing.
+/// Identifies one entry for as long as the entry lives. An index is reused with the next
+/// generation, so an id that outlives its entry matches nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Id(u64);
 
 impl Id {
-    /// No entry ever has this id.
+    /// Sentinel for "no entry": never identifies an entry.
     pub(crate) const NONE: Id = Id(u64::MAX);
-    /// Nor this.
+    /// Second sentinel: never identifies an entry. A set of children stores `NOBODY` once the set
+    /// has finished.
     pub(crate) const NOBODY: Id = Id(u64::MAX - 1);
 
     pub(super) fn new(index: u32, generation: u32) -> Self {
@@ -28,11 +29,12 @@ impl Id {
         (self.0 >> 32) as u32
     }
 
-    /// The id as the opaque word by which the desk knows who asked.
+    /// Returns the id as the opaque word by which `dispatch` knows a waiter.
     pub(crate) fn to_word(self) -> u64 {
         self.0
     }
 
+    /// Returns the id that `to_word` has turned into `word`.
     pub(crate) fn from_word(word: u64) -> Self {
         Id(word)
     }

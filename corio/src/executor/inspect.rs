@@ -1,22 +1,22 @@
-//! Where a task stands: the waiting points that its frames are in, and what the innermost one waits
-//! for.
+//! Tracing waits: the await points that the frames of a task are in, and what the innermost await
+//! point waits for.
 //!
-//! Nothing of it is kept while all goes well. A task that is to say where it stands is resumed once
-//! more. It cannot go on, as whatever can go on is in the ready queue, so the poll goes down to the
-//! future that it waits in and comes back pending; on the way that future says what it waits for,
-//! and every waiting point says its line.
+//! Nothing is recorded while a run makes progress. To trace the wait of a task, the executor
+//! resumes the task once more. The task cannot go on, as every task that can go on is in the ready
+//! queue. So the poll goes down to the innermost future and returns pending; meanwhile that future
+//! records what the task waits for, and every await point records its line.
 //!
-//! Tasks written by hand may look at something that nobody wakes them for, and do go on then. After
-//! a panic, where no code of the user's is to run, their futures are not polled; where a deadlock
-//! is looked for, there is none if one of them has moved.
+//! A hand-written task may poll for something that wakes no task, and can go on when resumed. After
+//! a panic no user code may run, so the futures of such tasks are not polled. In a search for a
+//! deadlock the futures are polled, and if a task makes progress there is no deadlock.
 
 use super::body::Body;
+use super::flag;
 use super::id::Id;
 use super::state::Executor;
-use super::tree::flag;
 use super::wait_reason::{AwaitPoint, ResumeReason, WaitReason, WaitTrace};
 
-/// Whatever comes, the next task is resumed to go on.
+/// Guard that resets the resume reason, also when the traced task panics.
 struct ResetReason<'e>(&'e Executor);
 
 impl Drop for ResetReason<'_> {
@@ -26,33 +26,36 @@ impl Drop for ResetReason<'_> {
 }
 
 impl Executor {
-    /// The running task is about to wait, for something that will wake it. `what` is asked for only
-    /// if the task is to say where it stands.
+    /// Declares that the running task is about to wait for something that will wake the task.
+    /// `reason` is called only if the wait of the task is being traced.
     #[inline]
-    pub(crate) fn park_for(&self, what: impl FnOnce() -> WaitReason) {
+    pub(crate) fn park_for(&self, reason: impl FnOnce() -> WaitReason) {
         self.park();
         if self.is_traced() {
-            self.wait_trace.borrow_mut().waits = Some(what());
+            self.wait_trace.borrow_mut().reason = Some(reason());
         }
     }
 
-    /// Whether the running task is resumed only to say where it stands.
+    /// Whether the running task was resumed only to trace its wait.
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
         self.resume_reason.get() != ResumeReason::Continue
     }
 
-    /// Whether no code of the user's is to run although a task is resumed.
+    /// Whether the running task was resumed only to trace its wait after a panic, when no code of
+    /// the user's may run.
     pub(crate) fn is_traced_after_panic(&self) -> bool {
-        self.resume_reason.get() == ResumeReason::AfterAPanic
+        self.resume_reason.get() == ResumeReason::AfterPanic
     }
 
+    /// Records an await point of the task that is being traced; the innermost is recorded first.
     #[cold]
-    pub(crate) fn record_await_point(&self, waypoint: AwaitPoint) {
-        self.wait_trace.borrow_mut().way.push(waypoint);
+    pub(crate) fn record_await_point(&self, point: AwaitPoint) {
+        self.wait_trace.borrow_mut().await_points.push(point);
     }
 
-    /// Asks a task where it stands. One that has returned, or can go on, does not.
+    /// Traces the wait of a task. The trace of a task that is ready, was dropped, has returned, or
+    /// runs no user code is empty.
     #[cold]
     pub(super) fn trace_wait(&self, id: Id, resume_reason: ResumeReason) -> WaitTrace {
         let body = match self.tree.borrow().get(id) {
@@ -66,11 +69,11 @@ impl Executor {
         };
         self.wait_trace.take();
         self.resume_reason.set(resume_reason);
-        let asking = ResetReason(self);
+        let reset_reason = ResetReason(self);
         if !self.resume_body(id, body) {
-            self.trace_went_on.set(true);
+            self.trace_made_progress.set(true);
         }
-        drop(asking);
+        drop(reset_reason);
         self.wait_trace.take()
     }
 }

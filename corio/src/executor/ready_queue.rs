@@ -1,14 +1,16 @@
-//! The tasks that can run, first come first served: a `Vec` that is read from its front.
+//! `ReadyQueue`: the tasks that can run, first in, first out.
 //!
-//! It nearly always runs empty before it is full, and then starts over; that is cheaper than a
-//! ring, which wraps at each step.
+//! The queue is a `Vec` that is read from a cursor. The queue nearly always runs empty before the
+//! `Vec` is full and then starts at the front again, which is cheaper than a ring that wraps at
+//! every step. `push` and `pop` take amortised constant time, `contains` linear time.
 
 use super::id::Id;
 
+/// The ready tasks, in the order in which they became ready.
 #[derive(Default)]
 pub(super) struct ReadyQueue {
     ids: Vec<Id>,
-    /// Those before it have had their turn. Never behind the last.
+    /// Cursor: index of the next task; tasks before the cursor were popped. At most `ids.len()`.
     next: usize,
 }
 
@@ -16,16 +18,17 @@ impl ReadyQueue {
     #[inline(always)]
     pub(super) fn push(&mut self, id: Id) {
         if self.ids.len() == self.ids.capacity() {
-            self.make_room();
+            self.grow();
         }
         self.ids.push(id);
     }
 
-    /// Moves what is left to the front, if more than half have had their turn: so each is moved
-    /// less than once. Gets more memory otherwise.
+    /// Makes capacity for one more task. If more than half of the tasks were popped, moves the
+    /// remaining ones to the front, so that each task is moved less than once on average; otherwise
+    /// allocates.
     #[cold]
     #[inline(never)]
-    fn make_room(&mut self) {
+    fn grow(&mut self) {
         if self.next > self.ids.len() / 2 {
             self.ids.drain(..self.next);
             self.next = 0;
@@ -53,13 +56,13 @@ impl ReadyQueue {
         self.ids.len() - self.next
     }
 
-    /// Takes one of them out of its turn, which the first gets.
+    /// Removes the task at position `at`, out of its turn; the first task takes that position.
     pub(super) fn take(&mut self, at: usize) -> Option<Id> {
-        let waiting = &mut self.ids[self.next..];
-        if at >= waiting.len() {
+        let ready = &mut self.ids[self.next..];
+        if at >= ready.len() {
             return None;
         }
-        waiting.swap(0, at);
+        ready.swap(0, at);
         self.pop()
     }
 
@@ -81,14 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_happens_it_is_a_ring() {
+    fn random_operations_agree_with_a_ring() {
         let mut random = fastrand::Rng::with_seed(11);
         for _ in 0..if cfg!(miri) { 2 } else { 50 } {
             let (mut ready, mut ring) = (ReadyQueue::default(), VecDeque::new());
             let mut last = 0;
             for _ in 0..if cfg!(miri) { 100 } else { 1000 } {
                 match random.u32(0..20) {
-                    // In bursts, so that it grows, moves to its front and runs empty.
+                    // In bursts, so that the queue grows, moves tasks to the front and runs empty.
                     0 => {
                         for _ in 0..random.u32(0..40) {
                             last += 1;
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn as_long_as_some_are_left_its_memory_does_not_grow_with_those_that_went() {
+    fn memory_does_not_grow_with_popped_tasks_while_some_are_left() {
         let mut ready = ReadyQueue::default();
         for task_id in 0..10_000 {
             ready.push(Id::new(task_id, 0));

@@ -1,18 +1,19 @@
-//! A bound on the number of spawned tasks that live at a time. Whoever spawns one too many waits.
+//! Waiting for the task limit: a task that spawns waits while too many spawned tasks live.
 //!
-//! Room that has become free is given out when nothing else can run: so the one that spawns fills
-//! all of it at once, and what its children ask leaves together.
+//! A waiting task is woken only when no other task can run and the number of live tasks is below
+//! the limit. So the woken task can spawn up to the limit at once, and the requests of its children
+//! leave together.
 
 use super::state::Executor;
 use super::wait_reason::WaitReason;
 
 impl Executor {
-    /// Whether one more task can be spawned. If not, the running task is woken when that may have
-    /// changed.
+    /// Whether one more task can be spawned. If not, parks the running task, which is woken when
+    /// this may have changed.
     #[inline]
     pub(crate) fn may_spawn(&self) -> bool {
-        // One that is asked where it stands must not go on, though there may be room by now.
-        let may_spawn = self.task_limit.live.get() <= self.task_limit.most && !self.is_traced();
+        // A task whose wait is traced must not go on, even if the limit would allow a spawn by now.
+        let may_spawn = self.task_limit.may_spawn() && !self.is_traced();
         if !may_spawn {
             self.wait_for_task_limit();
         }
@@ -21,32 +22,33 @@ impl Executor {
 
     #[cold]
     fn wait_for_task_limit(&self) {
-        // One that is asked stands in the line already.
+        // A task whose wait is traced is in the wait queue already.
         if !self.is_traced() {
             self.inline_budget.end();
-            self.task_limit.add(self.current.get(), |id| self.is_alive(id));
+            self.task_limit.enqueue(self.current.get(), |id| self.is_alive(id));
         }
         self.park_for(|| {
             WaitReason::ends(
                 format!(
                     "room for one more task: the schedule is limited to {}",
-                    self.task_limit.most
+                    self.task_limit.max
                 ),
                 Vec::new(),
             )
         });
     }
 
-    /// Wakes the first that waits for room, if there is some. Whoever fills it waits behind the
-    /// others then, and so they take turns.
+    /// Wakes the first task that waits for the task limit, if the limit allows a spawn. Returns
+    /// whether a task was woken. A task that reaches the limit again waits behind the other waiting
+    /// tasks, so that tasks take turns.
     #[inline]
     pub(crate) fn wake_next_spawner(&self) -> bool {
-        self.task_limit.has_waiting() && self.wake_first_spawner()
+        self.task_limit.has_waiting() && self.wake_next_spawner_slow()
     }
 
     #[cold]
-    fn wake_first_spawner(&self) -> bool {
-        while self.task_limit.live.get() <= self.task_limit.most {
+    fn wake_next_spawner_slow(&self) -> bool {
+        while self.task_limit.may_spawn() {
             let Some(id) = self.task_limit.waiting.borrow_mut().pop_front() else { break };
             if self.is_alive(id) {
                 self.wake(id);

@@ -1,15 +1,9 @@
-//! The engine: which tasks there are, which of them can run, who waits for whose end. It knows no
-//! batches, and nothing of clocks, threads and wakers: whoever turns it (see `crate::run`) resumes
-//! what is ready and does something else when nothing is.
+//! `Executor`: which tasks exist, which of them can run, and which wait for the end of others.
 //!
-//! What must hold:
-//! - Tasks are resumed in the order in which they became ready (unless whoever turns the run
-//!   shuffles them), and only from the run loop, never from within another task.
-//! - A task ends after its children. What waits for children is woken when their list is empty. A
-//!   child whose end decides its set (`race!`, `try_all!`) has its siblings cut.
-//! - No borrow of the tree is held while a body runs or a destructor does: both may come back here.
-//! - Cutting a branch takes all of it out of the tree before the first destructor runs, and drops
-//!   children before their parents.
+//! This file holds the state and what the run loop and the running task do with it: resuming,
+//! waking and spawning tasks, waiting for children, taking outputs. Further `impl` blocks are in
+//! `inline`, `complete`, `remove`, `inspect`, `spawn_limit`, `events` and `deadlock`; the module
+//! `executor` has the map, the terms and the invariants.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,63 +12,71 @@ use std::rc::Rc;
 
 use super::body::{Body, BodyRef, SpawnedBlock, Step};
 use super::call_depth::{CallDepth, PollingCall};
+use super::flag;
 use super::id::Id;
 use super::pool::Pool;
 use super::ready_queue::ReadyQueue;
 use super::task_limit::TaskLimit;
 use super::task_numbers::TaskNumbers;
-use super::tree::{NIL, Removed, Tree, flag};
+use super::tree::{NIL, Removed, Tree};
 use super::wait_reason::{ResumeReason, WaitReason, WaitTrace};
 use crate::observe::{Event, Observers};
 use crate::util::{HotCell, InlineBudget};
 
-/// Looked at always: what the children of a scope borrow may be gone with it.
-const SCOPE_IS_GONE: &str = "corio: children were waited for when their task had been dropped";
+/// Panic message of waits in a scope that was dropped. Checked in release builds too, as memory
+/// safety rests on it: what the children of the scope borrow may have been dropped as well.
+const SCOPE_DROPPED: &str = "corio: children were waited for when their task had been dropped";
 
+/// The tasks of the current run, and memory that later runs of the same schedule use again. The run
+/// loop (`crate::runtime`) resumes ready tasks and sends requests when no task is ready.
 pub struct Executor {
     pub(super) tree: HotCell<Tree>,
     pub(super) ready: HotCell<ReadyQueue>,
-    /// The task that runs, or panicked.
+    /// The running task, or the task that panicked; `NONE` between tasks.
     pub(super) current: Cell<Id>,
-    /// Where the running task's children go: its own entry, the scope of a `call!`, or `NONE` in a
-    /// `call!` that has not spawned yet.
+    /// The entry that gets the children of the running task: the task's own entry, the scope of a
+    /// `call!`, or `NONE` in a `call!` that has not spawned yet.
     pub(super) scope: Cell<Id>,
-    /// Set by whatever makes a task wait. A task that is pending and did not set it waits for
-    /// something that corio knows nothing of.
-    parked: Cell<bool>,
+    /// Whether the running task has begun to wait since the task was resumed. Set by every wait of
+    /// corio: a task that is pending with `parked` unset waits for a foreign future.
+    pub(super) parked: Cell<bool>,
+    /// The task that waits for a foreign future, or `NONE`.
     pub(super) foreign: Cell<Id>,
-    /// How many more tasks may be resumed in this CPU phase.
-    allowed: Cell<usize>,
-    /// What was dropped since the desk last asked.
+    /// Number of tasks that may still be resumed in this CPU phase.
+    pub(super) resumes_left: Cell<usize>,
+    /// Tasks and requests in sets that were dropped since the last `tell_dropped`.
     pub(super) dropped: HotCell<Vec<Id>>,
-    /// Who waits on the handle of a child, by the child.
+    /// Maps a task to the task that waits on its handle.
     pub(super) joiners: RefCell<HashMap<Id, Id>>,
-    /// For what was cut and is to be dropped; empty between cuts.
+    /// Buffer for removed entries whose bodies are to be dropped; empty between removals.
     pub(super) removed: Cell<Vec<Removed>>,
     pub(super) pool: Pool,
     pub(super) task_limit: TaskLimit,
-    pub(super) depth: CallDepth,
+    call_depth: CallDepth,
     /// Why the running task was resumed.
     pub(super) resume_reason: Cell<ResumeReason>,
-    /// A task that was only to say where it stands has gone on instead.
-    pub(super) trace_went_on: Cell<bool>,
-    /// What it has said so far.
+    /// Whether a task that was resumed only to trace its wait made progress instead.
+    pub(super) trace_made_progress: Cell<bool>,
+    /// What the task that is being traced has recorded so far.
     pub(super) wait_trace: RefCell<WaitTrace>,
     pub(super) observers: Observers,
-    /// For observers, by index: the numbers of the tasks that live. Empty when nobody observes.
     pub(super) task_numbers: RefCell<TaskNumbers>,
     pub(super) inline_budget: Rc<InlineBudget>,
-    /// How many could still be resumed when the running task last went on without having waited.
+    /// The value of `resumes_left` when a request was last answered inline.
     pub(super) went_on_at: Cell<Option<usize>>,
-    /// The CPU phase was cut short when so many could still be resumed.
+    /// The value of `resumes_left` when the CPU phase was paused.
     pub(super) paused_at: Cell<Option<usize>>,
-    /// Observers have heard that the running task waits.
+    /// Whether observers were already told that the running task is suspended.
     pub(super) emitted_suspended: Cell<bool>,
 }
 
 impl Executor {
-    /// At most so many spawned tasks live at a time.
-    pub(crate) fn new(observers: Observers, most: usize, inline_budget: Rc<InlineBudget>) -> Self {
+    /// Returns an executor without tasks. At most `max_tasks` spawned tasks live at a time.
+    pub(crate) fn new(
+        observers: Observers,
+        max_tasks: usize,
+        inline_budget: Rc<InlineBudget>,
+    ) -> Self {
         Executor {
             tree: HotCell::new(Tree::new()),
             ready: HotCell::default(),
@@ -82,15 +84,15 @@ impl Executor {
             scope: Cell::new(Id::NONE),
             parked: Cell::new(false),
             foreign: Cell::new(Id::NONE),
-            allowed: Cell::new(0),
+            resumes_left: Cell::new(0),
             dropped: HotCell::default(),
             joiners: RefCell::new(HashMap::new()),
             removed: Cell::default(),
             pool: Pool::new(),
-            task_limit: TaskLimit::new(most),
-            depth: CallDepth::default(),
+            task_limit: TaskLimit::new(max_tasks),
+            call_depth: CallDepth::default(),
             resume_reason: Cell::new(ResumeReason::Continue),
-            trace_went_on: Cell::new(false),
+            trace_made_progress: Cell::new(false),
             wait_trace: RefCell::default(),
             observers,
             task_numbers: RefCell::default(),
@@ -101,16 +103,16 @@ impl Executor {
         }
     }
 
-    /// A call is about to be polled, and is until what is given is dropped.
+    /// Counts a call of a boxed task as being polled, until the returned guard is dropped.
     #[inline]
     pub(crate) fn poll_call(&self) -> PollingCall<'_> {
-        self.depth.poll_call()
+        self.call_depth.poll_call()
     }
 
-    /// Whether the next call goes into the tree, as a child of its own.
+    /// Whether calls are nested so deeply that the next one becomes a child in the tree.
     #[inline]
     pub(crate) fn is_deep(&self) -> bool {
-        self.depth.is_deep()
+        self.call_depth.is_deep()
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -119,44 +121,45 @@ impl Executor {
 
     // ── running ──
 
-    /// The task that became ready first.
+    /// Removes and returns the task that became ready first.
     #[inline]
     pub(crate) fn next_ready(&self) -> Option<Id> {
         self.ready.borrow_mut().pop()
     }
 
-    /// How many entries are ready. Some may be of tasks that are gone.
+    /// Number of ready tasks, which includes dropped tasks that are still queued.
     pub(crate) fn ready_len(&self) -> usize {
         self.ready.borrow().len()
     }
 
-    /// One of those that are ready, out of its turn.
+    /// Removes and returns the ready task at position `at`, out of its turn.
     pub(crate) fn take_ready(&self, at: usize) -> Option<Id> {
         self.ready.borrow_mut().take(at)
     }
 
+    /// Whether the ready queue is not empty.
     #[inline]
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.borrow().is_empty()
     }
 
-    /// Has so many tasks be resumed, at most.
+    /// Begins a CPU phase in which at most `resumes` tasks are resumed.
     #[inline]
     pub(crate) fn allow(&self, resumes: usize) {
-        self.allowed.set(resumes);
+        self.resumes_left.set(resumes);
     }
 
-    /// How many more tasks may be resumed.
+    /// Number of tasks that may still be resumed in this CPU phase.
     #[inline]
     pub(crate) fn allowed(&self) -> usize {
-        self.allowed.get()
+        self.resumes_left.get()
     }
 
-    /// Runs a task until it waits or ends. One that is gone, or has returned already, is passed
-    /// over.
+    /// Runs a task until the task waits or returns. Skips a task that was dropped or has returned
+    /// already; a skipped task counts as resumed too.
     #[inline(always)]
     pub(crate) fn resume(&self, id: Id) {
-        self.allowed.set(self.allowed.get() - 1);
+        self.resumes_left.set(self.resumes_left.get() - 1);
         let body = match self.tree.borrow().get(id) {
             Some(entry) if !entry.has(flag::RETURNED | flag::DONE) => {
                 entry.body.as_ref().map(Body::by_ref)
@@ -165,14 +168,15 @@ impl Executor {
         };
         let Some(body) = body else { return };
         if self.observers.has_observer() {
-            self.resume_observed(id, body);
+            self.resume_observed_slow(id, body);
         } else if self.resume_body(id, body) && !self.parked.get() {
             self.stop_for_foreign(id);
         }
     }
 
+    /// Resumes a task and tells observers when the task goes on and when the task waits again.
     #[cold]
-    fn resume_observed(&self, id: Id, body: BodyRef) {
+    fn resume_observed_slow(&self, id: Id, body: BodyRef) {
         self.emit_if_code(body, || Event::Resumed { task: self.enclosing_task_id(id) });
         if self.resume_body(id, body) {
             if !self.parked.get() {
@@ -184,108 +188,67 @@ impl Executor {
         }
     }
 
-    /// A task waits for something that corio knows nothing of: no other is resumed.
+    /// Notes that a task waits for a foreign future, and ends the CPU phase.
     #[cold]
     fn stop_for_foreign(&self, id: Id) {
         self.foreign.set(id);
-        self.allowed.set(0);
+        self.resumes_left.set(0);
     }
 
-    /// Whether it waits. `body` is that of `id`, which is in the tree and has not returned.
+    /// Runs a body until the body waits or returns, and returns whether the body waits.
+    ///
+    /// `body` belongs to the entry `id`, which is in the tree and has not returned.
     #[inline(always)]
     pub(super) fn resume_body(&self, id: Id, body: BodyRef) -> bool {
         self.current.set(id);
         self.scope.set(id);
         self.parked.set(false);
-        // SAFETY: the entry is in the tree and has not ended, so its body is there and runs nowhere
-        // else: only the run loop resumes.
+        // SAFETY: the entry is in the tree and has not returned, so the body still exists. The body
+        // does not run elsewhere, as only the run loop resumes bodies, one at a time.
         let step = unsafe { body.resume(self) };
         self.scope.set(Id::NONE);
         let waits = matches!(step, Step::Suspended);
         if !waits {
             self.returned(id, step);
         }
-        // What runs between tasks, such as a dispatcher, is none.
+        // Code that runs between tasks, such as a dispatcher, is not part of a task.
         self.current.set(Id::NONE);
         waits
     }
 
+    /// Makes a task ready, behind all tasks that are ready already.
     #[inline]
     pub(crate) fn wake(&self, id: Id) {
         self.ready.borrow_mut().push(id);
     }
 
-    /// The running task is about to wait, for something that will wake it.
+    /// Declares that the running task is about to wait for something that will wake the task.
     #[inline]
     pub(crate) fn park(&self) {
         self.parked.set(true);
     }
 
-    /// Whether no other task can run, and one more may be resumed.
-    #[inline]
-    pub(crate) fn is_last(&self) -> bool {
-        self.allowed.get() > 0 && !self.has_ready()
-    }
-
-    /// Whether no task was dropped that was not told of, and none waits for room.
+    /// Whether no dropped task is left to report and no task waits for the task limit.
     pub(crate) fn is_idle(&self) -> bool {
         !self.has_dropped() && !self.task_limit.has_waiting()
     }
 
-    /// The running task makes way for something that is none, until `step_back`.
-    #[inline]
-    pub(crate) fn step_aside(&self) -> (Id, Id) {
-        self.went_on_at.set(Some(self.allowed.get()));
-        (self.current.replace(Id::NONE), self.scope.replace(Id::NONE))
-    }
-
-    #[inline]
-    pub(crate) fn step_back(&self, (task, scope): (Id, Id)) {
-        self.current.set(task);
-        self.scope.set(scope);
-    }
-
-    /// The running task need not wait after all: it is as if it had been resumed.
-    #[inline]
-    pub(crate) fn go_on(&self) {
-        self.allowed.set(self.allowed.get() - 1);
-        self.parked.set(false);
-    }
-
-    /// Cuts the CPU phase short: the run loop has something to do before others run.
-    #[cold]
-    pub(crate) fn pause(&self) {
-        self.paused_at.set(Some(self.allowed.replace(0)));
-    }
-
-    /// How many could still have been resumed, if the CPU phase was cut short.
-    #[inline]
-    pub(crate) fn take_paused_at(&self) -> Option<usize> {
-        self.paused_at.take()
-    }
-
-    /// How many could still be resumed when a task last went on without having waited, if one has
-    /// since this was asked.
-    #[inline]
-    pub(crate) fn take_went_on_at(&self) -> Option<usize> {
-        self.went_on_at.take()
-    }
-
-    /// Whether the running task has begun to wait since it was resumed.
+    /// Whether the running task has begun to wait since the task was resumed.
     #[inline]
     pub(crate) fn is_parked(&self) -> bool {
         self.parked.get()
     }
 
+    /// The running task, or `NONE` while code runs that is not part of a task.
     #[inline]
     pub(crate) fn current(&self) -> Id {
         self.current.get()
     }
 
-    /// The running task, for something that will wake it.
+    /// The running task, to be woken when what the task waits for has happened.
     ///
     /// # Panics
-    /// If none runs: a dispatcher does.
+    /// If no task runs, as in a dispatcher.
     #[inline]
     pub(crate) fn waiting_task(&self) -> Id {
         let current = self.current.get();
@@ -296,63 +259,65 @@ impl Executor {
         current
     }
 
-    /// Whether this task runs now. One that panicked does until it is dropped.
+    /// Whether `task` is running. A task that panicked counts as running until the task is dropped.
     pub(crate) fn is_running(&self, task: Id) -> bool {
         self.current.get() == task && self.is_alive(task)
     }
 
+    /// Whether the entry `id` is still in the tree.
     #[inline]
     pub(crate) fn is_alive(&self, id: Id) -> bool {
         self.tree.borrow().get(id).is_some()
     }
 
-    /// The task that was pending without waiting for anything that corio knows.
+    /// Path of the task that waits for a foreign future, or `None` if no task does.
     #[inline]
     pub(crate) fn foreign(&self) -> Option<String> {
         let id = self.foreign.get();
         (id != Id::NONE).then(|| self.path(id))
     }
 
+    /// Whether a task or a request in a set was dropped since the last `tell_dropped`.
     #[inline]
     pub(crate) fn has_dropped(&self) -> bool {
         !self.dropped.borrow().is_empty()
     }
 
-    /// How many were dropped since then.
+    /// Number of tasks and requests in sets that were dropped since the last `tell_dropped`.
     #[inline]
     pub(crate) fn dropped_len(&self) -> usize {
         self.dropped.borrow().len()
     }
 
-    /// Tells which tasks, and requests in sets, were dropped since the last call, and so may have
-    /// asked for something that nobody wants any more.
-    pub(crate) fn tell_dropped(&self, hear: impl FnOnce(&[Id])) {
+    /// Passes the ids of all tasks and requests in sets that were dropped since the last call to
+    /// `withdraw`, which withdraws what they have asked for.
+    pub(crate) fn tell_dropped(&self, withdraw: impl FnOnce(&[Id])) {
         let mut dropped = self.dropped.take();
-        hear(&dropped);
+        withdraw(&dropped);
         dropped.clear();
-        // Whoever hears may drop more.
+        // `withdraw` may have dropped further tasks.
         dropped.append(&mut self.dropped.borrow_mut());
         self.dropped.replace(dropped);
     }
 
     // ── beginning and ending ──
 
-    /// Puts a task into the tree, ready: below a scope, or as the root of the run, below `NONE`.
-    /// Its output is kept until it is taken or let go of.
+    /// Adds a ready task to the tree, below the entry `parent`, or as the root of the run if
+    /// `parent` is `NONE`. The output stays in the tree until `take_output` or `drop_interest`.
     ///
     /// # Safety
     /// Whatever the future and its output borrow stays valid until the task is dropped or its
-    /// output is taken or let go of, or the engine is never used again.
+    /// output is taken or dropped, or the executor is never used again.
     pub(crate) unsafe fn spawn<'a, F: Future + 'a>(&self, parent: Id, future: F) -> Id {
         let body = SpawnedBlock::body(self, future);
         self.add_spawned(parent, body)
     }
 
-    /// The same for every future.
+    /// The part of `spawn` that does not depend on the type of the future.
     fn add_spawned(&self, parent: Id, body: Body) -> Id {
         let vtable = body.vtable();
         let id = self.tree.borrow_mut().add(parent, Some(body), flag::JOIN_INTEREST);
-        self.task_limit.take();
+        self.task_limit.acquire();
         if self.observers.has_observer() {
             self.emit_started(id, vtable);
         }
@@ -360,7 +325,8 @@ impl Executor {
         id
     }
 
-    pub(crate) fn add_child(&self, scope: Id, body: Body) -> Id {
+    /// Adds a child of a set below the scope of the set. The child is not ready yet.
+    pub(super) fn add_child(&self, scope: Id, body: Body) -> Id {
         let vtable = body.vtable();
         let id = self.tree.borrow_mut().add(scope, Some(body), 0);
         if self.observers.has_observer() {
@@ -369,32 +335,34 @@ impl Executor {
         id
     }
 
-    /// Whether a child of this scope has decided its set, and may still wait for its own children.
+    /// Whether the output of a child of `scope` has decided the set. The child may still wait for
+    /// its own children.
     pub(crate) fn has_short_circuited(&self, scope: Id) -> bool {
         self.tree.borrow().get(scope).is_some_and(|entry| entry.has(flag::SHORT_CIRCUITS))
     }
 
-    /// The body that runs has been dropped, in a panic.
-    pub(super) fn give_back_current(&self) {
+    /// Frees the block of the running body, whose coroutine was dropped by a panic.
+    pub(super) fn free_current_block(&self) {
         let body =
             self.tree.borrow_mut().get_mut(self.current.get()).and_then(|entry| entry.body.take());
         if let Some(body) = body {
-            // SAFETY: it is that of a spawned task, which asks for this, and whose coroutine was
-            // dropped.
-            unsafe { body.give_back(self) };
+            // SAFETY: only `SpawnedBlock::resume` calls this function, so the body is that of a
+            // spawned task, whose coroutine was dropped.
+            unsafe { body.free_block(self) };
         }
     }
 
     // ── waiting for children ──
 
-    /// Swaps the scope that children of the running task go to, for the time that a `call!` runs.
+    /// Replaces the scope that gets the children of the running task, and returns the former one,
+    /// which is restored when a `call!` is left.
     #[inline]
     pub(crate) fn swap_scope(&self, scope: Id) -> Id {
         self.scope.replace(scope)
     }
 
-    /// The scope for a child of the running task; opened now if a `call!` spawns for the first
-    /// time.
+    /// The scope that gets the children of the running task. Opens the scope if a `call!` spawns
+    /// for the first time.
     #[inline]
     pub(crate) fn scope(&self) -> Id {
         if self.scope.get() == Id::NONE {
@@ -403,12 +371,13 @@ impl Executor {
         self.scope.get()
     }
 
-    /// The same, or `NONE`.
+    /// The scope that gets the children of the running task, or `NONE` in a `call!` that has not
+    /// spawned yet.
     pub(crate) fn scope_if_open(&self) -> Id {
         self.scope.get()
     }
 
-    /// A scope of the running task.
+    /// Opens a scope of the running task.
     pub(crate) fn open_scope(&self) -> Id {
         let task = self.waiting_task();
         let mut tree = self.tree.borrow_mut();
@@ -417,32 +386,32 @@ impl Executor {
         scope
     }
 
-    /// Whether the children of a scope have ended, or were cut when one of them decided their set.
-    /// If not, the running task is woken when they have.
+    /// Whether all children of `scope` have ended, or were removed when one of them decided the
+    /// set. If not, parks the running task, which is woken when the last of the children has ended.
     pub(crate) fn await_children(&self, scope: Id) -> bool {
         if scope == Id::NONE {
             return true;
         }
         let mut tree = self.tree.borrow_mut();
-        assert!(tree.get(scope).is_some(), "{SCOPE_IS_GONE}");
-        let over = !tree.has_tasks(scope.index());
-        if !over {
+        assert!(tree.get(scope).is_some(), "{SCOPE_DROPPED}");
+        let all_ended = !tree.has_tasks(scope.index());
+        if !all_ended {
             tree[scope.index()].flags |= flag::AWAITED;
             self.park_for(|| WaitReason::ends("its children", tree.tasks_in(scope.index())));
         }
-        over
+        all_ended
     }
 
-    /// Has the running task woken when the next child of a scope has ended, or one of them has
-    /// decided.
+    /// Parks the running task, which is woken when the next child of `scope` has ended, or one of
+    /// the children has decided the set.
     pub(crate) fn await_next_child(&self, scope: Id) {
         let mut tree = self.tree.borrow_mut();
-        let entry = tree.get_mut(scope).expect(SCOPE_IS_GONE);
+        let entry = tree.get_mut(scope).expect(SCOPE_DROPPED);
         entry.flags |= flag::AWAITED | flag::WAKE_ON_EACH_CHILD;
         self.park_for(|| WaitReason::ends("its children", tree.tasks_in(scope.index())));
     }
 
-    /// Takes out a scope, dropping the children it still has. One that is gone already, with its
+    /// Removes a scope and drops its remaining children. A scope that was removed already, with its
     /// task, had its children dropped then.
     pub(crate) fn close_scope(&self, scope: Id) {
         let mut tree = self.tree.borrow_mut();
@@ -458,7 +427,8 @@ impl Executor {
 
     // ── results of children ──
 
-    /// Whether a task has ended. If not, the running task is woken when it has.
+    /// Whether a task has ended. If not, parks the running task, which is woken when the task has
+    /// ended.
     pub(crate) fn await_end(&self, id: Id) -> bool {
         let done = match self.tree.borrow_mut().get_mut(id) {
             None => true,
@@ -474,16 +444,17 @@ impl Executor {
         done
     }
 
-    /// Whether a task and all below it have ended, and its output is there.
+    /// Whether a task and its whole subtree have ended and its output can be taken.
     #[inline]
     pub(crate) fn is_done(&self, id: Id) -> bool {
         self.tree.borrow().get(id).is_some_and(|entry| entry.has(flag::DONE))
     }
 
-    /// The output of a task that has ended, once.
+    /// Takes the output of a task. Returns `None` if the task has not ended, or if the output was
+    /// taken or dropped before.
     ///
     /// # Safety
-    /// `T` is the output of the future that `id` was spawned with.
+    /// `T` is the output type of the future that `id` was spawned with.
     pub(crate) unsafe fn take_output<T>(&self, id: Id) -> Option<T> {
         let mut tree = self.tree.borrow_mut();
         let entry = tree.get(id)?;
@@ -492,11 +463,12 @@ impl Executor {
         }
         let body = tree.free(id.index())?;
         drop(tree);
-        // SAFETY: `DONE`, so the output is there, and by the caller is a `T`.
+        // SAFETY: the entry was `DONE`, so the body holds its output, which the caller guarantees
+        // to be a `T`; the block came from the pool of this executor.
         Some(unsafe { body.into_output(self) })
     }
 
-    /// Nobody wants the output of this task any more.
+    /// Gives up the output of a task: drops the output, now or when the task ends.
     #[inline]
     pub(crate) fn drop_interest(&self, id: Id) {
         let mut tree = self.tree.borrow_mut();
@@ -509,10 +481,11 @@ impl Executor {
         }
     }
 
-    /// Of a task that has ended, and whose handle is gone.
+    /// Drops the output of a task that has ended and whose handle was dropped.
     fn drop_output(&self, body: Option<Body>) {
         if let Some(body) = body {
-            // SAFETY: `DONE`, so the output is there.
+            // SAFETY: the entry was `DONE`, so the body holds its output; the block came from the
+            // pool of this executor.
             unsafe { body.release(flag::DONE, self) };
         }
     }

@@ -1,96 +1,93 @@
-//! The tree of everything that lives in a run: tasks, and the scopes that group their children.
+//! `Tree`: everything that lives in a run, which is tasks, children of sets, and the scopes that
+//! group children.
 //!
-//! A *task* entry has a body that can be resumed. A *scope* entry has none: it stands for a `call!`
-//! that spawned, or for a set of children (`all!`, `join!`, …), and is a child of the task it
-//! belongs to. Whoever has children ends after them, and so "wait for my children" is everywhere
-//! the same question: is the list empty?
+//! An entry with a body is a task or another child of a set (a request, a lock); an entry without a
+//! body is a *scope*. A scope stands for a `call!` that has spawned, or for a set of children
+//! (`all!`, `join!`, …), and is a child of the task that owns the scope. An entry ends after its
+//! children, so waiting for children always means waiting until a list of children is empty.
 //!
-//! The tree is a slab: entries link to each other by index, so that adding, ending and cutting cost
-//! the same however many entries there are. It knows nothing of when bodies run; nothing here calls
-//! user code.
+//! The tree is a slab whose entries link to each other by index: parent, first child, and a doubly
+//! linked list of siblings, the youngest first. Adding and ending an entry take constant time;
+//! removing a subtree takes time linear in the subtree. A freed index is reused with the next
+//! generation.
+//!
+//! # Invariants
+//!
+//! - An id matches at most one entry, ever: the generation of an index grows whenever the entry is
+//!   freed, and an index whose generations are used up is retired.
+//! - Every entry but a root is in the list of children of an entry that is alive. Roots are the
+//!   root of the run, and tasks that have ended and whose output is kept for a handle.
+//! - Nothing here calls user code: bodies are moved out, and run or dropped elsewhere.
 
 use std::mem;
 
 use super::body::Body;
+use super::flag;
 use super::id::Id;
 
-/// Marks the end of a list of siblings, and the parent of the root.
+/// The index of no entry: ends a list of siblings, and is the parent of a root.
 pub(super) const NIL: u32 = u32::MAX;
 
-/// The parent of a free entry.
+/// The parent of a free entry. No entry has this index.
 const FREE: u32 = u32::MAX - 1;
 
-/// The generation of entries that are not used any more.
+/// The generation of a retired index, which is never used again.
 const RETIRED: u32 = u32::MAX;
 
-/// What was taken out of the tree, to be dropped.
+/// An entry that was removed from the tree, whose body is to be dropped.
 pub(super) struct Removed {
-    /// As it was known in the tree.
+    /// The id that the entry had.
     pub(super) id: Id,
     pub(super) body: Body,
     pub(super) flags: u32,
 }
 
-/// What has ended.
+/// An entry that has ended.
 pub(super) struct Completed {
-    /// Unless it stays in the tree, for the handle.
+    /// The body, unless the entry stays in the tree for its handle.
     pub(super) body: Option<Body>,
     pub(super) parent: u32,
     pub(super) flags: u32,
 }
 
-/// Something is to happen when the list of children is empty.
-pub(crate) mod flag {
-    /// The body has returned; the task ends when its last child has ended.
-    pub(crate) const RETURNED: u32 = 1;
-    /// The task that owns this entry waits until the list of children is empty.
-    pub(crate) const AWAITED: u32 = 1 << 1;
-    /// A handle may still ask for the result.
-    pub(crate) const JOIN_INTEREST: u32 = 1 << 2;
-    /// The task has ended and only its result is left, for the handle.
-    pub(crate) const DONE: u32 = 1 << 3;
-    /// On a scope: its owner is woken whenever a child has ended.
-    pub(crate) const WAKE_ON_EACH_CHILD: u32 = 1 << 5;
-    /// Somebody waits on the handle.
-    pub(crate) const HAS_JOINER: u32 = 1 << 6;
-    /// It has, or had, a scope.
-    pub(crate) const HAS_SCOPE: u32 = 1 << 7;
-    /// On a child: its end decides its set, and cuts its siblings. On a scope: a child has decided,
-    /// and may still wait for its own.
-    pub(crate) const SHORT_CIRCUITS: u32 = 1 << 4;
-}
-
+/// One entry of the slab.
 pub(super) struct Entry {
     /// `None` for a scope and for a free entry.
     pub(super) body: Option<Body>,
     generation: u32,
+    /// `NIL` for a root, `FREE` for a free entry.
     pub(super) parent: u32,
+    /// The youngest child, or `NIL`.
     pub(super) first_child: u32,
-    /// The next sibling; in a free entry, the next free one.
+    /// The next older sibling, or `NIL`; for a free entry, the next entry of the free list.
     next: u32,
+    /// The next younger sibling, or `NIL`.
     previous: u32,
     pub(super) flags: u32,
 }
 
 impl Entry {
-    pub(super) fn has(&self, flag: u32) -> bool {
-        self.flags & flag != 0
+    /// Whether one of the given flags is set.
+    pub(super) fn has(&self, flags: u32) -> bool {
+        self.flags & flags != 0
     }
 
-    /// It is a task or a part of one.
+    /// Whether the entry runs user code: a task, or a part of a task.
     fn runs_code(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.vtable().runs_code)
     }
 }
 
+/// The entries of one run; see the module documentation.
 pub(super) struct Tree {
     entries: Vec<Entry>,
-    /// Entries that have become free in this run, the last one first.
+    /// Head of the free list: the entries that were freed in this run, the last one first.
     free: u32,
-    /// Entries from here on were not used in this run.
+    /// Index of the first entry that was not used in this run.
     fresh: u32,
+    /// Number of entries that are not free.
     live: usize,
-    /// For walks through a branch; empty between them.
+    /// Buffer for the walk through a subtree; empty between walks.
     walk: Vec<u32>,
 }
 
@@ -99,14 +96,17 @@ impl Tree {
         Tree { entries: Vec::new(), free: NIL, fresh: 0, live: 0, walk: Vec::new() }
     }
 
-    /// Adds an entry below one that is alive, or as the root, below `Id::NONE`.
+    /// Adds an entry as the youngest child of `parent`, or as a root if `parent` is `Id::NONE`.
+    ///
+    /// # Panics
+    /// If `parent` was freed.
     #[inline(always)]
     pub(super) fn add(&mut self, parent: Id, body: Option<Body>, flags: u32) -> Id {
-        let index = self.occupy();
+        let index = self.allocate();
         let (parent, next) = match self.get_mut(parent) {
-            Some(above) => (parent.index(), mem::replace(&mut above.first_child, index)),
+            Some(entry) => (parent.index(), mem::replace(&mut entry.first_child, index)),
             None if parent == Id::NONE => (NIL, NIL),
-            None => parent_is_gone(),
+            None => parent_was_freed(),
         };
         self.live += 1;
         if next != NIL {
@@ -125,22 +125,24 @@ impl Tree {
         Id::new(index, entry.generation)
     }
 
-    /// Takes a free entry into use.
+    /// Returns a free index and takes the index off the free list. Prefers freed entries to fresh
+    /// ones.
     #[inline]
-    fn occupy(&mut self) -> u32 {
+    fn allocate(&mut self) -> u32 {
         if let Some(entry) = self.entries.get(self.free as usize) {
             return mem::replace(&mut self.free, entry.next);
         }
         match self.entries.get(self.fresh as usize) {
             Some(entry) if entry.generation != RETIRED => {}
-            _ => self.find_fresh(),
+            _ => self.advance_fresh(),
         }
         self.fresh += 1;
         self.fresh - 1
     }
 
+    /// Moves `fresh` to the next entry that is not retired, and adds an entry if there is none.
     #[cold]
-    fn find_fresh(&mut self) {
+    fn advance_fresh(&mut self) {
         while self.entries.get(self.fresh as usize).is_some_and(|entry| entry.generation == RETIRED)
         {
             self.fresh += 1;
@@ -159,19 +161,20 @@ impl Tree {
         }
     }
 
-    /// Has the next run use the entries from the first on, one after the other.
-    pub(super) fn start_over(&mut self) {
+    /// Prepares the tree for the next run, which uses the entries from the first on, in order. Does
+    /// nothing if entries are still live.
+    pub(super) fn reset(&mut self) {
         if self.live == 0 {
             (self.free, self.fresh) = (NIL, 0);
         }
     }
 
-    /// Takes an entry out of its parent's list of children; it stays alive.
+    /// Removes an entry from the list of children of its parent. The entry stays alive, as a root.
     #[inline(always)]
     pub(super) fn unlink(&mut self, index: u32) {
         let Entry { parent, next, previous, .. } = self[index];
         if parent == FREE {
-            not_in_the_tree();
+            not_in_tree();
         }
         if previous != NIL {
             self[previous].next = next;
@@ -185,7 +188,8 @@ impl Tree {
         (entry.parent, entry.next, entry.previous) = (NIL, NIL, NIL);
     }
 
-    /// Takes out an entry that has ended; it stays, with its body, as long as there is a handle.
+    /// Ends an entry that has no children: frees the entry, or keeps the entry with its body as a
+    /// root if a handle may still take the output.
     #[inline]
     pub(super) fn end(&mut self, index: u32) -> Completed {
         let Entry { parent, flags, .. } = self[index];
@@ -199,24 +203,30 @@ impl Tree {
         Completed { body, parent, flags }
     }
 
-    /// Takes out an entry of whose end nobody hears, as most are: it has no children, no handle and
-    /// nothing to decide, and a sibling is left. Gives its body; none if there is more to do.
+    /// Frees an entry on the fast path and returns its body. Returns `None` and changes nothing if
+    /// the end of the entry may affect another task.
+    ///
+    /// Most entries end on the fast path: without children, handle and flags, while a sibling is
+    /// left and the parent does not wait for each child.
     #[inline(always)]
-    pub(super) fn end_unnoticed(&mut self, id: Id) -> Option<Body> {
-        // One that an id leads to is in the tree.
+    pub(super) fn end_fast(&mut self, id: Id) -> Option<Body> {
+        // An entry that matches an id is not free, so `FREE` need not be checked.
         let Entry { parent, first_child, next, previous, flags, .. } = *self.get(id)?;
         if first_child != NIL || flags != 0 || parent == NIL {
             return None;
         }
-        let above = &mut self[parent];
+        let parent_entry = &mut self[parent];
         if previous == NIL {
-            if above.has(flag::WAKE_ON_EACH_CHILD) || next == NIL || self[next].body.is_none() {
+            if parent_entry.has(flag::WAKE_ON_EACH_CHILD)
+                || next == NIL
+                || self[next].body.is_none()
+            {
                 return None;
             }
             self[parent].first_child = next;
         } else {
-            let first = above.first_child;
-            if above.has(flag::WAKE_ON_EACH_CHILD) || self[first].body.is_none() {
+            let first = parent_entry.first_child;
+            if parent_entry.has(flag::WAKE_ON_EACH_CHILD) || self[first].body.is_none() {
                 return None;
             }
             self[previous].next = next;
@@ -227,16 +237,18 @@ impl Tree {
         self.free(id.index())
     }
 
-    /// Whether the end of a child that decides nothing can mean something for those above it, when
-    /// `first` is the first of those that are left: it was the last one, or each is waited for.
+    /// Whether the end of a child that does not decide its set may affect the entry `parent`;
+    /// `first` is the first of the remaining children. The child may have been the last one, or the
+    /// owner is woken on each child.
     #[inline]
     fn affects_parent(&self, parent: u32, first: u32) -> bool {
-        // Most children have siblings that are tasks, and their parent waits for the last of them.
+        // Most children have siblings that are tasks, and the parent waits for the last of these.
         first == NIL || self[first].body.is_none() || self[parent].has(flag::WAKE_ON_EACH_CHILD)
     }
 
-    /// Whether the end of a child with these flags can mean something for those above: it decides,
-    /// or was the last one, or is waited for.
+    /// Whether the end of a child with the given flags, which was unlinked already, may affect the
+    /// entry `parent`: the child decides the set, may have been the last one, or the owner is woken
+    /// on each child.
     #[inline]
     pub(super) fn affects_parent_of(&self, parent: u32, flags: u32) -> bool {
         if parent == NIL {
@@ -245,19 +257,19 @@ impl Tree {
         flags & flag::SHORT_CIRCUITS != 0 || self.affects_parent(parent, self[parent].first_child)
     }
 
-    /// Frees an entry that is in no list and has no children; gives its body. Ids of it match
-    /// nothing from here on.
+    /// Frees an entry that is in no list and has no children, and returns its body. Ids of the
+    /// entry match nothing afterwards.
     #[inline(always)]
     pub(super) fn free(&mut self, index: u32) -> Option<Body> {
         let free = self.free;
         let entry = &mut self[index];
         if entry.parent == FREE {
-            not_in_the_tree();
+            not_in_tree();
         }
         let body = entry.body.take();
         entry.first_child = NIL;
         entry.parent = FREE;
-        // An index whose generations are used up is retired: an old id must never match a new
+        // An index whose generations are used up is retired, as an old id must never match a new
         // entry.
         entry.generation += 1;
         if entry.generation != RETIRED {
@@ -268,11 +280,13 @@ impl Tree {
         body
     }
 
+    /// Returns the entry with this id, unless the entry was freed.
     #[inline]
     pub(super) fn get(&self, id: Id) -> Option<&Entry> {
         self.entries.get(id.index() as usize).filter(|entry| entry.generation == id.generation())
     }
 
+    /// Returns the entry with this id, mutably, unless the entry was freed.
     #[inline]
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Entry> {
         self.entries
@@ -280,11 +294,12 @@ impl Tree {
             .filter(|entry| entry.generation == id.generation())
     }
 
+    /// Returns the id of the entry at `index`.
     pub(super) fn id(&self, index: u32) -> Id {
         Id::new(index, self[index].generation)
     }
 
-    /// The task that an entry belongs to: itself, or for a scope the task that opened it.
+    /// Returns the entry itself if the entry has a body, and the owner of the scope otherwise.
     pub(super) fn task_of(&self, mut index: u32) -> u32 {
         while self[index].body.is_none() && self[index].parent != NIL {
             index = self[index].parent;
@@ -292,9 +307,9 @@ impl Tree {
         index
     }
 
-    /// The task that an entry belongs to, in the eyes of observers: requests are children too, and
-    /// no tasks.
-    pub(super) fn named_task_of(&self, mut index: u32) -> u32 {
+    /// Returns the task that the entry is or is a part of, as observers see the tree: children of
+    /// sets that are no tasks, such as requests, are parts of a task.
+    pub(super) fn enclosing_task_of(&self, mut index: u32) -> u32 {
         while self[index].body.as_ref().is_none_or(|body| !body.vtable().is_task)
             && self[index].parent != NIL
         {
@@ -303,8 +318,8 @@ impl Tree {
         index
     }
 
-    /// Frees `top` and everything below it; gives the bodies that were still there: children before
-    /// their parents, older ones before their younger siblings.
+    /// Frees the entry `top` and its subtree. Appends the bodies to `removed`: children before
+    /// their parents, older siblings before younger ones.
     pub(super) fn remove_subtree(&mut self, top: u32, removed: &mut Vec<Removed>) {
         let mut to_remove = mem::take(&mut self.walk);
         to_remove.push(top);
@@ -312,7 +327,8 @@ impl Tree {
         self.remove_all(to_remove, removed);
     }
 
-    /// The same for each child of `scope`, which stays.
+    /// Frees all children of `scope` with their subtrees, but not `scope` itself. Appends the
+    /// bodies to `removed`, in the order of `remove_subtree`.
     pub(super) fn remove_children(&mut self, scope: u32, removed: &mut Vec<Removed>) {
         let mut to_remove = mem::take(&mut self.walk);
         while self[scope].first_child != NIL {
@@ -323,7 +339,8 @@ impl Tree {
         self.remove_all(to_remove, removed);
     }
 
-    /// The same for all children of its scope but one, by which the set is decided.
+    /// Frees all siblings of `winner` with their subtrees, and marks the scope as decided. Appends
+    /// the bodies to `removed`, in the order of `remove_subtree`.
     pub(super) fn remove_siblings(&mut self, winner: u32, removed: &mut Vec<Removed>) {
         let scope = self[winner].parent;
         self.unlink(winner);
@@ -333,23 +350,25 @@ impl Tree {
         self[winner].parent = scope;
     }
 
-    /// Frees these and all below them, from the last to the first.
+    /// Frees the given entries, which are in no list, with their subtrees, from the last to the
+    /// first. `to_remove` is the taken buffer `walk`, which is put back.
     fn remove_all(&mut self, mut to_remove: Vec<u32>, removed: &mut Vec<Removed>) {
-        let mut at = 0;
-        while let Some(&parent) = to_remove.get(at) {
+        let mut next = 0;
+        while let Some(&parent) = to_remove.get(next) {
             let mut child = self[parent].first_child;
             while child != NIL {
                 to_remove.push(child);
                 child = self[child].next;
             }
-            at += 1;
+            next += 1;
         }
         removed.extend(to_remove.drain(..).rev().filter_map(|index| self.remove(index)));
         self.walk = to_remove;
     }
 
-    /// Whether an entry has children other than scopes. A task written by hand may wait for what it
-    /// has spawned while it holds a set.
+    /// Whether an entry has children other than scopes. Takes time linear in the number of scopes
+    /// at the front of the list. A hand-written task may wait for its spawned children while the
+    /// task holds a set, whose scope is a child too.
     #[inline]
     pub(super) fn has_tasks(&self, index: u32) -> bool {
         let mut child = self[index].first_child;
@@ -359,7 +378,7 @@ impl Tree {
         child != NIL
     }
 
-    /// The children of an entry that run code: without scopes and requests.
+    /// Returns the children of an entry that run user code: no scopes and no requests.
     pub(super) fn tasks_in(&self, index: u32) -> Vec<Id> {
         let mut tasks = Vec::new();
         let mut child = self[index].first_child;
@@ -372,7 +391,8 @@ impl Tree {
         tasks
     }
 
-    /// The children that a task waits for: those of itself and of its scopes.
+    /// Returns the children of a task and of its scopes, as far as the children run code of the
+    /// user's.
     pub(super) fn awaited_children(&self, task: u32) -> Vec<Id> {
         let mut children = self.tasks_in(task);
         let mut child = self[task].first_child;
@@ -385,10 +405,10 @@ impl Tree {
         children
     }
 
-    /// Takes out the scopes of a task that nobody will close: their sets were forgotten. Whether
-    /// there are children then.
+    /// Removes the empty scopes of a task that has returned; their sets were forgotten, so nothing
+    /// else closes these scopes. Returns whether the task still has children.
     pub(super) fn close_empty_scopes(&mut self, task: u32) -> bool {
-        // Most tasks with children have spawned many, and have no scope.
+        // Most tasks with children have many of them and no scope, and skip the search.
         let mut child = if self[task].has(flag::HAS_SCOPE) { self[task].first_child } else { NIL };
         while child != NIL {
             let next = self[child].next;
@@ -401,7 +421,8 @@ impl Tree {
         self[task].first_child != NIL
     }
 
-    /// Frees every branch that is left: that of the root, and results whose handles were forgotten.
+    /// Frees every entry that is left: the subtree of the root, and tasks that have ended and whose
+    /// handles were forgotten. Appends the bodies to `removed`.
     pub(super) fn clear(&mut self, removed: &mut Vec<Removed>) {
         if self.live > 0 {
             let mut to_remove = mem::take(&mut self.walk);
@@ -412,13 +433,14 @@ impl Tree {
         }
     }
 
+    /// Frees an entry whose children are freed already or are about to be freed.
     fn remove(&mut self, index: u32) -> Option<Removed> {
         let (id, flags) = (self.id(index), self[index].flags);
         self.free(index).map(|body| Removed { id, body, flags })
     }
 
-    /// Whether a task has returned, or waits at a `wait!()`, a `call!` or a set, for children that
-    /// are still there.
+    /// Whether a task has returned, or waits at a `wait!()`, a `call!` or a set for children that
+    /// have not ended.
     pub(super) fn waits_for_children(&self, task: u32) -> bool {
         let awaited = |index: u32| self[index].has(flag::AWAITED) && self[index].first_child != NIL;
         let mut child = self[task].first_child;
@@ -430,27 +452,29 @@ impl Tree {
         self[task].has(flag::RETURNED) || awaited(task) || scope_is_awaited
     }
 
-    /// The tasks that live, oldest index first.
+    /// Returns the indices of all entries that run user code and have not ended, in ascending
+    /// order.
     pub(super) fn tasks(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.entries.len() as u32)
             .filter(|index| self[*index].runs_code() && !self[*index].has(flag::DONE))
     }
 }
 
-// Looked at always, in release builds too, as memory safety rests on it.
+// Memory safety rests on both checks below, so they are made in release builds too.
 
-/// An entry that is freed twice would be given to two tasks, and each would read the other's
-/// memory.
+/// Panics because an entry was removed twice. The entry would be used by two tasks otherwise, each
+/// of which would access the memory of the other.
 #[cold]
 #[inline(never)]
-fn not_in_the_tree() -> ! {
+fn not_in_tree() -> ! {
     panic!("corio: an entry that is not in the tree was taken out of it; this is a fault of corio")
 }
 
-/// An entry below one that is gone would be dropped after what it borrows.
+/// Panics because the parent of a new entry was freed. The body of the new entry would be dropped
+/// after what the body borrows otherwise.
 #[cold]
 #[inline(never)]
-fn parent_is_gone() -> ! {
+fn parent_was_freed() -> ! {
     panic!("corio: a task that is gone can't have children")
 }
 

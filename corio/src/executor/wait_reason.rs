@@ -1,4 +1,4 @@
-//! TODO
+//! The data of a traced wait: what a task waits for, and at which await points.
 
 use std::panic::Location;
 
@@ -7,57 +7,59 @@ use super::id::Id;
 /// What a task waits for.
 #[derive(Debug)]
 pub(crate) struct WaitReason {
-    /// For a sentence: "waits for …".
-    pub(crate) what: String,
-    /// The tasks that can end the wait, as far as they are known. Those that have ended meanwhile
-    /// are passed over.
-    pub(crate) on: Vec<Id>,
-    pub(crate) relation: Relation,
+    /// Completes the sentence "the task waits for …".
+    pub(super) what: String,
+    /// The tasks that can end the wait, as far as they are known. May contain tasks that have
+    /// ended, which are skipped.
+    pub(super) on: Vec<Id>,
+    pub(super) relation: Relation,
 }
 
-/// What these tasks have to do with it.
+/// How the tasks in `WaitReason::on` are related to what is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Relation {
-    /// They hold what is waited for.
+pub(super) enum Relation {
+    /// The tasks hold, or have to provide, what is waited for.
     HeldBy,
-    /// Their ends are waited for.
+    /// The ends of the tasks are waited for.
     Awaits,
 }
 
 impl WaitReason {
-    /// For something that tasks hold, or that they are to do.
+    /// Returns the reason of a wait for something that the tasks `by` hold or have to provide.
     pub(crate) fn held(what: impl Into<String>, by: Vec<Id>) -> Self {
         WaitReason { what: what.into(), on: by, relation: Relation::HeldBy }
     }
 
-    /// For the ends of tasks.
+    /// Returns the reason of a wait for the ends of `tasks`.
     pub(crate) fn ends(what: impl Into<String>, tasks: Vec<Id>) -> Self {
         WaitReason { what: what.into(), on: tasks, relation: Relation::Awaits }
     }
 }
 
-/// One waiting point that a task is in.
+/// An await point that a task is in.
 #[derive(Debug)]
 pub(crate) struct AwaitPoint {
     pub(crate) line: &'static Location<'static>,
-    /// The name of the future's type that is awaited there.
+    /// Type name of the future that is awaited.
     pub(crate) awaited: &'static str,
 }
 
+/// What a task has recorded when it was resumed to trace its wait.
 #[derive(Debug, Default)]
-pub(crate) struct WaitTrace {
-    /// The innermost first.
-    pub(crate) way: Vec<AwaitPoint>,
-    pub(crate) waits: Option<WaitReason>,
+pub(super) struct WaitTrace {
+    /// The await points of the frames of the task, the innermost first.
+    pub(super) await_points: Vec<AwaitPoint>,
+    /// What the innermost await point waits for, if the awaited future recorded a reason.
+    pub(super) reason: Option<WaitReason>,
 }
 
 /// Why a task is resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ResumeReason {
+pub(super) enum ResumeReason {
     /// To go on.
     Continue,
-    /// To say where it stands, when nothing can go on.
+    /// To trace its wait, when no task can go on.
     Stuck,
-    /// To say where it stands, when a panic ends the run.
-    AfterAPanic,
+    /// To trace its wait, when a panic ends the run.
+    AfterPanic,
 }

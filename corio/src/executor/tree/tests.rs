@@ -1,4 +1,4 @@
-//! The tree against a naive one, and what becomes of entries and their generations.
+//! Compares the tree with a naive one, and checks the reuse of entries and their generations.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,17 +10,17 @@ fn index_of_next(tree: &mut Tree) -> u32 {
 }
 
 #[test]
-fn below_one_that_is_gone_nothing_is_added() {
+fn nothing_is_added_below_a_freed_entry() {
     let mut tree = Tree::new();
-    let gone = tree.add(Id::NONE, None, 0);
-    tree.end(gone.index());
-    let again = tree.add(Id::NONE, None, 0);
+    let freed = tree.add(Id::NONE, None, 0);
+    tree.end(freed.index());
+    let reused = tree.add(Id::NONE, None, 0);
     assert_eq!(
-        (again.index(), again == gone),
-        (gone.index(), false),
-        "the entry is used again, under another id"
+        (reused.index(), reused == freed),
+        (freed.index(), false),
+        "the entry is reused, with another id"
     );
-    let panic = catch_unwind(AssertUnwindSafe(|| tree.add(gone, None, 0))).unwrap_err();
+    let panic = catch_unwind(AssertUnwindSafe(|| tree.add(freed, None, 0))).unwrap_err();
     assert_eq!(
         panic.downcast_ref::<&str>(),
         Some(&"corio: a task that is gone can't have children")
@@ -39,7 +39,7 @@ fn an_entry_whose_generations_are_used_up_is_never_used_again() {
     for index in [ids[0].index(), ids[2].index(), 3] {
         tree.end(index);
     }
-    tree.start_over();
+    tree.reset();
     assert_eq!([0; 4].map(|_| index_of_next(&mut tree)), [0, 2, 3, 4]);
 }
 
@@ -48,16 +48,16 @@ fn the_next_run_uses_the_entries_from_the_first_on() {
     let mut tree = Tree::new();
     let ids: Vec<Id> = (0..3).map(|_| tree.add(Id::NONE, None, 0)).collect();
     tree.end(ids[0].index());
-    tree.start_over();
-    assert_eq!(index_of_next(&mut tree), 0, "not while some live: the one that is free");
+    tree.reset();
+    assert_eq!(index_of_next(&mut tree), 0, "not while entries live: the freed one is reused");
     assert_eq!(index_of_next(&mut tree), 3);
     let mut removed = Vec::new();
     tree.clear(&mut removed);
-    tree.start_over();
+    tree.reset();
     assert_eq!([0; 4].map(|_| index_of_next(&mut tree)), [0, 1, 2, 3]);
 }
 
-/// Who is below whom, the youngest child first.
+/// A naive tree: the children and the parent of each entry, the youngest child first.
 #[derive(Default)]
 struct Naive {
     children: BTreeMap<u32, Vec<Id>>,
@@ -66,9 +66,9 @@ struct Naive {
 }
 
 impl Naive {
-    fn forget(&mut self, id: Id) {
+    fn remove(&mut self, id: Id) {
         for child in self.children.remove(&id.index()).unwrap_or_default() {
-            self.forget(child);
+            self.remove(child);
         }
         if let Some(parent) = self.parents.remove(&id.index()) {
             self.children.entry(parent.index()).or_default().retain(|child| *child != id);
@@ -78,11 +78,11 @@ impl Naive {
 }
 
 #[test]
-fn whatever_happens_it_is_a_tree() {
+fn random_operations_agree_with_a_naive_tree() {
     let mut random = fastrand::Rng::with_seed(5);
     for _ in 0..if cfg!(miri) { 2 } else { 50 } {
         let (mut tree, mut naive) = (Tree::new(), Naive::default());
-        let mut gone = Vec::new();
+        let mut freed = Vec::new();
         for _ in 0..if cfg!(miri) { 60 } else { 400 } {
             let some = if naive.alive.is_empty() {
                 None
@@ -93,8 +93,8 @@ fn whatever_happens_it_is_a_tree() {
                 (0..5, parent) => {
                     let id = tree.add(parent.unwrap_or(Id::NONE), None, 0);
                     assert!(
-                        !naive.alive.contains(&id) && !gone.contains(&id),
-                        "an id is given once"
+                        !naive.alive.contains(&id) && !freed.contains(&id),
+                        "an id is used once"
                     );
                     if let Some(parent) = parent {
                         naive.children.entry(parent.index()).or_default().insert(0, id);
@@ -104,27 +104,27 @@ fn whatever_happens_it_is_a_tree() {
                 }
                 (5, Some(id)) if tree[id.index()].first_child == NIL => {
                     tree.end(id.index());
-                    naive.forget(id);
-                    gone.push(id);
+                    naive.remove(id);
+                    freed.push(id);
                 }
                 (6, Some(id)) => {
                     let before = naive.alive.clone();
                     tree.remove_subtree(id.index(), &mut Vec::new());
-                    naive.forget(id);
-                    gone.extend(before.into_iter().filter(|id| !naive.alive.contains(id)));
+                    naive.remove(id);
+                    freed.extend(before.into_iter().filter(|id| !naive.alive.contains(id)));
                 }
                 (7, Some(id)) => {
                     let before = naive.alive.clone();
                     tree.remove_children(id.index(), &mut Vec::new());
                     for child in naive.children.get(&id.index()).cloned().unwrap_or_default() {
-                        naive.forget(child);
+                        naive.remove(child);
                     }
-                    gone.extend(before.into_iter().filter(|id| !naive.alive.contains(id)));
+                    freed.extend(before.into_iter().filter(|id| !naive.alive.contains(id)));
                 }
                 _ => {}
             }
             assert_eq!(tree.live, naive.alive.len());
-            assert!(gone.iter().all(|id| tree.get(*id).is_none()));
+            assert!(freed.iter().all(|id| tree.get(*id).is_none()));
             for id in &naive.alive {
                 let mut children = Vec::new();
                 let mut child = tree[id.index()].first_child;
