@@ -1,11 +1,16 @@
 //! A bounded channel for tasks: any number of senders, one receiver.
 //!
-//! A sender that waits for room puts its value into the line, and the receiver moves it into the
-//! channel as soon as there is room, whether that sender runs soon or not. So values come out in
-//! the order in which they were sent, and there is never room while somebody waits.
+//! A sender that finds the channel full puts its value into the wait queue of senders, as payload.
+//! The receiver moves the value into the buffer as soon as there is capacity, whether that sender
+//! runs soon or not.
 //!
-//! A value keeps its ticket in the channel: a sender that is dropped before it goes on takes its
-//! value out again, and the room goes to the next.
+//! # Invariants
+//!
+//! - Values come out in the order in which they were sent.
+//! - While a sender waits, the buffer is full.
+//! - A value keeps the ticket of its sender in the buffer: a sender that is dropped before it
+//!   continues takes its value out again, and the capacity goes to the next sender.
+//! - Destructors of values run while the channel is not borrowed, because they may use it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -19,8 +24,10 @@ use crate::executor::{Id, WaitReason};
 use crate::runtime::{RunState, current};
 use crate::util::plural;
 
-/// A channel that holds up to `capacity` values: senders wait while it is full, the receiver while
-/// it is empty. Values come out in the order in which they were sent.
+/// Creates a bounded channel, which holds up to `capacity` values.
+///
+/// Senders wait while the channel is full, and the receiver while it is empty. Values come out in
+/// the order in which they were sent.
 ///
 /// ```
 /// use corio::sync::{Receiver, Sender, channel};
@@ -35,7 +42,7 @@ use crate::util::plural;
 ///     for n in 1..=5 {
 ///         let twice = io!(double(n));
 ///         if call!(numbers.send(twice)).is_err() {
-///             return;                         // nobody wants them any more
+///             return;                         // the receiver was dropped
 ///         }
 ///     }
 /// }
@@ -68,9 +75,9 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "corio: a channel must have room for one value at least");
     let state = ChannelState {
         capacity,
-        values: WaitQueue::default(),
+        buffer: WaitQueue::default(),
         senders: 1,
-        is_open: true,
+        has_receiver: true,
         sending: WaitQueue::default(),
         receiving: WaitQueue::default(),
     };
@@ -80,100 +87,110 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 struct ChannelState<T> {
     capacity: usize,
-    /// What can be received, by the tickets of `sending`. Nobody waits in this line.
-    values: WaitQueue<T>,
+    /// Values that can be received, by tickets of `sending`. No task waits in this queue.
+    buffer: WaitQueue<T>,
+    /// Number of senders that are not dropped.
     senders: usize,
-    /// The receiver is there.
-    is_open: bool,
-    /// Each brings its value.
+    /// Whether the receiver is not dropped.
+    has_receiver: bool,
+    /// Senders that wait for capacity, each with its value.
     sending: WaitQueue<T>,
+    /// The receiver, while it waits for a value.
     receiving: WaitQueue<()>,
 }
 
 impl<T> ChannelState<T> {
+    /// Binds the channel to `run`.
+    ///
     /// # Panics
-    /// If tasks of another run wait.
-    fn belong_to(&mut self, run: &RunState) {
+    /// If tasks of another run wait at the channel.
+    fn bind_to(&mut self, run: &RunState) {
         let panic = "corio: tasks of another run wait at this channel; a channel belongs to one \
                      run at a time";
-        // Senders of a run that is over stay in line: their values are there, and receiving them
-        // needs nobody to run.
-        self.sending.belong_to(run, || false, panic);
-        if self.receiving.belong_to(run, || false, panic) {
+        // Senders of a run that is over stay in the queue: their values can be received without
+        // any sender running.
+        self.sending.bind_to(run, || false, panic);
+        if self.receiving.bind_to(run, || false, panic) {
             self.receiving.clear();
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.values.len() < self.capacity
+    fn has_capacity(&self) -> bool {
+        self.buffer.len() < self.capacity
     }
 
-    fn put(&mut self, value: T) {
-        let ticket = self.sending.draw();
-        self.values.enter(ticket, Id::NONE, value);
+    /// Appends a value to the buffer, which must have capacity, and wakes the receiver.
+    fn push(&mut self, value: T) {
+        let ticket = self.sending.draw_ticket();
+        self.buffer.join_with_ticket(ticket, Id::NONE, value);
         self.receiving.grant_all();
     }
 
-    /// The next value; and who waits longest for room has it now.
-    fn take(&mut self) -> Option<T> {
-        let (_, value) = self.values.grant_next()?;
-        self.fill();
+    /// Removes the next value, and admits the value of the sender that has waited longest.
+    fn pop(&mut self) -> Option<T> {
+        let (_, value) = self.buffer.grant_next()?;
+        self.admit_next();
         Some(value)
     }
 
-    /// There is room for one.
-    fn fill(&mut self) {
+    /// Grants the first waiting sender and moves its value into the buffer, which has capacity for
+    /// one value.
+    fn admit_next(&mut self) {
         if let Some((ticket, next)) = self.sending.grant_next() {
-            self.values.enter(ticket, Id::NONE, next);
+            self.buffer.join_with_ticket(ticket, Id::NONE, next);
         }
     }
 
-    /// The value of a sender that does not wait any more, if nobody has received it.
+    /// Withdraws a sender and returns its value, from the queue or from the buffer; `None` if the
+    /// value was received.
     fn take_back(&mut self, ticket: Ticket) -> Option<T> {
-        self.sending.leave(ticket).or_else(|| {
-            let value = self.values.leave(ticket)?;
-            self.fill();
+        self.sending.withdraw(ticket).or_else(|| {
+            let value = self.buffer.withdraw(ticket)?;
+            self.admit_next();
             Some(value)
         })
     }
 }
 
-/// Sends into a [`channel`]; can be cloned. When the last one is dropped, the receiver gets what is
-/// left, and then `None`.
+/// The sending half of a [`channel`]; can be cloned.
+///
+/// When the last sender is dropped, the receiver gets the values that are left, and then `None`.
 pub struct Sender<T> {
     channel: Rc<RefCell<ChannelState<T>>>,
 }
 
 impl<T> Sender<T> {
-    /// Waits for room and puts the value into the channel: `call!(sender.send(value))?`. If there
-    /// is room, it costs no suspension.
+    /// Sends a value, and waits for capacity: `call!(sender.send(value))?`.
     ///
-    /// Dropped while it waits, it drops the value, and nothing was sent: also if there is room for
-    /// it by now, as long as it has not gone on and the receiver has not taken the value.
+    /// If the channel has capacity, the task is not suspended.
+    ///
+    /// A future that is dropped while it waits drops the value, and nothing was sent. That holds
+    /// also if the channel has capacity by then, as long as the sending task has not continued and
+    /// the receiver has not taken the value.
     ///
     /// # Errors
-    /// Gives the value back if the receiver is gone, or goes while this waits.
+    /// Returns the value if the receiver was dropped, or is dropped while the sender waits.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait at the channel, or by a dispatcher when there is
-    /// no room.
+    /// When called, if tasks of another run wait at the channel; in a dispatcher, if the channel
+    /// is full.
     pub fn send(&self, value: T) -> Sending<'_, T> {
         Sending { sender: self, value: Some(value), ticket: 0 }
     }
 
-    /// Puts the value into the channel if there is room.
+    /// Sends a value if the channel has capacity.
     ///
     /// # Errors
-    /// Gives the value back if there is none, or the receiver is gone.
+    /// Returns the value if the channel is full, or the receiver was dropped.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let mut state = self.channel.borrow_mut();
-        if !state.is_open {
+        if !state.has_receiver {
             return Err(TrySendError::Closed(value));
         }
-        if !state.has_room() {
+        if !state.has_capacity() {
             return Err(TrySendError::Full(value));
         }
-        state.put(value);
+        state.push(value);
         Ok(())
     }
 }
@@ -197,75 +214,80 @@ impl<T> Drop for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.channel.borrow().show("Sender", f)
+        self.channel.borrow().fmt_as("Sender", f)
     }
 }
 
-/// Receives from a [`channel`]. When it is dropped, so is what is in the channel, and senders get
+/// The receiving half of a [`channel`].
+///
+/// When the receiver is dropped, the values in the channel are dropped, and waiting senders get
 /// their values back.
 pub struct Receiver<T> {
     channel: Rc<RefCell<ChannelState<T>>>,
 }
 
 impl<T> Receiver<T> {
-    /// Waits for the next value: `while let Some(value) = call!(receiver.recv())`. `None` when
-    /// every sender is gone and nothing is left. If a value is there, it costs no suspension.
+    /// Receives the next value, and waits for it: `while let Some(value) = call!(receiver.recv())`.
     ///
-    /// Dropped while it waits, it takes nothing.
+    /// Gives `None` when every sender was dropped and the channel is empty. If the channel has a
+    /// value, the task is not suspended. A future that is dropped while it waits takes no value.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait at the channel, or by a dispatcher when there is
-    /// nothing.
+    /// When called, if tasks of another run wait at the channel; in a dispatcher, if the channel
+    /// is empty and has senders.
     pub fn recv(&mut self) -> Receiving<'_, T> {
         Receiving { receiver: self, ticket: 0 }
     }
 
-    /// The next value, if it is there.
+    /// Receives the next value if the channel has one.
     ///
     /// # Errors
-    /// If nothing is there now, or every sender is gone and nothing is left.
+    /// [`TryRecvError::Empty`] if the channel is empty, and [`TryRecvError::Closed`] if, moreover,
+    /// every sender was dropped.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut state = self.channel.borrow_mut();
-        let nothing = if state.senders == 0 { TryRecvError::Closed } else { TryRecvError::Empty };
-        state.take().ok_or(nothing)
+        let error = if state.senders == 0 { TryRecvError::Closed } else { TryRecvError::Empty };
+        state.pop().ok_or(error)
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let mut state = self.channel.borrow_mut();
-        state.is_open = false;
-        // Those that wait take their values back themselves.
+        state.has_receiver = false;
+        // Waiting senders take their values back themselves, when they run.
         state.sending.wake_all();
-        let values = std::mem::take(&mut state.values);
-        // Destructors of users may come back here.
+        let buffer = std::mem::take(&mut state.buffer);
+        // The values are dropped last, because their destructors may use the channel.
         drop(state);
-        drop(values);
+        drop(buffer);
     }
 }
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.channel.borrow().show("Receiver", f)
+        self.channel.borrow().fmt_as("Receiver", f)
     }
 }
 
 impl<T> ChannelState<T> {
-    fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Formats the channel as a struct called `name`.
+    fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("capacity", &self.capacity)
-            .field("len", &self.values.len())
+            .field("len", &self.buffer.len())
             .field("senders", &self.senders)
             .finish_non_exhaustive()
     }
 }
 
-/// What [`Sender::send`] gives; `call!` it.
+/// Future of [`Sender::send`], to be awaited by `call!`.
 #[must_use = "this does nothing until it is called: `call!(sender.send(value))`"]
 pub struct Sending<'a, T> {
     sender: &'a Sender<T>,
-    /// In the line while it waits, and in the channel afterwards.
+    /// `None` while the value is in the wait queue or in the buffer.
     value: Option<T>,
+    /// 0 before the sender waits, and after it has continued.
     ticket: Ticket,
 }
 
@@ -278,25 +300,25 @@ impl<T> Future for Sending<'_, T> {
         let this = &mut *self;
         current::with(|run| {
             let state = &mut *this.sender.channel.borrow_mut();
-            state.belong_to(run);
+            state.bind_to(run);
             let waits = match state.sending.ticket_state(this.ticket) {
-                TicketState::Called => false,
-                TicketState::NotQueued if state.is_open && state.has_room() => {
-                    this.value.take().into_iter().for_each(|value| state.put(value));
+                TicketState::Granted => false,
+                TicketState::NotQueued if state.has_receiver && state.has_capacity() => {
+                    this.value.take().into_iter().for_each(|value| state.push(value));
                     false
                 }
-                TicketState::NotQueued if state.is_open => {
+                TicketState::NotQueued if state.has_receiver => {
                     let task = run.executor.waiting_task();
                     this.ticket =
                         this.value.take().map_or(0, |value| state.sending.join(task, value));
                     true
                 }
-                TicketState::Waits if state.is_open => {
-                    state.sending.stay(this.ticket, run.executor.waiting_task());
+                TicketState::Waiting if state.has_receiver => {
+                    state.sending.set_task(this.ticket, run.executor.waiting_task());
                     true
                 }
-                TicketState::Waits => {
-                    this.value = state.sending.leave(this.ticket);
+                TicketState::Waiting => {
+                    this.value = state.sending.withdraw(this.ticket);
                     false
                 }
                 TicketState::NotQueued => false,
@@ -330,10 +352,11 @@ impl<T> fmt::Debug for Sending<'_, T> {
 
 leaf!(<'a, T> Sending<'a, T> => Result<(), SendError<T>>);
 
-/// What [`Receiver::recv`] gives; `call!` it.
+/// Future of [`Receiver::recv`], to be awaited by `call!`.
 #[must_use = "this does nothing until it is called: `call!(receiver.recv())`"]
 pub struct Receiving<'a, T> {
     receiver: &'a mut Receiver<T>,
+    /// 0 before the receiver waits, and after it has continued.
     ticket: Ticket,
 }
 
@@ -344,17 +367,17 @@ impl<T> Future for Receiving<'_, T> {
         let this = &mut *self;
         current::with(|run| {
             let state = &mut *this.receiver.channel.borrow_mut();
-            state.belong_to(run);
-            let value = state.take();
+            state.bind_to(run);
+            let value = state.pop();
             if value.is_some() || state.senders == 0 {
-                state.receiving.leave(this.ticket);
+                state.receiving.withdraw(this.ticket);
                 this.ticket = 0;
                 return Poll::Ready(value);
             }
             let task = run.executor.waiting_task();
             match state.receiving.ticket_state(this.ticket) {
-                TicketState::Waits => state.receiving.stay(this.ticket, task),
-                TicketState::NotQueued | TicketState::Called => {
+                TicketState::Waiting => state.receiving.set_task(this.ticket, task),
+                TicketState::NotQueued | TicketState::Granted => {
                     this.ticket = state.receiving.join(task, ())
                 }
             }
@@ -377,7 +400,7 @@ impl<T> Future for Receiving<'_, T> {
 impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.receiver.channel.borrow_mut().receiving.leave(self.ticket);
+            self.receiver.channel.borrow_mut().receiving.withdraw(self.ticket);
         }
     }
 }
@@ -390,7 +413,7 @@ impl<T> fmt::Debug for Receiving<'_, T> {
 
 leaf!(<'a, T> Receiving<'a, T> => Option<T>);
 
-/// The value could not be sent, as the receiver is gone: here it is.
+/// Error of [`Sender::send`]: the receiver was dropped. Contains the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -408,12 +431,12 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> std::error::Error for SendError<T> {}
 
-/// The value could not be sent now: here it is.
+/// Error of [`Sender::try_send`]. Contains the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// There is no room.
+    /// The channel is full.
     Full(T),
-    /// The receiver is gone.
+    /// The receiver was dropped.
     Closed(T),
 }
 
@@ -437,12 +460,12 @@ impl<T> fmt::Display for TrySendError<T> {
 
 impl<T> std::error::Error for TrySendError<T> {}
 
-/// There is nothing to receive.
+/// Error of [`Receiver::try_recv`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// Not now.
+    /// The channel is empty, and a sender exists.
     Empty,
-    /// Never again: every sender is gone.
+    /// The channel is empty, and every sender was dropped.
     Closed,
 }
 

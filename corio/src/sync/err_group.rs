@@ -1,8 +1,17 @@
-//! A group of tasks that stands or falls together, to which tasks are added while others run.
+//! A group of tasks that are all cancelled when one fails; tasks are added while others run.
 //!
-//! A member runs as a child beside a *stop*. The first one that fails wakes the stops of all
-//! others, nothing more: each then drops its member when it is its turn, in the same CPU phase. So
-//! no member is dropped from within itself, and how many there are does not matter.
+//! A *member* runs as a child beside a *stop signal*, an interrupt. The first member that fails
+//! wakes the stop signals of all others and does nothing more: each signal drops its member when
+//! it is resumed, in the same CPU phase. So no member is dropped from within itself, however many
+//! members there are.
+//!
+//! # Invariants
+//!
+//! - While the group has an error, no member continues, and none begins.
+//! - The error is cleared only when the group has no members and a waiting task has received the
+//!   error (or the group moves to another run): no error is lost.
+//! - Errors are dropped while the group is not borrowed, because their
+//!   destructors may use it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,15 +28,21 @@ use crate::runtime::{RunState, current};
 use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};
 use crate::util::{Slots, plural};
 
-/// Tasks of which none goes on once one has failed. They are added while others run, by whoever has
-/// the group or a clone of it, members among them.
+/// A group of tasks that are all cancelled once one of them has failed.
+///
+/// Tasks are added while others run, by any task that has the group or a clone of it, members
+/// included.
 ///
 /// ```
 /// use corio::sync::ErrGroup;
 ///
 /// #[corio::dispatcher]
 /// fn links(pages: &[u64]) -> Vec<Result<Vec<u64>, String>> {
-///     pages.iter().map(|page| if *page < 100 { Ok(vec![page * 2, page * 2 + 1]) } else { Err(format!("no page {page}")) }).collect()
+///     let links_of = |page: &u64| match *page {
+///         100.. => Err(format!("no page {page}")),
+///         page => Ok(vec![page * 2, page * 2 + 1]),
+///     };
+///     pages.iter().map(links_of).collect()
 /// }
 ///
 /// #[corio::task]
@@ -51,44 +66,45 @@ use crate::util::{Slots, plural};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A clone is the same group. Its error goes to all who wait, and so has to be `Clone`: one that is
-/// not goes into an [`Rc`], by `.map_err(Rc::new)`.
+/// A clone refers to the same group. Every task that waits gets the error, so the error has to be
+/// `Clone`; an error that is not can be put into an [`Rc`], by `.map_err(Rc::new)`.
 pub struct ErrGroup<E> {
     group: Rc<GroupInner<E>>,
 }
 
 struct GroupInner<E> {
     state: RefCell<GroupState<E>>,
-    /// One for each member that may run at once.
-    places: Option<RefCell<Permits>>,
+    /// One permit for each member that may run at a time; `None` without a limit.
+    permits: Option<RefCell<Permits>>,
 }
 
 struct GroupState<E> {
-    /// That of the first failure. As long as it is there, no member goes on, or begins.
+    /// The error of the first member that failed. While the group has an error, no member
+    /// continues, and none begins.
     error: Option<Rc<E>>,
-    /// Somebody has heard of it: the next member begins anew, if there is none.
-    was_heard: bool,
+    /// Whether a waiting task has received `error`. If so, and the group has no members, the next
+    /// member clears the error.
+    was_observed: bool,
     members: Slots<Member>,
-    /// Those that wait for the end.
+    /// Tasks that wait until the group has no members.
     queue: WaitQueue<()>,
-    /// The error for those of them that were called and have not gone on: the group may be in use
-    /// again by then.
-    told: BTreeMap<Ticket, Rc<E>>,
+    /// Errors of waiting tasks that were granted and have not continued: by then the group may be
+    /// in use again, with another error or none.
+    undelivered: BTreeMap<Ticket, Rc<E>>,
 }
 
-/// Errors that nobody will hear of. They are dropped when the group is not borrowed, as their
-/// destructors may come back here.
-type Forgotten<E> = (Option<Rc<E>>, BTreeMap<Ticket, Rc<E>>);
+/// Errors of a run that is over, to be dropped by the caller when the group is not borrowed.
+type Discarded<E> = (Option<Rc<E>>, BTreeMap<Ticket, Rc<E>>);
 
 struct Member {
-    /// Its stop, once it was polled.
+    /// The stop signal, from its first poll on; `Id::NONE` before, and in a run that is over.
     stop: Id,
-    /// Its task, once it runs.
+    /// The task, from the time on at which it runs; `Id::NONE` before.
     task: Id,
 }
 
-/// So many members are told of in a deadlock report, for each that waits.
-const MOST_TOLD: usize = 100;
+/// Maximum number of members in one wait reason.
+const MAX_REPORTED_MEMBERS: usize = 100;
 
 static WORDING: Wording = Wording {
     in_another_run: IN_ANOTHER_RUN,
@@ -99,45 +115,48 @@ const IN_ANOTHER_RUN: &str =
     "corio: this error group is in use in another run; a group belongs to one run at a time";
 
 impl<E> GroupState<E> {
-    /// What has failed in another run is of no interest in this one.
+    /// Binds the group to `run`, and returns the errors of a run that is over.
+    ///
+    /// # Panics
+    /// If the group is in use in another run.
     #[must_use]
-    fn belong_to(&mut self, run: &RunState) -> Forgotten<E> {
+    fn bind_to(&mut self, run: &RunState) -> Discarded<E> {
         let GroupState { members, queue, .. } = self;
-        if !queue.belong_to(
+        if !queue.bind_to(
             run,
             || members.iter().any(|member| member.stop != Id::NONE),
             IN_ANOTHER_RUN,
         ) {
-            return Forgotten::default();
+            return Discarded::default();
         }
         queue.clear();
         members.iter_mut().for_each(|member| *member = Member::NEW);
-        (self.error.take(), std::mem::take(&mut self.told))
+        (self.error.take(), std::mem::take(&mut self.undelivered))
     }
 
-    /// Nobody is left: those that wait go on, each with the error.
-    fn end(&mut self) {
+    /// Grants all waiting tasks, each with the error, when the last member has ended.
+    fn finish(&mut self) {
         if let Some(error) = &self.error {
-            self.told.extend(self.queue.tickets().map(|ticket| (ticket, error.clone())));
+            self.undelivered.extend(self.queue.tickets().map(|ticket| (ticket, error.clone())));
         }
         self.queue.grant_all();
     }
 
-    /// What has become of the members, for who waits with this ticket; nothing if it goes on
-    /// waiting.
+    /// Returns the result of the group for the waiting task with this ticket; `None` if the task
+    /// has to wait.
     fn result(&mut self, ticket: Ticket, ticket_state: TicketState) -> Option<Result<(), Rc<E>>> {
-        if let Some(error) = self.told.remove(&ticket) {
-            self.was_heard |=
+        if let Some(error) = self.undelivered.remove(&ticket) {
+            self.was_observed |=
                 self.error.as_ref().is_some_and(|current| Rc::ptr_eq(current, &error));
             return Some(Err(error));
         }
         match ticket_state {
-            TicketState::Called => Some(Ok(())),
+            TicketState::Granted => Some(Ok(())),
             TicketState::NotQueued if self.members.is_empty() => {
-                self.was_heard = true;
+                self.was_observed = true;
                 Some(self.error.clone().map_or(Ok(()), Err))
             }
-            TicketState::NotQueued | TicketState::Waits => None,
+            TicketState::NotQueued | TicketState::Waiting => None,
         }
     }
 }
@@ -147,43 +166,44 @@ impl Member {
 }
 
 impl<E> ErrGroup<E> {
-    /// A group without members.
+    /// Creates a group without members.
     pub fn new() -> Self {
-        Self::with_places(None)
+        Self::with_permits(None)
     }
 
-    /// A group of which so many members run at once. The others begin when one has ended, first
-    /// come first served.
+    /// Creates a group of which at most `limit` members run at a time.
+    ///
+    /// Further members begin when others have ended, first come, first served.
     ///
     /// # Panics
-    /// If the limit is 0.
+    /// If `limit` is 0.
     #[track_caller]
     pub fn with_limit(limit: usize) -> Self {
         assert!(limit > 0, "corio: with a limit of 0, no member of the group could run");
-        Self::with_places(Some(Permits::new(limit, &WORDING)))
+        Self::with_permits(Some(Permits::new(limit, &WORDING)))
     }
 
-    fn with_places(places: Option<RefCell<Permits>>) -> Self {
+    fn with_permits(permits: Option<RefCell<Permits>>) -> Self {
         let state = RefCell::new(GroupState {
             error: None,
-            was_heard: false,
+            was_observed: false,
             members: Slots::default(),
             queue: WaitQueue::default(),
-            told: BTreeMap::new(),
+            undelivered: BTreeMap::new(),
         });
-        ErrGroup { group: Rc::new(GroupInner { state, places }) }
+        ErrGroup { group: Rc::new(GroupInner { state, permits }) }
     }
 
-    /// The task as a member of the group: `spawn!(group.run(fetch(url)))`. It is one from now on
-    /// until it ends or is dropped.
+    /// Makes a task a member of the group: `spawn!(group.run(fetch(url)))`.
     ///
-    /// If it fails and is the first, its error is kept and all other members are cancelled: they
-    /// are dropped before anything more is sent, so that what they have asked in this phase is
-    /// withdrawn, and those that have not begun never do. What this gives ends then, with nothing
-    /// to say.
+    /// The task is a member from this call on, until the returned task ends or is dropped. If the
+    /// task is the first member that fails, the group stores its error and cancels all other
+    /// members: they are dropped before any batch is sent, so that their requests of this phase are
+    /// withdrawn, and members that have not begun never begin. The returned task of a cancelled
+    /// member ends with `()`, like that of any other.
     ///
     /// # Panics
-    /// When run, if the group has members in another run.
+    /// When the returned task runs, if the group has members in another run.
     pub fn run<S, T>(&self, work: T) -> impl Task<S, Output = ()> + use<E, S, T>
     where
         T: Task<S, Output = Result<(), E>>,
@@ -192,32 +212,34 @@ impl<E> ErrGroup<E> {
         task::<S, _>(async move {
             let member = member;
             if member.begin() {
-                let runs = async {
-                    let _place = match &member.group.places {
-                        Some(places) => {
-                            let mut acquiring = Acquiring::new(places, 1);
+                let body = async {
+                    let _permit = match &member.group.permits {
+                        Some(permits) => {
+                            let mut acquiring = Acquiring::new(permits, 1);
                             Some(poll_fn(|_| acquiring.poll()).await)
                         }
                         None => None,
                     };
-                    if !member.run() {
+                    if !member.start() {
                         return;
                     }
                     if let Err(error) = Call::new(work.into_future(Sealed)).await {
                         member.fail(error);
                     }
                 };
-                let _was_stopped = until(Child::new(runs), Stop(&member)).await;
+                let _was_stopped = until(Child::new(body), StopSignal(&member)).await;
             }
         })
     }
 
-    /// Waits until the group has no members: `call!(group.wait())?`. Without members it costs no
-    /// suspension.
+    /// Waits until the group has no members: `call!(group.wait())?`.
     ///
-    /// If a member has failed, everybody who waits gets a clone of the first error, and so does who
-    /// comes later. Once somebody has it, the group can be used again: the next member begins anew.
-    /// Until then none begins, so that no error is lost. In another run the error is forgotten.
+    /// If the group has no members, the task is not suspended.
+    ///
+    /// If a member has failed, every task that waits gets a clone of the first error, and so does
+    /// every task that waits later. Once a task has received the error, the group can be used
+    /// again: the next member clears the error. Until then no member begins, so that no error is
+    /// lost. In another run the error is forgotten.
     ///
     /// ```
     /// use corio::sync::ErrGroup;
@@ -250,7 +272,7 @@ impl<E> ErrGroup<E> {
     /// The first error of a member.
     ///
     /// # Panics
-    /// When called, if the group is in use in another run, or by a dispatcher when there are
+    /// When called, if the group is in use in another run; in a dispatcher, if the group has
     /// members.
     pub fn wait(&self) -> GroupEnded<'_, E>
     where
@@ -260,8 +282,10 @@ impl<E> ErrGroup<E> {
     }
 }
 
-/// Tells errors to all who wait for a group. Not a bound on the error itself: rustc would propose
-/// to borrow the group, as references are `Clone`.
+/// Clones errors for the tasks that wait for a group.
+///
+/// Not a bound `E: Clone` on the error itself: for that one, rustc would propose to borrow the
+/// group, as references are `Clone`.
 #[diagnostic::on_unimplemented(
     message = "`{E}` goes to all who wait for the group, and so has to be `Clone`: make it an \
                `Rc<{E}>`, by `.map_err(Rc::new)`",
@@ -273,7 +297,7 @@ pub trait Tells<E> {
     fn copy(error: &E) -> E;
 }
 
-/// Who is told.
+/// Implements [`Tells`] for all errors that are `Clone`.
 #[doc(hidden)]
 pub struct Everybody;
 
@@ -306,45 +330,49 @@ impl<E> fmt::Debug for ErrGroup<E> {
     }
 }
 
-/// A place among the members.
+/// Membership of one task in a group. Dropping it ends the membership.
 struct Membership<E> {
     group: Rc<GroupInner<E>>,
+    /// Slot in `GroupState::members`.
     slot: u32,
 }
 
 impl<E> Membership<E> {
+    /// Adds a member, and clears an error that was observed if there are no other members.
     fn new(group: &Rc<GroupInner<E>>) -> Self {
         let mut state = group.state.borrow_mut();
-        let begins_anew = state.was_heard && state.members.is_empty();
-        let heard = if begins_anew { std::mem::take(&mut state.error) } else { None };
-        state.was_heard &= !begins_anew;
+        let clears = state.was_observed && state.members.is_empty();
+        let observed = if clears { std::mem::take(&mut state.error) } else { None };
+        state.was_observed &= !clears;
         let slot = state.members.put(Member::NEW);
         drop(state);
-        drop(heard);
+        drop(observed);
         Membership { group: group.clone(), slot }
     }
 
-    /// Whether it may begin.
+    /// Returns whether the member may begin, and wait for its permit.
     fn begin(&self) -> bool {
         let mut state = self.group.state.borrow_mut();
-        let forgotten = current::with(|run| state.belong_to(run));
-        let begins = state.error.is_none();
+        let discarded = current::with(|run| state.bind_to(run));
+        let may_begin = state.error.is_none();
         drop(state);
-        drop(forgotten);
-        begins
+        drop(discarded);
+        may_begin
     }
 
-    /// The same, when it has its place.
-    fn run(&self) -> bool {
+    /// Returns whether the member may run its task, after it has got its permit; the running task
+    /// is the member's from then on.
+    fn start(&self) -> bool {
         let mut state = self.group.state.borrow_mut();
         state.members.get_mut(self.slot).task = current::with(|run| run.executor.current());
         state.error.is_none()
     }
 
+    /// Stores the error if it is the first one, and wakes the stop signals of all members.
     fn fail(&self, error: E) {
         let mut state = self.group.state.borrow_mut();
         if state.error.is_some() {
-            // Destructors of users may come back here.
+            // The error is dropped last, because its destructor may use the group.
             drop(state);
             return drop(error);
         }
@@ -364,17 +392,17 @@ impl<E> Drop for Membership<E> {
         let mut state = self.group.state.borrow_mut();
         state.members.take(self.slot);
         if state.members.is_empty() {
-            state.end();
+            state.finish();
         }
     }
 }
 
-/// Stops a member when another one has failed.
-struct Stop<'a, E>(&'a Membership<E>);
+/// Interrupts a member when another one has failed.
+struct StopSignal<'a, E>(&'a Membership<E>);
 
-impl<E> Interrupt for Stop<'_, E> {
+impl<E> Interrupt for StopSignal<'_, E> {
     type Reason = ();
-    // `group.run(fetch(url))` is the task `fetch`, and has no other in it.
+    // To observers, `group.run(fetch(url))` is one task, `fetch`, without another one in it.
     const BESIDE_A_TASK: bool = false;
 
     fn start(&mut self, id: Id) {
@@ -386,12 +414,12 @@ impl<E> Interrupt for Stop<'_, E> {
     }
 }
 
-/// What [`ErrGroup::wait`] gives; `call!` it.
+/// Future of [`ErrGroup::wait`], to be awaited by `call!`.
 #[must_use = "this does nothing until it is called: `call!(group.wait())`"]
 pub struct GroupEnded<'a, E> {
     group: &'a ErrGroup<E>,
     copy: fn(&E) -> E,
-    /// 0 before it waits, and when it goes on.
+    /// 0 before the task waits, and after it has continued.
     ticket: Ticket,
 }
 
@@ -400,15 +428,15 @@ impl<E> Future for GroupEnded<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), E>> {
         let this = &mut *self;
-        let (result, _forgotten) = current::with(|run| {
+        let (result, _discarded) = current::with(|run| {
             let state = &mut *this.group.group.state.borrow_mut();
-            let forgotten = state.belong_to(run);
+            let discarded = state.bind_to(run);
             let ticket_state = state.queue.ticket_state(this.ticket);
             let result = state.result(this.ticket, ticket_state);
             if result.is_none() {
                 let task = run.executor.waiting_task();
-                if ticket_state == TicketState::Waits {
-                    state.queue.stay(this.ticket, task);
+                if ticket_state == TicketState::Waiting {
+                    state.queue.set_task(this.ticket, task);
                 } else {
                     this.ticket = state.queue.join(task, ());
                 }
@@ -420,7 +448,7 @@ impl<E> Future for GroupEnded<'_, E> {
                         .iter()
                         .map(|member| member.task)
                         .filter(|task| *task != Id::NONE)
-                        .take(MOST_TOLD);
+                        .take(MAX_REPORTED_MEMBERS);
                     WaitReason::ends(
                         format!(
                             "the end of an error group, of which {left} member{} {verb} left",
@@ -430,7 +458,7 @@ impl<E> Future for GroupEnded<'_, E> {
                     )
                 });
             }
-            (result, forgotten)
+            (result, discarded)
         });
         let Some(result) = result else { return Poll::Pending };
         this.ticket = 0;
@@ -442,10 +470,10 @@ impl<E> Drop for GroupEnded<'_, E> {
     fn drop(&mut self) {
         if self.ticket != 0 {
             let mut state = self.group.group.state.borrow_mut();
-            state.queue.leave(self.ticket);
-            let told = state.told.remove(&self.ticket);
+            state.queue.withdraw(self.ticket);
+            let undelivered = state.undelivered.remove(&self.ticket);
             drop(state);
-            drop(told);
+            drop(undelivered);
         }
     }
 }

@@ -1,21 +1,23 @@
-//! Locks and the like for the tasks of one run: first come first served, without atomics, waiting
-//! only by suspending the task.
+//! Synchronization primitives for the tasks of one run.
 //!
-//! | | |
+//! | primitive | purpose |
 //! |---|---|
-//! | [`Mutex`], [`RwLock`] | a value that one uses at a time, or many read |
-//! | [`Semaphore`] | so many at a time |
-//! | [`WaitGroup`] | until so many things are done |
-//! | [`Notify`] | something has happened |
+//! | [`Mutex`], [`RwLock`] | a value for one task at a time, or for many readers |
+//! | [`Semaphore`] | a limit on how many tasks do something at a time |
+//! | [`WaitGroup`] | waiting until a number of things are done |
+//! | [`Notify`] | notification of one waiting task, or of all |
 //! | [`OnceCell`] | a value that is made when it is first needed |
-//! | [`channel`] | values from many to one |
-//! | [`SingleFlight`] | one task for all that want the same thing meanwhile |
-//! | [`ErrGroup`] | tasks that stand or fall together, added while others run |
+//! | [`channel`] | values from many senders to one receiver |
+//! | [`SingleFlight`] | one task for all tasks that want the same value at the same time |
+//! | [`ErrGroup`] | tasks that are all cancelled when one fails, added while others run |
 //!
-//! They are shared by reference or in an [`Rc`](std::rc::Rc) and may be used run after run, but not
-//! by two runs at a time. Waiting is always `call!(…)`, and costs no suspension where nothing has
-//! to be waited for. Whoever is dropped while it waits leaves the line; what it was given and has
-//! not taken yet goes to the next.
+//! All primitives serve waiting tasks first come, first served, use no atomics, and wait only by
+//! suspending the task. A primitive is shared by reference or in an [`Rc`](std::rc::Rc). It may be
+//! used in one run after another, but not in two runs at the same time.
+//!
+//! A task waits by `call!(…)`, and is not suspended if it does not have to wait. A task that is
+//! dropped while it waits leaves the wait queue; if a permit, a value or a notification was granted
+//! to the task, and the task has not taken it yet, the next task gets it.
 
 pub use crate::sync::channel::{
     Receiver, Receiving, SendError, Sender, Sending, TryRecvError, TrySendError, channel,
@@ -29,8 +31,34 @@ pub use crate::sync::semaphore::{Acquire, Permit, Semaphore};
 pub use crate::sync::single_flight::SingleFlight;
 pub use crate::sync::wait_group::{AllDone, WaitGroup};
 
-/// Makes a future of ours something to `call!`, over any context. Only for those that spawn nothing
-/// and hold no children.
+// Files, for maintainers:
+//
+// | file | contents |
+// |---|---|
+// | `wait_queue.rs` | `WaitQueue`, `Ticket`: the first-come-first-served queue of all primitives |
+// | `permits.rs` | `Permits`: permits on a wait queue, for the next four |
+// | `mutex.rs`, `rw_lock.rs` | a value and its permits |
+// | `semaphore.rs`, `once_cell.rs` | permits alone; a value and the permit to make it |
+// | `channel.rs`, `notify.rs`, `wait_group.rs` | a wait queue and the state that tasks wait for |
+// | `single_flight.rs` | a wait queue for each key in flight |
+// | `err_group.rs` | members, a wait queue for their end, permits for their number |
+//
+// Terms: a *ticket* is a position in a wait queue. A waiting task is *granted* when the queue lets
+// the task continue, and *withdraws* when its future is dropped before. A primitive is *bound* to
+// the run whose tasks use it.
+//
+// Invariants of the folder:
+//
+// - A future that waits holds a ticket, and withdraws in its destructor. What was granted and not
+//   taken goes to the next task.
+// - A future binds its primitive to the polling run before the future waits; what tasks of a former
+//   run have left is removed then. Two runs that are alive never share a primitive: that panics.
+// - Destructors and clones of the user's values run while the state of the primitive is not
+//   borrowed, because they may use it. Only keys of a `SingleFlight` are hashed and compared while
+//   its set is borrowed.
+
+/// Implements `Task` over any context for a future of this folder, so that it can be called
+/// (`call!`). The future must spawn nothing and hold no children.
 macro_rules! leaf {
     (<$($parameter:tt),*> $leaf:ty => $output:ty) => {
         #[diagnostic::do_not_recommend]

@@ -1,4 +1,4 @@
-//! A mutex for tasks: a value, and one permit to use it.
+//! A mutex for tasks: a value, and one permit to access it.
 
 use std::cell::{RefCell, RefMut};
 use std::fmt;
@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
-/// Mutual exclusion between tasks, across whatever they wait for while they hold it; first come
-/// first served.
+/// A mutual exclusion lock for tasks, which serves waiting tasks first come, first served.
+///
+/// A task may hold the guard while it waits for something else, a request for instance.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -24,7 +25,7 @@ use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 /// #[corio::task]
 /// fn double_it(number: Rc<Mutex<u64>>) {
 ///     let mut number = call!(number.lock());
-///     *number = io!(double(*number));     // nobody else changes it meanwhile
+///     *number = io!(double(*number));     // no other task changes the number meanwhile
 /// }
 ///
 /// #[corio::task]
@@ -41,7 +42,7 @@ use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that locks a mutex which it holds already waits for itself, and the run ends with
+/// A task that locks a mutex which the task itself holds waits forever, and the run ends with
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct Mutex<T> {
     value: RefCell<T>,
@@ -55,35 +56,37 @@ static WORDING: Wording = Wording {
 };
 
 impl<T> Mutex<T> {
-    /// A mutex that is free.
+    /// Creates an unlocked mutex.
     pub fn new(value: T) -> Self {
         Mutex { value: RefCell::new(value), permits: Permits::new(1, &WORDING) }
     }
 
-    /// Waits for the turn of the running task: `let mut guard = call!(mutex.lock());`. Free, it
-    /// costs no suspension.
+    /// Locks the mutex, and waits until it is free: `let mut guard = call!(mutex.lock());`.
+    ///
+    /// If the mutex is free, the task is not suspended.
     ///
     /// # Panics
-    /// When called, if the mutex is in use in another run, or by a dispatcher when it is locked.
+    /// When called, if the mutex is in use in another run; in a dispatcher, if the mutex is
+    /// locked.
     pub fn lock(&self) -> Lock<'_, T> {
         Lock { mutex: self, acquiring: Acquiring::new(&self.permits, 1) }
     }
 
-    /// The guard, if the mutex is free now.
+    /// Locks the mutex if it is free; otherwise returns `None`.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        PermitGuard::take(&self.permits, 1).map(|held| self.guard(held))
+        PermitGuard::try_take(&self.permits, 1).map(|permit| self.guard(permit))
     }
 
-    fn guard<'a>(&'a self, held: PermitGuard<'a>) -> MutexGuard<'a, T> {
-        MutexGuard { value: self.value.borrow_mut(), _held: held }
+    fn guard<'a>(&'a self, permit: PermitGuard<'a>) -> MutexGuard<'a, T> {
+        MutexGuard { value: self.value.borrow_mut(), _permit: permit }
     }
 
-    /// The value, without locking: nobody else has the mutex.
+    /// Returns the value without locking: `&mut self` guarantees that no task holds the mutex.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
-    /// The value.
+    /// Consumes the mutex and returns the value.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -104,7 +107,7 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-/// What [`Mutex::lock`] gives; `call!` it.
+/// Future of [`Mutex::lock`], to be awaited by `call!`.
 #[must_use = "a lock does nothing until it is called: `call!(mutex.lock())`"]
 pub struct Lock<'a, T> {
     mutex: &'a Mutex<T>,
@@ -116,7 +119,7 @@ impl<'a, T> Future for Lock<'a, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<MutexGuard<'a, T>> {
-        self.acquiring.poll().map(|held| self.mutex.guard(held))
+        self.acquiring.poll().map(|permit| self.mutex.guard(permit))
     }
 }
 
@@ -124,16 +127,17 @@ leaf!(<'a, T> Lock<'a, T> => MutexGuard<'a, T>);
 
 impl<T> fmt::Debug for Lock<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").field("waits", &self.acquiring.waits()).finish()
+        f.debug_struct("Lock").field("waits", &self.acquiring.is_waiting()).finish()
     }
 }
 
-/// The mutex is locked as long as this is there.
+/// Guard of a locked [`Mutex`]; gives access to the value, and unlocks the mutex when dropped.
 #[must_use = "the mutex is free again as soon as this is dropped"]
 pub struct MutexGuard<'a, T> {
-    // Dropped in this order: whoever gets the mutex finds the value free.
+    // Fields are dropped in this order: a task that gets the permit must find the value not
+    // borrowed.
     value: RefMut<'a, T>,
-    _held: PermitGuard<'a>,
+    _permit: PermitGuard<'a>,
 }
 
 impl<T> Deref for MutexGuard<'_, T> {

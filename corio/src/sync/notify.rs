@@ -1,4 +1,4 @@
-//! Notifications for tasks.
+//! Notifications for tasks: at most one stored notification, and a wait queue.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,12 +6,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::wait_queue::{Ticket, TicketState, Tickets, WaitQueue};
+use super::wait_queue::{Ticket, TicketSet, TicketState, WaitQueue};
 use crate::executor::WaitReason;
 use crate::runtime::current;
 
-/// Tells one task, or all that wait, that something has happened. It carries no data: what has
-/// happened stands elsewhere.
+/// Notifies one waiting task, or all of them.
+///
+/// A notification carries no data; what has changed is kept elsewhere, for instance in a
+/// [`Cell`](std::cell::Cell).
 ///
 /// ```
 /// use std::cell::Cell;
@@ -30,7 +32,7 @@ use crate::runtime::current;
 /// fn fills(level: Rc<Cell<u32>>, changed: Rc<Notify>) {
 ///     for _ in 0..3 {
 ///         level.set(level.get() + 1);
-///         changed.notify_one();           // stored if nobody waits
+///         changed.notify_one();           // stored if no task waits
 ///     }
 /// }
 ///
@@ -52,16 +54,17 @@ pub struct Notify {
 
 #[derive(Default)]
 struct NotifyState {
-    /// The next that comes goes through.
+    /// Whether the next `notified` completes at once.
     stored: bool,
     queue: WaitQueue<()>,
-    /// Those that `notify_one` has called and that have not gone on yet.
-    notified: Tickets,
+    /// Tickets of tasks that `notify_one` has granted, and that have not continued yet. If such a
+    /// task is dropped, the next one is notified; a task granted by `notify_all` is not replaced.
+    notified: TicketSet,
 }
 
 impl NotifyState {
     fn notify_one(&mut self) {
-        match self.queue.grant_first() {
+        match self.queue.grant_next_alive() {
             Some((ticket, ())) => self.notified.add(ticket),
             None => self.stored = true,
         }
@@ -69,29 +72,32 @@ impl NotifyState {
 }
 
 impl Notify {
-    /// Nothing has happened yet.
+    /// Creates a `Notify` without a stored notification.
     pub fn new() -> Self {
         Notify::default()
     }
 
-    /// Wakes the task that has waited longest. If none waits, the next
-    /// [`notified`](Notify::notified) goes through at once; only one notification is stored so.
+    /// Notifies the task that has waited longest.
     ///
-    /// If the woken task is dropped before it runs, the notification goes to the next.
+    /// If no task waits, the notification is stored, and the next [`notified`](Notify::notified)
+    /// completes at once. At most one notification is stored. If the notified task is dropped
+    /// before it runs, the notification goes to the next task.
     pub fn notify_one(&self) {
         self.state.borrow_mut().notify_one();
     }
 
-    /// Wakes all that wait now. Stores nothing.
+    /// Notifies all tasks that wait now. Stores no notification.
     pub fn notify_all(&self) {
         self.state.borrow_mut().queue.grant_all();
     }
 
-    /// Waits for a notification: `call!(notify.notified())`. One that is stored costs no
-    /// suspension.
+    /// Waits for a notification: `call!(notify.notified())`.
+    ///
+    /// If a notification is stored, the task takes it and is not suspended.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait for it, or by a dispatcher when nothing is stored.
+    /// When called, if tasks of another run wait for a notification; in a dispatcher, if no
+    /// notification is stored.
     pub fn notified(&self) -> Notified<'_> {
         Notified { notify: self, ticket: 0 }
     }
@@ -107,12 +113,12 @@ impl fmt::Debug for Notify {
     }
 }
 
-/// What [`Notify::notified`] gives; `call!` it.
+/// Future of [`Notify::notified`], to be awaited by `call!`.
 #[must_use = "this does nothing until it is called: `call!(notify.notified())`"]
 #[derive(Debug)]
 pub struct Notified<'a> {
     notify: &'a Notify,
-    /// 0 before it waits, and when it goes on.
+    /// 0 before the task waits, and after it has continued.
     ticket: Ticket,
 }
 
@@ -122,7 +128,7 @@ impl Future for Notified<'_> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         current::with(|run| {
             let state = &mut *self.notify.state.borrow_mut();
-            if state.queue.belong_to(
+            if state.queue.bind_to(
                 run,
                 || false,
                 "corio: tasks of another run wait for this notification; a `Notify` belongs to \
@@ -131,18 +137,19 @@ impl Future for Notified<'_> {
                 state.queue.clear();
             }
             let ticket_state = state.queue.ticket_state(self.ticket);
-            // By itself, also in a run that is over by now; with all; or before it came.
+            // Three ways to have been notified: by `notify_one`, also if that was in a run that is
+            // over by now; by `notify_all`; by a stored notification.
             let was_notified = state.notified.remove(self.ticket);
             if was_notified
-                || ticket_state == TicketState::Called
+                || ticket_state == TicketState::Granted
                 || ticket_state == TicketState::NotQueued && std::mem::take(&mut state.stored)
             {
                 self.ticket = 0;
                 return Poll::Ready(());
             }
             let task = run.executor.waiting_task();
-            if ticket_state == TicketState::Waits {
-                state.queue.stay(self.ticket, task);
+            if ticket_state == TicketState::Waiting {
+                state.queue.set_task(self.ticket, task);
             } else {
                 self.ticket = state.queue.join(task, ());
             }
@@ -158,7 +165,7 @@ impl Drop for Notified<'_> {
             return;
         }
         let mut state = self.notify.state.borrow_mut();
-        state.queue.leave(self.ticket);
+        state.queue.withdraw(self.ticket);
         if state.notified.remove(self.ticket) {
             state.notify_one();
         }

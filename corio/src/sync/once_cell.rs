@@ -1,5 +1,7 @@
-//! A cell that tasks fill once: a value, and one permit to make it. Once the value is there, there
-//! is a permit for everybody.
+//! A cell that tasks initialize once: a value, and one permit to make it.
+//!
+//! The task that holds the permit makes the value, and the others wait for the permit. When the
+//! value is set, so many permits are released that every waiting task gets one.
 
 use std::cell::{OnceCell as Value, RefCell};
 use std::fmt;
@@ -8,10 +10,10 @@ use std::future::poll_fn;
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 use crate::task::{Call, Sealed, Task, task};
 
-/// A value that is made when it is first needed, by a task; others that need it meanwhile wait for
-/// it.
+/// A cell whose value is made by a task, when the value is first needed.
 ///
-/// If that task fails or is dropped, the next in line runs its own.
+/// Tasks that need the value meanwhile wait for it. If the task that makes the value fails or is
+/// dropped, the task that has waited longest runs its own.
 ///
 /// ```
 /// use corio::sync::OnceCell;
@@ -37,7 +39,7 @@ use crate::task::{Call, Sealed, Task, task};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that needs the value which it is to make waits for itself, and the run ends with
+/// A task that needs the value which the task itself is making waits forever, and the run ends with
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct OnceCell<T> {
     value: Value<T>,
@@ -51,33 +53,36 @@ static WORDING: Wording = Wording {
 };
 
 impl<T> OnceCell<T> {
-    /// An empty cell.
+    /// Creates an empty cell.
     pub fn new() -> Self {
         OnceCell { value: Value::new(), permits: Permits::new(1, &WORDING) }
     }
 
-    /// The value, if it is there.
+    /// Returns the value; `None` if the cell is empty.
     pub fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
-    /// Gives the cell its value, and lets those go on that wait for it. A task that is making one
-    /// meanwhile has made it in vain.
+    /// Sets the value, and lets the tasks that wait for it continue.
+    ///
+    /// A task that is making a value meanwhile makes it in vain: it gets the value that was set.
     ///
     /// # Errors
-    /// Gives it back if there is a value already.
+    /// Returns `value` if the cell has a value already.
     pub fn set(&self, value: T) -> Result<(), T> {
         self.value.set(value)?;
-        // No less than anybody can ask for.
-        self.permits.borrow_mut().give(usize::MAX / 2);
+        // More permits than tasks can ask for.
+        self.permits.borrow_mut().release(usize::MAX / 2);
         Ok(())
     }
 
-    /// The value, made by this task if it is not there and nobody else makes it: `let config =
-    /// call!(cell.get_or_init(load(name)));`.
+    /// Returns the value, or makes it: `let config = call!(cell.get_or_init(load(name)));`.
+    ///
+    /// If the cell is empty, the task `maker` runs, unless another task is making the value: then
+    /// the calling task waits for that one. If the cell has a value, the task is not suspended.
     ///
     /// # Panics
-    /// When called, if the value is not there, and another run makes it.
+    /// When called, if the cell is empty, and a task of another run is making the value.
     pub fn get_or_init<'a, S, N>(
         &'a self,
         maker: N,
@@ -86,20 +91,23 @@ impl<T> OnceCell<T> {
         N: Task<S, Output = T>,
     {
         task::<S, _>(async move {
-            let Some(_lead) = self.lead().await else { return self.made() };
+            let Some(_permit) = self.acquire().await else { return self.expect_value() };
             let value = Call::new(maker.into_future(Sealed)).await;
-            self.keep(value)
+            self.set_or_get(value)
         })
     }
 
-    /// The same with a task that can fail: an error goes to whoever brought the task, and the next
-    /// in line runs its own.
+    /// Returns the value, or makes it by a task that can fail:
+    /// `let config = call!(cell.get_or_try_init(load(name)))?;`.
+    ///
+    /// If `maker` fails, only the calling task gets the error, and the task that has waited longest
+    /// runs its own. Otherwise this is [`get_or_init`](OnceCell::get_or_init).
     ///
     /// # Errors
-    /// That of the task.
+    /// The error of `maker`.
     ///
     /// # Panics
-    /// As [`get_or_init`](OnceCell::get_or_init).
+    /// When called, if the cell is empty, and a task of another run is making the value.
     pub fn get_or_try_init<'a, S, E, N>(
         &'a self,
         maker: N,
@@ -108,34 +116,35 @@ impl<T> OnceCell<T> {
         N: Task<S, Output = Result<T, E>>,
     {
         task::<S, _>(async move {
-            let Some(_lead) = self.lead().await else { return Ok(self.made()) };
+            let Some(_permit) = self.acquire().await else { return Ok(self.expect_value()) };
             let value = Call::new(maker.into_future(Sealed)).await?;
-            Ok(self.keep(value))
+            Ok(self.set_or_get(value))
         })
     }
 
-    /// The value.
+    /// Consumes the cell and returns the value; `None` if the cell is empty.
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
 
-    /// Waits for the right to make the value; `None` if it is there.
-    async fn lead(&self) -> Option<PermitGuard<'_>> {
+    /// Waits for the permit to make the value; `None` if the cell has a value.
+    async fn acquire(&self) -> Option<PermitGuard<'_>> {
         if self.value.get().is_some() {
             return None;
         }
         let mut acquiring = Acquiring::new(&self.permits, 1);
-        let lead = poll_fn(|_| acquiring.poll()).await;
-        self.value.get().is_none().then_some(lead)
+        let permit = poll_fn(|_| acquiring.poll()).await;
+        self.value.get().is_none().then_some(permit)
     }
 
-    fn keep(&self, value: T) -> &T {
-        // One that was set meanwhile stays.
+    /// Sets the value, unless `OnceCell::set` was called meanwhile, and returns the value of the
+    /// cell.
+    fn set_or_get(&self, value: T) -> &T {
         drop(self.set(value));
-        self.made()
+        self.expect_value()
     }
 
-    fn made(&self) -> &T {
+    fn expect_value(&self) -> &T {
         self.value.get().expect("it was made")
     }
 }

@@ -1,9 +1,15 @@
-//! Permits: what a mutex has one of, a semaphore some, and of which a read-write lock gives each
-//! reader one and a writer all.
+//! Permits, which all locks are made of: a mutex has one, a semaphore n, and of the permits of a
+//! read-write lock a reader takes one and a writer all.
 //!
-//! Who waits is served strictly in order: a large wish at the front is not overtaken by small ones.
-//! Who is called has its permits from then on; if it is dropped before it comes for them, it gives
-//! them back as if it had held them.
+//! # Invariants
+//!
+//! - Waiting tasks are served strictly in order: a large request at the front is not overtaken by
+//!   small ones behind it.
+//! - A granted task owns its permits from the grant on, although it takes them only when it runs:
+//!   until then they are *reserved*. If the task is dropped before, the permits go back to the
+//!   free ones, as if a guard had been dropped.
+//! - The permits of all guards, the reserved and the free ones add up to all permits. Only
+//!   saturation breaks this: the number of free permits never exceeds `usize::MAX`.
 
 use std::cell::RefCell;
 use std::task::Poll;
@@ -16,173 +22,189 @@ use crate::util::Slots;
 #[derive(Debug)]
 pub(super) struct Permits {
     pub(super) free: usize,
-    /// Of those that were called and did not come yet. More than fit in a `usize`, if permits are
-    /// added meanwhile.
-    promised: u128,
+    /// Number of permits of tasks that were granted and have not taken them yet. May exceed
+    /// `usize::MAX`, if permits are added meanwhile.
+    reserved: u128,
     holders: Slots<Holder>,
-    /// Each brings the number of permits that it wants.
+    /// The tasks that wait, each with the number of permits that it requests.
     pub(super) queue: WaitQueue<usize>,
     wording: &'static Wording,
 }
 
+/// Owner of one [`PermitGuard`].
 #[derive(Debug)]
 struct Holder {
-    /// Who took them, for deadlock reports.
+    /// The task that took the permits, for deadlock reports; `Id::NONE` outside a task.
     task: Id,
     permits: usize,
 }
 
-/// What these permits are, in the eyes of users.
+/// How messages to users name a primitive.
 #[derive(Debug)]
 pub(super) struct Wording {
-    /// The panic when they are wanted while another run uses them.
+    /// Message of the panic when a task wants permits while another run uses the primitive.
     pub(super) in_another_run: &'static str,
-    /// What somebody waits for who wants so many, of which so many are free.
+    /// What a task waits for, by the numbers of permits that are requested and that are free.
     pub(super) awaited: fn(usize, usize) -> String,
 }
 
-/// Of so many holders a deadlock report is told: it would be quadratic otherwise, if as many wait.
-const MOST_HOLDERS: usize = 100;
+/// Maximum number of holders in one wait reason. Without a limit, a deadlock report would be
+/// quadratic if as many tasks wait as hold permits.
+const MAX_REPORTED_HOLDERS: usize = 100;
 
 impl Permits {
     pub(super) fn new(free: usize, wording: &'static Wording) -> RefCell<Self> {
         RefCell::new(Permits {
             free,
-            promised: 0,
+            reserved: 0,
             holders: Slots::default(),
             queue: WaitQueue::default(),
             wording,
         })
     }
 
+    /// Binds the permits to `run`.
+    ///
     /// # Panics
-    /// If another run uses them.
+    /// If another run uses the permits.
     #[inline]
-    fn belong_to(&mut self, run: &RunState) {
-        if self.queue.belong_to(
+    fn bind_to(&mut self, run: &RunState) {
+        if self.queue.bind_to(
             run,
-            || self.promised > 0 || !self.holders.is_empty(),
+            || self.reserved > 0 || !self.holders.is_empty(),
             self.wording.in_another_run,
         ) {
-            // Whoever was called in that run and did not come will not, nor will who waits. Guards
-            // may have outlived it, of tasks that nobody knows any more.
-            let promised = std::mem::take(&mut self.promised);
-            self.free = self.free.saturating_add(promised.try_into().unwrap_or(usize::MAX));
+            // The former run is over: none of its waiting or granted tasks will take permits.
+            // Guards may have outlived that run, but the ids of their tasks mean nothing in this
+            // one.
+            let reserved = std::mem::take(&mut self.reserved);
+            self.free = self.free.saturating_add(reserved.try_into().unwrap_or(usize::MAX));
             self.queue.clear();
             self.holders.iter_mut().for_each(|holder| holder.task = Id::NONE);
         }
     }
 
-    /// Whether so many can be had without overtaking anybody.
+    /// Whether `requested` permits can be taken now without overtaking a waiting task.
     #[inline]
-    fn has(&self, wants: usize) -> bool {
-        wants <= self.free && (self.queue.is_empty() || self.queue.is_over())
+    fn can_take(&self, requested: usize) -> bool {
+        requested <= self.free && (self.queue.is_empty() || self.queue.run_is_over())
     }
 
     #[inline]
-    fn hold(&mut self, task: Id, permits: usize) -> u32 {
+    fn add_holder(&mut self, task: Id, permits: usize) -> u32 {
         self.holders.put(Holder { task, permits })
     }
 
+    /// Adds free permits and grants the tasks that can be served with them.
     #[inline]
-    pub(super) fn give(&mut self, permits: usize) {
-        // Saturating, as destructors give back: more are there than anybody can count.
+    pub(super) fn release(&mut self, permits: usize) {
+        // Saturating, because destructors release permits and must not panic. No task can request
+        // more than `usize::MAX`.
         self.free = self.free.saturating_add(permits);
-        self.serve();
+        self.grant_waiting();
     }
 
-    /// Calls those whose wishes can be met now.
+    /// Grants waiting tasks, from the front, as long as the free permits suffice.
     #[inline]
-    fn serve(&mut self) {
+    fn grant_waiting(&mut self) {
         if self.queue.is_empty() {
             return;
         }
-        let Permits { free, promised, queue, .. } = self;
+        let Permits { free, reserved, queue, .. } = self;
         queue.in_run(|queue, run| {
-            // Where nothing is free, nobody can be called but one in front who wants nothing; who
-            // is gone shows when something is.
+            // Without free permits, only a task in front that requests none can be granted. Dead
+            // tasks in front are skipped when permits are free again.
             while *free > 0 || queue.front() == Some(&0) {
-                let Some((_, wants)) = queue.grant_living(run, |wants| *wants <= *free) else {
+                let Some((_, requested)) =
+                    queue.grant_next_alive_if(run, |requested| *requested <= *free)
+                else {
                     return;
                 };
-                *free -= wants;
-                *promised += wants as u128;
+                *free -= requested;
+                *reserved += requested as u128;
             }
         });
     }
 
     #[cold]
-    fn waits(&self, wants: usize) -> WaitReason {
+    fn wait_reason(&self, requested: usize) -> WaitReason {
         let holders = self
             .holders
             .iter()
             .map(|holder| holder.task)
             .filter(|task| *task != Id::NONE)
-            .take(MOST_HOLDERS);
-        WaitReason::held((self.wording.awaited)(wants, self.free), holders.collect())
+            .take(MAX_REPORTED_HOLDERS);
+        WaitReason::held((self.wording.awaited)(requested, self.free), holders.collect())
     }
 }
 
-/// Waits for permits.
+/// Acquisition of permits by the running task. Dropping it withdraws from the wait queue.
 #[derive(Debug)]
 pub(super) struct Acquiring<'a> {
     permits: &'a RefCell<Permits>,
-    wants: usize,
-    /// 0 before it waits, and after it has them.
+    requested: usize,
+    /// 0 before the task waits, and after it has taken the permits.
     ticket: Ticket,
 }
 
 impl<'a> Acquiring<'a> {
-    pub(super) fn new(permits: &'a RefCell<Permits>, wants: usize) -> Self {
-        Acquiring { permits, wants, ticket: 0 }
+    pub(super) fn new(permits: &'a RefCell<Permits>, requested: usize) -> Self {
+        Acquiring { permits, requested, ticket: 0 }
     }
 
+    /// Takes the permits, or parks the running task until they are granted.
+    ///
+    /// # Panics
+    /// If another run uses the permits; in a dispatcher, if the permits are not free.
     #[inline]
     pub(super) fn poll(&mut self) -> Poll<PermitGuard<'a>> {
         current::with(|run| {
             let permits = &mut *self.permits.borrow_mut();
-            permits.belong_to(run);
+            permits.bind_to(run);
             match permits.queue.ticket_state(self.ticket) {
-                TicketState::NotQueued if permits.has(self.wants) => permits.free -= self.wants,
-                TicketState::Called => permits.promised -= self.wants as u128,
+                TicketState::NotQueued if permits.can_take(self.requested) => {
+                    permits.free -= self.requested
+                }
+                TicketState::Granted => permits.reserved -= self.requested as u128,
                 ticket_state => {
                     let task = run.executor.waiting_task();
                     if ticket_state == TicketState::NotQueued {
-                        self.ticket = permits.queue.join(task, self.wants);
+                        self.ticket = permits.queue.join(task, self.requested);
                     } else {
-                        permits.queue.stay(self.ticket, task);
+                        permits.queue.set_task(self.ticket, task);
                     }
-                    run.executor.park_for(|| permits.waits(self.wants));
+                    run.executor.park_for(|| permits.wait_reason(self.requested));
                     return Poll::Pending;
                 }
             }
             self.ticket = 0;
             Poll::Ready(PermitGuard {
                 permits: self.permits,
-                slot: permits.hold(run.executor.current(), self.wants),
+                slot: permits.add_holder(run.executor.current(), self.requested),
             })
         })
     }
 
+    /// Whether the task waits in the queue, or was granted and has not taken the permits.
     #[inline]
-    pub(super) fn waits(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.ticket != 0
     }
 }
 
 impl Acquiring<'_> {
     #[cold]
-    fn give_up(&self) {
+    fn withdraw(&self) {
         let permits = &mut *self.permits.borrow_mut();
         match permits.queue.ticket_state(self.ticket) {
-            TicketState::Called => {
-                permits.promised -= self.wants as u128;
-                permits.give(self.wants);
+            TicketState::Granted => {
+                permits.reserved -= self.requested as u128;
+                permits.release(self.requested);
             }
-            TicketState::Waits => {
-                permits.queue.leave(self.ticket);
-                // Those behind it may want less.
-                permits.serve();
+            TicketState::Waiting => {
+                permits.queue.withdraw(self.ticket);
+                // The tasks behind may request fewer permits.
+                permits.grant_waiting();
             }
             TicketState::NotQueued => {}
         }
@@ -192,40 +214,47 @@ impl Acquiring<'_> {
 impl Drop for Acquiring<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.waits() {
-            self.give_up();
+        if self.is_waiting() {
+            self.withdraw();
         }
     }
 }
 
-/// Permits, which are given back when this is dropped.
+/// Permits that are held; dropping the guard releases them.
 #[derive(Debug)]
 pub(super) struct PermitGuard<'a> {
     permits: &'a RefCell<Permits>,
+    /// Slot of the [`Holder`].
     slot: u32,
 }
 
 impl<'a> PermitGuard<'a> {
-    /// If so many can be had now.
+    /// Takes permits without waiting; `None` if a task would have to wait for them. Also works
+    /// outside a run.
+    ///
+    /// # Panics
+    /// If the permits are free, and another run uses the primitive.
     #[inline]
-    pub(super) fn take(from: &'a RefCell<Permits>, wants: usize) -> Option<Self> {
-        let permits = &mut *from.borrow_mut();
-        if !permits.has(wants) {
+    pub(super) fn try_take(permits: &'a RefCell<Permits>, requested: usize) -> Option<Self> {
+        let state = &mut *permits.borrow_mut();
+        if !state.can_take(requested) {
             return None;
         }
         let task = current::current(|run| {
-            permits.belong_to(run);
+            state.bind_to(run);
             run.executor.current()
         });
-        permits.free -= wants;
-        Some(PermitGuard { permits: from, slot: permits.hold(task.unwrap_or(Id::NONE), wants) })
+        state.free -= requested;
+        let slot = state.add_holder(task.unwrap_or(Id::NONE), requested);
+        Some(PermitGuard { permits, slot })
     }
 
+    /// Returns the number of permits that the guard holds.
     pub(super) fn count(&self) -> usize {
         self.permits.borrow().holders.get(self.slot).permits
     }
 
-    /// Keeps them for good.
+    /// Drops the guard without releasing the permits, which are lost for good.
     pub(super) fn forget(self) {
         self.permits.borrow_mut().holders.take(self.slot);
         std::mem::forget(self);
@@ -237,6 +266,6 @@ impl Drop for PermitGuard<'_> {
     fn drop(&mut self) {
         let permits = &mut *self.permits.borrow_mut();
         let Holder { permits: held, .. } = permits.holders.take(self.slot);
-        permits.give(held);
+        permits.release(held);
     }
 }

@@ -1,4 +1,4 @@
-//! A read-write lock for tasks: a value, and very many permits. A reader takes one, a writer all.
+//! A read-write lock for tasks: a value and `usize::MAX` permits. A reader takes one, a writer all.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
@@ -9,10 +9,11 @@ use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
-/// Many readers or one writer, across whatever they wait for meanwhile; first come first served.
+/// A read-write lock for tasks: many readers or one writer, first come, first served.
 ///
-/// A writer that waits holds up the readers that come after it: so writers do not starve. Readers
-/// that wait next to each other get in together.
+/// A task may hold a guard while it waits for something else. Readers that arrive after a waiting
+/// writer wait for that writer, so writers do not starve. Readers that wait next to each other in
+/// the queue get the lock together.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -26,7 +27,7 @@ use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 /// #[corio::task]
 /// fn reads(number: Rc<RwLock<u64>>) -> u64 {
 ///     let number = call!(number.read());
-///     io!(double(*number))                // others may read meanwhile: one batch for all of them
+///     io!(double(*number))                // other tasks read meanwhile: one batch for all
 /// }
 ///
 /// #[corio::task]
@@ -40,21 +41,22 @@ use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that holds it and waits for it again waits for itself (a reader, if a writer came in
-/// between), and the run ends with [`Error::Deadlock`](crate::Error::Deadlock).
+/// A task that holds the lock and waits for it again waits forever (a reader that reads again does
+/// so only if a writer came in between), and the run ends with
+/// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct RwLock<T> {
     value: RefCell<T>,
     permits: RefCell<Permits>,
 }
 
-/// What a writer wants.
+/// Number of permits that a writer requests.
 const ALL: usize = usize::MAX;
 
 static WORDING: Wording = Wording {
     in_another_run: "corio: this lock is in use in another run; a lock belongs to one run at a \
                      time",
-    awaited: |wants, _| {
-        String::from(if wants == ALL {
+    awaited: |requested, _| {
+        String::from(if requested == ALL {
             "a read-write lock, to write"
         } else {
             "a read-write lock, to read"
@@ -63,57 +65,63 @@ static WORDING: Wording = Wording {
 };
 
 impl<T> RwLock<T> {
-    /// A lock that is free.
+    /// Creates an unlocked lock.
     pub fn new(value: T) -> Self {
         RwLock { value: RefCell::new(value), permits: Permits::new(ALL, &WORDING) }
     }
 
-    /// Waits until no writer has the lock and none waits that came before: `let guard =
-    /// call!(lock.read());`. It costs no suspension if that is so already.
+    /// Locks for reading: `let guard = call!(lock.read());`.
+    ///
+    /// Waits until no writer holds the lock and no task waits that came before. If that is the
+    /// case already, the task is not suspended.
     ///
     /// # Panics
-    /// When called, if the lock is in use in another run, or by a dispatcher when it would have to
-    /// wait.
+    /// When called, if the lock is in use in another run; in a dispatcher, if the dispatcher would
+    /// have to wait.
     pub fn read(&self) -> ReadLock<'_, T> {
         ReadLock { lock: self, acquiring: Acquiring::new(&self.permits, 1) }
     }
 
-    /// Waits until nobody has the lock and nobody waits that came before: `let mut guard =
-    /// call!(lock.write());`. It costs no suspension if that is so already.
+    /// Locks for writing: `let mut guard = call!(lock.write());`.
+    ///
+    /// Waits until no task holds the lock and no task waits that came before. If that is the case
+    /// already, the task is not suspended.
     ///
     /// # Panics
-    /// As [`read`](RwLock::read).
+    /// When called, if the lock is in use in another run; in a dispatcher, if the dispatcher would
+    /// have to wait.
     pub fn write(&self) -> WriteLock<'_, T> {
         WriteLock { lock: self, acquiring: Acquiring::new(&self.permits, ALL) }
     }
 
-    /// The guard, if no writer has the lock and nobody waits for it.
+    /// Locks for reading if no writer holds the lock and no task waits for it; otherwise returns
+    /// `None`.
     ///
     /// # Panics
-    /// If readers of another run have the lock.
+    /// If readers of another run hold the lock.
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        PermitGuard::take(&self.permits, 1).map(|held| self.read_guard(held))
+        PermitGuard::try_take(&self.permits, 1).map(|permits| self.read_guard(permits))
     }
 
-    /// The guard, if nobody has the lock.
+    /// Locks for writing if no task holds the lock and none waits for it; otherwise returns `None`.
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        PermitGuard::take(&self.permits, ALL).map(|held| self.write_guard(held))
+        PermitGuard::try_take(&self.permits, ALL).map(|permits| self.write_guard(permits))
     }
 
-    fn read_guard<'a>(&'a self, held: PermitGuard<'a>) -> RwLockReadGuard<'a, T> {
-        RwLockReadGuard { value: self.value.borrow(), _held: held }
+    fn read_guard<'a>(&'a self, permits: PermitGuard<'a>) -> RwLockReadGuard<'a, T> {
+        RwLockReadGuard { value: self.value.borrow(), _permits: permits }
     }
 
-    fn write_guard<'a>(&'a self, held: PermitGuard<'a>) -> RwLockWriteGuard<'a, T> {
-        RwLockWriteGuard { value: self.value.borrow_mut(), _held: held }
+    fn write_guard<'a>(&'a self, permits: PermitGuard<'a>) -> RwLockWriteGuard<'a, T> {
+        RwLockWriteGuard { value: self.value.borrow_mut(), _permits: permits }
     }
 
-    /// The value, without locking: nobody else has the lock.
+    /// Returns the value without locking: `&mut self` guarantees that no task holds the lock.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
-    /// The value.
+    /// Consumes the lock and returns the value.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -134,7 +142,7 @@ impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
     }
 }
 
-/// What [`RwLock::read`] gives; `call!` it.
+/// Future of [`RwLock::read`], to be awaited by `call!`.
 #[must_use = "a lock does nothing until it is called: `call!(lock.read())`"]
 pub struct ReadLock<'a, T> {
     lock: &'a RwLock<T>,
@@ -146,7 +154,7 @@ impl<'a, T> Future for ReadLock<'a, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<RwLockReadGuard<'a, T>> {
-        self.acquiring.poll().map(|held| self.lock.read_guard(held))
+        self.acquiring.poll().map(|permits| self.lock.read_guard(permits))
     }
 }
 
@@ -154,11 +162,11 @@ leaf!(<'a, T> ReadLock<'a, T> => RwLockReadGuard<'a, T>);
 
 impl<T> fmt::Debug for ReadLock<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadLock").field("waits", &self.acquiring.waits()).finish()
+        f.debug_struct("ReadLock").field("waits", &self.acquiring.is_waiting()).finish()
     }
 }
 
-/// What [`RwLock::write`] gives; `call!` it.
+/// Future of [`RwLock::write`], to be awaited by `call!`.
 #[must_use = "a lock does nothing until it is called: `call!(lock.write())`"]
 pub struct WriteLock<'a, T> {
     lock: &'a RwLock<T>,
@@ -170,7 +178,7 @@ impl<'a, T> Future for WriteLock<'a, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<RwLockWriteGuard<'a, T>> {
-        self.acquiring.poll().map(|held| self.lock.write_guard(held))
+        self.acquiring.poll().map(|permits| self.lock.write_guard(permits))
     }
 }
 
@@ -178,16 +186,17 @@ leaf!(<'a, T> WriteLock<'a, T> => RwLockWriteGuard<'a, T>);
 
 impl<T> fmt::Debug for WriteLock<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteLock").field("waits", &self.acquiring.waits()).finish()
+        f.debug_struct("WriteLock").field("waits", &self.acquiring.is_waiting()).finish()
     }
 }
 
-/// Nobody writes as long as this is there.
+/// Guard of an [`RwLock`] that is locked for reading; no task writes until the guard is dropped.
 #[must_use = "the lock is free again as soon as this is dropped"]
 pub struct RwLockReadGuard<'a, T> {
-    // Dropped in this order: whoever gets the lock finds the value free.
+    // Fields are dropped in this order: a task that gets the permits must find the value not
+    // borrowed.
     value: Ref<'a, T>,
-    _held: PermitGuard<'a>,
+    _permits: PermitGuard<'a>,
 }
 
 impl<T> Deref for RwLockReadGuard<'_, T> {
@@ -204,12 +213,14 @@ impl<T: fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
     }
 }
 
-/// Nobody else reads or writes as long as this is there.
+/// Guard of an [`RwLock`] that is locked for writing; no other task reads or writes until the guard
+/// is dropped.
 #[must_use = "the lock is free again as soon as this is dropped"]
 pub struct RwLockWriteGuard<'a, T> {
-    // Dropped in this order: whoever gets the lock finds the value free.
+    // Fields are dropped in this order: a task that gets the permits must find the value not
+    // borrowed.
     value: RefMut<'a, T>,
-    _held: PermitGuard<'a>,
+    _permits: PermitGuard<'a>,
 }
 
 impl<T> Deref for RwLockWriteGuard<'_, T> {

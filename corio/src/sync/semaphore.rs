@@ -1,4 +1,4 @@
-//! A semaphore for tasks.
+//! A semaphore for tasks: permits without a value.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,8 +8,11 @@ use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 
-/// So many at a time, across whatever they wait for meanwhile; strictly first come first served, so
-/// that one that wants many permits is not overtaken by those that want few.
+/// A counting semaphore for tasks, which limits how many do something at a time.
+///
+/// A task may hold permits while it waits for something else. Waiting tasks are served strictly
+/// first come, first served: a task that requests many permits is not overtaken by tasks that
+/// request few.
 ///
 /// ```
 /// use corio::sync::Semaphore;
@@ -42,67 +45,74 @@ pub struct Semaphore {
 static WORDING: Wording = Wording {
     in_another_run: "corio: this semaphore is in use in another run; a semaphore belongs to one \
                      run at a time",
-    awaited: |wants, free| {
-        let wanted = if wants == 1 { String::from("a permit") } else { format!("{wants} permits") };
-        format!("{wanted} of a semaphore, {free} {} free", if free == 1 { "is" } else { "are" })
+    awaited: |requested, free| {
+        let permits =
+            if requested == 1 { String::from("a permit") } else { format!("{requested} permits") };
+        format!("{permits} of a semaphore, {free} {} free", if free == 1 { "is" } else { "are" })
     },
 };
 
 impl Semaphore {
-    /// A semaphore with so many permits, all free.
+    /// Creates a semaphore with this number of permits, all free.
     pub fn new(permits: usize) -> Self {
         Semaphore { permits: Permits::new(permits, &WORDING) }
     }
 
-    /// Waits for a permit: `let permit = call!(semaphore.acquire());`. If one is free and nobody
-    /// waits, it costs no suspension.
+    /// Acquires one permit, and waits for it: `let permit = call!(semaphore.acquire());`.
+    ///
+    /// If a permit is free and no task waits, the task is not suspended.
     ///
     /// # Panics
-    /// When called, if the semaphore is in use in another run, or by a dispatcher when it would
-    /// have to wait.
+    /// When called, if the semaphore is in use in another run; in a dispatcher, if the dispatcher
+    /// would have to wait.
     pub fn acquire(&self) -> Acquire<'_> {
         self.acquire_many(1)
     }
 
-    /// Waits for so many permits, which it gets all at once: `let permits =
-    /// call!(semaphore.acquire_many(3));`. More than there are just waits: they may be
+    /// Acquires several permits, all at once: `let permits = call!(semaphore.acquire_many(3));`.
+    ///
+    /// A task that requests more permits than the semaphore has waits until permits are
     /// [added](Semaphore::add).
     ///
     /// # Panics
-    /// As [`acquire`](Semaphore::acquire).
+    /// When called, if the semaphore is in use in another run; in a dispatcher, if the dispatcher
+    /// would have to wait.
     pub fn acquire_many(&self, permits: usize) -> Acquire<'_> {
         Acquire { acquiring: Acquiring::new(&self.permits, permits) }
     }
 
-    /// A permit, if one is free and nobody waits.
+    /// Acquires one permit if one is free and no task waits; otherwise returns `None`.
     ///
     /// # Panics
-    /// If one is free, and tasks of another run have permits.
+    /// If a permit is free, and tasks of another run hold permits.
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
     }
 
-    /// So many permits, if they are free and nobody waits.
+    /// Acquires several permits if they are free and no task waits; otherwise returns `None`.
     ///
     /// # Panics
-    /// As [`try_acquire`](Semaphore::try_acquire).
+    /// If the permits are free, and tasks of another run hold permits.
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
-        PermitGuard::take(&self.permits, permits).map(|held| Permit { held })
+        PermitGuard::try_take(&self.permits, permits).map(|guard| Permit { guard })
     }
 
-    /// How many permits are free.
+    /// Returns the number of free permits.
     pub fn available(&self) -> usize {
         self.permits.borrow().free
     }
 
-    /// Adds permits for good.
+    /// Adds permits to the semaphore, permanently.
     ///
     /// # Panics
-    /// If more are free than fit in a `usize`.
+    /// If more permits would be free than fit in a `usize`.
     pub fn add(&self, permits: usize) {
-        let mut all = self.permits.borrow_mut();
-        assert!(all.free.checked_add(permits).is_some(), "corio: more permits than fit in a usize");
-        all.give(permits);
+        let mut state = self.permits.borrow_mut();
+        assert!(
+            state.free.checked_add(permits).is_some(),
+            "corio: more permits than fit in a usize"
+        );
+        state.release(permits);
     }
 }
 
@@ -116,7 +126,7 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-/// What [`Semaphore::acquire`] gives; `call!` it.
+/// Future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`], to be awaited by `call!`.
 #[must_use = "this does nothing until it is called: `call!(semaphore.acquire())`"]
 pub struct Acquire<'a> {
     acquiring: Acquiring<'a>,
@@ -127,7 +137,7 @@ impl<'a> Future for Acquire<'a> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Permit<'a>> {
-        self.acquiring.poll().map(|held| Permit { held })
+        self.acquiring.poll().map(|guard| Permit { guard })
     }
 }
 
@@ -135,25 +145,25 @@ leaf!(<'a> Acquire<'a> => Permit<'a>);
 
 impl fmt::Debug for Acquire<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire").field("waits", &self.acquiring.waits()).finish()
+        f.debug_struct("Acquire").field("waits", &self.acquiring.is_waiting()).finish()
     }
 }
 
-/// One or several permits of a [`Semaphore`], which get them back when this is dropped.
+/// One or several permits of a [`Semaphore`]; dropping the `Permit` releases them.
 #[must_use = "the permit is given back as soon as this is dropped"]
 pub struct Permit<'a> {
-    held: PermitGuard<'a>,
+    guard: PermitGuard<'a>,
 }
 
 impl Permit<'_> {
-    /// Takes the permits away for good: the semaphore has so many less.
+    /// Drops the `Permit` without releasing the permits: the semaphore loses them permanently.
     pub fn forget(self) {
-        self.held.forget();
+        self.guard.forget();
     }
 }
 
 impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Permit").field(&self.held.count()).finish()
+        f.debug_tuple("Permit").field(&self.guard.count()).finish()
     }
 }

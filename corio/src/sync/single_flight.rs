@@ -1,9 +1,19 @@
-//! One task for all that want the same thing at the same time.
+//! Single-flight: one task for all tasks that want the value of the same key at the same time.
 //!
-//! A *flight* is on the way to the value of a key. Its leader runs its task; the others wait in the
-//! line of the flight. When the value is there, the flight is taken out of the set first, so that
-//! who comes later begins anew, and those in line find the value on the flight. A leader that is
-//! dropped calls the first in line to lead.
+//! A *flight* is the making of the value of one key. The *leader* of the flight runs its task; the
+//! *followers* wait in the queue of the flight.
+//!
+//! # Invariants
+//!
+//! - A flight is in the set from its start until its value is made, or nobody is left to make it:
+//!   a task that wants the key afterwards starts a new flight.
+//! - A flight in the set has one leader, or one follower that was granted the lead and has not run
+//!   yet.
+//! - When the value is made, it is stored in the flight only if the flight has followers, and all
+//!   followers are granted; each clones the value.
+//! - A leader that is dropped hands the lead to the first follower, which runs its own task.
+//! - Destructors and clones of the user's keys and values run while the set and the flight are not
+//!   borrowed, because they may use both.
 
 use std::borrow::Borrow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -19,12 +29,12 @@ use crate::executor::{Id, WaitReason};
 use crate::runtime::{RunRef, RunState, current};
 use crate::task::{Call, Sealed, Task, task};
 
-/// For each key one task at a time: who wants the same key meanwhile waits and gets a clone of the
-/// value.
+/// Runs one task at a time for each key; tasks that want the same key meanwhile wait and get a
+/// clone of the value.
 ///
-/// It keeps nothing: who comes when the value is there runs its task anew. A value that is an `Err`
-/// is shared like any other. If the one that runs its task is dropped half-way, whoever has waited
-/// longest runs its own, and the others wait for that.
+/// Values are not cached: a task that asks for the key after the value was made runs its own task.
+/// A value that is an `Err` is shared like any other. If the task that makes the value is dropped
+/// before its end, the one that has waited longest runs its own, and the others wait for that one.
 ///
 /// ```
 /// use corio::sync::SingleFlight;
@@ -50,36 +60,38 @@ use crate::task::{Call, Sealed, Task, task};
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A task that runs the key it is running already waits for itself, and the run ends with
-/// [`Error::Deadlock`](crate::Error::Deadlock).
+/// A task that asks for the key whose value the task itself is making waits forever, and the run
+/// ends with [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct SingleFlight<K, V> {
     flights: RefCell<HashSet<ByKey<K, V>>>,
-    /// Of flights that are over, for new ones.
-    lines: RefCell<Vec<WaitQueue<()>>>,
-    /// The run that the flights are of.
+    /// Queues of flights that are over, for new flights: so a flight allocates no queue.
+    spare_queues: RefCell<Vec<WaitQueue<()>>>,
+    /// The run whose tasks the flights belong to.
     run: RefCell<RunRef>,
 }
 
+/// A flight: the making of the value of one key.
 struct OngoingCall<K, V> {
     key: K,
-    /// There as soon as it has landed, if anybody waits.
+    /// The value, once it is made, if the flight had followers by then.
     value: OnceCell<V>,
+    /// The followers.
     queue: RefCell<WaitQueue<()>>,
-    /// For deadlock reports.
+    /// The task that makes the value, for deadlock reports.
     leader: Cell<Id>,
 }
 
 impl<K, V> OngoingCall<K, V> {
-    /// What this task waits for.
+    /// Returns what a following task waits for.
     #[cold]
-    fn waits(&self, task: Id) -> WaitReason {
+    fn wait_reason(&self, task: Id) -> WaitReason {
         let leader = self.leader.get();
-        let whose = if leader == task { "which it leads itself" } else { "which is on the way" };
-        WaitReason::ends(format!("the single-flight of a key, {whose}"), vec![leader])
+        let by_whom = if leader == task { "which it leads itself" } else { "which is on the way" };
+        WaitReason::ends(format!("the single-flight of a key, {by_whom}"), vec![leader])
     }
 }
 
-/// Found by its key.
+/// A flight in the set, hashed and compared by its key.
 struct ByKey<K, V>(Rc<OngoingCall<K, V>>);
 
 impl<K, V> Borrow<K> for ByKey<K, V> {
@@ -103,16 +115,18 @@ impl<K: PartialEq, V> PartialEq for ByKey<K, V> {
 impl<K: Eq, V> Eq for ByKey<K, V> {}
 
 impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
-    /// Nothing is on the way.
+    /// Creates a `SingleFlight` without keys in flight.
     pub fn new() -> Self {
         SingleFlight::default()
     }
 
-    /// The value of the key: `let value = call!(flights.run(key, load(key)));`. Runs the task, or
-    /// waits for the one that runs for this key already.
+    /// Returns the value of the key: `let value = call!(flights.run(key, load(key)));`.
+    ///
+    /// Runs the task `maker`, unless a task is running for this key: then the calling task waits
+    /// and gets a clone of that one's value.
     ///
     /// # Panics
-    /// When called, if another run has flights on the way.
+    /// When called, if tasks of another run are in flight.
     pub fn run<'a, S, T>(
         &'a self,
         key: K,
@@ -122,33 +136,34 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         T: Task<S, Output = V>,
     {
         task::<S, _>(async move {
-            let mut seat = current::with(|run| self.board(run, key));
-            if let Some(value) = poll_fn(|_| seat.poll()).await {
+            let mut participant = current::with(|run| self.join(run, key));
+            if let Some(value) = poll_fn(|_| participant.poll()).await {
                 return value;
             }
             let value = Call::new(maker.into_future(Sealed)).await;
-            seat.land(value)
+            participant.complete(value)
         })
     }
 
+    /// Joins the flight of the key as a follower, or starts one as leader.
     #[inline]
-    fn board(&self, run: &RunState, key: K) -> Seat<'_, K, V> {
+    fn join(&self, run: &RunState, key: K) -> Participant<'_, K, V> {
         if !self.run.borrow().is(run) {
-            self.move_to(run);
+            self.bind_to_slow(run);
         }
         let found = self.flights.borrow().get(&key).map(|ByKey(flight)| flight.clone());
-        let leads = found.is_none();
-        Seat {
+        let is_leader = found.is_none();
+        Participant {
             flights: self,
-            flight: found.unwrap_or_else(|| self.take_off(run, key)),
-            leads,
+            flight: found.unwrap_or_else(|| self.start(run, key)),
+            is_leader,
             ticket: 0,
         }
     }
 
-    /// Begins a flight, which the running task leads.
-    fn take_off(&self, run: &RunState, key: K) -> Rc<OngoingCall<K, V>> {
-        let queue = RefCell::new(self.lines.borrow_mut().pop().unwrap_or_default());
+    /// Starts a flight, led by the running task.
+    fn start(&self, run: &RunState, key: K) -> Rc<OngoingCall<K, V>> {
+        let queue = RefCell::new(self.spare_queues.borrow_mut().pop().unwrap_or_default());
         let flight = Rc::new(OngoingCall {
             key,
             value: OnceCell::new(),
@@ -159,8 +174,12 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         flight
     }
 
+    /// Binds the flights to `run`, and drops the flights of a run that is over.
+    ///
+    /// # Panics
+    /// If tasks of another run are in flight.
     #[cold]
-    fn move_to(&self, run: &RunState) {
+    fn bind_to_slow(&self, run: &RunState) {
         let is_over = self.run.borrow().upgrade().is_none();
         assert!(
             is_over || self.is_empty(),
@@ -168,7 +187,7 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
              run at a time"
         );
         if !self.is_empty() {
-            // Taken out first: keys are the user's, and their destructors may come back here.
+            // Moved out of the cell before the drop: destructors of keys may use `self`.
             drop(self.flights.take());
         }
         self.run.replace(run.this_run());
@@ -176,12 +195,12 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
 }
 
 impl<K, V> SingleFlight<K, V> {
-    /// How many flights are on the way.
+    /// Returns the number of keys in flight.
     pub fn len(&self) -> usize {
         self.flights.borrow().len()
     }
 
-    /// Whether none is on the way.
+    /// Whether no key is in flight.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -191,7 +210,7 @@ impl<K, V> Default for SingleFlight<K, V> {
     fn default() -> Self {
         SingleFlight {
             flights: RefCell::default(),
-            lines: RefCell::default(),
+            spare_queues: RefCell::default(),
             run: RefCell::default(),
         }
     }
@@ -203,92 +222,93 @@ impl<K: fmt::Debug, V> fmt::Debug for SingleFlight<K, V> {
     }
 }
 
-/// A place on a flight.
-struct Seat<'a, K: Hash + Eq, V> {
+/// Part of one task in a flight, as leader or follower. Dropping it withdraws from the flight.
+struct Participant<'a, K: Hash + Eq, V> {
     flights: &'a SingleFlight<K, V>,
     flight: Rc<OngoingCall<K, V>>,
-    leads: bool,
-    /// 0 before it waits, and when it goes on.
+    is_leader: bool,
+    /// 0 before a follower waits, and after it has continued.
     ticket: Ticket,
 }
 
-impl<K: Hash + Eq, V: Clone> Seat<'_, K, V> {
-    /// The value, or nothing if it is up to this one to make it.
+impl<K: Hash + Eq, V: Clone> Participant<'_, K, V> {
+    /// Waits for the value; `None` if this participant leads and has to make it.
     #[inline]
     fn poll(&mut self) -> Poll<Option<V>> {
         if let Some(value) = self.flight.value.get() {
             self.ticket = 0;
             return Poll::Ready(Some(value.clone()));
         }
-        if self.leads || self.comes_to_lead() { Poll::Ready(None) } else { Poll::Pending }
+        if self.is_leader || self.poll_follower() { Poll::Ready(None) } else { Poll::Pending }
     }
 
-    /// If not, it waits. Not a part of `poll`, which so is small enough to become one of its
-    /// caller.
-    fn comes_to_lead(&mut self) -> bool {
+    /// Returns whether this follower has become the leader. If not, the running task waits.
+    ///
+    /// Not a part of `poll`, so that `poll` is small enough to be inlined.
+    fn poll_follower(&mut self) -> bool {
         current::with(|run| {
             let mut queue = self.flight.queue.borrow_mut();
-            queue.belong_to(run, || false, "corio: a flight of another run");
+            queue.bind_to(run, || false, "corio: a flight of another run");
             let task = run.executor.waiting_task();
             match queue.ticket_state(self.ticket) {
-                TicketState::Called => {
-                    (self.leads, self.ticket) = (true, 0);
+                TicketState::Granted => {
+                    (self.is_leader, self.ticket) = (true, 0);
                     self.flight.leader.set(task);
                     return true;
                 }
-                TicketState::Waits => queue.stay(self.ticket, task),
+                TicketState::Waiting => queue.set_task(self.ticket, task),
                 TicketState::NotQueued => self.ticket = queue.join(task, ()),
             }
-            run.executor.park_for(|| self.flight.waits(task));
+            run.executor.park_for(|| self.flight.wait_reason(task));
             false
         })
     }
 
-    /// The leader has the value.
-    fn land(mut self, value: V) -> V {
+    /// Ends the flight with the value that the leader has made, and returns the value.
+    fn complete(mut self, value: V) -> V {
         let has_followers = !self.flight.queue.borrow().is_empty();
         if has_followers {
             self.flight.value.get_or_init(|| value.clone());
             let mut queue = self.flight.queue.take();
             queue.grant_all();
-            self.flights.lines.borrow_mut().push(queue);
+            self.flights.spare_queues.borrow_mut().push(queue);
         }
-        self.leads = false;
-        self.leave_set();
+        self.is_leader = false;
+        self.remove_flight();
         value
     }
 }
 
-impl<K: Hash + Eq, V> Seat<'_, K, V> {
-    /// Who comes from here on begins anew.
-    fn leave_set(&self) {
+impl<K: Hash + Eq, V> Participant<'_, K, V> {
+    /// Removes the flight from the set: the next task that wants the key starts a new one.
+    fn remove_flight(&self) {
         self.flights.flights.borrow_mut().remove(&self.flight.key);
     }
 
     #[cold]
-    fn give_up(&self) {
-        if !self.leads && self.flight.value.get().is_some() {
+    fn withdraw(&self) {
+        if !self.is_leader && self.flight.value.get().is_some() {
             return;
         }
         let mut queue = self.flight.queue.borrow_mut();
-        if !self.leads && queue.ticket_state(self.ticket) != TicketState::Called {
-            queue.leave(self.ticket);
+        if !self.is_leader && queue.ticket_state(self.ticket) != TicketState::Granted {
+            queue.withdraw(self.ticket);
             return;
         }
-        // It leads, or was called to and has not begun.
-        let has_leader = queue.grant_first().is_some();
+        // This participant leads, or was granted the lead and has not run since.
+        let has_leader = queue.grant_next_alive().is_some();
         drop(queue);
         if !has_leader {
-            self.leave_set();
+            self.remove_flight();
         }
     }
 }
 
-impl<K: Hash + Eq, V> Drop for Seat<'_, K, V> {
+impl<K: Hash + Eq, V> Drop for Participant<'_, K, V> {
     #[inline]
     fn drop(&mut self) {
-        if self.leads || self.ticket != 0 {
-            self.give_up();
+        if self.is_leader || self.ticket != 0 {
+            self.withdraw();
         }
     }
 }

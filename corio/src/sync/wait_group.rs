@@ -1,4 +1,4 @@
-//! A wait group for tasks.
+//! A wait group for tasks: a counter, and a queue of tasks that wait until the counter is 0.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -11,7 +11,9 @@ use crate::executor::WaitReason;
 use crate::runtime::current;
 use crate::util::plural;
 
-/// Waits until as many things are done as were added; then it can be used again.
+/// Waits until as many things are done as were added.
+///
+/// Afterwards the group can be used again.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -40,7 +42,8 @@ use crate::util::plural;
 /// ```
 #[derive(Default)]
 pub struct WaitGroup {
-    left: Cell<usize>,
+    /// Number of things that are added and not done.
+    pending: Cell<usize>,
     queue: RefCell<WaitQueue<()>>,
 }
 
@@ -48,47 +51,52 @@ const IN_ANOTHER_RUN: &str =
     "corio: tasks of another run wait for this group; a group belongs to one run at a time";
 
 impl WaitGroup {
-    /// A group in which nothing is left to do.
+    /// Creates a group without pending things.
     pub fn new() -> Self {
         WaitGroup::default()
     }
 
-    /// So many more things are to be done.
+    /// Adds this number of things that are to be done.
     ///
     /// # Panics
-    /// If there are more than fit in a `usize`.
+    /// If more things are pending than fit in a `usize`.
     #[track_caller]
     pub fn add(&self, things: usize) {
-        self.left.set(
-            self.left
+        self.pending.set(
+            self.pending
                 .get()
                 .checked_add(things)
                 .expect("corio: more things to wait for than fit in a usize"),
         );
     }
 
-    /// One thing is done. The last one lets all go on that wait, whatever is added before they run.
+    /// Marks one thing as done.
+    ///
+    /// When the last thing is done, all tasks that wait continue, whatever is added before they
+    /// run.
     ///
     /// # Panics
-    /// If there is nothing left to be done.
+    /// If no thing is pending.
     #[track_caller]
     pub fn done(&self) {
-        let left = self
-            .left
+        let pending = self
+            .pending
             .get()
             .checked_sub(1)
             .expect("corio: `done` was called more often than things were added");
-        self.left.set(left);
-        if left == 0 {
+        self.pending.set(pending);
+        if pending == 0 {
             self.queue.borrow_mut().grant_all();
         }
     }
 
-    /// Waits until nothing is left: `call!(group.wait())`. Nothing left, it costs no suspension.
+    /// Waits until no thing is pending: `call!(group.wait())`.
+    ///
+    /// If no thing is pending, the task is not suspended.
     ///
     /// # Panics
-    /// When called, if tasks of another run wait for the group, or by a dispatcher when there is
-    /// something left.
+    /// When called, if tasks of another run wait for the group; in a dispatcher, if a thing is
+    /// pending.
     pub fn wait(&self) -> AllDone<'_> {
         AllDone { group: self, ticket: 0 }
     }
@@ -97,18 +105,18 @@ impl WaitGroup {
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WaitGroup")
-            .field("left", &self.left.get())
+            .field("left", &self.pending.get())
             .field("waiting", &self.queue.borrow().len())
             .finish()
     }
 }
 
-/// What [`WaitGroup::wait`] gives; `call!` it.
+/// Future of [`WaitGroup::wait`], to be awaited by `call!`.
 #[must_use = "this does nothing until it is called: `call!(group.wait())`"]
 #[derive(Debug)]
 pub struct AllDone<'a> {
     group: &'a WaitGroup,
-    /// 0 before it waits, and when it goes on.
+    /// 0 before the task waits, and after it has continued.
     ticket: Ticket,
 }
 
@@ -116,26 +124,26 @@ impl Future for AllDone<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        let left = self.group.left.get();
+        let pending = self.group.pending.get();
         current::with(|run| {
             let mut queue = self.group.queue.borrow_mut();
-            if queue.belong_to(run, || false, IN_ANOTHER_RUN) {
+            if queue.bind_to(run, || false, IN_ANOTHER_RUN) {
                 queue.clear();
             }
             match queue.ticket_state(self.ticket) {
-                TicketState::NotQueued if left > 0 => {
+                TicketState::NotQueued if pending > 0 => {
                     self.ticket = queue.join(run.executor.waiting_task(), ())
                 }
-                TicketState::Waits => queue.stay(self.ticket, run.executor.waiting_task()),
-                TicketState::NotQueued | TicketState::Called => {
+                TicketState::Waiting => queue.set_task(self.ticket, run.executor.waiting_task()),
+                TicketState::NotQueued | TicketState::Granted => {
                     self.ticket = 0;
                     return Poll::Ready(());
                 }
             }
             run.executor.park_for(|| {
-                let verb = if left == 1 { "is" } else { "are" };
+                let verb = if pending == 1 { "is" } else { "are" };
                 WaitReason::held(
-                    format!("a wait group: {left} thing{} {verb} not done", plural(left)),
+                    format!("a wait group: {pending} thing{} {verb} not done", plural(pending)),
                     Vec::new(),
                 )
             });
@@ -147,7 +155,7 @@ impl Future for AllDone<'_> {
 impl Drop for AllDone<'_> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.group.queue.borrow_mut().leave(self.ticket);
+            self.group.queue.borrow_mut().withdraw(self.ticket);
         }
     }
 }

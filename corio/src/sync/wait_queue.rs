@@ -1,100 +1,122 @@
-//! The line of waiting tasks that every primitive has: first come, first served.
+//! The wait queue of every primitive: tasks that wait, served first come, first served.
 //!
-//! Whoever joins gets a ticket, and tickets only grow. The line is served from the front and
-//! nowhere else, so nobody has to be told that it was called: a ticket was called if it is smaller
-//! than that of the front. Calling wakes the task, nothing more; so it never recurses, however many
-//! there are.
+//! A task that joins the queue gets a *ticket*; tickets only grow. The queue is served from the
+//! front and nowhere else, so a granted task needs no flag: a ticket is granted if it is smaller
+//! than the ticket at the front. Granting wakes the task and does nothing more, so granting never
+//! recurses, however many tasks wait.
 //!
-//! Two kinds of waiters are in the way. One that *leaves* is taken out at the front, and marked
-//! elsewhere, as to close the gap would be quadratic when many leave. One whose task is *gone* will
-//! be dropped in a moment, or was forgotten: where a call that nobody hears would be a loss, it is
-//! passed over, and then was not called.
+//! Two kinds of waiters are never granted:
+//!
+//! - A *withdrawn* waiter has stopped waiting. At the front it is removed; elsewhere it is only
+//!   marked, because closing the gap would make n withdrawals quadratic.
+//! - A waiter whose task is *dead* is about to be dropped, or was forgotten (`mem::forget`). Where
+//!   a grant must not get lost, such a waiter is *skipped*, and its ticket counts as not queued.
+//!
+//! # Invariants
+//!
+//! - The tickets in the queue ascend from front to back.
+//! - A withdrawn waiter is never at the front, and at most half of the queue is withdrawn.
+//! - Every waiter belongs to the run to which the queue is bound, or to a run that is over.
+//!
+//! # Complexity
+//!
+//! Joining, granting and withdrawing at the front are O(1), amortized. Withdrawing elsewhere is a
+//! binary search, O(log n), plus the amortized O(1) of compaction.
 
 use std::collections::VecDeque;
 
 use crate::executor::Id;
 use crate::runtime::{RunRef, RunState, current};
 
-/// A waiter's place. None is 0.
+/// Position of a waiter in the order of arrival. No waiter has ticket 0.
 pub(super) type Ticket = u64;
 
-/// Each waiter may bring something: how much it wants, what it has to give.
+/// First-come-first-served queue of waiting tasks.
+///
+/// Each waiter carries a payload `W`: the amount it wants, or the value it hands over.
 #[derive(Debug)]
 pub(super) struct WaitQueue<W> {
     waiters: VecDeque<QueuedTask<W>>,
-    /// How many of them have left.
-    left: usize,
+    /// Number of withdrawn waiters that are still in `waiters`.
+    withdrawn: usize,
     /// The last ticket that was drawn.
-    last: Ticket,
-    /// Smaller tickets are of runs that are over.
-    first: Ticket,
-    passed_over: Tickets,
-    /// The run that the waiters are of.
+    last_ticket: Ticket,
+    /// Tickets below this one belong to runs that are over.
+    first_valid: Ticket,
+    /// Tickets of waiters that were removed without a grant, because their tasks were dead.
+    skipped: TicketSet,
+    /// The run whose tasks wait here.
     run: RunRef,
 }
 
 #[derive(Debug)]
 struct QueuedTask<W> {
     ticket: Ticket,
+    /// The task to wake; `Id::NONE` if there is none to wake.
     task: Id,
-    /// `None` once it has left.
+    /// `None` once the waiter has withdrawn.
     payload: Option<W>,
 }
 
-/// How a ticket stands.
+/// State of a ticket in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TicketState {
-    /// It has not joined, not in this run, or was passed over.
+    /// The ticket was never drawn, was drawn in a run that is over, or was skipped.
     NotQueued,
-    Waits,
-    Called,
+    /// The ticket is in the queue.
+    Waiting,
+    /// The ticket has left the queue by a grant.
+    Granted,
 }
 
 impl<W> Default for WaitQueue<W> {
     fn default() -> Self {
         WaitQueue {
             waiters: VecDeque::new(),
-            left: 0,
-            last: 0,
-            first: 1,
-            passed_over: Tickets::default(),
+            withdrawn: 0,
+            last_ticket: 0,
+            first_valid: 1,
+            skipped: TicketSet::default(),
             run: RunRef::default(),
         }
     }
 }
 
 impl<W> WaitQueue<W> {
-    /// From here on tasks of this run wait; true if it was another's before, which is over. The
-    /// waiters that run has left here will not be woken.
+    /// Binds the queue to `run`, whose tasks wait in the queue from then on. Returns whether the
+    /// queue was bound to another run before.
+    ///
+    /// Waiters that the former run has left in the queue stay there, and are not woken any more.
     ///
     /// # Panics
-    /// If the other run is not over, and its tasks wait or are served right now.
+    /// With `panic`, if the former run is not over, and its tasks wait in the queue or are being
+    /// served (`is_serving`).
     #[inline]
-    pub(super) fn belong_to(
+    pub(super) fn bind_to(
         &mut self,
         run: &RunState,
-        serves: impl FnOnce() -> bool,
+        is_serving: impl FnOnce() -> bool,
         panic: &str,
     ) -> bool {
         let is_another = !self.run.is(run);
         if is_another {
-            self.move_to(run, serves, panic);
+            self.bind_to_slow(run, is_serving, panic);
         }
         is_another
     }
 
     #[cold]
-    fn move_to(&mut self, run: &RunState, serves: impl FnOnce() -> bool, panic: &str) {
-        assert!(self.is_over() || self.waiters.is_empty() && !serves(), "{panic}");
+    fn bind_to_slow(&mut self, run: &RunState, is_serving: impl FnOnce() -> bool, panic: &str) {
+        assert!(self.run_is_over() || self.waiters.is_empty() && !is_serving(), "{panic}");
         self.waiters.iter_mut().for_each(|waiter| waiter.task = Id::NONE);
         self.run = run.this_run();
     }
 
-    /// Sends everybody away.
+    /// Removes all waiters without granting them. Their tickets count as not queued.
     pub(super) fn clear(&mut self) {
         self.waiters.clear();
-        (self.left, self.first) = (0, self.last + 1);
-        self.passed_over = Tickets::default();
+        (self.withdrawn, self.first_valid) = (0, self.last_ticket + 1);
+        self.skipped = TicketSet::default();
     }
 
     #[inline]
@@ -102,99 +124,110 @@ impl<W> WaitQueue<W> {
         self.waiters.is_empty()
     }
 
+    /// Number of waiters that have not withdrawn.
     pub(super) fn len(&self) -> usize {
-        self.waiters.len() - self.left
+        self.waiters.len() - self.withdrawn
     }
 
-    /// Whether the run that the waiters are of is over.
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether the run to which the queue is bound is over.
+    pub(super) fn run_is_over(&self) -> bool {
         self.run.upgrade().is_none()
     }
 
-    /// Does something in that run, if it is not over. Nearly always it is the one that is being
-    /// turned, and then need not be held.
+    /// Calls `act` with the run to which the queue is bound, unless that run is over.
+    ///
+    /// Nearly always that run is the current one of this thread, and then no reference to the run
+    /// has to be taken.
     #[inline]
     pub(super) fn in_run(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
         if current::current(|run| self.run.is(run).then(|| act(self, run))).flatten().is_none() {
-            self.in_run_elsewhere(act);
+            self.in_run_slow(act);
         }
     }
 
     #[cold]
-    fn in_run_elsewhere(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
+    fn in_run_slow(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
         self.run.upgrade().iter().for_each(|run| act(self, run));
     }
 
-    /// A ticket for something that does not wait here.
-    pub(super) fn draw(&mut self) -> Ticket {
-        self.last += 1;
-        self.last
+    /// Draws a ticket without adding a waiter.
+    pub(super) fn draw_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        self.last_ticket
     }
 
+    /// Adds a waiter at the back and returns its ticket.
     pub(super) fn join(&mut self, task: Id, payload: W) -> Ticket {
-        let ticket = self.draw();
-        self.enter(ticket, task, payload);
+        let ticket = self.draw_ticket();
+        self.join_with_ticket(ticket, task, payload);
         ticket
     }
 
-    /// The same with a ticket that was drawn elsewhere, after those of all that are here.
-    pub(super) fn enter(&mut self, ticket: Ticket, task: Id, payload: W) {
+    /// Adds a waiter at the back with a ticket of another queue.
+    ///
+    /// `ticket` must be larger than all tickets in this queue.
+    pub(super) fn join_with_ticket(&mut self, ticket: Ticket, task: Id, payload: W) {
         self.waiters.push_back(QueuedTask { ticket, task, payload: Some(payload) });
     }
 
-    /// Those that wait, from the front.
+    /// Returns the tickets of the waiters that have not withdrawn, from the front.
     pub(super) fn tickets(&self) -> impl Iterator<Item = Ticket> {
         self.waiters.iter().filter(|waiter| waiter.payload.is_some()).map(|waiter| waiter.ticket)
     }
 
+    /// Returns the state of a ticket.
+    ///
+    /// A skipped ticket is reported as `NotQueued` once: the caller joins anew or drops the ticket.
     #[inline]
     pub(super) fn ticket_state(&mut self, ticket: Ticket) -> TicketState {
-        if ticket < self.first || self.passed_over.remove(ticket) {
+        if ticket < self.first_valid || self.skipped.remove(ticket) {
             TicketState::NotQueued
         } else if self.waiters.front().is_none_or(|front| ticket < front.ticket) {
-            TicketState::Called
+            TicketState::Granted
         } else {
-            TicketState::Waits
+            TicketState::Waiting
         }
     }
 
-    /// Goes on waiting, perhaps as another task.
+    /// Sets the task that a grant of `ticket` wakes: the future of a waiter may be polled by
+    /// another task than the one that joined.
     #[cold]
-    pub(super) fn stay(&mut self, ticket: Ticket, task: Id) {
+    pub(super) fn set_task(&mut self, ticket: Ticket, task: Id) {
         if let Some(waiter) = self.find(ticket) {
             waiter.task = task;
         }
     }
 
-    /// Gives up waiting, and takes along what it brought.
-    pub(super) fn leave(&mut self, ticket: Ticket) -> Option<W> {
-        if self.passed_over.remove(ticket) {
+    /// Withdraws a waiter and returns its payload; `None` if the ticket is not in the queue.
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<W> {
+        if self.skipped.remove(ticket) {
             return None;
         }
         let waiter = self.find(ticket)?;
-        let brought = waiter.payload.take();
-        self.left += 1;
-        self.close_up();
-        brought
+        let payload = waiter.payload.take();
+        self.withdrawn += 1;
+        self.compact();
+        payload
     }
 
     fn find(&mut self, ticket: Ticket) -> Option<&mut QueuedTask<W>> {
         let is_front = self.waiters.front().is_some_and(|front| front.ticket == ticket);
-        let at = if is_front {
+        let index = if is_front {
             0
         } else {
             self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()?
         };
-        self.waiters.get_mut(at)
+        self.waiters.get_mut(index)
     }
 
-    /// What the first one brings.
+    /// Returns the payload of the first waiter.
     #[inline]
     pub(super) fn front(&self) -> Option<&W> {
         self.waiters.front().and_then(|front| front.payload.as_ref())
     }
 
-    /// Calls the first one, and gives its ticket and what it brought.
+    /// Grants the first waiter, whether its task is alive or not, and returns its ticket and
+    /// payload.
     pub(super) fn grant_next(&mut self) -> Option<(Ticket, W)> {
         let QueuedTask { ticket, task, payload } = self.pop()?;
         if task != Id::NONE {
@@ -203,26 +236,26 @@ impl<W> WaitQueue<W> {
         payload.map(|payload| (ticket, payload))
     }
 
-    /// Calls the first one whose task is not gone; in a run that is over, the first one.
-    pub(super) fn grant_first(&mut self) -> Option<(Ticket, W)> {
+    /// Grants the first waiter whose task is alive; in a run that is over, the first waiter.
+    pub(super) fn grant_next_alive(&mut self) -> Option<(Ticket, W)> {
         match self.run.upgrade() {
-            Some(run) => self.grant_living(&run, |_| true),
+            Some(run) => self.grant_next_alive_if(&run, |_| true),
             None => self.grant_next(),
         }
     }
 
-    /// Calls the first one whose task is not gone, if it may be called. Those before it are passed
-    /// over.
+    /// Grants the first waiter whose task is alive, if `may_grant` holds for its payload. Waiters
+    /// before it, whose tasks are dead, are skipped.
     #[inline]
-    pub(super) fn grant_living(
+    pub(super) fn grant_next_alive_if(
         &mut self,
         run: &RunState,
-        may: impl Fn(&W) -> bool,
+        may_grant: impl Fn(&W) -> bool,
     ) -> Option<(Ticket, W)> {
         loop {
             let front = self.waiters.front()?;
             let is_alive = run.executor.is_alive(front.task);
-            if is_alive && !front.payload.as_ref().is_some_and(&may) {
+            if is_alive && !front.payload.as_ref().is_some_and(&may_grant) {
                 return None;
             }
             let QueuedTask { ticket, task, payload } = self.pop()?;
@@ -230,30 +263,32 @@ impl<W> WaitQueue<W> {
                 run.wake(task);
                 return payload.map(|payload| (ticket, payload));
             }
-            self.passed_over.add(ticket);
+            self.skipped.add(ticket);
         }
     }
 
-    /// The first one. Whoever has left is never at the front.
+    /// Removes the first waiter. That one has not withdrawn: withdrawn waiters are never at the
+    /// front.
     #[inline]
     fn pop(&mut self) -> Option<QueuedTask<W>> {
         let front = self.waiters.pop_front();
-        if self.left > 0 {
-            self.close_up();
+        if self.withdrawn > 0 {
+            self.compact();
         }
         front
     }
 
+    /// Grants all waiters.
     #[inline]
     pub(super) fn grant_all(&mut self) {
         if !self.is_empty() {
             self.wake_all();
             self.waiters.clear();
-            self.left = 0;
+            self.withdrawn = 0;
         }
     }
 
-    /// Wakes everybody, without calling them.
+    /// Wakes the tasks of all waiters without granting them.
     pub(super) fn wake_all(&mut self) {
         self.in_run(|queue, run| {
             queue
@@ -264,38 +299,40 @@ impl<W> WaitQueue<W> {
         });
     }
 
-    /// Whoever has left is never at the front, and never most of the line.
-    fn close_up(&mut self) {
+    /// Restores the invariant on withdrawn waiters: none at the front, and at most half of the
+    /// queue.
+    fn compact(&mut self) {
         while self.waiters.front().is_some_and(|front| front.payload.is_none()) {
             self.waiters.pop_front();
-            self.left -= 1;
+            self.withdrawn -= 1;
         }
-        if self.left > self.waiters.len() / 2 {
+        if self.withdrawn > self.waiters.len() / 2 {
             self.waiters.retain(|waiter| waiter.payload.is_some());
-            self.left = 0;
+            self.withdrawn = 0;
         }
     }
 }
 
-/// Some tickets, which are added in the order in which they were drawn.
+/// A set of tickets, which are added in ascending order.
 #[derive(Debug, Default)]
-pub(super) struct Tickets(VecDeque<Ticket>);
+pub(super) struct TicketSet(VecDeque<Ticket>);
 
-impl Tickets {
+impl TicketSet {
+    /// Adds a ticket, which must be larger than all tickets in the set.
     pub(super) fn add(&mut self, ticket: Ticket) {
         self.0.push_back(ticket);
     }
 
-    /// Whether it was among them.
+    /// Removes a ticket and returns whether the set contained it.
     #[inline]
     pub(super) fn remove(&mut self, ticket: Ticket) -> bool {
-        !self.0.is_empty() && self.find_and_remove(ticket)
+        !self.0.is_empty() && self.remove_slow(ticket)
     }
 
-    fn find_and_remove(&mut self, ticket: Ticket) -> bool {
+    fn remove_slow(&mut self, ticket: Ticket) -> bool {
         if self.0.front() == Some(&ticket) {
             return self.0.pop_front().is_some();
         }
-        self.0.binary_search(&ticket).is_ok_and(|at| self.0.remove(at).is_some())
+        self.0.binary_search(&ticket).is_ok_and(|index| self.0.remove(index).is_some())
     }
 }
