@@ -1,5 +1,5 @@
-//! What soundness rests on and the compiler can check: sizes, and what types are not. Each is
-//! argued where it is used.
+//! Static assertions on which soundness rests: sizes of types, and traits that types do not
+//! implement. The SAFETY arguments are where the types are used.
 
 use std::future::Ready;
 use std::rc::Rc;
@@ -13,12 +13,12 @@ use crate::{
     Schedule, Slot,
 };
 
-// A reference to any context is taken for one to this.
+// A reference to any context is cast to a reference to `AnyContext`.
 const _: () = assert!(size_of::<AnyContext>() == 0 && align_of::<AnyContext>() == 1);
-// Frames are what the user wrote, and no more.
+// A frame is a token: it adds nothing to the body of a task.
 const _: () = assert!(size_of::<Frame<Rc<()>>>() == 0);
 
-// A run stays on its thread, and all that can reach it.
+// A run stays on its thread, and so does everything that can reach the run.
 assert_has_not!(Schedule<()>: Send, Sync);
 assert_has_not!(RunAsync<'static, AnyTask<Ready<()>>>: Send, Sync);
 assert_has_not!(Handle<()>: Send, Sync);
@@ -30,8 +30,16 @@ assert_has_not!(RwLockReadGuard<'static, ()>: Send, Sync);
 assert_has_not!(RwLockWriteGuard<'static, ()>: Send, Sync);
 assert_has_not!(Permit<'static>: Send, Sync);
 
-// What answers from elsewhere may be anywhere, with what it holds.
-assert_is_send!(Batch<u64, String>, Slot<u64, String>, CancelToken, DispatcherId, Error, RequestError<u64>);
+// Batches may be answered on other threads, and runs cancelled from there. Keys and answers move
+// along, so a batch is `Send` only if both are.
+assert_is_send!(
+    Batch<u64, String>,
+    Slot<u64, String>,
+    CancelToken,
+    DispatcherId,
+    Error,
+    RequestError<u64>,
+);
 assert_has_not!(Batch<Rc<()>, ()>: Send);
 assert_has_not!(Batch<(), Rc<()>>: Send);
 assert_has_not!(Slot<Rc<()>, ()>: Send);

@@ -1,12 +1,16 @@
 //! The context of a schedule, and the pieces of it that dispatchers need.
+//!
+//! A *context* is a struct of the user (connection pools, clients, caches); a *piece* is a part of
+//! it, found by its type.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// A context that has a piece of type `T`.
+/// Implemented by contexts that have a piece of type `T`.
 ///
 /// A dispatcher that takes `&Db` can answer in any schedule whose context provides `Db`.
-/// `#[derive(corio::Context)]` writes the impls, one a field; by hand:
+/// `#[derive(corio::Context)]` implements the trait for the type of each field. An implementation
+/// by hand:
 ///
 /// ```
 /// struct Db;
@@ -19,7 +23,8 @@ use std::sync::Arc;
 /// }
 /// ```
 ///
-/// (And [`AsContext`], if it is to be passed to [`Schedule::new`](crate::Schedule::new) by value.)
+/// A context that is passed to [`Schedule::new`](crate::Schedule::new) by value needs an
+/// implementation of [`AsContext`] as well.
 ///
 /// Every type provides itself, so a context may also be a single piece: `Schedule::new(&db)`.
 #[diagnostic::on_unimplemented(
@@ -30,19 +35,20 @@ use std::sync::Arc;
             `#[corio::task]` runs over `AnyContext`, which has nothing"
 )]
 pub trait Provide<T: ?Sized> {
-    /// The piece.
+    /// Returns the piece.
     fn provide(&self) -> &T;
 }
 
-// With this second candidate rustc reports a missing piece in our words, rather than inferring the
-// only candidate and printing a type mismatch.
+// Lets a context be a single piece. Being a second candidate, the impl also makes rustc report a
+// missing piece by the message above, rather than infer the only candidate and report mismatched
+// types.
 impl<T: ?Sized> Provide<T> for T {
     fn provide(&self) -> &T {
         self
     }
 }
 
-/// What a [`Schedule`](crate::Schedule) can be made from: a context by value
+/// Anything that a [`Schedule`](crate::Schedule) can be made from: a context by value
 /// (`#[derive(corio::Context)]`), by reference, or in an [`Arc`] or [`Rc`].
 ///
 /// ```
@@ -59,7 +65,7 @@ pub trait AsContext {
     /// The context that tasks and dispatchers see.
     type Context;
 
-    /// The context, by reference.
+    /// Returns the context by reference.
     fn as_context(&self) -> &Self::Context;
 }
 
@@ -95,7 +101,7 @@ impl<T> AsContext for Rc<T> {
     }
 }
 
-/// A piece of the context that can go to another thread.
+/// A piece of which a clone can be sent to another thread, for a `blocking` dispatcher.
 #[diagnostic::on_unimplemented(
     message = "a blocking dispatcher runs on another thread, with a clone of each piece: `{Self}` \
                has to be `Clone + Send + 'static`",
@@ -107,17 +113,18 @@ pub trait BlockingPiece: Clone + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Clone + Send + 'static> BlockingPiece for T {}
 
-/// A clone of a piece, for another thread.
+/// Clones a piece for another thread. Called by the expansion of a `blocking` dispatcher.
 pub fn piece<T: BlockingPiece>(piece: &T) -> T {
     piece.clone()
 }
 
-/// Stands for the context in tasks that name none, as `#[corio::task] fn f()`: they run over any,
-/// and so can ask only for what needs no piece.
+/// Placeholder for the context in tasks that name none, as `#[corio::task] fn f()`.
 ///
-/// It is there to be read in compile errors. Nobody has one, and it provides nothing.
-/// [`Dispatch`](crate::Dispatch) is not to be implemented for it by name: requests of such tasks
-/// and of those over the real context go out together, and are answered in the one way that
-/// `impl<S> Dispatch<S>` gives.
+/// Such a task runs over any context, and so can make only requests that need no piece of it. The
+/// type appears in compile errors; no value of it exists, and it provides no piece.
+///
+/// [`Dispatch`](crate::Dispatch) must not be implemented for `AnyContext` by name. Requests of
+/// tasks without a context and of tasks over the real context share batches, and all of these are
+/// answered by `impl<S> Dispatch<S>`.
 #[derive(Debug)]
 pub struct AnyContext(());

@@ -1,4 +1,4 @@
-//! `assert_batches!`: how many batches each dispatcher may be sent.
+//! `assert_batches!`: assertions on the number of batches that each dispatcher was sent.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,8 +6,9 @@ use std::fmt::Write;
 use crate::observe::{Log, Sent};
 use crate::util::keys_of;
 
-/// Asserts how many batches dispatchers were sent, by a [`Log`]: so that code which begins to ask
-/// for one thing at a time fails a test.
+/// Asserts how many batches dispatchers were sent, according to a [`Log`].
+///
+/// So a test fails when code begins to ask for one thing at a time.
 ///
 /// ```
 /// use corio::testing::assert_batches;
@@ -37,13 +38,14 @@ use crate::util::keys_of;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A clause is the name of a dispatcher, one of `==`, `!=`, `<`, `<=`, `>` and `>=`, and a number.
-/// The message names each clause that does not hold, with the batches that were sent; parts of
-/// `max_batch` and further tries are batches too. A dispatcher that was sent none fails every
-/// clause but one that allows nothing else (`== 0`, `<= 0`, `< 1`), as its name may be misspelt.
+/// A clause is the name of a dispatcher, one of `==`, `!=`, `<`, `<=`, `>` and `>=`, and a number
+/// of batches. Each part of a batch that was split by `max_batch` counts as a batch, and so does
+/// each retry. A dispatcher that was sent no batch fails every clause except those that allow
+/// nothing else (`== 0`, `<= 0`, `< 1`), because the name may be misspelt.
 ///
 /// # Panics
-/// If a clause does not hold.
+/// If a clause does not hold. The message names each such clause, with the batches that the
+/// dispatcher was sent.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_batches {
@@ -59,7 +61,10 @@ macro_rules! __assert_batches {
         )
     };
     ($($other:tt)*) => {
-        ::core::compile_error!("`assert_batches!` takes a log, and for each dispatcher its name and a number: `assert_batches!(log, \"fetch_author\" <= 2, \"fetch_book\" == 1)`")
+        ::core::compile_error!(
+            "`assert_batches!` takes a log, and for each dispatcher its name and a number: \
+             `assert_batches!(log, \"fetch_author\" <= 2, \"fetch_book\" == 1)`"
+        )
     };
 }
 
@@ -89,20 +94,23 @@ macro_rules! __batches_hold {
     };
 }
 
-/// What is asserted of one dispatcher.
+/// The assertion on one dispatcher.
 #[derive(Debug)]
 pub struct Clause {
-    /// Its name.
+    /// Name of the dispatcher.
     pub dispatcher: &'static str,
-    /// For the message.
+    /// The comparison as written, for the message.
     pub operator: &'static str,
-    /// As many, or the limit.
+    /// The number of batches to compare with.
     pub batches: usize,
-    /// Between what there was and what is asserted.
+    /// The comparison, from the number of batches that were sent to `batches`.
     pub holds: fn(&usize, &usize) -> bool,
 }
 
-/// What the macro expands to.
+/// Checks all clauses. Called by the expansion of `assert_batches!`.
+///
+/// # Panics
+/// If a clause does not hold.
 #[track_caller]
 pub fn assert_batches(log: &Log, clauses: &[Clause]) {
     let sent = log.sent();
@@ -110,52 +118,53 @@ pub fn assert_batches(log: &Log, clauses: &[Clause]) {
     assert!(failures.is_empty(), "assert_batches! failed:\n{}", failures.concat());
 }
 
-/// So many are listed; an N+1 may have thousands.
-const MOST_LISTED: usize = 10;
+/// Maximum number of batches that a message lists: an N+1 problem may send thousands.
+const MAX_LISTED: usize = 10;
 
-/// And so much of the keys of each.
-const MOST_SHOWN: usize = 100;
+/// Maximum number of characters of the keys of one batch in a message.
+const MAX_KEY_CHARS: usize = 100;
 
 impl Clause {
-    /// Why it does not hold.
+    /// Returns why the clause does not hold; `None` if it does.
     fn failure(&self, sent: &[Sent]) -> Option<String> {
         let Clause { dispatcher, operator, batches, holds } = self;
-        let of_it: Vec<&Sent> = sent.iter().filter(|sent| sent.dispatcher == *dispatcher).collect();
-        if of_it.is_empty() {
+        let matching: Vec<&Sent> =
+            sent.iter().filter(|sent| sent.dispatcher == *dispatcher).collect();
+        if matching.is_empty() {
             let allows_nothing_else = holds(&0, batches) && !holds(&1, batches);
             return (!allows_nothing_else).then(|| {
                 format!(
                     "  `{dispatcher}` was sent no batch, expected {operator} {batches}. {}\n",
-                    others(sent)
+                    dispatchers_hint(sent)
                 )
             });
         }
-        if holds(&of_it.len(), batches) {
+        if holds(&matching.len(), batches) {
             return None;
         }
-        let count = of_it.len();
+        let count = matching.len();
         let mut text = format!(
             "  `{dispatcher}` was sent {count} batch{}, expected {operator} {batches}:\n",
             if count == 1 { "" } else { "es" }
         );
-        for sent in of_it.iter().take(MOST_LISTED) {
+        for sent in matching.iter().take(MAX_LISTED) {
             let keys = sent
                 .keys
                 .as_deref()
-                .map_or_else(String::new, |keys| format!(": {}", beginning(keys)));
+                .map_or_else(String::new, |keys| format!(": {}", truncated(keys)));
             writeln!(text, "    round {}: {}{keys}", sent.round, keys_of(sent.len))
                 .expect("writing to a String does not fail");
         }
-        if count > MOST_LISTED {
-            writeln!(text, "    … and {} more", count - MOST_LISTED)
+        if count > MAX_LISTED {
+            writeln!(text, "    … and {} more", count - MAX_LISTED)
                 .expect("writing to a String does not fail");
         }
-        let lone = of_it.iter().filter(|sent| sent.len == 1).count();
-        if count > *batches && lone > 1 {
+        let single_key = matching.iter().filter(|sent| sent.len == 1).count();
+        if count > *batches && single_key > 1 {
             writeln!(
                 text,
-                "    {lone} of them have a single key: is one asked for after another? `io_all!`, \
-                 or `all!` over tasks, asks for all at once"
+                "    {single_key} of them have a single key: is one asked for after another? \
+                 `io_all!`, or `all!` over tasks, asks for all at once"
             )
             .expect("writing to a String does not fail");
         }
@@ -163,8 +172,8 @@ impl Clause {
     }
 }
 
-/// Who was sent batches, should the name be misspelt.
-fn others(sent: &[Sent]) -> String {
+/// Returns a sentence on the dispatchers that were sent batches, in case the name is misspelt.
+fn dispatchers_hint(sent: &[Sent]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for sent in sent {
         *counts.entry(sent.dispatcher).or_default() += 1;
@@ -182,8 +191,8 @@ fn others(sent: &[Sent]) -> String {
     )
 }
 
-fn beginning(keys: &str) -> String {
-    match keys.char_indices().nth(MOST_SHOWN) {
+fn truncated(keys: &str) -> String {
+    match keys.char_indices().nth(MAX_KEY_CHARS) {
         Some((end, _)) => format!("{}…", &keys[..end]),
         None => keys.into(),
     }

@@ -1,4 +1,7 @@
-//! A clock that moves on when nothing else can happen.
+//! The virtual clock: time that advances when nothing else can happen.
+//!
+//! Invariant: wakers are woken and dropped while the state is not locked, because both may run any
+//! code, the clock included.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,11 +12,13 @@ use std::time::Duration;
 
 use crate::util::Clock;
 
-/// Time for tests: it stands still while anything can run, and jumps to the next time that somebody
-/// waits for when nothing can (as the autojump clock of Python's Trio does). So an hour of retries
-/// takes no time, and the same program always shows the same times.
+/// A clock for tests, whose time advances only when no task can run.
 ///
-/// Clones show the same time. A dispatcher sleeps by [`sleep`](VirtualClock::sleep).
+/// The time stands still while anything can run. When nothing can, the time jumps to the earliest
+/// one that a sleeper waits for (like the autojump clock of Python's Trio). So an hour of retries
+/// takes no time, and the same program always sees the same times.
+///
+/// Clones share their time. A dispatcher sleeps by [`sleep`](VirtualClock::sleep).
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,8 +38,8 @@ use crate::util::Clock;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// It knows nothing of threads: while a batch is with one, time jumps on to the next limit all the
-/// same.
+/// The clock knows nothing of threads: while a batch is being answered on another thread, the time
+/// still jumps to the next time limit.
 #[derive(Clone, Debug, Default)]
 pub struct VirtualClock {
     state: Arc<Mutex<ClockState>>,
@@ -43,13 +48,15 @@ pub struct VirtualClock {
 #[derive(Debug, Default)]
 struct ClockState {
     now: Duration,
-    /// By the time until which they sleep, and by number: in the order in which they began to.
+    /// Wakers by the time until which their futures sleep, and then by number: in the order in
+    /// which the futures began to sleep.
     sleepers: BTreeMap<(Duration, u64), Waker>,
-    last: u64,
+    /// The last number that was given to a sleeper.
+    last_number: u64,
 }
 
 impl VirtualClock {
-    /// A clock that shows zero.
+    /// Creates a clock that shows zero.
     pub fn new() -> Self {
         VirtualClock::default()
     }
@@ -58,13 +65,15 @@ impl VirtualClock {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it shows.
+    /// Returns the current time of the clock.
     pub fn now(&self) -> Duration {
         self.state().now
     }
 
-    /// Moves on by so much, and wakes those who slept until then: by time, and at the same time in
-    /// the order in which they began to sleep.
+    /// Advances the time, and wakes all sleepers whose time has come.
+    ///
+    /// Sleepers are woken in the order of their times, and sleepers of the same time in the order
+    /// in which they began to sleep.
     pub fn advance(&self, by: Duration) {
         self.move_to(|now| now.saturating_add(by));
     }
@@ -84,42 +93,42 @@ impl VirtualClock {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends when so much time has passed.
+    /// Completes when this amount of time has passed.
     pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + 'static {
-        Sleeping { until: self.now().saturating_add(time), clock: self.clone(), number: None }
+        Sleep { until: self.now().saturating_add(time), clock: self.clone(), number: None }
     }
 }
 
-struct Sleeping {
+/// Future of `VirtualClock::sleep`.
+struct Sleep {
     clock: VirtualClock,
     until: Duration,
-    /// Among the sleepers.
+    /// Number in `ClockState::sleepers`, from the first poll on.
     number: Option<u64>,
 }
 
-impl Future for Sleeping {
+impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let waker = context.waker().clone();
-        let Sleeping { clock, until, number } = &mut *self;
-        let before = {
+        let Sleep { clock, until, number } = &mut *self;
+        let replaced = {
             let mut state = clock.state();
             if state.now >= *until {
                 return Poll::Ready(());
             }
-            state.last += 1;
-            let next = state.last;
+            state.last_number += 1;
+            let next = state.last_number;
             state.sleepers.insert((*until, *number.get_or_insert(next)), waker)
         };
-        // Not under the lock: a waker's destructor may run anything.
-        drop(before);
+        drop(replaced);
         Poll::Pending
     }
 }
 
-// Time must not stop where nobody sleeps any more.
-impl Drop for Sleeping {
+// Removes the sleeper: the time must not jump to one for which no future waits any more.
+impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             let sleeper = self.clock.state().sleepers.remove(&(self.until, number));
@@ -134,7 +143,7 @@ impl Clock for VirtualClock {
     }
 
     fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
-        Box::pin(Sleeping { clock: self.clone(), until: time, number: None })
+        Box::pin(Sleep { clock: self.clone(), until: time, number: None })
     }
 
     fn idle(&self) {
@@ -151,27 +160,28 @@ mod tests {
 
     use super::*;
 
-    struct Tells {
+    struct RecordingWaker {
         name: &'static str,
-        told: Arc<Mutex<Vec<&'static str>>>,
+        woken: Arc<Mutex<Vec<&'static str>>>,
     }
 
-    impl Wake for Tells {
+    impl Wake for RecordingWaker {
         fn wake(self: Arc<Self>) {
-            self.told.lock().unwrap().push(self.name);
+            self.woken.lock().unwrap().push(self.name);
         }
     }
 
     #[test]
     fn sleepers_wake_by_time_and_then_in_the_order_in_which_they_began() {
         let clock = VirtualClock::new();
-        let told = Arc::new(Mutex::new(Vec::new()));
+        let woken = Arc::new(Mutex::new(Vec::new()));
         let mut sleepers: Vec<_> =
             [("third", 3), ("first", 1), ("dropped", 2), ("second", 2), ("also second", 2)]
                 .map(|(name, seconds)| {
-                    let waker = Waker::from(Arc::new(Tells { name, told: told.clone() }));
+                    let waker =
+                        Waker::from(Arc::new(RecordingWaker { name, woken: woken.clone() }));
                     let mut sleeps = Box::pin(clock.sleep(Duration::from_secs(seconds)));
-                    // Polled once more it keeps its place.
+                    // The second poll does not change the order.
                     (0..2).for_each(|_| {
                         assert!(sleeps.as_mut().poll(&mut Context::from_waker(&waker)).is_pending())
                     });
@@ -181,10 +191,10 @@ mod tests {
         drop(sleepers.remove(2));
         clock.idle();
         assert_eq!(
-            (clock.now(), told.lock().unwrap().split_off(0)),
+            (clock.now(), woken.lock().unwrap().split_off(0)),
             (Duration::from_secs(1), vec!["first"])
         );
         clock.advance(Duration::from_secs(5));
-        assert_eq!(*told.lock().unwrap(), ["second", "also second", "third"]);
+        assert_eq!(*woken.lock().unwrap(), ["second", "also second", "third"]);
     }
 }

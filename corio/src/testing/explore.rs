@@ -1,4 +1,4 @@
-//! A program under many seeds, one after another.
+//! Exploration of task orders: a program run under many seeds, one after another.
 
 use std::env;
 use std::ops::RangeInclusive;
@@ -7,12 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use crate::context::AsContext;
 use crate::schedule::Schedule;
 
-/// Says which seed is the only one to be tried.
-const ALONE: &str = "CORIO_SEED";
+/// Environment variable with the only seed to try.
+const SEED_VARIABLE: &str = "CORIO_SEED";
 
-/// Runs a program under each of the seeds 1 to `seeds`, so that its tasks run in many orders: for
-/// what must not depend on the order. Each time it gets a new
-/// schedule, [shuffled](Schedule::shuffle) by the seed.
+/// Runs a program under each of the seeds 1 to `seeds`, so that its tasks run in many orders.
+///
+/// A test by `explore` asserts what must not depend on the order of tasks. For each seed the
+/// program gets a new schedule, [shuffled](Schedule::shuffle) by the seed.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -32,7 +33,7 @@ const ALONE: &str = "CORIO_SEED";
 /// #[corio::task]
 /// fn greet(session: Session) -> u64 {
 ///     let user = io!(token(7));
-///     user + session.get().expect("somebody has logged in")
+///     user + session.get().expect("user 1 has logged in")
 /// }
 ///
 /// #[corio::task]
@@ -47,9 +48,10 @@ const ALONE: &str = "CORIO_SEED";
 /// });
 /// ```
 ///
-/// The first seed under which it panics is reported, `corio: explore: seed 2 of 100 failed; to run
-/// it alone: CORIO_SEED=2`, and the panic goes on. With this environment variable only that seed is
-/// tried; and a schedule that was shuffled by it does the same elsewhere:
+/// If the program panics, its seed is reported on standard error, `corio: explore: seed 2 of 100
+/// failed; to run it alone: CORIO_SEED=2`, and the panic is propagated; later seeds are not tried.
+/// With this environment variable only the given seed is tried. A schedule that is shuffled by the
+/// seed repeats the failure elsewhere:
 ///
 /// ```
 /// # use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,20 +62,26 @@ const ALONE: &str = "CORIO_SEED";
 /// # #[corio::task]
 /// # fn log_in(session: Session) { session.set(Some(io!(token(1)))); }
 /// # #[corio::task]
-/// # fn greet(session: Session) -> u64 { io!(token(7)) + session.get().expect("somebody has logged in") }
+/// # fn greet(session: Session) -> u64 {
+/// #     io!(token(7)) + session.get().expect("user 1 has logged in")
+/// # }
 /// #[corio::task]
 /// fn hopes() -> u64 {
 ///     let session = Session::default();
 ///     spawn!(log_in(session.clone()));
-///     let greeting = spawn!(greet(session)); // spawned later: will it run later?
+///     let greeting = spawn!(greet(session)); // spawned later, but may run first
 ///     call!(greeting)
 /// }
 ///
 /// let mut schedule = corio::Schedule::new(());
 /// assert_eq!(schedule.run(hopes())?, 8000);
 ///
-/// let found = catch_unwind(|| corio::testing::explore(100, |schedule| assert_eq!(schedule.run(hopes()).unwrap(), 8000)));
-/// assert!(found.is_err());
+/// let explored = catch_unwind(|| {
+///     corio::testing::explore(100, |schedule| {
+///         assert_eq!(schedule.run(hopes()).unwrap(), 8000);
+///     });
+/// });
+/// assert!(explored.is_err());
 ///
 /// schedule.shuffle(2);
 /// assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(hopes()))).is_err());
@@ -81,13 +89,16 @@ const ALONE: &str = "CORIO_SEED";
 /// ```
 ///
 /// # Panics
-/// With what the program panicked with; if there are no seeds to try, or `CORIO_SEED` is no number.
+/// With the payload of a panic of the program. If `seeds` is 0, or `CORIO_SEED` is not a number.
 #[track_caller]
 pub fn explore(seeds: u64, program: impl FnMut(&mut Schedule<()>)) {
     explore_over(seeds, || (), program);
 }
 
-/// The same over a context, which is made anew for each seed.
+/// Runs a program under each of the seeds 1 to `seeds`, over a new context for each of them.
+///
+/// For programs that need no context there is [`explore`], which also describes what happens when
+/// the program fails.
 ///
 /// ```
 /// # use std::cell::Cell;
@@ -96,7 +107,7 @@ pub fn explore(seeds: u64, program: impl FnMut(&mut Schedule<()>)) {
 ///     balance: Cell<u64>,
 /// }
 ///
-/// // One transaction for all of them.
+/// // One transaction for all deposits.
 /// #[corio::dispatcher]
 /// fn deposit(balance: &Cell<u64>, amounts: &[u64]) -> Vec<u64> {
 ///     amounts.iter().map(|amount| balance.replace(balance.get() + amount)).collect()
@@ -114,22 +125,24 @@ pub fn explore(seeds: u64, program: impl FnMut(&mut Schedule<()>)) {
 /// ```
 ///
 /// # Panics
-/// As [`explore`].
+/// With the payload of a panic of the program or of `context`. If `seeds` is 0, or `CORIO_SEED` is
+/// not a number.
 #[track_caller]
 pub fn explore_over<C: AsContext>(
     seeds: u64,
     mut context: impl FnMut() -> C,
     mut program: impl FnMut(&mut Schedule<C>),
 ) {
-    let alone = env::var_os(ALONE);
-    let seeds = seeds_to_try(seeds, alone.as_ref().map(|seed| seed.to_string_lossy()).as_deref());
-    each(seeds, |seed| program(Schedule::new(context()).shuffle(seed)));
+    let only = env::var_os(SEED_VARIABLE);
+    let seeds = seeds_to_try(seeds, only.as_ref().map(|seed| seed.to_string_lossy()).as_deref());
+    run_each(seeds, |seed| program(Schedule::new(context()).shuffle(seed)));
 }
 
-/// All up to `count`, or the one that somebody wants to see.
+/// Returns the seeds 1 to `count`, or the one in `only`, the value of the environment variable. An
+/// empty value counts as absent.
 #[track_caller]
-fn seeds_to_try(count: u64, alone: Option<&str>) -> RangeInclusive<u64> {
-    match alone.filter(|seed| !seed.is_empty()) {
+fn seeds_to_try(count: u64, only: Option<&str>) -> RangeInclusive<u64> {
+    match only.filter(|seed| !seed.is_empty()) {
         None => {
             assert!(
                 count > 0,
@@ -140,14 +153,16 @@ fn seeds_to_try(count: u64, alone: Option<&str>) -> RangeInclusive<u64> {
         Some(seed) => match seed.parse() {
             Ok(seed) => seed..=seed,
             Err(_) => panic!(
-                "corio: explore: {ALONE} is the seed to be tried, a number as in {ALONE}=17; it \
-                 is `{seed}`"
+                "corio: explore: {SEED_VARIABLE} is the seed to be tried, a number as in \
+                 {SEED_VARIABLE}=17; it is `{seed}`"
             ),
         },
     }
 }
 
-fn each(seeds: RangeInclusive<u64>, mut run: impl FnMut(u64)) {
+/// Calls `run` with each seed. Reports the first seed under which `run` panics, and propagates the
+/// panic.
+fn run_each(seeds: RangeInclusive<u64>, mut run: impl FnMut(u64)) {
     for seed in seeds.clone() {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(seed))) {
             eprintln!("{}", report(seed, &seeds));
@@ -156,19 +171,22 @@ fn each(seeds: RangeInclusive<u64>, mut run: impl FnMut(u64)) {
     }
 }
 
-fn report(seed: u64, of: &RangeInclusive<u64>) -> String {
-    if of.start() == of.end() {
+fn report(seed: u64, seeds: &RangeInclusive<u64>) -> String {
+    if seeds.start() == seeds.end() {
         return format!("corio: explore: seed {seed} failed");
     }
-    format!("corio: explore: seed {seed} of {} failed; to run it alone: {ALONE}={seed}", of.end())
+    format!(
+        "corio: explore: seed {seed} of {} failed; to run it alone: {SEED_VARIABLE}={seed}",
+        seeds.end()
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tried(count: u64, alone: Option<&str>) -> Vec<u64> {
-        seeds_to_try(count, alone).collect()
+    fn tried(count: u64, only: Option<&str>) -> Vec<u64> {
+        seeds_to_try(count, only).collect()
     }
 
     #[test]
@@ -196,7 +214,7 @@ mod tests {
     fn the_first_that_fails_is_the_last_that_runs_and_its_panic_goes_on() {
         let mut ran = Vec::new();
         let panic = catch_unwind(AssertUnwindSafe(|| {
-            each(1..=1000, |seed| {
+            run_each(1..=1000, |seed| {
                 ran.push(seed);
                 if seed == 17 {
                     resume_unwind(Box::new("of the program"));

@@ -1,4 +1,4 @@
-//! What stands in for a dispatcher and remembers what it was asked.
+//! A test double of a dispatcher, which records the keys of its batches.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::runtime::current;
 
-/// Stands in for a dispatcher: answers, and remembers each batch of keys.
+/// A test double of a dispatcher: answers batches, and records their keys.
 ///
 /// ```
 /// use corio::testing::Recorded;
@@ -22,7 +22,9 @@ use crate::runtime::current;
 ///     (one, io_all!([2, 3].map(fetch_author)))
 /// }
 ///
-/// let authors = Recorded::new(|ids: &[u64]| ids.iter().map(|id| format!("author {id}")).collect::<Vec<_>>());
+/// let authors = Recorded::new(|ids: &[u64]| {
+///     ids.iter().map(|id| format!("author {id}")).collect::<Vec<_>>()
+/// });
 /// let mut schedule = corio::Schedule::new(());
 /// schedule.answer_with(fetch_author, authors.answer());
 /// let (one, _) = schedule.run(program())?;
@@ -31,23 +33,23 @@ use crate::runtime::current;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// It may answer by any shape that gives what `io!` gets from the dispatcher (see
-/// [`Answers`](crate::Answers)). Where a few answers are known beforehand,
+/// The answers may have any shape for which `io!` gives the same type as for the dispatcher (see
+/// [`Answers`](crate::Answers)). If the answers of a few keys are enough,
 /// [`canned`](Recorded::canned) is shorter.
 pub struct Recorded<K, A> {
     batches: Rc<RefCell<Vec<Vec<K>>>>,
-    answer: Answering<K, A>,
+    answer: AnswerFn<K, A>,
 }
 
-type Answering<K, A> = Rc<RefCell<dyn FnMut(&[K]) -> A>>;
+type AnswerFn<K, A> = Rc<RefCell<dyn FnMut(&[K]) -> A>>;
 
 impl<K: Clone + 'static, A: 'static> Recorded<K, A> {
-    /// Answers by a function.
+    /// Creates a double that answers each batch by a function.
     pub fn new(answer: impl FnMut(&[K]) -> A + 'static) -> Self {
         Recorded { batches: Rc::default(), answer: Rc::new(RefCell::new(answer)) }
     }
 
-    /// What stands in for the dispatcher: for
+    /// Returns the function that replaces the dispatcher, for
     /// [`Schedule::answer_with`](crate::Schedule::answer_with).
     pub fn answer(&self) -> impl FnMut(&[K]) -> A + use<K, A> {
         let (batches, answer) = (self.batches.clone(), self.answer.clone());
@@ -57,14 +59,14 @@ impl<K: Clone + 'static, A: 'static> Recorded<K, A> {
         }
     }
 
-    /// The keys of each batch so far.
+    /// Returns the keys of each batch so far.
     pub fn batches(&self) -> Vec<Vec<K>> {
         self.batches.borrow().clone()
     }
 }
 
 impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K, Vec<R>> {
-    /// Answers by what is known beforehand: for each key, what `io!` gives.
+    /// Creates a double with a fixed answer for each key: the value that `io!` gives.
     ///
     /// ```
     /// # use std::collections::HashMap;
@@ -74,7 +76,11 @@ impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K
     ///     unreachable!("asks a database")
     /// }
     ///
-    /// let authors = Recorded::canned([(1, Ok(Some("Jane Austen".into()))), (2, Ok(None)), (3, Err("no database".into()))]);
+    /// let authors = Recorded::canned([
+    ///     (1, Ok(Some("Jane Austen".into()))),
+    ///     (2, Ok(None)),
+    ///     (3, Err("no database".into())),
+    /// ]);
     /// let mut schedule = corio::Schedule::new(());
     /// schedule.answer_with(fetch_author, authors.answer());
     /// assert_eq!(schedule.run(fetch_author(1))?, Ok(Some("Jane Austen".into())));
@@ -83,18 +89,19 @@ impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K
     /// # Ok::<(), corio::Error>(())
     /// ```
     ///
-    /// Asked for any other key, it panics and names the key.
+    /// A request for any other key panics, with a message that names the key.
     pub fn canned(answers: impl IntoIterator<Item = (K, R)>) -> Self {
         let canned: Vec<(K, R)> = answers.into_iter().collect();
-        let answer = move |key: &K| match canned.iter().find(|(of, _)| of == key) {
+        let answer = move |key: &K| match canned.iter().find(|(canned_key, _)| canned_key == key) {
             Some((_, answer)) => answer.clone(),
             None => {
                 let dispatcher =
                     current::current(|run| run.dispatchers.current_dispatcher()).flatten();
-                let asked = dispatcher.map_or_else(String::new, |name| format!(", of `{name}`"));
+                let of_dispatcher =
+                    dispatcher.map_or_else(String::new, |name| format!(", of `{name}`"));
                 panic!(
-                    "corio: no answer is canned for the key {key:?}{asked}: add `({key:?}, …)` to \
-                     `Recorded::canned`, or answer by a function, with `Recorded::new`"
+                    "corio: no answer is canned for the key {key:?}{of_dispatcher}: add `({key:?}, \
+                     …)` to `Recorded::canned`, or answer by a function, with `Recorded::new`"
                 )
             }
         };
