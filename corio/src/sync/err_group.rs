@@ -10,8 +10,7 @@
 //! - While the group has an error, no member continues, and none begins.
 //! - The error is cleared only when the group has no members and a waiting task has received the
 //!   error (or the group moves to another run): no error is lost.
-//! - Errors are dropped while the group is not borrowed, because their
-//!   destructors may use it.
+//! - Errors are dropped while the group is not borrowed, because their destructors may use it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

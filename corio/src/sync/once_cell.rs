@@ -1,7 +1,7 @@
 //! A cell that tasks initialize once: a value, and one permit to make it.
 //!
 //! The task that holds the permit makes the value, and the others wait for the permit. When the
-//! value is set, so many permits are released that every waiting task gets one.
+//! value is set, enough permits are released for every task that can wait.
 
 use std::cell::{OnceCell as Value, RefCell};
 use std::fmt;

@@ -5,8 +5,8 @@
 //!
 //! # Invariants
 //!
-//! - A flight is in the set from its start until its value is made, or nobody is left to make it:
-//!   a task that wants the key afterwards starts a new flight.
+//! - A flight is in the set from its start until its value is made, or no participant is left to
+//!   make it: a task that wants the key afterwards starts a new flight.
 //! - A flight in the set has one leader, or one follower that was granted the lead and has not run
 //!   yet.
 //! - When the value is made, it is stored in the flight only if the flight has followers, and all
