@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use corio::{Schedule, Task};
 
-use crate::heap::allocations_of;
+use support::heap::allocations_of;
 
 /// Enough that a list which grew with it would show.
 const TIMES: usize = 100;

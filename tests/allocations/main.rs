@@ -5,8 +5,6 @@
 
 mod count;
 mod dispatchers;
-#[path = "../support/heap.rs"]
-mod heap;
 mod memory;
 mod runs;
 mod sets;

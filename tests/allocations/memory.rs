@@ -6,7 +6,7 @@ use corio::{Schedule, Task};
 use expect_test::expect;
 
 use crate::double;
-use crate::heap::peak_of;
+use support::heap::peak_of;
 
 /// Just below a power of two, up to which lists grow: what they have more than they need is nothing here, and up to as much again elsewhere.
 const TASKS: u64 = (1 << 19) - 8;

@@ -8,8 +8,8 @@ use corio::sync::WaitGroup;
 use corio::{CancelToken, Schedule};
 use expect_test::expect;
 
-use crate::heap::allocations_of;
 use crate::{ask, double};
+use support::heap::allocations_of;
 
 #[corio::task]
 fn nothing() {}

@@ -4,8 +4,8 @@ use corio::Schedule;
 use expect_test::expect;
 
 use crate::count::table;
-use crate::heap::allocations_of;
 use crate::{ask, double, fallible};
+use support::heap::allocations_of;
 
 #[corio::task]
 fn tree(depth: u32) -> u64 {

@@ -1,6 +1,5 @@
-//! An allocator that counts what each thread allocates and has in use: each test has a thread of its own.
-
-#![allow(dead_code, reason = "each test takes what it needs")]
+//! An allocator that counts what each thread allocates and has in use. It is that of every test
+//! binary; what tests do at the same time on other threads is not counted.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -10,13 +9,15 @@ struct Counting;
 #[derive(Clone, Copy)]
 struct Counts {
     allocations: usize,
+    /// What a global allocator must never be asked for: `GlobalAlloc::alloc` calls it undefined.
+    of_size_zero: usize,
     /// May be negative: of what another thread has allocated.
     in_use: isize,
     peak: isize,
 }
 
 thread_local! {
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, in_use: 0, peak: 0 }) };
+    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, of_size_zero: 0, in_use: 0, peak: 0 }) };
 }
 
 fn change(change: impl FnOnce(&mut Counts)) {
@@ -34,6 +35,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         change(|counts| {
             counts.allocations += 1;
+            counts.of_size_zero += usize::from(layout.size() == 0);
             counts.in_use += layout.size() as isize;
         });
         // SAFETY: the caller's promise is the same.
@@ -49,6 +51,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         change(|counts| {
             counts.allocations += 1;
+            counts.of_size_zero += usize::from(size == 0);
             counts.in_use += size as isize - layout.size() as isize;
         });
         // SAFETY: the caller's promise is the same.
@@ -60,21 +63,31 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 /// How many allocations it makes.
-pub(crate) fn allocations_of<T>(it: impl FnOnce() -> T) -> (T, usize) {
-    change(|counts| counts.allocations = 0);
+pub fn allocations_of<T>(it: impl FnOnce() -> T) -> (T, usize) {
+    let before = allocations();
     let result = it();
-    (result, COUNTS.get().allocations)
+    (result, allocations() - before)
 }
 
 /// How many bytes more than before it has in use at a time.
-pub(crate) fn peak_of<T>(it: impl FnOnce() -> T) -> (T, usize) {
+pub fn peak_of<T>(it: impl FnOnce() -> T) -> (T, usize) {
     let before = COUNTS.get().in_use;
     change(|counts| counts.peak = before);
     let result = it();
     (result, (COUNTS.get().peak - before) as usize)
 }
 
-/// Bytes.
-pub(crate) fn in_use() -> isize {
+/// How many allocations this thread has made.
+pub fn allocations() -> usize {
+    COUNTS.get().allocations
+}
+
+/// How many of them were of no bytes.
+pub fn allocations_of_size_zero() -> usize {
+    COUNTS.get().of_size_zero
+}
+
+/// Bytes that this thread has allocated and not freed.
+pub fn in_use() -> isize {
     COUNTS.get().in_use
 }

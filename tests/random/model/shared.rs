@@ -1,0 +1,64 @@
+//! The context of a run: what all tasks of a program share.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use corio::sync::{Mutex, OnceCell, RwLock, Semaphore, SingleFlight};
+use corio::testing::VirtualClock;
+
+use crate::model::dispatchers::Pace;
+use crate::model::program::{CELLS, MUTEXES, PERMITS, RWLOCKS};
+use crate::model::record::Record;
+
+#[derive(corio::Context)]
+pub(crate) struct Shared {
+    /// Of the run that goes on.
+    record: RefCell<Rc<Record>>,
+    #[provide(skip)]
+    pub(crate) clock: VirtualClock,
+    #[provide(skip)]
+    pub(crate) pace: Pace,
+    #[provide(skip)]
+    pub(crate) shuffled: bool,
+    #[provide(skip)]
+    pub(crate) mutexes: [Mutex<u64>; MUTEXES],
+    #[provide(skip)]
+    pub(crate) rwlocks: [RwLock<u64>; RWLOCKS],
+    #[provide(skip)]
+    pub(crate) semaphores: [Semaphore; PERMITS.len()],
+    #[provide(skip)]
+    cells: RefCell<Rc<[OnceCell<u64>; CELLS]>>,
+    #[provide(skip)]
+    pub(crate) flights: SingleFlight<usize, u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(pace: Pace, shuffled: bool) -> Self {
+        Shared {
+            record: RefCell::new(Record::new(false)),
+            clock: VirtualClock::new(),
+            pace,
+            shuffled,
+            mutexes: Default::default(),
+            rwlocks: [RwLock::new(0), RwLock::new(0)],
+            semaphores: PERMITS.map(Semaphore::new),
+            cells: RefCell::default(),
+            flights: SingleFlight::new(),
+        }
+    }
+
+    pub(crate) fn record(&self) -> Rc<Record> {
+        self.record.borrow().clone()
+    }
+
+    pub(crate) fn cells(&self) -> Rc<[OnceCell<u64>; CELLS]> {
+        self.cells.borrow().clone()
+    }
+
+    /// A new record for the next run. Locks stay as they are; cells are empty again.
+    pub(crate) fn begins(&self, may_deadlock: bool) -> Rc<Record> {
+        self.cells.take();
+        self.record.replace(Record::new(may_deadlock));
+        self.record()
+    }
+}

@@ -1,0 +1,10 @@
+//! Who turns a run, and by which clock.
+
+mod blocking;
+mod cycle;
+mod nested;
+mod outside_events;
+mod schedule;
+mod simultaneous_ends;
+mod time_limits;
+mod very_long_times;

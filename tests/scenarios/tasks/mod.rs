@@ -1,0 +1,9 @@
+//! What people write: tasks, their context, their children.
+
+mod all_limit;
+mod context;
+mod deep;
+mod fairness;
+mod max_tasks;
+mod shapes;
+mod without_macros;

@@ -1,0 +1,162 @@
+//! What many tests need: something that counts its destructors, and a task that shows that a schedule
+//! still works. It is a crate, so that it is compiled once for all test binaries.
+
+pub mod heap;
+pub mod timeline;
+pub mod user_code;
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use corio::{Schedule, Task};
+
+/// Runs a task in a schedule of its own.
+pub fn run<T>(task: impl Task<(), Output = T>) -> T {
+    Schedule::new(()).run(task).unwrap()
+}
+
+/// Polls a run once.
+pub fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The message of a panic that must come.
+#[track_caller]
+pub fn message<T>(panics: impl FnOnce() -> T) -> String {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(panics)) else { panic!("this must panic") };
+    match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => payload.downcast::<&str>().expect("a panic with a message").to_string(),
+    }
+}
+
+/// Answers at once.
+#[corio::dispatcher(show_keys)]
+pub fn double(keys: &[u64]) -> Vec<u64> {
+    keys.iter().map(|key| key * 2).collect()
+}
+
+/// Asks, spawns and waits in several ways; gives 10.
+#[corio::task]
+pub fn healthy() -> u64 {
+    let twice = io!(double(1));
+    let more: Vec<u64> = io_all!((0..3).map(double));
+    let handle = spawn!(double(twice));
+    call!(handle) + more.iter().sum::<u64>()
+}
+
+thread_local! {
+    /// What `gated` waits for, and who is to be woken then.
+    static OPEN: Cell<bool> = const { Cell::new(false) };
+    static WAKERS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Answers once the test opens.
+#[corio::dispatcher(show_keys)]
+pub async fn gated(keys: &[u64]) -> Vec<u64> {
+    poll_fn(|context| {
+        if OPEN.get() {
+            return Poll::Ready(());
+        }
+        WAKERS.with_borrow_mut(|wakers| wakers.push(context.waker().clone()));
+        Poll::Pending
+    })
+    .await;
+    keys.to_vec()
+}
+
+/// Lets `gated` answer, or has it wait from now on.
+pub fn set_open(open: bool) {
+    OPEN.set(open);
+    take_wakers().into_iter().for_each(Waker::wake);
+}
+
+/// The wakers of those that wait, for a test that wakes them late.
+pub fn take_wakers() -> Vec<Waker> {
+    WAKERS.take()
+}
+
+/// Words in the order in which tasks say them.
+#[derive(Default)]
+pub struct Diary(RefCell<Vec<String>>);
+
+impl Diary {
+    /// Adds a word.
+    pub fn say(&self, word: impl Into<String>) {
+        self.0.borrow_mut().push(word.into());
+    }
+
+    /// What was said so far; it begins anew.
+    pub fn take(&self) -> String {
+        self.0.take().join(", ")
+    }
+}
+
+/// Goes on after so many rounds.
+#[corio::task]
+pub fn rounds(count: u64) {
+    for round in 0..count {
+        io!(double(round));
+    }
+}
+
+/// So many rounds that they are never over. Who races against them begins when those do that race against a few.
+pub const FOR_EVER: u64 = 1000;
+
+/// Where a deadlock text names lines of this file, `LINE`.
+pub fn without_lines(text: &str) -> String {
+    let mut words = text.split(' ').map(|word| if word.contains(".rs:") { "LINE" } else { word });
+    let first = words.next().unwrap_or_default().to_string();
+    words.fold(first, |text, word| text + " " + word)
+}
+
+/// How often something was built and dropped.
+#[derive(Clone, Default)]
+pub struct Counts {
+    built: Rc<Cell<usize>>,
+    dropped: Rc<Cell<usize>>,
+}
+
+/// Is counted.
+pub struct Counted(Counts);
+
+impl Counts {
+    /// Builds one.
+    pub fn one(&self) -> Counted {
+        self.built.set(self.built.get() + 1);
+        Counted(self.clone())
+    }
+
+    /// How many were built.
+    pub fn built(&self) -> usize {
+        self.built.get()
+    }
+
+    /// How many are not dropped yet.
+    pub fn alive(&self) -> usize {
+        self.built.get() - self.dropped.get()
+    }
+
+    /// Something was built, and all of it dropped.
+    #[track_caller]
+    pub fn check(&self) {
+        assert!(self.built.get() > 0);
+        self.check_built(self.built.get());
+    }
+
+    /// So many were built, and all of them dropped.
+    #[track_caller]
+    pub fn check_built(&self, built: usize) {
+        assert_eq!((self.built.get(), self.dropped.get()), (built, built), "built, dropped");
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dropped.set(self.0.dropped.get() + 1);
+    }
+}
