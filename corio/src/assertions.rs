@@ -9,8 +9,8 @@ use crate::sync::{Mutex, MutexGuard, Permit, RwLockReadGuard, RwLockWriteGuard};
 use crate::task::Frame;
 use crate::util::{assert_has_not, assert_is_send};
 use crate::{
-    AnyContext, AnyTask, Batch, Boxed, CancelToken, Cx, DispatcherId, Error, Handle, RequestError,
-    Schedule, Slot,
+    AnyContext, AnyTask, Batch, Boxed, CancellationToken, Cx, DispatcherId, Error, JoinHandle,
+    RequestError, Schedule, Slot,
 };
 
 // A reference to any context is cast to a reference to `AnyContext`.
@@ -21,7 +21,7 @@ const _: () = assert!(size_of::<Frame<Rc<()>>>() == 0);
 // A run stays on its thread, and so does everything that can reach the run.
 assert_has_not!(Schedule<()>: Send, Sync);
 assert_has_not!(RunAsync<'static, AnyTask<Ready<()>>>: Send, Sync);
-assert_has_not!(Handle<()>: Send, Sync);
+assert_has_not!(JoinHandle<()>: Send, Sync);
 assert_has_not!(Cx<'static, ()>: Send, Sync);
 assert_has_not!(Boxed<'static, (), ()>: Send, Sync);
 assert_has_not!(Mutex<()>: Send, Sync);
@@ -35,7 +35,7 @@ assert_has_not!(Permit<'static>: Send, Sync);
 assert_is_send!(
     Batch<u64, String>,
     Slot<u64, String>,
-    CancelToken,
+    CancellationToken,
     DispatcherId,
     Error,
     RequestError<u64>,

@@ -38,13 +38,15 @@ pub enum Error {
     Deadlock(Deadlock),
     /// A task waits for something outside corio (a timer, a channel, another runtime's future), and
     /// so nobody would wake it.
+    #[non_exhaustive]
     ForeignFuture {
         /// The task, with the path of tasks that led to it.
         task: String,
     },
-    /// The run was cancelled by its [token](crate::CancelToken).
+    /// The run was cancelled by its [token](crate::CancellationToken).
     Cancelled,
-    /// The run was not over by its [deadline](crate::Schedule::deadline).
+    /// The run was not over by its [time limit](crate::Config::timeout).
+    #[non_exhaustive]
     TimedOut {
         /// The time that the run had.
         limit: Duration,
@@ -52,6 +54,38 @@ pub enum Error {
     /// [`run`](crate::Schedule::run) would have put a thread to sleep that polls futures for an
     /// executor; what else the executor has to do would have stood still.
     WouldBlockExecutor,
+}
+
+impl Error {
+    /// The name of the dispatcher whose batch failed.
+    ///
+    /// ```
+    /// # #[corio::dispatcher]
+    /// # fn broken(keys: &[u32]) -> Vec<u32> { Vec::new() }
+    /// let error = corio::Schedule::new(()).run(broken(1)).unwrap_err();
+    /// assert_eq!(error.dispatcher(), Some("broken"));
+    /// assert!(!error.is_timeout() && !error.is_cancelled());
+    /// ```
+    pub fn dispatcher(&self) -> Option<&'static str> {
+        match self {
+            Error::Batch(error) => error.dispatcher(),
+            _ => None,
+        }
+    }
+
+    /// Whether the time of the run, or of a batch, was over.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Error::Batch(error) => error.is_timeout(),
+            Error::TimedOut { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a [token](crate::CancellationToken) cancelled the run.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Error::Cancelled)
+    }
 }
 
 impl From<RequestError> for Error {
@@ -73,7 +107,7 @@ impl fmt::Display for Error {
             ),
             Error::Cancelled => f.write_str("the run was cancelled"),
             Error::TimedOut { limit } => {
-                write!(f, "the run was not over after {limit:?}, its deadline")
+                write!(f, "the run was not over after {limit:?}, its time limit")
             }
             Error::WouldBlockExecutor => f.write_str(
                 "`run` has to wait for answers, and this thread runs an async executor, which \
@@ -84,4 +118,12 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // The message is that of the error inside, so the source is that error's own.
+            Error::Batch(error) => error.source(),
+            _ => None,
+        }
+    }
+}

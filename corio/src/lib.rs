@@ -24,10 +24,10 @@ pub use dispatch::{
 };
 pub use error::Error;
 pub use executor::{Deadlock, StuckTask};
-pub use observe::{Event, Log, Observer, TaskId};
-pub use schedule::{RunAsync, Schedule};
-pub use task::{AnyTask, Boxed, Cx, Handle, IsTask, Task, boxed, cache, task_fn};
-pub use util::{CancelToken, Clock, Elapsed};
+pub use observe::{Event, Log, Observer, TaskId, print_panics};
+pub use schedule::{Config, RunAsync, RunOptions, Schedule};
+pub use task::{AnyTask, Boxed, Cx, IsTask, JoinHandle, Task, boxed, cache, task_fn};
+pub use util::{CancellationToken, Clock, Elapsed};
 
 /// What the macros expand to. Not for use by hand: it can change at any time, and its rules are not
 /// checked.

@@ -174,7 +174,7 @@ only_in_tasks! {
     /// ```
     ///
     /// `task` is a task (what the call of a `#[corio::task]` function gives, or `task! { … }`), the
-    /// [`Handle`](crate::Handle) of a spawned task, a future of [`corio::sync`](crate::sync) as
+    /// [`JoinHandle`](crate::JoinHandle) of a spawned task, a future of [`corio::sync`](crate::sync) as
     /// `mutex.lock()`, or a request. A task may borrow from the caller's locals.
     ///
     /// # Result
@@ -247,7 +247,7 @@ only_in_tasks! {
     ///
     /// # Result
     ///
-    /// A [`Handle`](crate::Handle): `call!(handle)` waits for the end of the child and gives its
+    /// A [`JoinHandle`](crate::JoinHandle): `call!(handle)` waits for the end of the child and gives its
     /// output. If the handle is dropped, the child continues, and its output is dropped. A handle
     /// of a child whose output is a `Result` must be used, or rustc warns: `let _ = spawn!(..)`
     /// says that the error is ignored.
@@ -517,8 +517,7 @@ only_in_tasks! {
     /// }
     ///
     /// let log = corio::Log::new();
-    /// let mut schedule = corio::Schedule::new(());
-    /// schedule.observe(log.observer());
+    /// let mut schedule = corio::Schedule::new(()).observe(log.observer());
     /// assert_eq!(schedule.run(prices(&[1, 2, 3, 4]))?, [10, 20, 30, 40]);
     /// assert_batches!(log, "fetch_price" == 1);
     ///
@@ -648,8 +647,7 @@ only_in_tasks! {
     /// }
     ///
     /// let clock = VirtualClock::new();
-    /// let mut schedule = corio::Schedule::new(&clock);
-    /// schedule.clock(clock.clone());
+    /// let mut schedule = corio::Schedule::new(&clock).clock(clock.clone());
     /// assert_eq!(schedule.run(fastest(7))?, "7 from nearby");
     /// assert_eq!(clock.now(), Duration::from_millis(10));
     /// # Ok::<(), corio::Error>(())
@@ -701,8 +699,7 @@ only_in_tasks! {
     /// }
     ///
     /// let clock = VirtualClock::new();
-    /// let mut schedule = corio::Schedule::new(&clock);
-    /// schedule.clock(clock.clone());
+    /// let mut schedule = corio::Schedule::new(&clock).clock(clock.clone());
     /// let page_in_time = schedule.run(page(7, Duration::from_secs(10)))?;
     /// assert_eq!(page_in_time.as_deref(), Ok("page 7"));
     /// let too_late = schedule.run(page(7, Duration::from_secs(2)))?;

@@ -171,18 +171,17 @@ pub(crate) fn simulate(scenario: Scenario, limit: Limit) -> Result<Taken, corio:
     let clock = VirtualClock::new();
     let random = RefCell::new(fastrand::Rng::with_seed(1));
     let server = Server { scenario, random, batches: Cell::new(0), of_one: Cell::new(0) };
-    let mut schedule = Schedule::new(World { clock: clock.clone(), server });
-    schedule.clock(clock.clone()).in_flight(usize::MAX);
-    let in_flight = match limit {
+    let mut schedule = Schedule::new(World { clock: clock.clone(), server }).clock(clock.clone()).max_in_flight(usize::MAX);
+    let max_in_flight = match limit {
         Limit::Rounds | Limit::None => usize::MAX,
         Limit::InFlight(batches) => batches,
     };
     if let Limit::Rounds = limit {
-        schedule.rounds();
+        schedule = schedule.barrier();
     }
-    schedule.options(ask, |options| options.in_flight(in_flight)).options(ask_another, |options| options.in_flight(in_flight));
+    schedule = schedule.options(ask, |options| options.max_in_flight(in_flight)).options(ask_another, |options| options.max_in_flight(in_flight));
     if scenario.shards == Shards::TenOfWhichOneIsSlow {
-        schedule.options(ask, |options| options.group_by(|| corio::groups(|key: &u64| shard(*key))));
+        schedule = schedule.options(ask, |options| options.group_by(|| corio::groups(|key: &u64| shard(*key))));
     }
     schedule.run(users())?;
     let server = &schedule.context().server;

@@ -47,14 +47,13 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let folder = folder(args.path())?;
     let batches = Batches::default();
     let progress = progress();
-    let mut schedule = Schedule::new(App { progress: progress.clone(), options: Options { all: args.all } });
-    schedule.observe(batches.observer());
-    schedule.options(count_lines, |options| {
-        let options = args.max_batch.map_or(options, |files| options.max_batch(files as usize));
-        args.in_flight.map_or(options, |batches| options.in_flight(batches as usize))
-    });
+    let mut schedule =
+        Schedule::new(App { progress: progress.clone(), options: Options { all: args.all } }).observe(batches.observer()).options(count_lines, |options| {
+            let options = args.max_batch.map_or(options, |files| options.max_batch(files as usize));
+            args.in_flight.map_or(options, |batches| options.max_in_flight(batches as usize))
+        });
     if args.rounds {
-        schedule.rounds();
+        schedule = schedule.barrier();
     }
 
     let started = Instant::now();

@@ -41,13 +41,13 @@ enum Kind {
 }
 
 /// What is in each of the folders, sorted by name.
-#[corio::dispatcher(blocking, max_batch = 16, in_flight = 4, faults = "error")]
+#[corio::dispatcher(blocking, max_batch = 16, max_in_flight = 4, faults = "error")]
 fn list_folder(options: &Options, folders: &[PathBuf]) -> Vec<Result<Vec<Entry>, Error>> {
     folders.iter().map(|folder| list(folder, *options)).collect()
 }
 
 /// The lines of each of the files. If a job panics, its files are reported like those that can't be read (`faults = "error"`), and the others are counted all the same.
-#[corio::dispatcher(blocking, max_batch = 32, in_flight = 4, faults = "error")]
+#[corio::dispatcher(blocking, max_batch = 32, max_in_flight = 4, faults = "error")]
 pub(crate) fn count_lines(progress: &ProgressBar, files: &[Source]) -> Vec<Result<Lines, Error>> {
     let count = |Source { path, language }: &Source| {
         let lines = fs::read(path).map(|text| Lines::count(&text, language));

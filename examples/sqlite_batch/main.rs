@@ -69,7 +69,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
 
     let mut schedule = Schedule::new(App { db: create("corio.sqlite")? });
     if let Some(max_batch) = args.max_batch {
-        schedule.options(tasks::write_order, |options| options.max_batch(max_batch as usize));
+        schedule = schedule.options(tasks::write_order, |options| options.max_batch(max_batch as usize));
     }
     let started = Instant::now();
     let outcomes = schedule.run(tasks::import(&deliveries))?;

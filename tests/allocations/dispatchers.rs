@@ -84,7 +84,7 @@ fn tree(keys: &[u64]) -> BTreeMap<u64, u64> {
 #[corio::dispatcher]
 fn slots(batch: Batch<u64, u64>) {
     for slot in batch {
-        slot.answer_with(|key| key);
+        slot = slot.answer_with(|key| key);
     }
 }
 
@@ -117,7 +117,7 @@ async fn woken_list(keys: &[u64]) -> Vec<u64> {
 #[corio::dispatcher]
 async fn later_slots(batch: Batch<u64, u64>) {
     for slot in batch {
-        slot.answer_with(|key| key);
+        slot = slot.answer_with(|key| key);
     }
 }
 
@@ -184,7 +184,7 @@ fn split(keys: &[u64], answers: &mut Vec<u64>) {
     answers.extend_from_slice(keys);
 }
 
-#[corio::dispatcher(in_flight = 4)]
+#[corio::dispatcher(max_in_flight = 4)]
 fn four_in_flight(keys: &[u64], answers: &mut Vec<u64>) {
     answers.extend_from_slice(keys);
 }
@@ -252,7 +252,7 @@ fn shown(keys: &[u64], answers: &mut Vec<u64>) {
 fn options() {
     let table = batches! {
         split: "max_batch = 10: a list of the parts"
-        four_in_flight: "in_flight = 4"
+        four_in_flight: "max_in_flight = 4"
         grouped: "group_by, of two groups"
         ordered: "ordered"
         distinct: "dedup"
@@ -270,7 +270,7 @@ fn options() {
 
         of  1   100  requests
             0     1  max_batch = 10: a list of the parts
-            0     0  in_flight = 4
+            0     0  max_in_flight = 4
             0     0  group_by, of two groups
             0     0  ordered
             0     0  dedup

@@ -93,8 +93,8 @@ fn words() {
         "call!(notify.notified()) that waits for notify_one()", notify: Notify = Notify::new() => {
             join!(notified(&notify), task! { io!(double(1)); notify.notify_one(); });
         }
-        "call!(notify.notified()) that waits for notify_all()", notify: Notify = Notify::new() => {
-            join!(notified(&notify), notified(&notify), task! { io!(double(1)); notify.notify_all(); });
+        "call!(notify.notified()) that waits for notify_waiters()", notify: Notify = Notify::new() => {
+            join!(notified(&notify), notified(&notify), task! { io!(double(1)); notify.notify_waiters(); });
         }
     };
     expect![[r#"
@@ -104,7 +104,7 @@ fn words() {
             0  call!(group.wait()) of a wait group, that waits
             0  call!(notify.notified()) after notify_one()
             0  call!(notify.notified()) that waits for notify_one()
-            0  call!(notify.notified()) that waits for notify_all()
+            0  call!(notify.notified()) that waits for notify_waiters()
     "#]]
     .assert_eq(&table);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use corio::sync::WaitGroup;
-use corio::{Handle, boxed};
+use corio::{JoinHandle, boxed};
 use expect_test::expect;
 
 use crate::count::table;
@@ -29,7 +29,7 @@ fn recursive(depth: u32) -> u64 {
 }
 
 #[corio::task]
-fn awaits(handle: Handle<u64>) -> u64 {
+fn awaits(handle: JoinHandle<u64>) -> u64 {
     call!(handle)
 }
 

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Batch, CancelToken, Clock, Error, Schedule, Slot};
+use corio::{Batch, CancellationToken, Clock, Error, Schedule, Slot};
 use expect_test::expect;
 use support::healthy;
 use support::timeline::Timeline;
@@ -113,7 +113,7 @@ const VICTIMS: u64 = 100;
 #[derive(corio::Context)]
 struct Lab {
     timeline: Timeline,
-    token: RefCell<CancelToken>,
+    token: RefCell<CancellationToken>,
     slots: RefCell<Vec<Slot<u64, u64>>>,
     mutex: Mutex<()>,
     /// Nobody is ever done.
@@ -154,7 +154,7 @@ fn slotted(slots: &RefCell<Vec<Slot<u64, u64>>>, batch: Batch<u64, u64>) {
 }
 
 #[corio::dispatcher]
-fn cancels(timeline: &Timeline, token: &RefCell<CancelToken>, keys: &[()]) -> Vec<()> {
+fn cancels(timeline: &Timeline, token: &RefCell<CancellationToken>, keys: &[()]) -> Vec<()> {
     token.borrow().cancel();
     timeline.note("cut");
     keys.to_vec()
@@ -372,19 +372,21 @@ fn cell(way: Way, doing: Doing) {
     };
     lab.never.add(1);
     let (sender, sleeps) = mpsc::channel();
-    let mut schedule = Schedule::new(&lab);
-    schedule.observe(lab.timeline.observer()).max_tasks(8);
-    schedule.clock(Stoppable { timeline: lab.timeline.clone(), stands_still: lab.stands_still.clone(), sleeps: (way == TokenOnAThread).then_some(sender) });
+    let mut schedule = Schedule::new(&lab).observe(lab.timeline.observer()).max_tasks(8).clock(Stoppable {
+        timeline: lab.timeline.clone(),
+        stands_still: lab.stands_still.clone(),
+        sleeps: (way == TokenOnAThread).then_some(sender),
+    });
     if way == Deadline {
-        schedule.deadline(Duration::from_millis(5));
+        schedule = schedule.timeout(Duration::from_millis(5));
     }
     let mut sleeps = Some(sleeps);
     let mut in_use = Vec::new();
     // The first has it all warmed up.
     for _ in 0..4 {
-        let token = CancelToken::new();
+        let token = CancellationToken::new();
         lab.token.replace(token.clone());
-        schedule.cancel_on(&token);
+        schedule = schedule.cancel_on(&token);
         lab.stands_still.set(false);
         let ends = match way {
             TokenOnAThread => {
@@ -428,7 +430,7 @@ fn cell(way: Way, doing: Doing) {
         };
         assert_eq!(ends, ended);
         check_story(&lab, way, doing, &lab.timeline.take());
-        schedule.cancel_on(&CancelToken::new());
+        schedule = schedule.cancel_on(&CancellationToken::new());
         assert_eq!(schedule.run(healthy()), Ok(10));
         // Late, after the run: to nobody.
         lab.slots.take().into_iter().for_each(|slot| slot.answer(999));
@@ -508,11 +510,11 @@ fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_ru
     #[derive(Default, corio::Context)]
     struct Shelf {
         slots: RefCell<Vec<Slot<u64, u64>>>,
-        token: RefCell<CancelToken>,
+        token: RefCell<CancellationToken>,
     }
 
     #[corio::dispatcher(show_keys, max_batch = 1)]
-    fn cancels(token: &RefCell<CancelToken>, keys: &[u64]) -> Vec<u64> {
+    fn cancels(token: &RefCell<CancellationToken>, keys: &[u64]) -> Vec<u64> {
         token.borrow().cancel();
         keys.to_vec()
     }
@@ -547,17 +549,16 @@ fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_ru
 
     let shelf = Shelf::default();
     let log = corio::Log::new();
-    let mut schedule = Schedule::new(&shelf);
-    schedule.observe(log.observer());
+    let mut schedule = Schedule::new(&shelf).observe(log.observer());
     for _ in 0..3 {
         shelf.token.take();
-        schedule.cancel_on(&shelf.token.borrow());
+        schedule = schedule.cancel_on(&shelf.token.borrow());
         assert_eq!(schedule.run(program()), Err(Error::Cancelled));
         let late = shelf.slots.take();
         assert_eq!(late.len(), 3);
 
         // The next run asks for the same; the late answers come while it waits.
-        schedule.cancel_on(&CancelToken::new());
+        schedule = schedule.cancel_on(&CancellationToken::new());
         let mut run = schedule.run_async(shelved(1));
         assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         late.into_iter().for_each(|slot| slot.answer(999));
@@ -598,9 +599,8 @@ mod a_token {
         }
 
         let ran = Rc::new(Cell::new(false));
-        let token = CancelToken::new();
-        let mut schedule = Schedule::new(());
-        schedule.cancel_on(&token);
+        let token = CancellationToken::new();
+        let mut schedule = Schedule::new(()).cancel_on(&token);
         assert_eq!(schedule.run(program(ran.clone())), Ok(()));
         assert!(ran.take());
         token.cancel();
@@ -625,9 +625,8 @@ mod a_token {
 
         let woken = std::sync::Arc::new(Woken(false.into()));
         let waker = Waker::from(woken.clone());
-        let token = CancelToken::new();
-        let mut schedule = Schedule::new(());
-        schedule.cancel_on(&token);
+        let token = CancellationToken::new();
+        let mut schedule = Schedule::new(()).cancel_on(&token);
         let mut run = schedule.run_async(never(1));
         assert!(Pin::new(&mut run).poll(&mut Context::from_waker(&waker)).is_pending());
         assert!(!woken.0.load(std::sync::atomic::Ordering::Relaxed));
@@ -638,10 +637,10 @@ mod a_token {
 
     #[test]
     fn cancels_all_runs_of_all_schedules_that_it_was_given_to() {
-        let token = CancelToken::new();
+        let token = CancellationToken::new();
         let (mut one, mut other) = (Schedule::new(()), Schedule::new(()));
-        one.cancel_on(&token);
-        other.cancel_on(&token.clone());
+        one = one.cancel_on(&token);
+        other = other.cancel_on(&token.clone());
         let mut runs = [one.run_async(never(1)), other.run_async(never(2))];
         let mut context = Context::from_waker(Waker::noop());
         assert!(runs.iter_mut().all(|run| Pin::new(run).poll(&mut context).is_pending()));
@@ -652,33 +651,33 @@ mod a_token {
     #[test]
     fn of_an_outer_run_does_not_end_the_inner_one() {
         #[corio::task]
-        fn program(token: CancelToken) -> u64 {
+        fn program(token: CancellationToken) -> u64 {
             token.cancel();
             let inner = Schedule::new(()).run(healthy());
             assert_eq!(inner, Ok(10));
             io!(never(1))
         }
 
-        let token = CancelToken::new();
+        let token = CancellationToken::new();
         assert_eq!(Schedule::new(()).cancel_on(&token).run(program(token.clone())), Err(Error::Cancelled));
     }
 
     #[test]
     fn that_a_task_cancels_as_the_last_thing_changes_nothing() {
         #[corio::task]
-        fn program(token: CancelToken) -> u64 {
+        fn program(token: CancellationToken) -> u64 {
             let answer = io!(support::double(1));
             token.cancel();
             answer
         }
 
-        let token = CancelToken::new();
+        let token = CancellationToken::new();
         assert_eq!(Schedule::new(()).cancel_on(&token).run(program(token.clone())), Ok(2));
     }
 
     #[test]
     fn may_be_cancelled_by_a_destructor_of_the_run_that_it_cancels() {
-        struct Cancels(CancelToken);
+        struct Cancels(CancellationToken);
 
         impl Drop for Cancels {
             fn drop(&mut self) {
@@ -687,15 +686,15 @@ mod a_token {
         }
 
         #[corio::task]
-        fn program(token: CancelToken) {
+        fn program(token: CancellationToken) {
             let _cancels = Cancels(token.clone());
             token.cancel();
             io!(never(1));
         }
 
-        let token = CancelToken::new();
+        let token = CancellationToken::new();
         let mut schedule = Schedule::new(());
         assert_eq!(schedule.cancel_on(&token).run(program(token.clone())), Err(Error::Cancelled));
-        assert_eq!(schedule.cancel_on(&CancelToken::new()).run(healthy()), Ok(10));
+        assert_eq!(schedule.cancel_on(&CancellationToken::new()).run(healthy()), Ok(10));
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, RwLock, Semaphore, SingleFlight, WaitGroup, channel};
-use corio::{Cx, Deadlock, Error, Handle, Schedule, Task, task_fn};
+use corio::{Cx, Deadlock, Error, JoinHandle, Schedule, Task, task_fn};
 use expect_test::{Expect, expect};
 use support::{Counts, double, healthy};
 
@@ -194,7 +194,7 @@ fn a_channel_that_nobody_sends_to_and_one_that_nobody_reads() {
 #[test]
 fn a_join_of_oneself() {
     #[corio::task]
-    fn itself(own: Rc<RefCell<Option<Handle<()>>>>) {
+    fn itself(own: Rc<RefCell<Option<JoinHandle<()>>>>) {
         let own = own.take().unwrap();
         call!(own);
     }
@@ -353,13 +353,13 @@ fn a_task_by_hand_tells_its_lines_too() {
 #[test]
 fn one_that_has_returned_waits_for_its_children() {
     #[corio::task]
-    fn child(other: Rc<RefCell<Option<Handle<()>>>>) {
+    fn child(other: Rc<RefCell<Option<JoinHandle<()>>>>) {
         let parent = other.take().unwrap();
         call!(parent);
     }
 
     #[corio::task]
-    fn parent(own: Rc<RefCell<Option<Handle<()>>>>) {
+    fn parent(own: Rc<RefCell<Option<JoinHandle<()>>>>) {
         spawn!(child(own));
     }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Batch, Cx, Handle, Log, Schedule, Slot, Task, task_fn};
+use corio::{Batch, Cx, JoinHandle, Log, Schedule, Slot, Task, task_fn};
 use expect_test::expect;
 use support::{Counted, Counts, FOR_EVER, double, gated, healthy, rounds, set_open};
 
@@ -27,7 +27,7 @@ fn kept(batch: Batch<u64, u64>) {
 
 fn answer_kept() {
     for slot in SLOTS.take() {
-        slot.answer_with(|key| key);
+        slot = slot.answer_with(|key| key);
     }
 }
 
@@ -61,8 +61,7 @@ mod a_run {
     fn before_its_first_poll() {
         let counts = Counts::default();
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.observe(log.observer());
+        let mut schedule = Schedule::new(()).observe(log.observer());
         drop(schedule.run_async(waits(counts.clone(), counts.one())));
         counts.check_built(1);
         assert_eq!(log.take(), "");
@@ -109,8 +108,7 @@ mod a_run {
 
         let counts = Counts::default();
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.observe(log.observer());
+        let mut schedule = Schedule::new(()).observe(log.observer());
         assert!(schedule.run(program(counts.clone())).is_err());
         counts.check_built(1);
         assert_eq!(schedule.run(healthy()), Ok(10));
@@ -150,7 +148,7 @@ mod a_run {
                 }
             }
             for slot in batch {
-                slot.answer_with(|key| key);
+                slot = slot.answer_with(|key| key);
             }
         });
         assert_eq!(schedule.run(asks(10..13)), Ok(vec![10, 11, 12]));
@@ -259,7 +257,7 @@ mod the_losers_of_a_race {
         #[corio::dispatcher]
         fn counted(batch: Batch<Counted, Counted>) {
             for slot in batch {
-                slot.answer_with(|key| key);
+                slot = slot.answer_with(|key| key);
             }
         }
 
@@ -311,7 +309,7 @@ mod the_losers_of_a_race {
         }
         assert!(poll(&mut run).is_pending());
         for slot in new {
-            slot.answer_with(|key| key);
+            slot = slot.answer_with(|key| key);
         }
         assert_eq!(poll(&mut run), Poll::Ready(Ok(())));
     }
@@ -494,7 +492,7 @@ mod a_handle {
     #[test]
     fn kept_beyond_its_run_is_of_no_use_and_does_no_harm() {
         #[corio::task]
-        fn program(counts: Counts) -> Handle<Counted> {
+        fn program(counts: Counts) -> JoinHandle<Counted> {
             spawn!(gives(counts))
         }
 
@@ -517,12 +515,12 @@ mod a_handle {
     #[test]
     fn used_in_another_run_is_a_panic_that_says_so() {
         #[corio::task]
-        fn program(counts: Counts) -> Handle<Counted> {
+        fn program(counts: Counts) -> JoinHandle<Counted> {
             spawn!(gives(counts))
         }
 
         #[corio::task]
-        fn uses(handle: Handle<Counted>) {
+        fn uses(handle: JoinHandle<Counted>) {
             io!(double(1));
             call!(handle);
         }
@@ -550,7 +548,7 @@ mod a_handle {
     #[test]
     fn whose_task_was_dropped_with_the_loser_that_spawned_it_is_a_panic_that_says_so() {
         #[corio::task]
-        fn loser(slot: Rc<RefCell<Option<Handle<Counted>>>>) {
+        fn loser(slot: Rc<RefCell<Option<JoinHandle<Counted>>>>) {
             slot.replace(Some(spawn!(gives(Counts::default()))));
             io!(kept(1));
         }
@@ -579,7 +577,7 @@ mod a_handle {
     #[test]
     fn whose_task_is_dropped_while_another_waits_for_it_is_a_panic_that_says_so() {
         #[corio::task]
-        fn loser(slot: Rc<RefCell<Option<Handle<Counted>>>>) {
+        fn loser(slot: Rc<RefCell<Option<JoinHandle<Counted>>>>) {
             slot.replace(Some(spawn!(task!({
                 call!(rounds(FOR_EVER));
                 Counts::default().one()
@@ -588,7 +586,7 @@ mod a_handle {
         }
 
         #[corio::task]
-        fn waits(slot: Rc<RefCell<Option<Handle<Counted>>>>) {
+        fn waits(slot: Rc<RefCell<Option<JoinHandle<Counted>>>>) {
             call!(rounds(1));
             let handle = slot.take().unwrap();
             call!(handle);
@@ -626,7 +624,7 @@ mod a_handle {
         }
 
         #[corio::task]
-        fn waits_for(handle: Handle<()>) {
+        fn waits_for(handle: JoinHandle<()>) {
             call!(handle);
         }
 

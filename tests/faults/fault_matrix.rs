@@ -125,15 +125,15 @@ const TABLE: &str = "
     retries for ever | fn             | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
     retries for ever | async fn       | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
     retries for ever | blocking       | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | Batch          | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
-    retries for ever | async Batch    | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
-    retries for ever | blocking Batch | run    | run: RetriesSpent | run: RetriesSpent   | run: RetriesSpent     | run: RetriesSpent   | run: RetriesSpent
+    retries for ever | Batch          | run    | run: RetriesExhausted | run: RetriesExhausted   | run: RetriesExhausted     | run: RetriesExhausted   | run: RetriesExhausted
+    retries for ever | async Batch    | run    | run: RetriesExhausted | run: RetriesExhausted   | run: RetriesExhausted     | run: RetriesExhausted   | run: RetriesExhausted
+    retries for ever | blocking Batch | run    | run: RetriesExhausted | run: RetriesExhausted   | run: RetriesExhausted     | run: RetriesExhausted   | run: RetriesExhausted
     retries for ever | fn             | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
     retries for ever | async fn       | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
     retries for ever | blocking       | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | Batch          | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
-    retries for ever | async Batch    | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
-    retries for ever | blocking Batch | error  | RetriesSpent      | ok RetriesSpent     | ok ok RetriesSpent    | ok RetriesSpent     | ok ok RetriesSpent
+    retries for ever | Batch          | error  | RetriesExhausted      | ok RetriesExhausted     | ok ok RetriesExhausted    | ok RetriesExhausted     | ok ok RetriesExhausted
+    retries for ever | async Batch    | error  | RetriesExhausted      | ok RetriesExhausted     | ok ok RetriesExhausted    | ok RetriesExhausted     | ok ok RetriesExhausted
+    retries for ever | blocking Batch | error  | RetriesExhausted      | ok RetriesExhausted     | ok ok RetriesExhausted    | ok RetriesExhausted     | ok ok RetriesExhausted
 
     is slow          | fn             | run    | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
     is slow          | async fn       | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
@@ -334,7 +334,7 @@ impl Clone for Token {
 impl Drop for Token {
     fn drop(&mut self) {
         lock(&self.0.counts).1 += 1;
-        self.0.changed.notify_all();
+        self.0.changed.notify_waiters();
     }
 }
 
@@ -513,7 +513,7 @@ impl Script {
     fn let_go(&self) {
         self.gate.open();
         for slot in mem::take(&mut *lock(&self.held)) {
-            slot.answer_with(|key| Ok(key.answer()));
+            slot = slot.answer_with(|key| Ok(key.answer()));
         }
     }
 }
@@ -529,7 +529,7 @@ struct Gate {
 impl Gate {
     fn reach(&self) {
         lock(&self.state).0 = true;
-        self.changed.notify_all();
+        self.changed.notify_waiters();
     }
 
     fn pass(&self) {
@@ -547,7 +547,7 @@ impl Gate {
 
     fn open(&self) {
         lock(&self.state).1 = true;
-        self.changed.notify_all();
+        self.changed.notify_waiters();
     }
 }
 
@@ -745,7 +745,7 @@ fn word_of_fault<E: Debug>(fault: &RequestError<E>, cell: &Cell) -> String {
         RequestError::WrongCount { dispatcher: "each", requests, answers, key: None } if (*requests, *answers) == (asked, asked - 1) => "WrongCount".into(),
         RequestError::Unanswered { dispatcher: "each", position, requests, key: None } if (*position, *requests) == (asked - 1, asked) => "Unanswered".into(),
         RequestError::TimedOut { dispatcher, requests, limit: LIMIT } if (*dispatcher, *requests) == (limited, late) => "TimedOut".into(),
-        RequestError::RetriesSpent { dispatcher: "each", attempts, key: None } if *attempts as usize == ATTEMPTS => "RetriesSpent".into(),
+        RequestError::RetriesExhausted { dispatcher: "each", attempts, key: None } if *attempts as usize == ATTEMPTS => "RetriesExhausted".into(),
         RequestError::Panicked { dispatcher: "each", message } if message == BOOM => "Panicked".into(),
         wrong => format!("{wrong:?}"),
     }
@@ -764,13 +764,13 @@ where
     let script = Arc::new(Script::new(cell.scenario));
     let mut schedule = Schedule::new(Lab { script: script.clone() });
     match (cell.way.is_on_a_pool(), cell.scenario) {
-        (true, Scenario::IsSlow) => schedule.clock(ClockAtTheGate(script.clone())).deadline(Duration::from_secs(3600)),
+        (true, Scenario::IsSlow) => schedule.clock(ClockAtTheGate(script.clone())).timeout(Duration::from_secs(3600)),
         // Virtual time would jump to the deadline while a thread works.
-        (true, _) => schedule.deadline(NET),
-        _ => schedule.clock(script.clock.clone()).deadline(Duration::from_secs(3600)),
+        (true, _) => schedule.timeout(NET),
+        _ => schedule.clock(script.clock.clone()).timeout(Duration::from_secs(3600)),
     };
     if let Driver::Tokio = driver {
-        schedule.budget(1);
+        schedule = schedule.yield_every(1);
     }
     let outcomes = [100, 200].map(|first| run_once(cell, request, driver, &script, &mut schedule, first));
     assert_eq!(outcomes[0], outcomes[1], "the same happens once more");

@@ -96,10 +96,10 @@ mod a_run {
     fn leaves_the_schedule_whole() {
         let mut schedule = Schedule::new(());
         forget_a_run_of(&mut schedule);
-        schedule.observe(|_: &corio::Event<'_>| {});
+        schedule = schedule.observe(|_: &corio::Event<'_>| {});
         assert_eq!(schedule.run(healthy()), Ok(10));
         forget_a_run_of(&mut schedule);
-        schedule.answer_with(double, |keys| keys.to_vec());
+        schedule = schedule.answer_with(double, |keys| keys.to_vec());
         assert_eq!(schedule.run(healthy()), Ok(4));
     }
 

@@ -64,7 +64,7 @@ where
     let told = Rc::new(RefCell::new(Vec::new()));
     let mut schedule = Schedule::new(());
     let tell = told.clone();
-    schedule.observe(move |event: &Event<'_>| {
+    schedule = schedule.observe(move |event: &Event<'_>| {
         if let Event::Panicked { place, .. } = event {
             tell.borrow_mut().push(place.to_string());
         }
@@ -175,7 +175,7 @@ mod in_a_dispatcher {
         #[corio::dispatcher]
         fn slots(batch: Batch<u64, u64>) {
             for slot in batch {
-                slot.answer_with(|_| boom(8));
+                slot = slot.answer_with(|_| boom(8));
             }
         }
 
@@ -185,12 +185,11 @@ mod in_a_dispatcher {
     #[test]
     fn that_stands_in_for_another() {
         let counts = Counts::default();
-        let mut schedule = Schedule::new(());
-        schedule.answer_with(double, |_| -> Vec<u64> { boom(9) });
+        let mut schedule = Schedule::new(()).answer_with(double, |_| -> Vec<u64> { boom(9) });
         let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(bystander(counts.clone(), counts.one())))).unwrap_err();
         assert_eq!(number_of(payload), 9);
         counts.check();
-        schedule.answer_with(double, |keys| keys.iter().map(|key| key * 2).collect::<Vec<_>>());
+        schedule = schedule.answer_with(double, |keys| keys.iter().map(|key| key * 2).collect::<Vec<_>>());
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
@@ -744,7 +743,7 @@ mod in_an_observer {
         let counts = Counts::default();
         let mut schedule = Schedule::new(());
         let mut armed = true;
-        schedule.observe(move |event: &Event<'_>| {
+        schedule = schedule.observe(move |event: &Event<'_>| {
             if armed && panics_at(event) {
                 armed = false;
                 boom(2);
@@ -877,8 +876,7 @@ mod far_down_tells_the_lines_above {
     fn told<T>(task: impl Task<(), Output = T>) -> (u32, String) {
         let told = Rc::new(RefCell::new(String::new()));
         let tell = told.clone();
-        let mut schedule = Schedule::new(());
-        schedule.observe(move |event: &Event<'_>| {
+        let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
             if let Event::Panicked { place, above } = event {
                 let line = |at: &Location<'_>| SOURCE.lines().nth(at.line() as usize - 1).unwrap().trim().to_owned();
                 let above: String = above.iter().map(|(name, at)| format!("{name}: {}\n", line(at))).collect();

@@ -60,8 +60,7 @@ fn news_for_nobody_does_not_keep_the_run_awake() {
         timeout!(SECOND, task! { call!(never.wait()) }).is_err()
     }
     assert!(ends(|| {
-        let mut schedule = Schedule::new(());
-        schedule.clock(VirtualClock::new());
+        let mut schedule = Schedule::new(()).clock(VirtualClock::new());
         schedule.run(program()).unwrap()
     }));
 }
@@ -131,8 +130,7 @@ fn ordered_retries_go_before_the_rest_after_a_pause() {
     fn program() {
         io_all!((1..=5).map(in_order_paused));
     }
-    let mut schedule = Schedule::new(());
-    schedule.clock(VirtualClock::new());
+    let mut schedule = Schedule::new(()).clock(VirtualClock::new());
     schedule.run(program()).unwrap();
     assert_eq!(SEEN.take(), [vec![1, 2], vec![2, 3], vec![4, 5]]);
 }
@@ -156,15 +154,14 @@ fn ordered_retries_keep_their_order_whatever_their_pauses() {
     fn program() {
         io!(in_order_two_pauses(1), in_order_two_pauses(2));
     }
-    let mut schedule = Schedule::new(());
-    schedule.clock(VirtualClock::new());
+    let mut schedule = Schedule::new(()).clock(VirtualClock::new());
     schedule.run(program()).unwrap();
     assert_eq!(SEEN.take().concat(), [1, 2, 1, 2]);
 }
 
 // ── a key twice in a batch of a map ──
 
-#[corio::dispatcher(cache, in_flight = 1)]
+#[corio::dispatcher(cache, max_in_flight = 1)]
 async fn mapped(keys: &[u64]) -> HashMap<u64, u64> {
     SEEN.with_borrow_mut(|seen| seen.push(keys.to_vec()));
     poll_fn(|context| {
@@ -242,8 +239,7 @@ fn a_map_may_stand_in_for_a_vec() {
     fn program() -> Vec<Option<u64>> {
         io_all!([1, 1].map(find))
     }
-    let mut schedule = Schedule::new(());
-    schedule.answer_with(find, |keys| keys.iter().map(|key| (*key, *key)).collect::<HashMap<u64, u64>>());
+    let mut schedule = Schedule::new(()).answer_with(find, |keys| keys.iter().map(|key| (*key, *key)).collect::<HashMap<u64, u64>>());
     assert_eq!(schedule.run(program()).unwrap(), [Some(1), Some(1)]);
 }
 
@@ -297,8 +293,7 @@ fn kept_answers_do_not_hide_the_deadline() {
         }
     }
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(());
-    schedule.clock(clock.clone()).deadline(10 * SECOND);
+    let mut schedule = Schedule::new(()).clock(clock.clone()).timeout(10 * SECOND);
     assert_eq!(schedule.run(program(clock.clone())), Err(Error::TimedOut { limit: 10 * SECOND }));
 }
 
@@ -313,14 +308,12 @@ fn a_timeout_dropped_in_another_run_leaves_its_alarms_alone() {
         timeout!(SECOND, task! { call!(never.wait()) }).is_err()
     }
     let clock = VirtualClock::new();
-    let mut outer = Schedule::new(());
-    outer.clock(clock.clone());
+    let mut outer = Schedule::new(()).clock(clock.clone());
     let result = outer.run(task_fn(async |cx: Cx<'_, ()>| {
         let mut child = Box::pin(cx.call(limited()));
         assert!(child.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         cx.io(double(1)).await; // the child has set its alarm
-        let mut inner = Schedule::new(());
-        inner.clock(clock.clone());
+        let mut inner = Schedule::new(()).clock(clock.clone());
         inner.run(task_fn(async move |cx: Cx<'_, ()>| {
             let handle = cx.spawn(limited());
             cx.io(double(1)).await;
@@ -333,7 +326,7 @@ fn a_timeout_dropped_in_another_run_leaves_its_alarms_alone() {
 
 // ── requests of dropped tasks go out again ──
 
-#[corio::dispatcher(retry(attempts = 9), in_flight = 9)]
+#[corio::dispatcher(retry(attempts = 9), max_in_flight = 9)]
 fn retried(batch: Batch<u64, u64>) {
     SEEN.with_borrow_mut(|seen| seen.push(batch.keys().copied().collect()));
     for slot in batch {
@@ -351,8 +344,7 @@ fn a_retry_of_a_dropped_task_is_withdrawn() {
         assert!(clock.now() > 30 * SECOND);
     }
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(());
-    schedule.clock(clock.clone());
+    let mut schedule = Schedule::new(()).clock(clock.clone());
     schedule.run(program(clock)).unwrap();
     assert_eq!(SEEN.take(), [vec![0], vec![1]], "nobody waits for 0 any more");
 }
@@ -378,8 +370,7 @@ fn a_pause_of_a_dropped_task_does_not_hold_an_ordered_dispatcher() {
         clock.now()
     }
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(());
-    schedule.clock(clock.clone());
+    let mut schedule = Schedule::new(()).clock(clock.clone());
     assert_eq!(schedule.run(program(clock)).unwrap(), SECOND);
 }
 
@@ -399,8 +390,7 @@ fn a_time_limit_of_requests_that_nobody_waits_for_does_not_end_the_run() {
         late
     }
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(());
-    schedule.clock(clock.clone());
+    let mut schedule = Schedule::new(()).clock(clock.clone());
     assert_eq!(schedule.run(program(clock)), Ok(true));
 }
 
@@ -429,8 +419,7 @@ fn a_schedule_can_not_undo_the_order_by_accident() {
         FLAG.set(true);
         sent
     }
-    let mut schedule = Schedule::new(());
-    schedule.options(ordered_async, |options| options.in_flight(8));
+    let mut schedule = Schedule::new(()).options(ordered_async, |options| options.max_in_flight(8));
     assert_eq!(schedule.run(program()), Ok(1), "the second has to wait for the first");
 }
 
@@ -497,8 +486,7 @@ fn many_pauses_are_not_quadratic() {
         io_all!((0..n).map(each_its_pause));
     }
     SEEN.take();
-    let mut schedule = Schedule::new(());
-    schedule.clock(VirtualClock::new());
+    let mut schedule = Schedule::new(()).clock(VirtualClock::new());
     schedule.run(program(50_000)).unwrap();
 }
 
@@ -662,8 +650,7 @@ fn no_answer_is_kept_for_longer_than_its_time() {
         io!(aging(n));
     }
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(());
-    schedule.clock(clock.clone());
+    let mut schedule = Schedule::new(()).clock(clock.clone());
     for n in 0..1000 {
         schedule.run(program(n)).unwrap();
         clock.advance(10 * SECOND);
@@ -694,8 +681,7 @@ fn futures_are_not_held_by_rounds() {
     }
     assert_eq!(
         ends(|| {
-            let mut schedule = Schedule::new(());
-            schedule.rounds();
+            let mut schedule = Schedule::new(()).barrier();
             schedule.run(program())
         }),
         Ok(1)
@@ -780,7 +766,7 @@ fn a_member_of_an_error_group_is_told_to_be_resumed_whenever_it_runs() {
     let (running, told) = (Running::default(), Rc::default());
     let mut schedule = Schedule::new(());
     let hears = running.clone();
-    schedule.observe(move |event: &corio::Event<'_>| match event {
+    schedule = schedule.observe(move |event: &corio::Event<'_>| match event {
         corio::Event::Resumed { .. } => hears.set(true),
         corio::Event::Suspended { .. } | corio::Event::Ended { .. } => hears.set(false),
         _ => {}

@@ -731,8 +731,7 @@ mod a_destructor_of_a_dropped_task {
         let refused: Vec<String> = all.iter().map(|what| format!("{what}: refused")).collect();
         for how in ["a race", "a set with an error", "a time limit", "a run that panics", "a run that is dropped"] {
             let log = RefCell::default();
-            let mut schedule = Schedule::new(());
-            schedule.clock(corio::testing::VirtualClock::new());
+            let mut schedule = Schedule::new(()).clock(corio::testing::VirtualClock::new());
             let ended = catch_unwind(AssertUnwindSafe(|| match how {
                 "a run that is dropped" => assert!(poll(&mut schedule.run_async(loses(how, &log))).is_pending()),
                 _ => schedule.run(loses(how, &log)).unwrap(),

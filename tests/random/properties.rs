@@ -217,7 +217,7 @@ struct Retries {
 fn plan() -> impl Strategy<Value = Plan> {
     let way = prop_oneof![Just(Way::InPlace), Just(Way::SlotsInPlace), Just(Way::Later), Just(Way::SlotsLater), Just(Way::Shelf)];
     let keys = prop_oneof![3 => Just(Keys::Plain), 1 => Just(Keys::Ordered), 2 => Just(Keys::Dedup), 1 => Just(Keys::Cache)];
-    let in_flight = option::of(prop_oneof![3 => 1..5usize, 1 => Just(usize::MAX)]);
+    let max_in_flight = option::of(prop_oneof![3 => 1..5usize, 1 => Just(usize::MAX)]);
     let retries = (1..4u32, 1..3u32, option::of((0..10u64, 10..20u64)), any::<bool>(), any::<bool>());
     let retries = retries.prop_map(|(failures, spare, backoff, jitter, by_slot)| Retries { failures, spare, backoff, jitter, by_slot });
     let batches = (option::of(1..9usize), in_flight, option::weighted(0.2, 2..4u64), option::weighted(0.3, retries), option::weighted(0.3, 0..25u64));
@@ -269,7 +269,7 @@ impl Plan {
             options = options.max_batch(len);
         }
         if let Some(batches) = self.in_flight {
-            options = options.in_flight(batches);
+            options = options.max_in_flight(batches);
         }
         options = match self.keys {
             Keys::Plain => options,
@@ -693,7 +693,7 @@ impl Record {
             goes_on: plan.is_later(),
             abandoned: false,
         });
-        let limit = plan.in_flight().unwrap_or(usize::MAX);
+        let limit = plan.max_in_flight().unwrap_or(usize::MAX);
         let on_the_way = run.on_the_way(|other, of_group| (other, of_group) == (of, group));
         if run.on_the_way(|other, _| other == of) > 1 {
             run.kinds.insert(Kind::SeveralBatchesOnTheWay);
@@ -737,7 +737,7 @@ impl Record {
             if plan.shares_keys() || pauses || !run.requests.iter().any(is_queued) {
                 continue;
             }
-            let limit = plan.in_flight().unwrap_or(1);
+            let limit = plan.max_in_flight().unwrap_or(1);
             let is_full = |group: Option<u64>| run.on_the_way(|other, of_group| (other, of_group) == (of, group)) >= limit;
             let free = run.requests.iter().position(|request| is_queued(request) && !is_full(plan.group_of(request.number)));
             let schedule_limit = self.case.in_flight.filter(|_| plan.is_later()).unwrap_or(128);
@@ -757,7 +757,7 @@ impl Record {
                 run.events.answered += len;
                 run.gone_on = None;
             }
-            Event::Kept { len, .. } => {
+            Event::CacheHit { len, .. } => {
                 run.events.kept += len;
                 run.gone_on = None;
                 run.kinds.insert(Kind::Kept);
@@ -1165,20 +1165,23 @@ impl Setup {
         let clock = VirtualClock::new();
         let record = Record::new(case);
         let [alpha, beta, gamma] = &case.plans;
-        let mut schedule = Schedule::new(Lab { record: record.clone(), clock: clock.clone(), shelf: RefCell::default() });
-        schedule.options(Ask::<0>, |options| alpha.options(options)).options(Ask::<1>, |options| beta.options(options));
-        schedule.options(Ask::<2>, |options| gamma.options(options)).seed(7).budget(1);
+        let mut schedule = Schedule::new(Lab { record: record.clone(), clock: clock.clone(), shelf: RefCell::default() })
+            .options(Ask::<0>, |options| alpha.options(options))
+            .options(Ask::<1>, |options| beta.options(options))
+            .options(Ask::<2>, |options| gamma.options(options))
+            .seed(7)
+            .yield_every(1);
         // A net: nothing takes so long.
-        schedule.clock(WatchfulClock { clock, record: record.clone() }).deadline(Duration::from_secs(3600));
+        schedule = schedule.clock(WatchfulClock { clock, record: record.clone() }).timeout(Duration::from_secs(3600));
         if let Some(batches) = case.in_flight {
-            schedule.in_flight(batches);
+            schedule = schedule.max_in_flight(batches);
         }
         if case.rounds {
-            schedule.rounds();
+            schedule = schedule.barrier();
         }
         let (everything, batches) = (Log::new(), Log::new());
-        let (mut of_everything, mut of_batches) = (everything.observer_of_everything(), batches.observer());
-        schedule.observe(move |event: &Event<'_>| {
+        let (mut of_everything, mut of_batches) = (everything.verbose_observer(), batches.observer());
+        schedule = schedule.observe(move |event: &Event<'_>| {
             record.hears(event);
             of_everything.on(event);
             of_batches.on(event);

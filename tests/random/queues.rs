@@ -11,7 +11,7 @@ use support::timeline::Timeline;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Tries 1 again after 10 ms, the first time, and answers it 30 ms later; answers 2 after 1000 s.
-#[corio::dispatcher(dedup, show_keys, in_flight = 2, retry(attempts = 2))]
+#[corio::dispatcher(dedup, show_keys, max_in_flight = 2, retry(attempts = 2))]
 async fn fetch(timeline: &Timeline, batch: Batch<u64, u64>) {
     let is_retried = batch.len() == 1;
     for slot in batch {
@@ -49,8 +49,7 @@ fn a_batch_is_given_up_though_a_key_that_it_has_given_back_is_waited_for_by_othe
     }
 
     let timeline = Timeline::default();
-    let mut schedule = timeline.schedule_at_length();
-    schedule.options(fetch, |options| options.in_flight(1));
+    let mut schedule = timeline.schedule_at_length().options(fetch, |options| options.max_in_flight(1));
     schedule.run(program()).unwrap();
     expect![[r#"
         0ns: fetch[1, 2]
@@ -128,8 +127,7 @@ fn what_is_kept_is_given_though_the_time_is_up() {
     }
 
     let timeline = Timeline::default();
-    let mut schedule = timeline.schedule_at_length();
-    schedule.deadline(50 * MILLISECOND);
+    let mut schedule = timeline.schedule_at_length().timeout(50 * MILLISECOND);
     let result = schedule.run(program());
     timeline.note(format_args!("{result:?}"));
     expect![[r#"
@@ -261,9 +259,7 @@ fn in_order_nothing_leaves_before_a_slot_is_answered_whose_key_was_primed() {
     }
 
     let app = App::default();
-    let mut schedule = Schedule::new(&app);
-    schedule.clock(app.timeline.clock.clone()).observe(app.timeline.observer());
-    schedule.options(put_aside, |options| options.ordered());
+    let mut schedule = Schedule::new(&app).clock(app.timeline.clock.clone()).observe(app.timeline.observer()).options(put_aside, |options| options.ordered());
     schedule.run(program()).unwrap();
     expect![[r#"
         0ns: put_aside[1]
@@ -341,7 +337,7 @@ mod at_random {
         fn options(self, options: Options<u64, Answer>) -> Options<u64, Answer> {
             let retry = Retry::attempts(6).when(|answer: &Answer| matches!(answer, Err(RequestError::Failed(_))));
             let mut options =
-                options.retry(if self.retries_timeouts { retry.timeouts() } else { retry }).in_flight(self.in_flight).max_batch(self.max_batch).show_keys();
+                options.retry(if self.retries_timeouts { retry.timeouts() } else { retry }).max_in_flight(self.in_flight).max_batch(self.max_batch).show_keys();
             if self.later {
                 options = options.concurrent();
             }
@@ -483,7 +479,7 @@ mod at_random {
             let right = match &answer {
                 Ok(read) => read.key == key && read.as_of >= since,
                 Err(RequestError::TimedOut { .. }) => limit.is_some(),
-                Err(RequestError::Failed(_) | RequestError::RetriesSpent { .. }) => true,
+                Err(RequestError::Failed(_) | RequestError::RetriesExhausted { .. }) => true,
                 Err(_) => false,
             };
             if !right {
@@ -698,23 +694,22 @@ mod at_random {
         };
         let lab = Lab { plan, clock: VirtualClock::new(), state: Rc::default() };
         lab.state.borrow_mut().random = seed * 1000;
-        let mut schedule = Schedule::new(&lab);
-        schedule.options(Get, |options| plan.options(options)).clock(Watchful(lab.clone()));
+        let mut schedule = Schedule::new(&lab).options(Get, |options| plan.options(options)).clock(Watchful(lab.clone()));
         if plan.rounds {
-            schedule.rounds();
+            schedule = schedule.barrier();
         }
         if let Some(batches) = plan.all_in_flight {
-            schedule.in_flight(batches);
+            schedule = schedule.max_in_flight(batches);
         }
         if let Some(seed) = plan.shuffle {
-            schedule.shuffle(seed);
+            schedule = schedule.shuffle(seed);
         }
         if let Some(limit) = plan.deadline {
-            schedule.deadline(Duration::from_millis(limit));
+            schedule = schedule.timeout(Duration::from_millis(limit));
         }
         let (log, state) = (Rc::new(RefCell::new(String::new())), lab.state.clone());
         let (told, clock) = (log.clone(), lab.clock.clone());
-        schedule.observe(move |event: &Event<'_>| {
+        schedule = schedule.observe(move |event: &Event<'_>| {
             if let Event::Round { round } = event {
                 state.borrow_mut().round = *round;
             }

@@ -34,7 +34,7 @@ fn under_all<O, T: Task<(), Output = O>>(program: impl Fn() -> T) -> impl Iterat
 /// The log of everything that a program does.
 fn log_of(schedule: &mut Schedule<()>, program: impl Task<()>) -> String {
     let log = Log::new();
-    schedule.observe(log.observer_of_everything()).run(program).unwrap();
+    schedule.observe(log.verbose_observer()).run(program).unwrap();
     log.take()
 }
 
@@ -263,7 +263,7 @@ mod the_same {
             sum.get()
         }
         for seed in 1..=SEEDS {
-            assert_eq!(Schedule::new(()).shuffle(seed).max_tasks(5).fairness(3).run(many()).unwrap(), 50 * 49 / 2 * 4, "under seed {seed}");
+            assert_eq!(Schedule::new(()).shuffle(seed).max_tasks(5).max_resumes_per_phase(3).run(many()).unwrap(), 50 * 49 / 2 * 4, "under seed {seed}");
         }
     }
 
@@ -326,8 +326,7 @@ mod the_same {
 
         for seed in 1..=SEEDS {
             CALLS.set(0);
-            let mut schedule = Schedule::new(());
-            schedule.clock(VirtualClock::new()).shuffle(seed);
+            let mut schedule = Schedule::new(()).clock(VirtualClock::new()).shuffle(seed);
             assert!(schedule.run(program()).unwrap().into_iter().eq(0..9), "under seed {seed}");
         }
     }
@@ -589,7 +588,7 @@ mod promised {
         let plain = log_of(Schedule::new(()).shuffle(5), healthy());
         let mut schedule = Schedule::new(());
         let log = Log::new();
-        schedule.shuffle(5).budget(1).observe(log.observer_of_everything());
+        schedule = schedule.shuffle(5).yield_every(1).observe(log.verbose_observer());
         smol::block_on(schedule.run_async(healthy())).unwrap();
         assert_eq!(log.take(), plain);
     }
@@ -615,14 +614,13 @@ mod the_seed {
 
     #[test]
     fn gives_the_same_log_byte_for_byte() {
-        let mut schedule = Schedule::new(());
-        schedule.shuffle(17);
+        let mut schedule = Schedule::new(()).shuffle(17);
         let first = log_of(&mut schedule, program());
         // A run between, of something else, and another schedule.
         schedule.run(healthy()).unwrap();
         assert_eq!(log_of(&mut schedule, program()), first);
         let log = Log::new();
-        schedule.observe(log.observer_of_everything());
+        schedule = schedule.observe(log.verbose_observer());
         for _ in 0..3 {
             schedule.run(program()).unwrap();
             assert_eq!(log.take(), first);

@@ -67,7 +67,7 @@ mod number_of_batches {
     #[test]
     fn is_counted_in_a_log_of_everything_too() {
         let log = Log::new();
-        Schedule::new(()).observe(log.observer_of_everything()).run(one_by_one(2)).unwrap();
+        Schedule::new(()).observe(log.verbose_observer()).run(one_by_one(2)).unwrap();
         assert_eq!(log.batches("fetch_book"), 2);
         check(
             || assert_batches!(log, "fetch_book" == 1),
@@ -193,8 +193,7 @@ mod a_stand_in {
         let books = Recorded::new(|ids: &[u64]| ids.iter().map(|id| id + 100).collect::<Vec<_>>());
         // The dispatcher gives a map, and this a place for each.
         let authors = Recorded::new(|ids: &[u64]| ids.iter().map(|id| id.is_multiple_of(2).then(|| id.to_string())).collect::<Vec<_>>());
-        let mut schedule = Schedule::new(());
-        schedule.answer_with(fetch_book, books.answer()).answer_with(fetch_author, authors.answer());
+        let mut schedule = Schedule::new(()).answer_with(fetch_book, books.answer()).answer_with(fetch_author, authors.answer());
         schedule.run(one_by_one(2)).unwrap();
         schedule.run(all_at_once(3)).unwrap();
         assert_eq!(books.batches(), [vec![1], vec![2], vec![1, 2, 3]]);
@@ -219,8 +218,7 @@ mod a_stand_in {
     #[test]
     fn answers_from_what_is_canned() {
         let authors = Recorded::canned([(1, Some("one".to_owned())), (2, None)]);
-        let mut schedule = Schedule::new(());
-        schedule.answer_with(fetch_author, authors.answer());
+        let mut schedule = Schedule::new(()).answer_with(fetch_author, authors.answer());
         assert_eq!(schedule.run(fetch_author(1)).unwrap().as_deref(), Some("one"));
         assert_eq!(schedule.run(fetch_author(2)).unwrap(), None);
         expect![
@@ -238,8 +236,7 @@ mod a_stand_in {
         }
 
         let rows = Recorded::canned([(1, Ok(10))]);
-        let mut schedule = Schedule::new(());
-        schedule.answer_with(fetch_row, rows.answer());
+        let mut schedule = Schedule::new(()).answer_with(fetch_row, rows.answer());
         assert_eq!(schedule.run(fetch_row(1)).unwrap(), Ok(10));
         let Err(RequestError::Panicked { message, .. }) = schedule.run(fetch_row(2)).unwrap() else { panic!("not answered") };
         expect!["corio: no answer is canned for the key 2, of `fetch_row`: add `(2, …)` to `Recorded::canned`, or answer by a function, with `Recorded::new`"]

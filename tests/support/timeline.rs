@@ -20,15 +20,13 @@ pub struct Timeline {
 impl Timeline {
     /// A schedule by this clock, whose batches are told when they leave.
     pub fn schedule(&self) -> Schedule<&Timeline> {
-        let mut schedule = Schedule::new(self);
-        schedule.clock(self.clock.clone()).observe(self.observer());
+        let mut schedule = Schedule::new(self).clock(self.clock.clone()).observe(self.observer());
         schedule
     }
 
     /// The same, and all that becomes of the batches is told as well.
     pub fn schedule_at_length(&self) -> Schedule<&Timeline> {
-        let mut schedule = Schedule::new(self);
-        schedule.clock(self.clock.clone()).observe(self.observer_at_length());
+        let mut schedule = Schedule::new(self).clock(self.clock.clone()).observe(self.observer_at_length());
         schedule
     }
 
@@ -49,7 +47,7 @@ impl Timeline {
             Event::BatchAnswered { dispatcher, len, .. } if *dispatcher != PAUSE => timeline.note(format_args!("{dispatcher}: {len} answered")),
             Event::Retried { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: {len} to be retried")),
             Event::TimedOut { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: timed out with {len}")),
-            Event::Kept { dispatcher, len } => timeline.note(format_args!("{dispatcher}: {len} kept")),
+            Event::CacheHit { dispatcher, len } => timeline.note(format_args!("{dispatcher}: {len} kept")),
             _ => {}
         }
     }

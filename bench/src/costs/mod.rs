@@ -85,8 +85,7 @@ const LONG: Duration = Duration::from_secs(1_000_000);
 /// Runs it under virtual time.
 fn run<T>(change: impl FnOnce(&mut Schedule<Time>), program: impl Task<Time, Output = T>) -> T {
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(Time { clock: clock.clone() });
-    schedule.clock(clock);
+    let mut schedule = Schedule::new(Time { clock: clock.clone() }).clock(clock);
     change(&mut schedule);
     schedule.run(program).expect("no run of these ends badly")
 }

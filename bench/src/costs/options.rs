@@ -46,7 +46,7 @@ impl Choice {
             MaxBatch => options.max_batch(7),
             Dedup => options.dedup(),
             Retry => options.retry(corio::Retry::attempts(2).when(Result::is_err)),
-            InFlight => options.in_flight(3),
+            InFlight => options.max_in_flight(3),
         }
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn run_with(choose: &dyn Fn(Chosen) -> Chosen, program: impl Task<Time, Output = ()>) {
     let change = |schedule: &mut Schedule<Time>| {
-        schedule.options(answer, choose);
+        schedule = schedule.options(answer, choose);
     };
     run(change, program);
 }

@@ -61,7 +61,7 @@ async fn slow(clock: &VirtualClock, keys: &[u64]) -> Vec<u64> {
     keys.to_vec()
 }
 
-#[corio::dispatcher(in_flight = usize::MAX)]
+#[corio::dispatcher(max_in_flight = usize::MAX)]
 async fn unlimited(clock: &VirtualClock, keys: &[u64]) -> Vec<u64> {
     clock.sleep(LONG).await;
     keys.to_vec()
@@ -256,7 +256,7 @@ fn waits_for_things(world: World, _key: u64) {
 #[corio::task(Time)]
 fn notifies_all(world: World) {
     call!(nap(LONG));
-    world.notify.notify_all();
+    world.notify.notify_waiters();
 }
 
 /// Each passes it on.
@@ -541,7 +541,7 @@ rows! { rows:
     readers_and_writers "RwLock, both": holds_lock, reads_or_writes: in_turn together served;
     semaphore "Semaphore": holds_permits, acquires: in_turn together served;
     wait_group "WaitGroup": adds_thing, waits_for_things: in_turn together served;
-    notify_all "Notify, all": notifies_all, is_notified: in_turn together served;
+    notify_waiters "Notify, all": notifies_all, is_notified: in_turn together served;
     notify_one "Notify, one": notifies_one, passes_it_on: in_turn together served;
     once_cell "OnceCell": makes, needs: in_turn together served;
     once_cell_fails "OnceCell, failing": makes_in_vain, needs_in_vain: in_turn together served;

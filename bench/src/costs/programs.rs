@@ -16,7 +16,7 @@ pub(super) fn rows() -> Vec<Row> {
     let row = |name: &str, memory, run: Box<dyn Fn(u64) + Sync>| Row { name: name.to_owned(), n: N, memory, run };
     let unchanged = |_: &mut Schedule<Time>| {};
     let one_task = |schedule: &mut Schedule<Time>| {
-        schedule.max_tasks(2);
+        schedule = schedule.max_tasks(2);
     };
     vec![
         row("gathered: n lose in one phase, one stays", Memory::OneStays, Box::new(move |n| run(unchanged, lose_in_one_phase(n)))),
@@ -125,7 +125,7 @@ fn retried_among_newer(n: u64) {
         spawn!(asks_flaky(key, Some(later.clone())));
     }
     call!(nap(LONG / 2));
-    later.notify_all();
+    later.notify_waiters();
 }
 
 #[corio::dispatcher(dedup)]

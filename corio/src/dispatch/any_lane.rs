@@ -27,7 +27,7 @@ pub(super) trait AnyLane {
     fn drop_next_answer(&self, ready: &mut ReadyBatch);
 
     /// Makes the answer of the `waiter`-th remaining waiter the next one (used by
-    /// `Schedule::shuffle`).
+    /// `Config::shuffle`).
     fn bring_forward(&self, ready: &mut ReadyBatch, waiter: usize);
 
     /// Recycles the buffer of a batch, delivered or not.

@@ -2,7 +2,7 @@
 //! the type of the context erased, or an override.
 
 use std::mem::transmute;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::context_ref::ContextRef;
 use super::dispatcher::Dispatch;
@@ -51,4 +51,4 @@ impl<R: Request> DispatchFns<R> {
 }
 
 /// A function that answers batches in place of a dispatcher, in one schedule.
-pub(crate) type Override<R> = Rc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>)>;
+pub(crate) type Override<R> = Arc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>) + Send + Sync>;

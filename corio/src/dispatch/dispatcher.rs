@@ -20,7 +20,7 @@ pub trait Dispatch<S>: Request {
     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>);
 
     /// Returns the partition of answers that are cached between runs (see
-    /// [`Options::cache_between_runs`](crate::Options::cache_between_runs)): a later run sees the
+    /// [`Options::cache_in_schedule`](crate::Options::cache_in_schedule)): a later run sees the
     /// answers of an equal partition and no others. Called once a run.
     ///
     /// With `None`, the default, no answer is cached beyond the run.

@@ -6,6 +6,7 @@
 //! invariants are those of the folder: see `mod.rs`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::CacheChange;
@@ -28,16 +29,22 @@ use crate::util::{HotCell, PanicCollector};
 pub(crate) struct Dispatchers {
     registry: Registry,
     pub(super) shared: Rc<SharedState>,
-    config: Rc<DispatchConfig>,
+    config: Arc<DispatchConfig>,
 }
 
 impl Dispatchers {
-    pub(crate) fn new(host: Host, config: Rc<DispatchConfig>) -> Self {
+    pub(crate) fn new(host: Host, config: Arc<DispatchConfig>) -> Self {
         Dispatchers {
             registry: Registry::default(),
             shared: Rc::new(SharedState::new(host, config.limits)),
             config,
         }
+    }
+
+    /// A run begins; what is random in it has this seed.
+    pub(crate) fn begin_run(&self, seed: Option<u64>) {
+        self.shared.seed(seed);
+        self.shared.observers().refresh();
     }
 
     // ── asking ──
@@ -260,7 +267,7 @@ impl Dispatchers {
         self.shared.answered.borrow().iter().map(ReadyBatch::left).sum()
     }
 
-    /// Moves an arbitrary answer to the front of the deliveries (used by `Schedule::shuffle`).
+    /// Moves an arbitrary answer to the front of the deliveries (used by `Config::shuffle`).
     /// `choose(n)` returns a number below `n`. There has to be an answer.
     pub(crate) fn bring_any_forward(&self, choose: &mut dyn FnMut(usize) -> usize) {
         let mut answered = self.shared.answered.borrow_mut();

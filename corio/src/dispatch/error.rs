@@ -21,7 +21,7 @@ use crate::util::plural;
 /// fn flaky(batch: Batch<u32, u32>) {
 ///     for slot in batch {
 ///         if *slot.key() != 2 {
-///             slot.answer_with(|key| key * 10);
+///             slot = slot.answer_with(|key| key * 10);
 ///         }       // … and the slot of key 2 is dropped
 ///     }
 /// }
@@ -43,6 +43,7 @@ pub enum RequestError<E = Infallible> {
     Failed(Arc<E>),
     /// The dispatcher gave more or fewer answers than it was asked for. No request of the batch got
     /// any of them.
+    #[non_exhaustive]
     WrongCount {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -56,6 +57,7 @@ pub enum RequestError<E = Infallible> {
     },
     /// A slot of a [`Batch`](crate::Batch) was dropped without an answer, or a dispatcher written
     /// by hand did nothing with its requests.
+    #[non_exhaustive]
     Unanswered {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -67,6 +69,7 @@ pub enum RequestError<E = Infallible> {
         key: Option<String>,
     },
     /// The answer was not there within the dispatcher's `timeout`.
+    #[non_exhaustive]
     TimedOut {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -76,7 +79,8 @@ pub enum RequestError<E = Infallible> {
         limit: Duration,
     },
     /// The dispatcher asked for one more try when all of them were used up.
-    RetriesSpent {
+    #[non_exhaustive]
+    RetriesExhausted {
         /// The dispatcher.
         dispatcher: &'static str,
         /// How often the request was sent.
@@ -86,6 +90,7 @@ pub enum RequestError<E = Infallible> {
     },
     /// The dispatcher panicked before it had answered; or what runs for it: `group_by`, `when`, and
     /// `Hash`, `Eq` and `Clone` of keys and answers.
+    #[non_exhaustive]
     Panicked {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -121,8 +126,8 @@ impl<E> RequestError<E> {
             RequestError::TimedOut { dispatcher, requests, limit } => {
                 RequestError::TimedOut { dispatcher, requests: *requests, limit: *limit }
             }
-            RequestError::RetriesSpent { dispatcher, attempts, key } => {
-                RequestError::RetriesSpent { dispatcher, attempts: *attempts, key: key.clone() }
+            RequestError::RetriesExhausted { dispatcher, attempts, key } => {
+                RequestError::RetriesExhausted { dispatcher, attempts: *attempts, key: key.clone() }
             }
             RequestError::Panicked { dispatcher, message } => {
                 RequestError::Panicked { dispatcher, message: message.clone() }
@@ -130,11 +135,39 @@ impl<E> RequestError<E> {
         }
     }
 
+    /// The error of the dispatcher itself.
+    ///
+    /// ```
+    /// # use corio::RequestError;
+    /// let error = RequestError::of_dispatcher("no such row");
+    /// assert_eq!(error.to_string(), "no such row");
+    /// ```
+    pub fn of_dispatcher(error: E) -> Self {
+        RequestError::Failed(Arc::new(error))
+    }
+
+    /// The name of the dispatcher, but for what it [said itself](RequestError::Failed).
+    pub fn dispatcher(&self) -> Option<&'static str> {
+        match self {
+            RequestError::Failed(_) => None,
+            RequestError::WrongCount { dispatcher, .. }
+            | RequestError::Unanswered { dispatcher, .. }
+            | RequestError::TimedOut { dispatcher, .. }
+            | RequestError::RetriesExhausted { dispatcher, .. }
+            | RequestError::Panicked { dispatcher, .. } => Some(dispatcher),
+        }
+    }
+
+    /// Whether the answer was not there within the dispatcher's `timeout`.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, RequestError::TimedOut { .. })
+    }
+
     /// What the dispatcher itself said, if it did.
     ///
     /// ```
     /// # use corio::RequestError;
-    /// let error = RequestError::from("no such row");
+    /// let error = RequestError::of_dispatcher("no such row");
     /// assert_eq!(error.failed(), Some(&"no such row"));
     /// ```
     pub fn failed(&self) -> Option<&E> {
@@ -156,12 +189,6 @@ impl Fault {
 impl<E> Clone for RequestError<E> {
     fn clone(&self) -> Self {
         self.beside(|error| RequestError::Failed(error.clone()))
-    }
-}
-
-impl<E> From<E> for RequestError<E> {
-    fn from(error: E) -> Self {
-        RequestError::Failed(Arc::new(error))
     }
 }
 
@@ -199,7 +226,7 @@ impl<E: fmt::Display> fmt::Display for RequestError<E> {
                     plural(*requests)
                 )
             }
-            RequestError::RetriesSpent { dispatcher, attempts, key } => {
+            RequestError::RetriesExhausted { dispatcher, attempts, key } => {
                 write!(
                     f,
                     "dispatcher `{dispatcher}` asked for one more try of a request that was sent \

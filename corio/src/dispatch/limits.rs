@@ -6,14 +6,12 @@ pub(crate) struct Limits {
     /// Maximum number of batches in flight; the parts of a split batch count as one.
     pub(crate) in_flight: usize,
     /// Whether a barrier holds each round back until every batch of the previous round is back.
-    pub(crate) rounds: bool,
-    /// Seed of the jitter of pauses; `None` for a random one.
-    pub(crate) seed: Option<u64>,
+    pub(crate) barrier: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { in_flight: 128, rounds: false, seed: None }
+        Limits { in_flight: 128, barrier: false }
     }
 }
 

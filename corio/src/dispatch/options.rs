@@ -11,7 +11,7 @@ use crate::dispatch::keys::{CloneAnswer, CopyKey, Dedup, Groups, HashKey, ShowKe
 
 /// Batches of one dispatcher on the way at once, unless it says otherwise.
 ///
-/// Chosen by simulation: see [`Options::in_flight`].
+/// Chosen by simulation: see [`Options::max_in_flight`].
 pub(crate) const DEFAULT_IN_FLIGHT: usize = 1;
 
 /// Makes what finds the group of a key.
@@ -19,11 +19,11 @@ type MakeGroups<K> = fn() -> Groups<K>;
 
 /// How batches of one kind of request are put together, sent and answered; for
 /// [`Request::OPTIONS`](crate::Request::OPTIONS), and for
-/// [`Schedule::options`](crate::Schedule::options), which changes them for one schedule.
+/// [`Config::options`](crate::Config::options), which changes them for one schedule.
 ///
 /// ```
 /// # use corio::Options;
-/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).in_flight(4).dedup();
+/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).max_in_flight(4).dedup();
 /// ```
 pub struct Options<K, A> {
     pub(crate) max_batch: usize,
@@ -126,7 +126,7 @@ impl<K, A> Options<K, A> {
 
     /// Only keys of one group go out together, each group as a batch of its own: keys with a page
     /// size, a tenant, a locale that has to be one for the whole batch. Each has its own
-    /// limit of batches [`in_flight`](Options::in_flight): one whose batch is slow holds back no
+    /// limit of batches [`max_in_flight`](Options::max_in_flight): one whose batch is slow holds back no
     /// other.
     ///
     /// `groups` makes what finds the group of a key; [`corio::groups`](crate::groups()) does from
@@ -158,8 +158,8 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// If `batches` is 0; when compiled, where options are constants.
-    pub const fn in_flight(mut self, batches: usize) -> Self {
-        assert!(batches > 0, "in_flight must be at least 1");
+    pub const fn max_in_flight(mut self, batches: usize) -> Self {
+        assert!(batches > 0, "max_in_flight must be at least 1");
         self.in_flight = batches;
         self
     }
@@ -248,7 +248,7 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// Without [`cache`](Options::cache) before it; likewise the two that follow.
-    pub const fn cache_between_runs(mut self) -> Self {
+    pub const fn cache_in_schedule(mut self) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).between_runs());
         self
     }
@@ -268,7 +268,7 @@ impl<K, A> Options<K, A> {
     }
 
     /// Keeps answers for so long.
-    pub const fn time_to_live(mut self, time: Duration) -> Self {
+    pub const fn ttl(mut self, time: Duration) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).at_most_for(time));
         self
     }
@@ -285,7 +285,7 @@ impl<K, A> Options<K, A> {
 
     /// A batch that is not answered after `limit` is given up: its future is dropped, late answers
     /// are thrown away. Nothing can cut short a dispatcher that answers in place. Answers that
-    /// are there at that time count: see [`Schedule::deadline`](crate::Schedule::deadline).
+    /// are there at that time count: see [`Config::timeout`](crate::Config::timeout).
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = crate::util::limit(limit);
         self

@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::dispatch_fns::Override;
 use super::limits::Limits;
@@ -13,9 +13,9 @@ use super::request::Request;
 pub(crate) struct DispatchConfig {
     pub(crate) limits: Limits,
     /// By the type of the request; each a `Change` of that type.
-    changes: HashMap<TypeId, Rc<dyn Any>>,
+    changes: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     /// By the type of the request; each a `Override` of that type.
-    overrides: HashMap<TypeId, Rc<dyn Any>>,
+    overrides: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
 type Changed<R> = Options<<R as Request>::Key, <R as Request>::Answer>;
@@ -23,11 +23,11 @@ type Changed<R> = Options<<R as Request>::Key, <R as Request>::Answer>;
 impl DispatchConfig {
     pub(crate) fn change<R: Request>(&mut self, change: impl FnOnce(Changed<R>) -> Changed<R>) {
         let changed = change(self.options::<R>());
-        self.changes.insert(TypeId::of::<R>(), Rc::new(changed));
+        self.changes.insert(TypeId::of::<R>(), Arc::new(changed));
     }
 
     pub(crate) fn replace<R: Request>(&mut self, override_fn: Override<R>) {
-        self.overrides.insert(TypeId::of::<R>(), Rc::new(override_fn));
+        self.overrides.insert(TypeId::of::<R>(), Arc::new(override_fn));
     }
 
     pub(crate) fn options<R: Request>(&self) -> Changed<R> {

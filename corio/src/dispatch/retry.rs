@@ -11,7 +11,7 @@ use crate::util::LONGEST;
 /// A request is sent again when its slot says [`retry`](crate::Slot::retry), when `when` returns
 /// true for its answer, or with [`timeouts`](Retry::timeouts) when its batch has timed out. When
 /// all attempts are used up, the task gets the last answer; for a slot that asks for one more
-/// attempt, that is the error [`RetriesSpent`](crate::RequestError::RetriesSpent). A pause holds no
+/// attempt, that is the error [`RetriesExhausted`](crate::RequestError::RetriesExhausted). A pause holds no
 /// other request. After its pause, a request leaves with the next batch of its dispatcher, before
 /// requests that were asked later.
 ///
@@ -82,7 +82,7 @@ impl<A> Retry<A> {
 
     /// Shortens each pause by a random part, up to half, so that requests that failed together are
     /// not retried together (M. Brooker, "Exponential Backoff And Jitter"). With a
-    /// [seed](crate::Schedule::seed) the pauses are the same in every run.
+    /// [seed](crate::Config::seed) the pauses are the same in every run.
     pub const fn jitter(mut self) -> Self {
         self.jitter = true;
         self

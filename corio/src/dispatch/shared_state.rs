@@ -111,10 +111,14 @@ impl SharedState {
         (self.host.now)()
     }
 
+    /// Seeds what is random in this run.
+    pub(super) fn seed(&self, seed: Option<u64>) {
+        self.random.replace(seed.map(fastrand::Rng::with_seed));
+    }
+
     /// Returns a random number from 0 to 1, the same in each run if there is a seed.
     pub(super) fn random(&self) -> f64 {
-        let seeded = || self.limits.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        self.random.borrow_mut().get_or_insert_with(seeded).f64()
+        self.random.borrow_mut().get_or_insert_with(fastrand::Rng::new).f64()
     }
 
     pub(super) fn is_alive(&self, waiter: Waiter) -> bool {
@@ -149,7 +153,7 @@ impl SharedState {
     /// With `rounds`, raises the barrier while batches are in flight: no batch leaves before all
     /// are back.
     pub(super) fn update_barrier(&self) {
-        self.barrier_is_up.set(self.limits.rounds && self.quota_used.get() > 0);
+        self.barrier_is_up.set(self.limits.barrier && self.quota_used.get() > 0);
     }
 
     /// Returns the number of the batch that is about to leave, and begins a round if none has

@@ -115,6 +115,11 @@ impl Executor {
         self.call_depth.is_deep()
     }
 
+    /// A run begins: its observers are known.
+    pub(crate) fn begin_run(&self) {
+        self.observers.refresh();
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }

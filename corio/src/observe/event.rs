@@ -19,6 +19,7 @@ impl fmt::Debug for TaskId {
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A task is there, and will run in its turn.
+    #[non_exhaustive]
     Started {
         /// Its number.
         task: TaskId,
@@ -28,21 +29,25 @@ pub enum Event<'a> {
         parent: Option<TaskId>,
     },
     /// A task runs, for the first time or again.
+    #[non_exhaustive]
     Resumed {
         /// Which task.
         task: TaskId,
     },
     /// A task waits.
+    #[non_exhaustive]
     Suspended {
         /// Which task.
         task: TaskId,
     },
     /// A task has returned, and all its children have ended. Tasks that are dropped do not end.
+    #[non_exhaustive]
     Ended {
         /// Which task.
         task: TaskId,
     },
     /// A request was asked.
+    #[non_exhaustive]
     Asked {
         /// The task that asked.
         task: TaskId,
@@ -50,17 +55,20 @@ pub enum Event<'a> {
         dispatcher: &'static str,
     },
     /// No task can run: the requests that have gathered leave, as the batches that follow.
+    #[non_exhaustive]
     Round {
         /// Counts from 1 in every run.
         round: u64,
     },
     /// Tasks have run for so long that what is queued leaves before they wait: see
-    /// [`Schedule::fairness`](crate::Schedule::fairness).
-    Overlong {
+    /// [`Config::max_resumes_per_phase`](crate::Config::max_resumes_per_phase).
+    #[non_exhaustive]
+    LongPhase {
         /// How many tasks were resumed since requests could last leave.
         resumes: usize,
     },
     /// A batch is handed to its dispatcher.
+    #[non_exhaustive]
     BatchSent {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -72,6 +80,7 @@ pub enum Event<'a> {
         keys: &'a dyn fmt::Debug,
     },
     /// Answers of a batch have arrived, and the tasks that asked are resumed.
+    #[non_exhaustive]
     BatchAnswered {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -82,13 +91,15 @@ pub enum Event<'a> {
     },
     /// Requests are answered with what the dispatcher has given before, and was kept; the tasks
     /// that asked are resumed.
-    Kept {
+    #[non_exhaustive]
+    CacheHit {
         /// The dispatcher.
         dispatcher: &'static str,
         /// How many requests.
         len: usize,
     },
     /// Requests of a batch are to be sent again.
+    #[non_exhaustive]
     Retried {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -98,6 +109,7 @@ pub enum Event<'a> {
         len: usize,
     },
     /// A batch was given up: all who waited for it are gone.
+    #[non_exhaustive]
     Abandoned {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -105,6 +117,7 @@ pub enum Event<'a> {
         batch: u64,
     },
     /// A batch was given up: it was not answered within its time limit.
+    #[non_exhaustive]
     TimedOut {
         /// The dispatcher.
         dispatcher: &'static str,
@@ -114,10 +127,13 @@ pub enum Event<'a> {
         len: usize,
     },
     /// A panic ends the run.
+    #[non_exhaustive]
     Panicked {
         /// Where: the path of tasks, or the dispatcher.
         place: &'a str,
         /// The tasks above it, the nearest first, each with the line that it waits on.
         above: &'a [(&'static str, &'static Location<'static>)],
+        /// What to do about it, where the panic is a known one of others.
+        advice: Option<&'static str>,
     },
 }

@@ -1,9 +1,9 @@
 //! A readable log of the batches that left: the first user of the seam through which runs are
 //! watched.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::event::Event;
 use super::observer::Observer;
@@ -31,8 +31,7 @@ use crate::util::keys_of;
 /// }
 ///
 /// let log = corio::Log::new();
-/// let mut schedule = corio::Schedule::new(());
-/// schedule.observe(log.observer());
+/// let mut schedule = corio::Schedule::new(()).observe(log.observer());
 /// schedule.run(program())?;
 /// assert_eq!(log.to_string(), "round 1: double[1, 2, 3]\nround 2: double[2, 4, 6]\n");
 /// # Ok::<(), corio::Error>(())
@@ -42,8 +41,8 @@ use crate::util::keys_of;
 /// [`testing::assert_batches!`](crate::testing::assert_batches).
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    text: Rc<RefCell<String>>,
-    sent: Rc<RefCell<Vec<Sent>>>,
+    text: Arc<Mutex<String>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
 }
 
 /// A batch that left.
@@ -64,16 +63,16 @@ impl Log {
 
     /// The observer that writes the batches into this log; for
     /// [`Schedule::observe`](crate::Schedule::observe).
-    pub fn observer(&self) -> impl Observer + use<> {
+    pub fn observer(&self) -> impl Observer + Send + use<> {
         self.observing(false)
     }
 
     /// The observer that writes every event into this log, also what tasks do.
-    pub fn observer_of_everything(&self) -> impl Observer + use<> {
+    pub fn verbose_observer(&self) -> impl Observer + Send + use<> {
         self.observing(true)
     }
 
-    fn observing(&self, everything: bool) -> impl Observer + use<> {
+    fn observing(&self, everything: bool) -> impl Observer + Send + use<> {
         let log = self.clone();
         let round = Cell::new(0);
         move |event: &Event<'_>| {
@@ -88,16 +87,24 @@ impl Log {
                         log.line(format_args!("round {round}: {dispatcher}{keys}"));
                     }
                     let keys = (keys != format!("[{}]", keys_of(len))).then_some(keys);
-                    log.sent.borrow_mut().push(Sent { dispatcher, round, len, keys });
+                    log.sent().push(Sent { dispatcher, round, len, keys });
                 }
                 _ => {}
             }
         }
     }
 
+    fn text(&self) -> MutexGuard<'_, String> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Vec<Sent>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn line(&self, line: fmt::Arguments<'_>) {
         use fmt::Write;
-        writeln!(self.text.borrow_mut(), "{line}").expect("writing to a String does not fail");
+        writeln!(self.text(), "{line}").expect("writing to a String does not fail");
     }
 
     /// How many batches a dispatcher was sent.
@@ -108,31 +115,30 @@ impl Log {
     /// # #[corio::task]
     /// # fn program() -> Vec<u64> { io_all!((0..9).map(double)) }
     /// # let log = corio::Log::new();
-    /// # let mut schedule = corio::Schedule::new(());
-    /// schedule.observe(log.observer());
+    /// let mut schedule = corio::Schedule::new(()).observe(log.observer());
     /// schedule.run(program())?;
     /// assert_eq!(log.batches("double"), 1);
     /// assert_eq!(log.batches("triple"), 0);
     /// # Ok::<(), corio::Error>(())
     /// ```
     pub fn batches(&self, dispatcher: &str) -> usize {
-        self.sent.borrow().iter().filter(|sent| sent.dispatcher == dispatcher).count()
+        self.sent().iter().filter(|sent| sent.dispatcher == dispatcher).count()
     }
 
     /// All of them, in the order in which they left.
-    pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.sent.borrow().clone()
+    pub(crate) fn all_sent(&self) -> Vec<Sent> {
+        self.sent().clone()
     }
 
     /// Takes the text out; the log is empty afterwards, of batches too.
     pub fn take(&self) -> String {
-        self.sent.take();
-        self.text.take()
+        self.sent().clear();
+        std::mem::take(&mut *self.text())
     }
 }
 
 impl fmt::Display for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text.borrow())
+        f.write_str(&self.text())
     }
 }

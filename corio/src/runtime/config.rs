@@ -1,45 +1,67 @@
-//! The terms on which the runs of a schedule run, dispatchers aside.
+//! How the runs of a schedule go, dispatchers aside, and what one run is told beside that.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::util::{CancelToken, Clock};
+use crate::observe::BoxedObserver;
+use crate::util::{CancellationToken, Clock};
 
+/// What all runs of a schedule are told.
 #[derive(Clone)]
 pub(crate) struct RunConfig {
-    /// Absent for the system's.
-    pub(crate) clock: Option<Rc<dyn Clock>>,
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) cancel: Option<CancelToken>,
-    /// At most so many spawned tasks live at a time.
+    /// `None` is the system's clock.
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+    /// The time that a run has, unless it is told another.
+    pub(crate) timeout: Option<Duration>,
+    /// Each of these tokens cancels the run.
+    pub(crate) cancel: Vec<CancellationToken>,
+    /// Spawned tasks that may live at a time.
     pub(crate) max_tasks: usize,
-    /// After so many resumes what is queued leaves, although tasks can still run.
-    pub(crate) fairness: usize,
-    /// The seed, where the order of tasks is to be another.
+    /// Resumes in one CPU phase, after which gathered requests leave although tasks can still run.
+    pub(crate) max_resumes: usize,
+    /// The seed of what is random; `None` is another in each run.
+    pub(crate) seed: Option<u64>,
+    /// The seed of another order of tasks; `None` is the order in which they became ready.
     pub(crate) shuffle: Option<u64>,
-    /// So many resumes a poll, for asynchronous runs.
-    pub(crate) budget: usize,
-    /// Requests that nobody can join are answered where they are asked.
+    /// Resumes in one poll of an asynchronous run.
+    pub(crate) yield_every: usize,
+    /// Whether a request that nobody can join is answered where it is asked.
     pub(crate) at_once: bool,
 }
 
 /// A fraction of a millisecond.
-const DEFAULT_BUDGET: usize = 1024;
+const DEFAULT_YIELD_EVERY: usize = 1024;
 
 /// A fraction of a second; far above what programs need that do wait.
-const DEFAULT_FAIRNESS: usize = 1 << 24;
+const DEFAULT_MAX_RESUMES: usize = 1 << 24;
 
 impl Default for RunConfig {
     fn default() -> Self {
         RunConfig {
             clock: None,
-            deadline: None,
-            cancel: None,
+            timeout: None,
+            cancel: Vec::new(),
             max_tasks: usize::MAX,
-            fairness: DEFAULT_FAIRNESS,
+            max_resumes: DEFAULT_MAX_RESUMES,
+            seed: None,
             shuffle: None,
-            budget: DEFAULT_BUDGET,
+            yield_every: DEFAULT_YIELD_EVERY,
             at_once: true,
         }
     }
+}
+
+/// What one run is told, beside or instead of what its schedule says.
+#[derive(Default)]
+pub(crate) struct RunSettings {
+    /// Instead of the schedule's; the inner `None` is no limit.
+    pub(crate) timeout: Option<Option<Duration>>,
+    /// Beside the schedule's.
+    pub(crate) cancel: Vec<CancellationToken>,
+    /// Beside the schedule's.
+    pub(crate) observers: Vec<BoxedObserver>,
+    /// Instead of the schedule's.
+    pub(crate) seed: Option<u64>,
+    /// Instead of the schedule's.
+    pub(crate) shuffle: Option<u64>,
 }

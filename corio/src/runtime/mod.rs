@@ -60,7 +60,7 @@ mod sleep;
 mod state;
 
 pub(crate) use block_on::block_on;
-pub(crate) use config::RunConfig;
+pub(crate) use config::{RunConfig, RunSettings};
 pub(crate) use executor_thread::Polling;
 pub(crate) use run::{Run, Turn};
 pub(crate) use sleep::Sleep;

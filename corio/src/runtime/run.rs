@@ -14,7 +14,7 @@
 //!   queued requests have been dropped. A run that is forgotten keeps its state, so tasks whose
 //!   borrows have ended are never resumed.
 //! - While `state` is `None`, the run is over or is being turned.
-//! - `resumes_left` counts down from `fairness` and starts anew whenever batches may leave, inline
+//! - `resumes_left` counts down from `max_resumes` and starts anew whenever batches may leave, inline
 //!   answers included.
 //! - The first panic ends the run. Everything is torn down before the panic leaves the turn; later
 //!   panics are discarded.
@@ -25,18 +25,22 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::config::RunConfig;
+use super::config::{RunConfig, RunSettings};
 use super::current;
 use super::future_set::FutureSet;
+use super::shuffle::Shuffle;
 use super::state::RunState;
 use crate::dispatch::{ContextRef, SendCx, Waiter};
 use crate::error::Error;
 use crate::executor::Id;
-use crate::observe::{Event, Observers};
-use crate::util::{CancelToken, PanicCollector, Time, discard, panic_advice};
+use crate::observe::Event;
+use crate::util::{
+    CancellationToken, Nudge, Nudging, PanicCollector, StopFlag, Time, discard, panic_advice,
+};
 
 /// A run of a task with output `T`. Dropping the run drops its tasks and everything in flight.
 pub(crate) struct Run<'s, T> {
@@ -46,16 +50,20 @@ pub(crate) struct Run<'s, T> {
     slot: &'s mut Option<Rc<RunState>>,
     context: ContextRef<'s>,
     futures: FutureSet<'s>,
-    observers: Observers,
     root: Id,
     time: Rc<Time>,
     /// The time limit of the run, and the time on the clock when the limit is reached.
     deadline: Option<(Duration, Duration)>,
     /// Whether the deadline was found to have passed.
     has_timed_out: Cell<bool>,
-    cancel: Option<CancelToken>,
+    /// Set when a token cancels the run.
+    cancelled: Vec<StopFlag>,
+    /// Wakes the run when a token is cancelled.
+    _nudging: Vec<Nudging>,
+    /// Absent, for the order in which tasks became ready.
+    shuffle: Option<Shuffle>,
     /// The largest number of resumes in one CPU phase.
-    fairness: usize,
+    max_resumes: usize,
     /// The number of resumes left in this CPU phase.
     resumes_left: usize,
     /// Whether requests may be answered inline.
@@ -104,30 +112,36 @@ impl<'s, T> Run<'s, T> {
         context: &'s S,
         state: Rc<RunState>,
         slot: &'s mut Option<Rc<RunState>>,
-        observers: Observers,
         config: &RunConfig,
+        settings: RunSettings,
         future: F,
     ) -> Self {
-        state.begin_run((&raw const *context).cast());
+        let RunSettings { timeout, cancel, observers, seed, shuffle } = settings;
+        state.begin_run((&raw const *context).cast(), seed.or(config.seed), observers);
+        let sleeper: Arc<dyn Nudge> = state.inbox.clone();
+        let nudge =
+            |token: &CancellationToken| token.nudge_when_cancelled(Arc::downgrade(&sleeper));
         let futures = FutureSet::new(state.inbox.clone());
         let time = state.time.clone();
-        let deadline = config.deadline.map(|limit| (limit, time.now().saturating_add(limit)));
-        let cancel = config.cancel.clone();
-        let fairness = config.fairness;
+        let timeout = timeout.unwrap_or(config.timeout);
+        let deadline = timeout.map(|limit| (limit, time.now().saturating_add(limit)));
+        let tokens = || config.cancel.iter().chain(&cancel);
+        let max_resumes = config.max_resumes;
         let context = ContextRef::new(context);
         let mut run = Run {
             state: Some(state),
             slot,
             context,
             futures,
-            observers,
             root: Id::NONE,
             time,
             deadline,
             has_timed_out: Cell::new(false),
-            cancel,
-            fairness,
-            resumes_left: fairness,
+            cancelled: tokens().map(CancellationToken::flag).collect(),
+            _nudging: tokens().map(nudge).collect(),
+            shuffle: shuffle.or(config.shuffle).map(Shuffle::new),
+            max_resumes,
+            resumes_left: max_resumes,
             answers_inline: config.at_once,
             output: PhantomData,
         };
@@ -195,7 +209,7 @@ impl<'s, T> Run<'s, T> {
         let send_cx = SendCx {
             context: self.context,
             futures: &self.futures,
-            stopped: self.cancel.as_ref().map(CancelToken::flag),
+            stopped: &self.cancelled,
             was_panicking,
         };
         let _lent_send_cx = dispatchers.lend_send_cx(&send_cx);
@@ -207,7 +221,7 @@ impl<'s, T> Run<'s, T> {
             let allowance = budget.min(self.resumes_left).min(RESUMES_PER_CHECK);
             executor.allow(allowance);
             state.inline_budget.begin(self.inline_budget(state));
-            run_tasks(state);
+            self.run_tasks(state);
             state.inline_budget.end();
             let paused_at = executor.take_paused_at();
             let unused = paused_at.unwrap_or(executor.allowed());
@@ -215,7 +229,7 @@ impl<'s, T> Run<'s, T> {
             // A request was answered inline if a task went on without having waited. A batch has
             // left then, so the count starts anew at that point.
             self.resumes_left = match executor.take_went_on_at() {
-                Some(at) => self.fairness - (at - unused),
+                Some(at) => self.max_resumes - (at - unused),
                 None => self.resumes_left - (allowance - unused),
             };
             if let Some(panic) = state.inline_panic.take() {
@@ -255,7 +269,7 @@ impl<'s, T> Run<'s, T> {
             }
             dispatchers.coalesce(&send_cx);
             if self.deadline.is_some() && self.has_just_timed_out()? {
-                self.resumes_left = self.fairness;
+                self.resumes_left = self.max_resumes;
                 self.take_last_arrivals(state)?;
                 continue;
             }
@@ -264,9 +278,9 @@ impl<'s, T> Run<'s, T> {
             let can_go_on = dispatchers.has_answers() || executor.has_ready();
             if self.resumes_left == 0 || !can_go_on {
                 if can_go_on && dispatchers.can_send() {
-                    self.observers.emit(|| Event::Overlong { resumes: self.fairness });
+                    state.observers.emit(|| Event::LongPhase { resumes: self.max_resumes });
                 }
-                self.resumes_left = self.fairness;
+                self.resumes_left = self.max_resumes;
                 dispatchers.send(&send_cx);
             }
             self.take_arrivals(state)?;
@@ -299,7 +313,7 @@ impl<'s, T> Run<'s, T> {
     fn inline_budget(&self, state: &RunState) -> u32 {
         let is_allowed = self.answers_inline
             && !self.has_timed_out.get()
-            && state.shuffle.is_none()
+            && self.shuffle.is_none()
             && state.is_idle();
         match self.deadline {
             _ if !is_allowed => 0,
@@ -325,10 +339,7 @@ impl<'s, T> Run<'s, T> {
     }
 
     fn check_cancelled(&self) -> Result<(), Error> {
-        match &self.cancel {
-            Some(token) if token.is_cancelled() => Err(Error::Cancelled),
-            _ => Ok(()),
-        }
+        if self.cancelled.iter().any(StopFlag::is_set) { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     /// Withdraws the requests of tasks that were dropped in this CPU phase, while the phase lasts.
@@ -379,7 +390,7 @@ impl<'s, T> Run<'s, T> {
             return;
         }
         let Some(mut arrivals) = state.inbox.take() else { return };
-        if let Some(shuffle) = &state.shuffle {
+        if let Some(shuffle) = &self.shuffle {
             shuffle.permute(&mut arrivals.futures);
             shuffle.permute(&mut arrivals.mailboxes);
         }
@@ -403,8 +414,11 @@ impl<'s, T> Run<'s, T> {
         self.state.as_ref().is_some_and(|state| state.inbox.sleep(sleeper))
     }
 
-    /// Says once where a panic came from; what it said itself, the panic hook has told.
+    /// Tells observers where a panic came from. The panic hook has told what it said.
     fn report(&self, state: &RunState, panic: &dyn Any) {
+        if !state.observers.has_observer() {
+            return;
+        }
         let (place, above) = match state.dispatchers.current_dispatcher() {
             Some(dispatcher) => (format!("dispatcher `{dispatcher}`"), Vec::new()),
             None => {
@@ -415,10 +429,8 @@ impl<'s, T> Run<'s, T> {
                 )
             }
         };
-        eprintln!("corio: the panic ends the run; it came from {place}");
-        above.iter().for_each(|(task, line)| eprintln!("  `{task}` waits at {line}"));
-        panic_advice::on(panic).iter().for_each(|advice| eprintln!("  {advice}"));
-        self.observers.emit(|| Event::Panicked { place: &place, above: &above });
+        let advice = panic_advice::on(panic);
+        state.observers.emit(|| Event::Panicked { place: &place, above: &above, advice });
     }
 
     /// Drops everything that is left: tasks first, then futures, then requests and answers. All
@@ -429,30 +441,31 @@ impl<'s, T> Run<'s, T> {
         panics.run(|| self.futures.clear());
         panics.run(|| state.dispatchers.clear());
         state.inbox.clear();
+        panics.run(|| state.observers.end_run());
         state.end_run();
         panics
     }
-}
 
-/// The CPU phase: delivers answers and resumes the tasks that get them, then resumes ready tasks,
-/// until none can run or the allowance of resumes is used.
-#[inline(always)]
-fn run_tasks(state: &RunState) {
-    let RunState { executor, dispatchers, .. } = state;
-    if let Some(shuffle) = &state.shuffle {
-        return shuffle.run_tasks(executor, dispatchers);
-    }
-    while executor.allowed() > 0 {
-        let Some(mut delivery) = dispatchers.next_delivery() else { break };
-        while executor.allowed() > 0 {
-            let Some(waiter) = delivery.next() else { break };
-            executor.resume(Id::from_word(waiter.0));
+    /// The CPU phase: delivers answers and resumes the tasks that get them, then resumes ready tasks,
+    /// until none can run or the allowance of resumes is used.
+    #[inline(always)]
+    fn run_tasks(&self, state: &RunState) {
+        let RunState { executor, dispatchers, .. } = state;
+        if let Some(shuffle) = &self.shuffle {
+            return shuffle.run_tasks(executor, dispatchers);
         }
-        delivery.end();
-    }
-    while executor.allowed() > 0 {
-        let Some(id) = executor.next_ready() else { break };
-        executor.resume(id);
+        while executor.allowed() > 0 {
+            let Some(mut delivery) = dispatchers.next_delivery() else { break };
+            while executor.allowed() > 0 {
+                let Some(waiter) = delivery.next() else { break };
+                executor.resume(Id::from_word(waiter.0));
+            }
+            delivery.end();
+        }
+        while executor.allowed() > 0 {
+            let Some(id) = executor.next_ready() else { break };
+            executor.resume(id);
+        }
     }
 }
 

@@ -14,18 +14,12 @@ use crate::executor::{Executor, Id};
 
 /// The random order of the runs of one schedule.
 pub(super) struct Shuffle {
-    seed: u64,
     rng: RefCell<Rng>,
 }
 
 impl Shuffle {
     pub(super) fn new(seed: u64) -> Self {
-        Shuffle { seed, rng: RefCell::new(Rng::with_seed(seed)) }
-    }
-
-    /// Starts from the seed again, so that each run repeats the order of the one before.
-    pub(super) fn begin_run(&self) {
-        self.rng.replace(Rng::with_seed(self.seed));
+        Shuffle { rng: RefCell::new(Rng::with_seed(seed)) }
     }
 
     fn below(&self, count: usize) -> usize {

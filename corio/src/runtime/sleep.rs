@@ -14,7 +14,7 @@ pub(crate) struct Sleep {
     time: Rc<Time>,
     until: Option<Duration>,
     /// Ends at `until`; absent while no time is set.
-    timer: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Sleep {
@@ -49,16 +49,16 @@ impl Sleep {
 }
 
 #[cfg(feature = "timer")]
-fn system_timer(time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+fn system_timer(time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     // The timer cannot represent arbitrarily long times. After a day the run finds that nothing is
     // due yet, and sleeps again.
     Box::pin(futures_timer::Delay::new(time.min(Duration::from_secs(24 * 3600))))
 }
 
 #[cfg(not(feature = "timer"))]
-fn system_timer(_: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+fn system_timer(_: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     panic!(
         "corio: an asynchronous run with a time limit or a pause needs a timer: enable the \
-         feature `timer` of corio, or give the schedule the executor's by `Schedule::clock`"
+         feature `timer` of corio, or give the schedule the executor's by `Config::clock`"
     )
 }

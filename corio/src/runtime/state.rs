@@ -20,13 +20,12 @@ use std::time::Duration;
 
 use super::config::RunConfig;
 use super::inbox::Inbox;
-use super::shuffle::Shuffle;
 use crate::dispatch::{
     ContextRef, Dispatch, DispatchConfig, Dispatchers, Host, Lane, Request, Waiter,
 };
 use crate::executor::{Executor, Id};
-use crate::observe::Observers;
-use crate::util::{Alarm, HotCell, InlineBudget, Nudge, Time, Timers};
+use crate::observe::{BoxedObserver, Observers};
+use crate::util::{Alarm, HotCell, InlineBudget, Time, Timers};
 
 /// Executor, dispatchers and timers of one run at a time; cached by the schedule between runs.
 pub(crate) struct RunState {
@@ -34,10 +33,9 @@ pub(crate) struct RunState {
     weak_self: Weak<RunState>,
     pub(crate) executor: Executor,
     pub(crate) dispatchers: Dispatchers,
+    pub(crate) observers: Observers,
     pub(super) inbox: Arc<Inbox>,
     pub(super) time: Rc<Time>,
-    /// `None`: tasks run in the order in which they became ready.
-    pub(super) shuffle: Option<Shuffle>,
     pub(super) inline_budget: Rc<InlineBudget>,
     /// The payload of a dispatcher that panicked while it answered inline.
     pub(super) inline_panic: Cell<Option<Box<dyn Any + Send>>>,
@@ -56,14 +54,10 @@ impl RunState {
     /// A state for the runs of one schedule.
     pub(crate) fn new(
         observers: Observers,
-        dispatch_config: Rc<DispatchConfig>,
+        dispatch_config: Arc<DispatchConfig>,
         config: &RunConfig,
     ) -> Rc<Self> {
         let inbox = Arc::new(Inbox::default());
-        if let Some(token) = &config.cancel {
-            let sleeper: Arc<dyn Nudge> = inbox.clone();
-            token.nudge_when_cancelled(Arc::downgrade(&sleeper));
-        }
         let time = Time::new(config.clock.clone());
         let clock = time.clone();
         let inline_budget = Rc::new(InlineBudget::default());
@@ -83,11 +77,11 @@ impl RunState {
             };
             RunState {
                 weak_self: weak_self.clone(),
-                executor: Executor::new(observers, config.max_tasks, inline_budget.clone()),
+                executor: Executor::new(observers.clone(), config.max_tasks, inline_budget.clone()),
                 dispatchers: Dispatchers::new(host, dispatch_config),
+                observers,
                 inbox,
                 time,
-                shuffle: config.shuffle.map(Shuffle::new),
                 inline_budget,
                 inline_panic: Cell::default(),
                 alarms: HotCell::default(),
@@ -99,11 +93,18 @@ impl RunState {
     }
 
     /// Begins a run over the context that `context` points to.
-    pub(super) fn begin_run(&self, context: *const ()) {
+    pub(super) fn begin_run(
+        &self,
+        context: *const (),
+        seed: Option<u64>,
+        observers: Vec<BoxedObserver>,
+    ) {
+        self.observers.begin_run(observers);
+        self.executor.begin_run();
         static NEXT: AtomicU64 = AtomicU64::new(1);
         self.run_id.set(NEXT.fetch_add(1, Ordering::Relaxed));
         self.context.set(context);
-        self.shuffle.iter().for_each(Shuffle::begin_run);
+        self.dispatchers.begin_run(seed);
     }
 
     /// The context of the run that is being turned.

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use crate::error::Error;
 use crate::runtime::{Polling, Run, Sleep, Turn};
 use crate::task::IsTask;
-use crate::util::NeverSend;
 
 /// The run of a task as a future; made by [`Schedule::run_async`](crate::Schedule::run_async).
 ///
@@ -26,10 +25,6 @@ pub struct RunAsync<'s, K: IsTask> {
     /// The run holds what the task borrows.
     task: PhantomData<K>,
 }
-
-#[doc(hidden)]
-// SAFETY: it never is: see `NeverSend`.
-unsafe impl<K: IsTask + NeverSend> Send for RunAsync<'_, K> {}
 
 impl<'s, K: IsTask> RunAsync<'s, K> {
     pub(crate) fn new(run: Run<'s, K::Output>, budget: usize) -> Self {

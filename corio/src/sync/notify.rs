@@ -58,7 +58,7 @@ struct NotifyState {
     stored: bool,
     queue: WaitQueue<()>,
     /// Tickets of tasks that `notify_one` has granted, and that have not continued yet. If such a
-    /// task is dropped, the next one is notified; a task granted by `notify_all` is not replaced.
+    /// task is dropped, the next one is notified; a task granted by `notify_waiters` is not replaced.
     notified: TicketSet,
 }
 
@@ -87,7 +87,7 @@ impl Notify {
     }
 
     /// Notifies all tasks that wait now. Stores no notification.
-    pub fn notify_all(&self) {
+    pub fn notify_waiters(&self) {
         self.state.borrow_mut().queue.grant_all();
     }
 
@@ -138,7 +138,7 @@ impl Future for Notified<'_> {
             }
             let ticket_state = state.queue.ticket_state(self.ticket);
             // Three ways to have been notified: by `notify_one`, also if that was in a run that is
-            // over by now; by `notify_all`; by a stored notification.
+            // over by now; by `notify_waiters`; by a stored notification.
             let was_notified = state.notified.remove(self.ticket);
             if was_notified
                 || ticket_state == TicketState::Granted

@@ -72,7 +72,7 @@ impl Semaphore {
     /// Acquires several permits, all at once: `let permits = call!(semaphore.acquire_many(3));`.
     ///
     /// A task that requests more permits than the semaphore has waits until permits are
-    /// [added](Semaphore::add).
+    /// [added](Semaphore::add_permits).
     ///
     /// # Panics
     /// When called, if the semaphore is in use in another run; in a dispatcher, if the dispatcher
@@ -98,7 +98,7 @@ impl Semaphore {
     }
 
     /// Returns the number of free permits.
-    pub fn available(&self) -> usize {
+    pub fn available_permits(&self) -> usize {
         self.permits.borrow().free
     }
 
@@ -106,7 +106,7 @@ impl Semaphore {
     ///
     /// # Panics
     /// If more permits would be free than fit in a `usize`.
-    pub fn add(&self, permits: usize) {
+    pub fn add_permits(&self, permits: usize) {
         let mut state = self.permits.borrow_mut();
         assert!(
             state.free.checked_add(permits).is_some(),

@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use super::traits::{IsTask, Sealed, Task};
 use crate::executor::Id;
 use crate::runtime::current;
-use crate::util::NeverSend;
 
 /// The handle of a spawned task: `call!(handle)` waits for the end of the task and gives its
 /// result.
@@ -38,29 +37,23 @@ use crate::util::NeverSend;
 ///
 /// # Panics
 /// When called in another run than that of its task, or after the task was dropped.
-pub struct Handle<T> {
+pub struct JoinHandle<T> {
     id: Id,
     /// The id of the run in which the task was spawned.
     run_id: u64,
     output: PhantomData<(T, *const ())>,
 }
 
-// A handle is of no use outside the thread of its run. The implementation only improves the error
-// message.
-#[doc(hidden)]
-// SAFETY: no type implements `NeverSend`, so no handle is `Send`.
-unsafe impl<T: NeverSend> Send for Handle<T> {}
-
-impl<T> Handle<T> {
+impl<T> JoinHandle<T> {
     /// The handle of the task `id`, which was spawned in the run `run_id` with a future of output
     /// `T` and has no other handle.
     #[inline]
     pub(super) fn new(id: Id, run_id: u64) -> Self {
-        Handle { id, run_id, output: PhantomData }
+        JoinHandle { id, run_id, output: PhantomData }
     }
 }
 
-impl<T> Drop for Handle<T> {
+impl<T> Drop for JoinHandle<T> {
     #[inline]
     fn drop(&mut self) {
         // Outside the run of the task there is no interest to drop: that run is over, or drops the
@@ -73,16 +66,16 @@ impl<T> Drop for Handle<T> {
     }
 }
 
-impl<T> fmt::Debug for Handle<T> {
+impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.id).finish()
+        f.debug_tuple("JoinHandle").field(&self.id).finish()
     }
 }
 
 /// The future of `call!(handle)`.
 #[must_use]
 #[derive(Debug)]
-pub struct Join<T>(Handle<T>);
+pub struct Join<T>(JoinHandle<T>);
 
 impl<T> Unpin for Join<T> {}
 
@@ -90,7 +83,7 @@ impl<T> Future for Join<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        let Handle { id, run_id, .. } = self.0;
+        let JoinHandle { id, run_id, .. } = self.0;
         current::with(|run| {
             assert!(
                 run.id() == run_id,
@@ -99,7 +92,7 @@ impl<T> Future for Join<T> {
             if !run.executor.await_end(id) {
                 return Poll::Pending;
             }
-            // SAFETY: by the contract of `Handle::new`, the task was spawned in this run with a
+            // SAFETY: by the contract of `JoinHandle::new`, the task was spawned in this run with a
             // future of output `T`.
             let output = unsafe { run.executor.take_output::<T>(id) };
             Poll::Ready(output.expect("corio: the task of this handle was dropped before it ended"))
@@ -108,7 +101,7 @@ impl<T> Future for Join<T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T> IsTask for Handle<T> {
+impl<T> IsTask for JoinHandle<T> {
     type Output = T;
     type Future = Join<T>;
     type Called = Join<T>;
@@ -119,7 +112,7 @@ impl<T> IsTask for Handle<T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S, T> Task<S> for Handle<T> {
+impl<S, T> Task<S> for JoinHandle<T> {
     fn into_future(self, _: Sealed) -> Join<T> {
         Join(self)
     }

@@ -11,7 +11,7 @@
 //! | `answer` | waiting for an answer: `io!(r)`, a request in a set, a request as a task |
 //! | `call` | `call!`: runs a task inside another, with a scope of its own |
 //! | `boxed` | [`boxed()`]: calls of unknown depth, and their bound on the stack |
-//! | `spawn`, `handle` | `spawn!`, and [`Handle`], which waits for the result |
+//! | `spawn`, `handle` | `spawn!`, and [`JoinHandle`], which waits for the result |
 //! | `wait` | `wait!()`: waits for all spawned children |
 //! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
 //! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
@@ -41,7 +41,7 @@
 //!   policy ends the set early *short-circuits* the set; all siblings are dropped then.
 //! - **Interrupt**: a second child beside a task, which ends the set of the two before the task has
 //!   ended: a time limit, or an error group that was stopped.
-//! - **Handle**: owns the interest in the result of a spawned task.
+//! - **JoinHandle**: owns the interest in the result of a spawned task.
 //! - **Permit**: leave to spawn one more task, under the limit of the schedule.
 //!
 //! # Invariants
@@ -77,7 +77,7 @@ pub use boxed::{Boxed, boxed};
 pub(crate) use call::Call;
 pub(crate) use frame::Child;
 pub use frame::{Frame, any_task, returns, task};
-pub use handle::Handle;
+pub use handle::JoinHandle;
 pub(crate) use interrupt::{Interrupt, until};
 pub use task_fn::{Cx, task_fn};
 pub(crate) use traits::Sealed;

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::handle::Handle;
+use super::handle::JoinHandle;
 use crate::executor::Id;
 use crate::runtime::{RunState, current};
 
@@ -72,7 +72,7 @@ impl<T, E> Spawned<Result<T, E>> {
     #[inline]
     #[must_use = "this child can fail, and nobody would know: `call!` its handle, or drop it by \
                   `let _ = spawn!(..)`"]
-    pub fn __corio_handle(self) -> Handle<Result<T, E>> {
+    pub fn __corio_handle(self) -> JoinHandle<Result<T, E>> {
         self.0.__corio_handle()
     }
 }
@@ -89,7 +89,7 @@ impl<O> Deref for Spawned<O> {
 impl<O> Started<O> {
     /// The handle of the task; called once, by the expansion of `spawn!`.
     #[inline]
-    pub fn __corio_handle(&self) -> Handle<O> {
-        Handle::new(self.id, self.run_id)
+    pub fn __corio_handle(&self) -> JoinHandle<O> {
+        JoinHandle::new(self.id, self.run_id)
     }
 }

@@ -17,7 +17,7 @@ use std::task::Poll;
 
 use super::await_point::{At, CallSite};
 use super::frame::{Frame, task};
-use super::handle::Handle;
+use super::handle::JoinHandle;
 use super::set::{FirstDone, Set};
 use super::spawn::SpawnPermit;
 use super::traits::Task;
@@ -160,7 +160,7 @@ impl<'r, S> Cx<'r, S> {
     }
 
     /// Spawns a child task: `spawn!(task)`. Since this method cannot wait, it ignores the limit of
-    /// [`max_tasks`](crate::Schedule::max_tasks).
+    /// [`max_tasks`](crate::Config::max_tasks).
     ///
     /// A task that has been dropped cannot spawn, because a parent must end after its children. A
     /// destructor that has to clean up does so itself, or leaves the work to a task that is still
@@ -168,7 +168,7 @@ impl<'r, S> Cx<'r, S> {
     ///
     /// # Panics
     /// In a nested run inside the task, and in a destructor once the task has been dropped.
-    pub fn spawn<T: Task<S> + 'static>(self, task: T) -> Handle<T::Output> {
+    pub fn spawn<T: Task<S> + 'static>(self, task: T) -> JoinHandle<T::Output> {
         self.frame().spawn(SpawnPermit::unlimited(), task).__corio_handle()
     }
 

@@ -31,8 +31,7 @@ use crate::util::keys_of;
 /// }
 ///
 /// let log = corio::Log::new();
-/// let mut schedule = corio::Schedule::new(());
-/// schedule.observe(log.observer());
+/// let mut schedule = corio::Schedule::new(()).observe(log.observer());
 /// schedule.run(authors())?;
 /// assert_batches!(log, "fetch_book" == 1, "fetch_author" <= 2, "count_reviews" == 0);
 /// # Ok::<(), corio::Error>(())
@@ -113,7 +112,7 @@ pub struct Clause {
 /// If a clause does not hold.
 #[track_caller]
 pub fn assert_batches(log: &Log, clauses: &[Clause]) {
-    let sent = log.sent();
+    let sent = log.all_sent();
     let failures: Vec<String> = clauses.iter().filter_map(|clause| clause.failure(&sent)).collect();
     assert!(failures.is_empty(), "assert_batches! failed:\n{}", failures.concat());
 }

@@ -31,8 +31,7 @@ use crate::util::Clock;
 /// }
 ///
 /// let clock = VirtualClock::new();
-/// let mut schedule = corio::Schedule::new(&clock);
-/// schedule.clock(clock.clone());
+/// let mut schedule = corio::Schedule::new(&clock).clock(clock.clone());
 /// assert_eq!(schedule.run(slow(7))?, 7);
 /// assert_eq!(clock.now(), Duration::from_secs(3600));
 /// # Ok::<(), corio::Error>(())
@@ -142,7 +141,7 @@ impl Clock for VirtualClock {
         VirtualClock::now(self)
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(Sleep { clock: self.clone(), until: time, number: None })
     }
 

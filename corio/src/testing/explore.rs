@@ -83,7 +83,7 @@ const SEED_VARIABLE: &str = "CORIO_SEED";
 /// });
 /// assert!(explored.is_err());
 ///
-/// schedule.shuffle(2);
+/// schedule = schedule.shuffle(2);
 /// assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(hopes()))).is_err());
 /// # Ok::<(), corio::Error>(())
 /// ```
@@ -135,7 +135,7 @@ pub fn explore_over<C: AsContext>(
 ) {
     let only = env::var_os(SEED_VARIABLE);
     let seeds = seeds_to_try(seeds, only.as_ref().map(|seed| seed.to_string_lossy()).as_deref());
-    run_each(seeds, |seed| program(Schedule::new(context()).shuffle(seed)));
+    run_each(seeds, |seed| program(&mut Schedule::new(context()).shuffle(seed)));
 }
 
 /// Returns the seeds 1 to `count`, or the one in `only`, the value of the environment variable. An

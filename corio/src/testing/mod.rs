@@ -4,11 +4,11 @@
 //! |---|---|
 //! | `name::batch(…)` | calls the per-batch function of a dispatcher |
 //! | [`Recorded`] | replaces a dispatcher and records its batches |
-//! | [`Schedule::answer_with`](crate::Schedule::answer_with) | replaces it in one schedule |
+//! | [`Config::answer_with`](crate::Config::answer_with) | replaces it in one schedule |
 //! | [`Log`](crate::Log), [`assert_batches!`] | which batches were sent, and how many |
 //! | [`VirtualClock`] | time limits, pauses and caches without waiting |
 //! | [`explore`], [`explore_over`] | tasks in many orders, each repeatable by a seed |
-//! | [`Schedule::shuffle`](crate::Schedule::shuffle) | tasks in the order of one seed |
+//! | [`Config::shuffle`](crate::Config::shuffle) | tasks in the order of one seed |
 //!
 //! The following example tests a program in all of these ways.
 //!
@@ -55,8 +55,7 @@
 //! let authors =
 //!     Recorded::canned([(1, Ok("Jane Austen".into())), (2, Err("no author 2".into()))]);
 //! let log = corio::Log::new();
-//! let mut schedule = corio::Schedule::new(&db);
-//! schedule.answer_with(fetch_author, authors.answer()).observe(log.observer());
+//! let mut schedule = corio::Schedule::new(&db).answer_with(fetch_author, authors.answer()).observe(log.observer());
 //! assert_eq!(schedule.run(cards(&[1, 2]))?, ["Jane Austen", "no author 2"]);
 //! assert_eq!(authors.batches(), [[1, 2]]);
 //!
@@ -66,7 +65,7 @@
 //! // With a virtual clock, the pauses between retries take no time.
 //! let busy = Recorded::new(|ids: &[u64]| vec![Err("busy".to_owned()); ids.len()]);
 //! let clock = VirtualClock::new();
-//! schedule.answer_with(fetch_author, busy.answer()).clock(clock.clone());
+//! schedule = schedule.answer_with(fetch_author, busy.answer()).clock(clock.clone());
 //! assert_eq!(schedule.run(card(1))?, "busy");
 //! assert_eq!(busy.batches().len(), 3);
 //! assert_eq!(clock.now(), Duration::from_secs(3));

@@ -1,8 +1,7 @@
 //! A test double of a dispatcher, which records the keys of its batches.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::runtime::current;
 
@@ -25,8 +24,7 @@ use crate::runtime::current;
 /// let authors = Recorded::new(|ids: &[u64]| {
 ///     ids.iter().map(|id| format!("author {id}")).collect::<Vec<_>>()
 /// });
-/// let mut schedule = corio::Schedule::new(());
-/// schedule.answer_with(fetch_author, authors.answer());
+/// let mut schedule = corio::Schedule::new(()).answer_with(fetch_author, authors.answer());
 /// let (one, _) = schedule.run(program())?;
 /// assert_eq!(one, "author 1");
 /// assert_eq!(authors.batches(), [vec![1], vec![2, 3]]);
@@ -37,35 +35,44 @@ use crate::runtime::current;
 /// [`Answers`](crate::Answers)). If the answers of a few keys are enough,
 /// [`canned`](Recorded::canned) is shorter.
 pub struct Recorded<K, A> {
-    batches: Rc<RefCell<Vec<Vec<K>>>>,
+    batches: Arc<Mutex<Vec<Vec<K>>>>,
     answer: AnswerFn<K, A>,
 }
 
-type AnswerFn<K, A> = Rc<RefCell<dyn FnMut(&[K]) -> A>>;
+type AnswerFn<K, A> = Arc<Mutex<dyn FnMut(&[K]) -> A + Send>>;
 
-impl<K: Clone + 'static, A: 'static> Recorded<K, A> {
+/// Locks, also after a panic: an answer that panics ends its run, and the double can be used again.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<K: Clone + Send + 'static, A: 'static> Recorded<K, A> {
     /// Creates a double that answers each batch by a function.
-    pub fn new(answer: impl FnMut(&[K]) -> A + 'static) -> Self {
-        Recorded { batches: Rc::default(), answer: Rc::new(RefCell::new(answer)) }
+    pub fn new(answer: impl FnMut(&[K]) -> A + Send + 'static) -> Self {
+        Recorded { batches: Arc::default(), answer: Arc::new(Mutex::new(answer)) }
     }
 
     /// Returns the function that replaces the dispatcher, for
-    /// [`Schedule::answer_with`](crate::Schedule::answer_with).
-    pub fn answer(&self) -> impl FnMut(&[K]) -> A + use<K, A> {
+    /// [`Config::answer_with`](crate::Config::answer_with).
+    pub fn answer(&self) -> impl Fn(&[K]) -> A + Send + Sync + use<K, A> {
         let (batches, answer) = (self.batches.clone(), self.answer.clone());
         move |keys| {
-            batches.borrow_mut().push(keys.to_vec());
-            (answer.borrow_mut())(keys)
+            lock(&batches).push(keys.to_vec());
+            lock(&answer)(keys)
         }
     }
 
     /// Returns the keys of each batch so far.
     pub fn batches(&self) -> Vec<Vec<K>> {
-        self.batches.borrow().clone()
+        lock(&self.batches).clone()
     }
 }
 
-impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K, Vec<R>> {
+impl<K, R> Recorded<K, Vec<R>>
+where
+    K: Clone + PartialEq + fmt::Debug + Send + 'static,
+    R: Clone + Send + 'static,
+{
     /// Creates a double with a fixed answer for each key: the value that `io!` gives.
     ///
     /// ```
@@ -81,8 +88,7 @@ impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K
     ///     (2, Ok(None)),
     ///     (3, Err("no database".into())),
     /// ]);
-    /// let mut schedule = corio::Schedule::new(());
-    /// schedule.answer_with(fetch_author, authors.answer());
+    /// let mut schedule = corio::Schedule::new(()).answer_with(fetch_author, authors.answer());
     /// assert_eq!(schedule.run(fetch_author(1))?, Ok(Some("Jane Austen".into())));
     /// assert_eq!(schedule.run(fetch_author(3))?, Err("no database".into()));
     /// assert_eq!(authors.batches(), [[1], [3]]);
@@ -111,6 +117,6 @@ impl<K: Clone + PartialEq + fmt::Debug + 'static, R: Clone + 'static> Recorded<K
 
 impl<K: fmt::Debug, A> fmt::Debug for Recorded<K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorded").field("batches", &self.batches.borrow()).finish_non_exhaustive()
+        f.debug_struct("Recorded").field("batches", &*lock(&self.batches)).finish_non_exhaustive()
     }
 }

@@ -1,20 +1,21 @@
-//! `CancelToken`: cancels runs from outside, from any thread.
+//! `CancellationToken`: cancels runs from outside, from any thread.
 //!
 //! The token knows nothing of runs. The token holds a flag, which a run polls, and weak references
 //! to the sleepers that have to look at the flag again (see `Nudge`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Cancels runs from any thread: a single run whose client has disconnected, or all runs when the
-/// server shuts down. [`Schedule::cancel_on`](crate::Schedule::cancel_on) attaches a token to a
+/// server shuts down. [`Config::cancel_on`](crate::Config::cancel_on) attaches a token to a
 /// schedule.
 ///
 /// A cancelled run ends with [`Error::Cancelled`](crate::Error::Cancelled) as soon as all its tasks
 /// wait: running code is not interrupted. The tasks of the run are dropped, children first, queued
 /// requests are not sent, and late answers are discarded. All clones of a token cancel the same
-/// runs. The table at [`Schedule::deadline`](crate::Schedule::deadline) says which outcome wins
+/// runs. The table at [`Config::timeout`](crate::Config::timeout) says which outcome wins
 /// when a run is cancelled and ends for another reason at the same time.
 ///
 /// ```
@@ -25,24 +26,23 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 ///     std::future::pending().await
 /// }
 ///
-/// let token = corio::CancelToken::new();
+/// let token = corio::CancellationToken::new();
 /// let other_thread_token = token.clone();
 /// std::thread::spawn(move || other_thread_token.cancel());
 ///
-/// let mut schedule = corio::Schedule::new(());
-/// schedule.cancel_on(&token);
+/// let mut schedule = corio::Schedule::new(()).cancel_on(&token);
 /// assert_eq!(schedule.run(never(1)), Err(corio::Error::Cancelled));
 /// ```
 #[derive(Clone, Default)]
-pub struct CancelToken {
+pub struct CancellationToken {
     state: Arc<CancelState>,
 }
 
 #[derive(Default)]
 struct CancelState {
-    is_cancelled: AtomicBool,
+    is_cancelled: StopFlag,
     /// The runs that may sleep; each is nudged when the token is cancelled.
-    sleepers: Mutex<Vec<Weak<dyn Nudge>>>,
+    sleepers: Mutex<Sleepers>,
 }
 
 /// A sleeper that checks for cancellation when nudged.
@@ -51,49 +51,81 @@ pub(crate) trait Nudge: Send + Sync {
     fn nudge(&self);
 }
 
-impl CancelToken {
+impl CancellationToken {
     /// Returns a token that is not cancelled.
     pub fn new() -> Self {
-        CancelToken::default()
+        CancellationToken::default()
     }
 
     /// Cancels the token for good: runs that begin later are cancelled too.
     pub fn cancel(&self) {
-        self.state.is_cancelled.store(true, Ordering::Release);
+        self.state.is_cancelled.0.store(true, Ordering::Release);
         // The lock is released first, as a nudge runs code of the async executor.
-        let sleepers = std::mem::take(
-            &mut *self.state.sleepers.lock().unwrap_or_else(PoisonError::into_inner),
-        );
-        sleepers.iter().filter_map(Weak::upgrade).for_each(|sleeper| sleeper.nudge());
+        let sleepers = std::mem::take(&mut self.state.sleepers().by_number);
+        sleepers.values().filter_map(Weak::upgrade).for_each(|sleeper| sleeper.nudge());
     }
 
-    /// Whether [`cancel`](CancelToken::cancel) was called, on this token or a clone.
+    /// Whether [`cancel`](CancellationToken::cancel) was called, on this token or a clone.
     pub fn is_cancelled(&self) -> bool {
-        self.state.is_cancelled.load(Ordering::Acquire)
+        self.state.is_cancelled.is_set()
     }
 
-    /// Returns the flag itself, for code that polls the flag often.
-    pub(crate) fn flag(&self) -> &AtomicBool {
-        &self.state.is_cancelled
+    /// The flag itself, for what looks at it often.
+    pub(crate) fn flag(&self) -> StopFlag {
+        self.state.is_cancelled.clone()
     }
 
-    /// Registers `sleeper`, which is nudged when the token is cancelled. Called once per sleeper.
-    ///
-    /// A token that was cancelled just before is not missed: the run checks the flag before it
-    /// sleeps.
-    pub(crate) fn nudge_when_cancelled(&self, sleeper: Weak<dyn Nudge>) {
-        let mut sleepers = self.state.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-        // Sleepers of dropped schedules are removed only when the list is full: searching at every
-        // registration would be quadratic.
-        if sleepers.len() == sleepers.capacity() {
-            sleepers.retain(|other| other.strong_count() > 0);
-        }
-        sleepers.push(sleeper);
+    /// Nudges `sleeper` when the token is cancelled, until what this returns is dropped. A token that
+    /// is cancelled already is seen by the run when it looks, before it sleeps.
+    pub(crate) fn nudge_when_cancelled(&self, sleeper: Weak<dyn Nudge>) -> Nudging {
+        let mut sleepers = self.state.sleepers();
+        sleepers.last += 1;
+        let number = sleepers.last;
+        sleepers.by_number.insert(number, sleeper);
+        Nudging { state: self.state.clone(), number }
     }
 }
 
-impl fmt::Debug for CancelToken {
+/// A flag that is set once, from any thread.
+#[derive(Clone, Default)]
+pub(crate) struct StopFlag(Arc<AtomicBool>);
+
+impl StopFlag {
+    #[inline]
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What is nudged when a token is cancelled.
+#[derive(Default)]
+struct Sleepers {
+    by_number: BTreeMap<u64, Weak<dyn Nudge>>,
+    last: u64,
+}
+
+impl CancelState {
+    fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something is nudged when a token is cancelled, until this is dropped.
+pub(crate) struct Nudging {
+    state: Arc<CancelState>,
+    number: u64,
+}
+
+impl Drop for Nudging {
+    fn drop(&mut self) {
+        let sleeper = self.state.sleepers().by_number.remove(&self.number);
+        // Not under the lock: it may be the last pointer to a run.
+        drop(sleeper);
+    }
+}
+
+impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelToken").field("is_cancelled", &self.is_cancelled()).finish()
+        f.debug_struct("CancellationToken").field("is_cancelled", &self.is_cancelled()).finish()
     }
 }

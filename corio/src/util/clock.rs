@@ -7,10 +7,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A clock for time limits, pauses and cached answers that expire; set with
-/// [`Schedule::clock`](crate::Schedule::clock).
+/// [`Config::clock`](crate::Config::clock).
 ///
 /// A schedule uses the system clock by default. A custom clock can be the clock of an async runtime
 /// (such as `tokio::time`, which tests can pause) or a clock that the test advances:
@@ -26,41 +27,42 @@ use std::time::{Duration, Instant};
 ///         self.0.elapsed()
 ///     }
 ///
-///     fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+///     fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
 ///         Box::pin(tokio::time::sleep_until(self.0 + time))
 ///     }
 /// }
 /// # #[corio::task]
 /// # fn program() -> u64 { 42 }
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-/// let mut schedule = corio::Schedule::new(());
-/// schedule.clock(Tokio(tokio::time::Instant::now()));
+/// let clock = Tokio(tokio::time::Instant::now());
+/// let mut schedule = corio::Schedule::new(()).clock(clock);
 /// assert_eq!(schedule.run_async(program()).await?, 42);
 /// # Ok::<(), corio::Error>(()) }).unwrap();
 /// ```
-pub trait Clock {
+pub trait Clock: Send + Sync {
     /// Returns the time since some fixed moment of the clock's choice. Later calls never return an
     /// earlier time.
     fn now(&self) -> Duration;
 
     /// Returns a future that is ready once the clock shows `time` or later.
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>>;
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
     /// Called when the run has nothing to do until an answer, a wake-up or an alarm arrives. A test
     /// clock advances to the next time that a sleeper waits for; other clocks do nothing.
+    #[doc(hidden)]
     fn idle(&self) {}
 }
 
 /// The clock that a run reads: the user's clock, or the system clock.
 pub(crate) struct Time {
     /// `None` for the system clock.
-    clock: Option<Rc<dyn Clock>>,
+    clock: Option<Arc<dyn Clock>>,
     /// When the system clock was first read; the origin of all times that `now` returns.
     start: OnceCell<Instant>,
 }
 
 impl Time {
-    pub(crate) fn new(clock: Option<Rc<dyn Clock>>) -> Rc<Self> {
+    pub(crate) fn new(clock: Option<Arc<dyn Clock>>) -> Rc<Self> {
         Rc::new(Time { clock, start: OnceCell::new() })
     }
 
@@ -81,7 +83,7 @@ impl Time {
 /// The error of `timeout!`: a part of a task did not finish in time.
 ///
 /// An answer that has arrived when the time is up comes first, and so does everything that follows
-/// from that answer; see the table at [`Schedule::deadline`](crate::Schedule::deadline).
+/// from that answer; see the table at [`Config::timeout`](crate::Config::timeout).
 ///
 /// ```
 /// # use std::time::Duration;
@@ -92,8 +94,7 @@ impl Time {
 ///     timeout!(Duration::from_secs(5), slow(1))
 /// }
 ///
-/// let mut schedule = corio::Schedule::new(());
-/// schedule.clock(corio::testing::VirtualClock::new());
+/// let mut schedule = corio::Schedule::new(()).clock(corio::testing::VirtualClock::new());
 /// let error = schedule.run(program())?.unwrap_err();
 /// assert_eq!(error.to_string(), "not over within 5s");
 /// # Ok::<(), corio::Error>(())

@@ -3,7 +3,7 @@
 //!
 //! | file | is |
 //! |---|---|
-//! | `cancel` | `CancelToken`, with which users cancel runs; `Nudge`, the seam to a sleeping run |
+//! | `cancel` | `CancellationToken`, with which users cancel runs; `Nudge`, the seam to a sleeping run |
 //! | `clock` | `Clock`, which users implement; `Time`, which a run reads; `Elapsed`, an error |
 //! | `timers` | a queue of alarms, ordered by time |
 //! | `inline_budget` | how many requests may be answered inline while a run is idle |
@@ -37,7 +37,6 @@ mod clock;
 mod hot_cell;
 mod id_hasher;
 mod inline_budget;
-mod not_send;
 pub(crate) mod panic_advice;
 mod slab;
 mod static_assert;
@@ -46,14 +45,13 @@ mod timers;
 pub(crate) mod type_names;
 mod unwind;
 
-pub use cancel::CancelToken;
-pub(crate) use cancel::Nudge;
+pub use cancel::CancellationToken;
+pub(crate) use cancel::{Nudge, Nudging, StopFlag};
 pub(crate) use clock::Time;
 pub use clock::{Clock, Elapsed};
 pub(crate) use hot_cell::{HotCell, HotMut};
 pub(crate) use id_hasher::ById;
 pub(crate) use inline_budget::InlineBudget;
-pub(crate) use not_send::NeverSend;
 pub(crate) use slab::Slots;
 pub(crate) use static_assert::{assert_has_not, assert_is_send};
 pub(crate) use text::{keys_of, plural};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use corio::sync::Mutex;
-use corio::{Cx, Handle, Schedule, Task, boxed, task_fn};
+use corio::{Cx, JoinHandle, Schedule, Task, boxed, task_fn};
 
 use super::dispatchers::{later, now, slots};
 use super::filled::Filled;
@@ -122,7 +122,7 @@ async fn in_a_run_within(cx: Cx<'_, ()>) {
 pub(crate) fn by_hand(depth: u64) -> impl Task<(), Output = ()> {
     boxed(task_fn(async move |cx: Cx<'_, ()>| {
         let mut futures = Futures { cx, held: Vec::new() };
-        let mut handles: Vec<Handle<Filled<13>>> = Vec::new();
+        let mut handles: Vec<JoinHandle<Filled<13>>> = Vec::new();
         let mutex = Rc::new(Mutex::new(Filled::<14>::new()));
         let _throws = Throws::now_and_then();
         for _ in 0..random(8) {

@@ -19,7 +19,7 @@ pub(crate) fn now(keys: &[u64]) -> Vec<Filled<1>> {
     keys.iter().map(|_| Filled::new()).collect()
 }
 
-#[corio::dispatcher(max_batch = 3, in_flight = 2)]
+#[corio::dispatcher(max_batch = 3, max_in_flight = 2)]
 pub(crate) async fn later(keys: &[u64]) -> Vec<Filled<3>> {
     for _ in keys {
         let mut yielded = false;

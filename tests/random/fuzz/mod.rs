@@ -49,8 +49,7 @@ fn whatever_safe_code_does_nobodys_memory_is_anothers() {
     }));
     let seeds = std::env::var("CORIO_FUZZ").map_or(SEEDS, |seeds| range(&seeds));
     let mut ends = Ends::default();
-    let mut schedule = Schedule::new(());
-    schedule.clock(VirtualClock::new());
+    let mut schedule = Schedule::new(()).clock(VirtualClock::new());
     for seed in seeds.clone() {
         QUIET.set(true);
         let end = program(&mut schedule, seed);

@@ -44,7 +44,7 @@ pub(crate) fn cached(db: &Db, keys: &[Key]) -> Vec<Result<Answer, Failure>> {
     keys.iter().map(|key| if key.0 == 5 { Err(failure()) } else { Ok(answer()) }).collect()
 }
 
-#[corio::dispatcher(timeout = "5s", faults = "error", in_flight = 3, max_batch = 3)]
+#[corio::dispatcher(timeout = "5s", faults = "error", max_in_flight = 3, max_batch = 3)]
 pub(crate) async fn later(db: &Db, keys: &[Key]) -> Vec<Answer> {
     call("a dispatcher");
     let _local = Alive::new("a local of a dispatcher");

@@ -50,10 +50,9 @@ impl Clock for Ticking {
 fn inject(form: Form, targets: Targets) -> u64 {
     values::begin();
     let context = App(Db(Alive::new("context")));
-    let mut schedule = Schedule::new(&context);
-    schedule.clock(Ticking(Cell::new(0)));
+    let mut schedule = Schedule::new(&context).clock(Ticking(Cell::new(0)));
     if form == Form::Observed {
-        schedule.observe(|_: &Event<'_>| call("observer"));
+        schedule = schedule.observe(|_: &Event<'_>| call("observer"));
     }
     calls::begin(targets);
     let ended = catch_unwind(AssertUnwindSafe(|| drop(schedule.run(program::program()))));

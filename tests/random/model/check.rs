@@ -68,15 +68,14 @@ pub(crate) fn check(case: &Case) -> Result<(End, usize), String> {
 fn check_runs(case: &Case) -> Result<(End, usize), String> {
     let pace = Pace { seed: case.seed, slowest: case.slowest };
     let shared = Rc::new(Shared::new(pace, case.shuffle.is_some()));
-    let mut schedule = Schedule::new(shared.clone());
-    schedule.clock(WatchfulClock { shared: shared.clone() });
+    let mut schedule = Schedule::new(shared.clone()).clock(WatchfulClock { shared: shared.clone() });
     let heard = shared.clone();
-    schedule.observe(move |event: &Told<'_>| heard.record().hears(event));
+    schedule = schedule.observe(move |event: &Told<'_>| heard.record().hears(event));
     if let Driver::Polled(budget) = case.driver {
-        schedule.budget(budget);
+        schedule = schedule.yield_every(budget);
     }
     if let Some(seed) = case.shuffle {
-        schedule.shuffle(seed);
+        schedule = schedule.shuffle(seed);
     }
     let possible = predict(&case.body, 0);
     let (end, events) = run(case, &mut schedule, &shared, &possible)?;
@@ -88,7 +87,7 @@ fn check_runs(case: &Case) -> Result<(End, usize), String> {
         return Ok((end, events.len()));
     }
     // Where nobody can join a request, it makes no difference whether it waits.
-    schedule.answer_at_once(!case.seed.is_multiple_of(4));
+    schedule = schedule.answer_at_once(!case.seed.is_multiple_of(4));
     let (end_again, events_again) = run(case, &mut schedule, &shared, &possible)?;
     if let Some(at) = (0..events.len().max(events_again.len())).find(|at| events.get(*at) != events_again.get(*at)) {
         return Err(format!("once more something else happens: event {at} was {:?}, now {:?}", events.get(at), events_again.get(at)));
@@ -169,7 +168,7 @@ fn check_rest(shared: &Shared, state: &mut State) {
         state.check(value == Some(counted), || format!("under rwlock {at} is {value:?}, should be {counted}"));
     }
     for (at, permits) in PERMITS.into_iter().enumerate() {
-        let free = shared.semaphores[at].available();
+        let free = shared.semaphores[at].available_permits();
         state.check(free == permits, || format!("semaphore {at} has {free} permits, should have {permits}"));
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn alpha(shared: &Shared, keys: &[Key]) -> Vec<Reply> {
     keys.iter().map(|key| shared.record().answers(key)).collect()
 }
 
-#[corio::dispatcher(in_flight = 4)]
+#[corio::dispatcher(max_in_flight = 4)]
 pub(crate) async fn beta(shared: &Shared, keys: &[Key]) -> Vec<Reply> {
     let record = shared.record();
     let _on_the_way = record.arrives(1, keys);
@@ -54,7 +54,7 @@ pub(crate) async fn beta(shared: &Shared, keys: &[Key]) -> Vec<Reply> {
     keys.iter().map(|key| record.answers(key)).collect()
 }
 
-#[corio::dispatcher(max_batch = 3, in_flight = 2)]
+#[corio::dispatcher(max_batch = 3, max_in_flight = 2)]
 pub(crate) async fn gamma(shared: &Shared, batch: Batch<Key, Reply>) {
     let record = shared.record();
     let keys: Vec<Key> = batch.keys().copied().collect();

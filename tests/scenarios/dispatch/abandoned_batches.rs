@@ -287,7 +287,7 @@ fn an_observer_hears_of_them() {
     let timeline = Timeline::default();
     let mut schedule = timeline.schedule();
     let told = timeline.clone();
-    schedule.observe(move |event: &Event<'_>| {
+    schedule = schedule.observe(move |event: &Event<'_>| {
         if let Event::Abandoned { .. } = event {
             told.note(format_args!("{event:?}"));
         }
@@ -313,11 +313,10 @@ fn what_a_run_that_ended_had_asked_for_is_asked_anew_by_the_next() {
     }
 
     let timeline = Timeline::default();
-    let mut schedule = timeline.schedule();
-    schedule.deadline(ms(5));
+    let mut schedule = timeline.schedule().timeout(ms(5));
     // The deadline ends the first while both keys are on their way.
     assert!(schedule.run(once()).is_err());
-    schedule.deadline(ms(100));
+    schedule = schedule.timeout(ms(100));
     schedule.run(once()).unwrap();
     expect![[r#"
         0ns: shared[1]

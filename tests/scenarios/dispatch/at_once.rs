@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use corio::sync::{Notify, Semaphore};
 use corio::testing::VirtualClock;
-use corio::{Batch, CancelToken, Dispatch, Error, Event, Log, Options, Request, RequestError, Requests, Retry, Schedule};
+use corio::{Batch, CancellationToken, Dispatch, Error, Event, Log, Options, Request, RequestError, Requests, Retry, Schedule};
 use expect_test::expect;
 
 thread_local! {
@@ -143,13 +143,13 @@ mod which {
 
     #[test]
     fn schedules_do_as_servers_have_them() {
-        let token = CancelToken::new();
+        let token = CancellationToken::new();
         let table = [
             (
                 "a deadline",
                 way!(
                     with(|it| {
-                        it.deadline(Duration::from_secs(60));
+                        it = it.timeout(Duration::from_secs(60));
                     }),
                     plain
                 ),
@@ -158,7 +158,7 @@ mod which {
                 "a cancel token",
                 way!(
                     with(|it| {
-                        it.cancel_on(&token);
+                        it = it.cancel_on(&token);
                     }),
                     plain
                 ),
@@ -167,7 +167,7 @@ mod which {
                 "an observer",
                 way!(
                     with(|it| {
-                        it.observe(|_: &Event<'_>| ());
+                        it = it.observe(|_: &Event<'_>| ());
                     }),
                     plain
                 ),
@@ -176,7 +176,7 @@ mod which {
                 "at most one task",
                 way!(
                     with(|it| {
-                        it.max_tasks(1);
+                        it = it.max_tasks(1);
                     }),
                     plain
                 ),
@@ -185,7 +185,7 @@ mod which {
                 "one batch in flight",
                 way!(
                     with(|it| {
-                        it.in_flight(1);
+                        it = it.max_in_flight(1);
                     }),
                     plain
                 ),
@@ -194,7 +194,7 @@ mod which {
                 "rounds",
                 way!(
                     with(|it| {
-                        it.rounds();
+                        it = it.barrier();
                     }),
                     plain
                 ),
@@ -203,7 +203,7 @@ mod which {
                 "an answer for a test",
                 way!(
                     with(|it| {
-                        it.answer_with(later, |keys: &[Key]| answers(keys));
+                        it = it.answer_with(later, |keys: &[Key]| answers(keys));
                     }),
                     later
                 ),
@@ -212,7 +212,7 @@ mod which {
                 "a shuffle",
                 way!(
                     with(|it| {
-                        it.shuffle(1);
+                        it = it.shuffle(1);
                     }),
                     plain
                 ),
@@ -239,8 +239,7 @@ mod which {
 
     /// Asks twice beside something else; which way the second goes.
     fn beside<T>(task: impl corio::Task<(), Output = T>) -> &'static str {
-        let mut schedule = Schedule::new(());
-        schedule.clock(VirtualClock::new());
+        let mut schedule = Schedule::new(()).clock(VirtualClock::new());
         LINES.take();
         drop(schedule.run(task));
         let lines = said();
@@ -287,7 +286,7 @@ mod which {
         let semaphore = Rc::new(Semaphore::new(0));
         let waits = spawn!(waits_for(semaphore.clone()));
         call!(chain());
-        semaphore.add(1);
+        semaphore.add_permits(1);
         call!(waits);
     }
 
@@ -353,7 +352,7 @@ mod whatever_a_dispatcher_does {
     struct Whims {
         whim: Whim,
         notify: Rc<Notify>,
-        token: CancelToken,
+        token: CancellationToken,
         clock: VirtualClock,
     }
 
@@ -397,13 +396,12 @@ mod whatever_a_dispatcher_does {
 
     fn told(whim: Whim, at_once: bool, is_observed: bool) -> String {
         LINES.take();
-        let (notify, token, clock) = (Rc::new(Notify::new()), CancelToken::new(), VirtualClock::new());
+        let (notify, token, clock) = (Rc::new(Notify::new()), CancellationToken::new(), VirtualClock::new());
         let whims = Whims { whim, notify: notify.clone(), token: token.clone(), clock: clock.clone() };
-        let mut schedule = Schedule::new(&whims);
-        schedule.answer_at_once(at_once).cancel_on(&token).clock(clock).deadline(Duration::from_secs(60));
+        let mut schedule = Schedule::new(&whims).answer_at_once(at_once).cancel_on(&token).clock(clock).timeout(Duration::from_secs(60));
         let events = Log::new();
         if is_observed {
-            schedule.observe(events.observer_of_everything());
+            schedule = schedule.observe(events.verbose_observer());
         }
         let end = match catch_unwind(AssertUnwindSafe(|| schedule.run(program(notify)))) {
             Ok(end) => format!("{end:?}"),
@@ -464,8 +462,7 @@ fn many(requests: u64) -> u64 {
 #[test]
 fn an_executor_is_let_in_after_a_budget() {
     let polls = [true, false].map(|at_once| {
-        let mut schedule = Schedule::new(());
-        schedule.answer_at_once(at_once).budget(100);
+        let mut schedule = Schedule::new(()).answer_at_once(at_once).yield_every(100);
         let mut run = pin!(schedule.run_async(many(1000)));
         let mut polls = 1;
         while run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
@@ -496,8 +493,7 @@ mod a_deadline {
     #[test]
     fn is_looked_at_before_each_sixteenth_batch_of_one() {
         let (clock, asked) = (VirtualClock::new(), Rc::new(Cell::new(0)));
-        let mut schedule = Schedule::new(&clock);
-        schedule.clock(clock.clone()).deadline(Duration::from_secs(100));
+        let mut schedule = Schedule::new(&clock).clock(clock.clone()).timeout(Duration::from_secs(100));
         let limit = Duration::from_secs(100);
         assert_eq!(schedule.run(endless(asked.clone())), Err(Error::TimedOut { limit }));
         assert!((100..=116).contains(&asked.get()), "{asked:?}");
@@ -531,7 +527,7 @@ mod fairness {
         let told = [true, false].map(|at_once| {
             let mut schedule = Schedule::new(());
             let log = Log::new();
-            schedule.answer_at_once(at_once).fairness(10).observe(log.observer_of_everything());
+            schedule = schedule.answer_at_once(at_once).max_resumes_per_phase(10).observe(log.verbose_observer());
             assert_eq!(schedule.run(asks_and_spins()), Ok(100));
             log.to_string()
         });
@@ -585,14 +581,13 @@ mod slots {
             let told = [true, false].map(|at_once| {
                 let mut schedule = Schedule::new(());
                 let log = Log::new();
-                schedule.answer_at_once(at_once).fairness(resumes).observe(log.observer_of_everything());
+                schedule = schedule.answer_at_once(at_once).max_resumes_per_phase(resumes).observe(log.verbose_observer());
                 assert_eq!(schedule.run(spawns_many()), Ok(()));
                 log.to_string()
             });
             first_difference(&told[0], &told[1]);
             let polls = [true, false].map(|at_once| {
-                let mut schedule = Schedule::new(());
-                schedule.answer_at_once(at_once).budget(resumes);
+                let mut schedule = Schedule::new(()).answer_at_once(at_once).yield_every(resumes);
                 let mut run = pin!(schedule.run_async(asks_again_and_again()));
                 (1..).find(|_| run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())
             });
@@ -605,10 +600,9 @@ mod slots {
 fn an_observer_that_panics_ends_the_run_and_nothing_is_lost() {
     for at in 1..40 {
         let told = [true, false].map(|at_once| {
-            let mut schedule = Schedule::new(());
-            schedule.answer_at_once(at_once);
+            let mut schedule = Schedule::new(()).answer_at_once(at_once);
             let mut seen = 0;
-            schedule.observe(move |_: &Event<'_>| {
+            schedule = schedule.observe(move |_: &Event<'_>| {
                 seen += 1;
                 assert!(seen != at, "the observer panics");
             });
@@ -667,15 +661,14 @@ mod keys_that_are_needed_again {
     fn are_those_of_the_batch_that_has_timed_out() {
         LINES.take();
         let held = Held::default();
-        let mut schedule = Schedule::new(&held);
-        schedule.clock(VirtualClock::new());
+        let mut schedule = Schedule::new(&held).clock(VirtualClock::new());
         assert_eq!(schedule.run(program()), Ok(vec![1, 2, 3, 9, 4]));
         assert_eq!(said(), "[1], [2], [3], [9], [9], [4]");
     }
 }
 
 /// The events of a run whose observer does something with each from one on, and how it has ended.
-fn meddled_with(at_once: bool, token: &CancelToken, notify: &Rc<Notify>, mut meddle: impl FnMut(usize) + 'static) -> String {
+fn meddled_with(at_once: bool, token: &CancellationToken, notify: &Rc<Notify>, mut meddle: impl FnMut(usize) + 'static) -> String {
     #[corio::task]
     fn asks_when_woken(notify: Rc<Notify>) -> u64 {
         call!(notify.notified());
@@ -692,7 +685,7 @@ fn meddled_with(at_once: bool, token: &CancelToken, notify: &Rc<Notify>, mut med
     let mut schedule = Schedule::new(());
     let events = Rc::new(RefCell::new(String::new()));
     let (told, mut number) = (events.clone(), 0);
-    schedule.answer_at_once(at_once).cancel_on(token).observe(move |event: &Event<'_>| {
+    schedule = schedule.answer_at_once(at_once).cancel_on(token).observe(move |event: &Event<'_>| {
         *told.borrow_mut() += &format!("{event:?}\n");
         number += 1;
         meddle(number);
@@ -708,7 +701,7 @@ fn an_observer_that_wakes_a_task_or_cancels_does_so_before_the_batch_leaves() {
         let wakes = [true, false].map(|at_once| {
             let notify = Rc::new(Notify::new());
             let woken = notify.clone();
-            meddled_with(at_once, &CancelToken::new(), &notify, move |number| {
+            meddled_with(at_once, &CancellationToken::new(), &notify, move |number| {
                 if number == at {
                     woken.notify_one()
                 }
@@ -716,7 +709,7 @@ fn an_observer_that_wakes_a_task_or_cancels_does_so_before_the_batch_leaves() {
         });
         first_difference(&wakes[0], &wakes[1]);
         let cancels = [true, false].map(|at_once| {
-            let token = CancelToken::new();
+            let token = CancellationToken::new();
             let cancelled = token.clone();
             meddled_with(at_once, &token, &Rc::default(), move |number| {
                 if number == at {
@@ -732,7 +725,7 @@ fn an_observer_that_wakes_a_task_or_cancels_does_so_before_the_batch_leaves() {
 fn the_run_ends_with_the_first_panic_of_an_observer() {
     for from in 1..24 {
         let told = [true, false].map(|at_once| {
-            meddled_with(at_once, &CancelToken::new(), &Rc::default(), move |number| {
+            meddled_with(at_once, &CancellationToken::new(), &Rc::default(), move |number| {
                 if number >= from {
                     std::panic::panic_any(number)
                 }
@@ -783,8 +776,7 @@ mod a_future_that_is_given_up {
         for budget in 1..12 {
             let told = [true, false].map(|at_once| {
                 LINES.take();
-                let mut schedule = Schedule::new(());
-                schedule.answer_at_once(at_once).budget(budget);
+                let mut schedule = Schedule::new(()).answer_at_once(at_once).yield_every(budget);
                 let mut run = pin!(schedule.run_async(program()));
                 while run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
                 said()
@@ -797,8 +789,7 @@ mod a_future_that_is_given_up {
 
 #[test]
 fn a_run_that_is_dropped_between_two_polls_leaves_nothing_behind() {
-    let mut schedule = Schedule::new(());
-    schedule.budget(3);
+    let mut schedule = Schedule::new(()).yield_every(3);
     {
         let mut run = pin!(schedule.run_async(many(100)));
         assert_eq!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);

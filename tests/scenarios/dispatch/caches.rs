@@ -40,7 +40,7 @@ mod in_flight {
     use super::*;
 
     /// Takes 10 ms, one batch at a time.
-    #[corio::dispatcher(show_keys, dedup, in_flight = 1)]
+    #[corio::dispatcher(show_keys, dedup, max_in_flight = 1)]
     async fn fetch(timeline: &Timeline, keys: &[u64]) -> Vec<Rc<u128>> {
         timeline.sleep(10).await;
         times(timeline, keys).into_iter().map(Rc::new).collect()
@@ -795,8 +795,7 @@ mod of_a_schedule {
     }
 
     fn schedule(app: &App) -> Schedule<&App> {
-        let mut schedule = Schedule::new(app);
-        schedule.clock(app.timeline.clock.clone()).observe(app.timeline.observer());
+        let mut schedule = Schedule::new(app).clock(app.timeline.clock.clone()).observe(app.timeline.observer());
         schedule
     }
 
@@ -979,8 +978,7 @@ mod of_a_schedule {
         }
 
         let asked = Rc::new(Cell::new(0));
-        let mut schedule = Schedule::new(());
-        schedule.observe({
+        let mut schedule = Schedule::new(()).observe({
             let asked = asked.clone();
             move |event: &Event<'_>| {
                 if let Event::BatchSent { len, .. } = event {
@@ -1373,10 +1371,8 @@ fn replacements_and_schedules_are_kept_apart() {
     }
 
     let log = Log::new();
-    let mut one = Schedule::new(());
-    one.answer_with(fetch, |keys| vec![1; keys.len()]).observe(log.observer());
-    let mut two = Schedule::new(());
-    two.answer_with(fetch, |keys| vec![2; keys.len()]).observe(log.observer());
+    let mut one = Schedule::new(()).answer_with(fetch, |keys| vec![1; keys.len()]).observe(log.observer());
+    let mut two = Schedule::new(()).answer_with(fetch, |keys| vec![2; keys.len()]).observe(log.observer());
     for _ in 0..2 {
         assert_eq!((one.run(fetch(7)).unwrap(), two.run(fetch(7)).unwrap()), (1, 2));
     }

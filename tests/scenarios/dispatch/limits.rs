@@ -28,17 +28,17 @@ async fn take_time(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
     keys.to_vec()
 }
 
-#[corio::dispatcher(show_keys, in_flight = 1)]
+#[corio::dispatcher(show_keys, max_in_flight = 1)]
 async fn one(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
     take_time(timeline, keys).await
 }
 
-#[corio::dispatcher(show_keys, in_flight = 2)]
+#[corio::dispatcher(show_keys, max_in_flight = 2)]
 async fn two(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
     take_time(timeline, keys).await
 }
 
-#[corio::dispatcher(show_keys, in_flight = usize::MAX)]
+#[corio::dispatcher(show_keys, max_in_flight = usize::MAX)]
 async fn many(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
     take_time(timeline, keys).await
 }
@@ -179,11 +179,11 @@ mod of_a_dispatcher {
 
     #[test]
     fn what_is_answered_partly_is_still_on_its_way() {
-        #[corio::dispatcher(show_keys, in_flight = 1)]
+        #[corio::dispatcher(show_keys, max_in_flight = 1)]
         async fn one_by_one(timeline: &Timeline, batch: Batch<u64, u64>) {
             for slot in batch {
                 timeline.sleep(10).await;
-                slot.answer_with(|key| key);
+                slot = slot.answer_with(|key| key);
             }
         }
 
@@ -209,7 +209,7 @@ mod of_a_dispatcher {
 
     #[test]
     fn a_place_is_free_again_when_its_batch_fails() {
-        #[corio::dispatcher(show_keys, in_flight = 1)]
+        #[corio::dispatcher(show_keys, max_in_flight = 1)]
         async fn fails(timeline: &Timeline, keys: &[u64]) -> Result<Vec<u64>, &'static str> {
             timeline.sleep(keys[0]).await;
             Err("failed")
@@ -278,7 +278,7 @@ mod of_a_dispatcher {
 mod parts {
     use super::*;
 
-    #[corio::dispatcher(show_keys, in_flight = 1, max_batch = 2)]
+    #[corio::dispatcher(show_keys, max_in_flight = 1, max_batch = 2)]
     async fn pairs(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
         take_time(timeline, keys).await
     }
@@ -339,7 +339,7 @@ mod parts {
 
         check_under(
             |schedule| {
-                schedule.in_flight(2);
+                schedule = schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -350,7 +350,7 @@ mod parts {
         );
         check_under(
             |schedule| {
-                schedule.in_flight(1);
+                schedule = schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -396,7 +396,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule.in_flight(2);
+                schedule = schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -417,7 +417,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule.in_flight(1);
+                schedule = schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -438,7 +438,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule.in_flight(1);
+                schedule = schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -459,7 +459,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule.in_flight(2);
+                schedule = schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -479,7 +479,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule.in_flight(2);
+                schedule = schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -506,7 +506,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule.in_flight(1);
+                schedule = schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -528,7 +528,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule.options(many, |options| options.in_flight(1).max_batch(2));
+                schedule = schedule.options(many, |options| options.max_in_flight(1).max_batch(2));
             },
             program(),
             expect![[r#"
@@ -558,7 +558,7 @@ mod of_a_schedule {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule();
         for limit in [1, 2, 1] {
-            schedule.options(many, |options| options.in_flight(limit)).run(program()).unwrap();
+            schedule.options(many, |options| options.max_in_flight(limit)).run(program()).unwrap();
             timeline.note(format!("the limit was {limit}"));
         }
         expect![[r#"
@@ -601,7 +601,7 @@ mod rounds {
 
         check_under(
             |schedule| {
-                schedule.rounds();
+                schedule = schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -635,7 +635,7 @@ mod rounds {
 
         check_under(
             |schedule| {
-                schedule.rounds();
+                schedule = schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -663,7 +663,7 @@ mod rounds {
 
         check_under(
             |schedule| {
-                schedule.rounds();
+                schedule = schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -695,7 +695,7 @@ mod rounds {
         // In the order in which the first answers came.
         check_under(
             |schedule| {
-                schedule.rounds();
+                schedule = schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -741,7 +741,7 @@ mod decay {
         let mut schedule = timeline.schedule();
         tell(&mut schedule);
         let batches = Rc::new(RefCell::new(Vec::new()));
-        schedule.observe({
+        schedule = schedule.observe({
             let (batches, clock) = (batches.clone(), timeline.clock.clone());
             move |event: &Event<'_>| {
                 if let Event::BatchSent { len, .. } = event {
@@ -758,7 +758,7 @@ mod decay {
     #[test]
     fn rounds_keep_tasks_together() {
         let batches = batches(|schedule| {
-            schedule.rounds();
+            schedule = schedule.barrier();
         });
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
@@ -766,7 +766,7 @@ mod decay {
     #[test]
     fn one_in_flight_keeps_tasks_together() {
         let batches = batches(|schedule| {
-            schedule.options(in_ten_parts, |options| options.in_flight(1));
+            schedule = schedule.options(in_ten_parts, |options| options.max_in_flight(1));
         });
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
@@ -792,7 +792,7 @@ mod decay {
     #[test]
     fn without_a_limit_what_is_there_at_one_time_still_leaves_together() {
         let batches = batches(|schedule| {
-            schedule.options(in_ten_parts, |options| options.in_flight(usize::MAX));
+            schedule = schedule.options(in_ten_parts, |options| options.max_in_flight(usize::MAX));
         });
         check_whole(&batches);
         // A task asks last after 30 ms at the latest.

@@ -62,7 +62,7 @@ mod blocking {
 
     #[test]
     fn dispatchers_overlap() {
-        #[corio::dispatcher(blocking, in_flight = 1)]
+        #[corio::dispatcher(blocking, max_in_flight = 1)]
         fn meet_too(meeting: &Meeting, keys: Vec<u64>) -> Vec<u64> {
             meeting.0.wait();
             keys
@@ -96,7 +96,7 @@ mod blocking {
 
     #[test]
     fn one_that_is_asked_later_overlaps_one_that_is_on_its_way() {
-        #[corio::dispatcher(blocking, in_flight = 2)]
+        #[corio::dispatcher(blocking, max_in_flight = 2)]
         fn later(meeting: &Meeting, keys: &[u64]) -> Vec<u64> {
             meeting.0.wait();
             keys.to_vec()
@@ -181,7 +181,7 @@ mod blocking {
         fn slots(batch: Batch<u64, u64>) {
             // Last first.
             for slot in batch.into_iter().collect::<Vec<_>>().into_iter().rev() {
-                slot.answer_with(|key| key + 1);
+                slot = slot.answer_with(|key| key + 1);
             }
         }
 
@@ -322,7 +322,7 @@ mod blocking {
         fn panics_half_way(batch: Batch<u64, u64>) {
             for slot in batch {
                 assert_ne!(*slot.key(), 2);
-                slot.answer_with(|key| key);
+                slot = slot.answer_with(|key| key);
             }
         }
 
@@ -494,7 +494,7 @@ mod slots {
             for part in batch.split(3) {
                 timeline.sleep(10).await;
                 for slot in part {
-                    slot.answer_with(|key| key);
+                    slot = slot.answer_with(|key| key);
                 }
             }
         }
@@ -578,7 +578,7 @@ mod budget {
         let resumed = Rc::new(Cell::new(0));
         let mut schedule = Schedule::new(());
         let mut observer = log.observer();
-        schedule.observe({
+        schedule = schedule.observe({
             let resumed = resumed.clone();
             move |event: &Event<'_>| {
                 if let Event::Resumed { .. } = event {
@@ -588,7 +588,7 @@ mod budget {
             }
         });
         if let Some(budget) = budget {
-            schedule.budget(budget);
+            schedule = schedule.yield_every(budget);
         }
         let (mut polls, mut most) = (0, 0);
         let result = smol::block_on(async {
@@ -633,8 +633,7 @@ mod budget {
         }
 
         let stop = Cell::new(false);
-        let mut schedule = Schedule::new(());
-        schedule.budget(10);
+        let mut schedule = Schedule::new(()).yield_every(10);
         let turns = smol::block_on(async {
             let run = schedule.run_async(busy(&stop));
             let stopper = async {
@@ -651,7 +650,7 @@ mod budget {
     #[test]
     fn none_is_a_mistake() {
         catch_unwind(|| {
-            Schedule::new(()).budget(0);
+            Schedule::new(()).yield_every(0);
         })
         .unwrap_err();
     }
@@ -794,8 +793,7 @@ mod futures {
     #[test]
     fn one_that_never_ends_is_no_deadlock_but_has_a_deadline() {
         let timeline = Timeline::default();
-        let mut schedule = timeline.schedule();
-        schedule.deadline(Duration::from_millis(10));
+        let mut schedule = timeline.schedule().timeout(Duration::from_millis(10));
         assert_eq!(schedule.run(corio::future(pending::<()>())), Err(Error::TimedOut { limit: Duration::from_millis(10) }));
         assert_eq!(smol::block_on(schedule.run_async(corio::future(pending::<()>()))), Err(Error::TimedOut { limit: Duration::from_millis(10) }));
         assert_eq!(timeline.clock.now(), Duration::from_millis(20));

@@ -57,8 +57,7 @@ fn check_app<T: Debug>(program: impl Task<App, Output = T>, expect: Expect) {
 
 fn run_app<T>(program: impl Task<App, Output = T>) -> (Result<T, Error>, String) {
     let app = App::default();
-    let mut schedule = Schedule::new(&app);
-    schedule.clock(app.timeline.clock.clone()).observe(app.timeline.observer());
+    let mut schedule = Schedule::new(&app).clock(app.timeline.clock.clone()).observe(app.timeline.observer());
     let result = schedule.run(program);
     (result, app.timeline.take())
 }
@@ -103,8 +102,7 @@ mod budget {
 
         let log = Log::new();
         let attempts = Cell::new(0);
-        let mut schedule = Schedule::new(&attempts);
-        schedule.observe(log.observer());
+        let mut schedule = Schedule::new(&attempts).observe(log.observer());
         assert_eq!(schedule.run(fails("a")).unwrap(), Err("a: attempt 4".into()));
         // The next run has the full budget.
         assert_eq!(schedule.run(fails("b")).unwrap(), Err("b: attempt 8".into()));
@@ -196,9 +194,8 @@ mod budget {
     #[test]
     fn options_of_one_schedule_can_change_it() {
         let app = App::default();
-        let mut schedule = Schedule::new(&app);
-        schedule.observe(app.timeline.observer());
-        schedule.options(three, |options| options.retry(corio::Retry::attempts(2).when(Result::is_err)));
+        let mut schedule =
+            Schedule::new(&app).observe(app.timeline.observer()).options(three, |options| options.retry(corio::Retry::attempts(2).when(Result::is_err)));
         assert_eq!(schedule.run(three(("a", 9))).unwrap(), Err(Trouble::Busy));
         expect![[r#"
             0ns: three[("a", 9)]
@@ -379,7 +376,7 @@ mod slots {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule();
         let errors = [schedule.run(told(7)).unwrap_err(), schedule.run(untold(8)).unwrap_err()];
-        assert_eq!(errors[0], Error::Batch(RequestError::RetriesSpent { dispatcher: "told", attempts: 2, key: Some("7".into()) }));
+        assert_eq!(errors[0], Error::Batch(RequestError::RetriesExhausted { dispatcher: "told", attempts: 2, key: Some("7".into()) }));
         expect![[r#"
             0ns: told[7]
             0ns: told[7]
@@ -412,7 +409,7 @@ mod slots {
             expect![[r#"
                 0ns: told[2 keys]
                 0ns: told[1 key]
-                (Err(RetriesSpent { dispatcher: "told", attempts: 2, key: None }), Ok(5))"#]],
+                (Err(RetriesExhausted { dispatcher: "told", attempts: 2, key: None }), Ok(5))"#]],
         );
     }
 
@@ -533,7 +530,7 @@ mod pauses {
 
     #[test]
     fn they_hold_nobody_else() {
-        #[corio::dispatcher(show_keys, in_flight = 1, retry(attempts = 2, backoff = "10ms", when = |_| true))]
+        #[corio::dispatcher(show_keys, max_in_flight = 1, retry(attempts = 2, backoff = "10ms", when = |_| true))]
         fn odd_fail(keys: &[u64]) -> Vec<Result<u64, u64>> {
             keys.iter().map(|key| if key % 2 == 1 { Err(*key) } else { Ok(*key) }).collect()
         }
@@ -585,8 +582,7 @@ mod pauses {
     /// Twice in one schedule, by a seed.
     fn jittered(seed: u64) -> Vec<f64> {
         let timeline = Timeline::default();
-        let mut schedule = timeline.schedule();
-        schedule.seed(seed);
+        let mut schedule = timeline.schedule().seed(seed);
         for _ in 0..2 {
             assert_eq!(schedule.run(jittery(1)).unwrap(), Err("fails"));
         }
@@ -634,7 +630,7 @@ mod pauses {
 mod company {
     use super::*;
 
-    #[corio::dispatcher(show_keys, in_flight = 1, retry(attempts = 3, backoff = "10ms", when = |_| true))]
+    #[corio::dispatcher(show_keys, max_in_flight = 1, retry(attempts = 3, backoff = "10ms", when = |_| true))]
     async fn paused(timeline: &Timeline, keys: &[(&'static str, u64)]) -> Vec<Result<&'static str, ()>> {
         timeline.sleep(keys[0].1).await;
         keys.iter().map(|(name, _)| if *name == "fails" { Err(()) } else { Ok(*name) }).collect()

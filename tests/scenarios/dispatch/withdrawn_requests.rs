@@ -89,8 +89,7 @@ struct Table(String);
 impl Table {
     fn row(&mut self, way: &str, program: impl corio::Task<App, Output = u64>) {
         let app = App::default();
-        let mut schedule = Schedule::new(&app);
-        schedule.clock(app.timeline.clock.clone());
+        let mut schedule = Schedule::new(&app).clock(app.timeline.clock.clone());
         let keys = schedule.run(program).unwrap();
         writeln!(self.0, "{way:<32} | {keys}").unwrap();
     }
@@ -123,7 +122,7 @@ async fn slow_in_order(timeline: &Timeline, keys: &[Key]) -> Vec<u64> {
     keys.iter().map(|key| key.number).collect()
 }
 
-#[corio::dispatcher(in_flight = 1000000)]
+#[corio::dispatcher(max_in_flight = 1000000)]
 async fn slow_at_once(timeline: &Timeline, keys: &[Key]) -> Vec<u64> {
     timeline.sleep(1_000_000).await;
     keys.iter().map(|key| key.number).collect()
@@ -213,8 +212,7 @@ fn of_many_that_wait_at_once_the_keys_of_those_who_give_up_are_dropped() {
     }
 
     let app = App::default();
-    let mut schedule = Schedule::new(&app);
-    schedule.clock(app.timeline.clock.clone());
+    let mut schedule = Schedule::new(&app).clock(app.timeline.clock.clone());
     let keys = schedule.run(program()).unwrap();
     assert!(keys < MANY / 4, "{keys} keys are there, and {} wait", MANY / 10);
 }
@@ -243,8 +241,7 @@ fn an_answer_is_cloned_for_those_who_still_wait_alone() {
     }
 
     let app = App::default();
-    let mut schedule = Schedule::new(&app);
-    schedule.clock(app.timeline.clock.clone());
+    let mut schedule = Schedule::new(&app).clock(app.timeline.clock.clone());
     schedule.run(program()).unwrap();
     // One of the three gets the answer itself.
     assert_eq!(app.counts.0.borrow().clones, 2);

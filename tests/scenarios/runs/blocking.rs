@@ -375,8 +375,7 @@ mod park_token {
     fn run(habit: Habit) -> Result<u64, Error> {
         user_code::set(move || follow(habit));
         let sent = Sent::default();
-        let mut schedule = Schedule::new(Lab { sent: sent.clone() });
-        schedule.clock(Parks { start: Instant::now(), sent }).observe(|_: &Event<'_>| user_code::call());
+        let mut schedule = Schedule::new(Lab { sent: sent.clone() }).clock(Parks { start: Instant::now(), sent }).observe(|_: &Event<'_>| user_code::call());
         let result = schedule.run(program());
         user_code::clear();
         result

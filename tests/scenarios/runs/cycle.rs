@@ -213,7 +213,7 @@ fn concurrent_dispatchers_start_before_an_inline_one_runs() {
     fn slots(trace: &Trace, batch: Batch<u32, u32>) {
         trace.note(format!("batch {:?} starts", batch.keys().collect::<Vec<_>>()));
         for slot in batch {
-            slot.answer_with(|key| key);
+            slot = slot.answer_with(|key| key);
         }
     }
 
@@ -261,7 +261,7 @@ fn all_answers_that_are_there_are_taken_before_tasks_run() {
     #[corio::dispatcher]
     fn slots(batch: Batch<u32, u32>) {
         for slot in batch {
-            slot.answer_with(|key| key);
+            slot = slot.answer_with(|key| key);
         }
     }
 
@@ -460,7 +460,7 @@ fn tasks_that_join_children_do_not_split_batches() {
 fn the_same_program_gives_the_same_log_every_time() {
     fn everything(schedule: &mut Schedule<()>) -> String {
         let log = Log::new();
-        schedule.observe(log.observer_of_everything()).run(ten_cruds()).unwrap();
+        schedule.observe(log.verbose_observer()).run(ten_cruds()).unwrap();
         log.take()
     }
 
@@ -472,8 +472,7 @@ fn the_same_program_gives_the_same_log_every_time() {
 #[test]
 fn a_reused_schedule_gives_the_same_log_as_a_new_one() {
     let log = Log::new();
-    let mut schedule = Schedule::new(());
-    schedule.observe(log.observer());
+    let mut schedule = Schedule::new(()).observe(log.observer());
     schedule.run(ten_cruds()).unwrap();
     let first = log.take();
     // Another program in between leaves nothing behind that shows.
@@ -491,8 +490,7 @@ fn a_reused_schedule_gives_the_same_log_of_everything_as_a_new_one() {
     }
 
     let log = Log::new();
-    let mut schedule = Schedule::new(());
-    schedule.observe(log.observer_of_everything());
+    let mut schedule = Schedule::new(()).observe(log.verbose_observer());
     schedule.run(two_cruds()).unwrap();
     let first: Vec<_> = log.take().lines().map(str::to_owned).collect();
     schedule.run(two_cruds()).unwrap();

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{Batch, CancelToken, Clock, Event, Schedule, Slot};
+use corio::{Batch, CancellationToken, Clock, Event, Schedule, Slot};
 use expect_test::expect;
 use support::user_code::{self, Guard, Key};
 
@@ -161,15 +161,17 @@ fn program(is_answered: bool) {
 }
 
 /// Runs it in every way, with something that happens.
-fn run(is_answered: bool, happens: fn(&CancelToken, &VirtualClock, &Slots)) -> String {
+fn run(is_answered: bool, happens: fn(&CancellationToken, &VirtualClock, &Slots)) -> String {
     let ways: [(bool, Option<u64>); 4] = [(false, None), (true, None), (false, Some(1)), (true, Some(2))];
     let endings = ways.map(|(is_async, seed)| {
         at_every_moment(|set| {
-            let (token, clock, slots) = (CancelToken::new(), VirtualClock::new(), Slots::default());
-            let mut schedule = Schedule::new(Lab { slots: slots.clone(), first: First(Cell::new(true)) });
-            schedule.clock(Watched(clock.clone())).cancel_on(&token).observe(|_: &Event<'_>| user_code::call());
+            let (token, clock, slots) = (CancellationToken::new(), VirtualClock::new(), Slots::default());
+            let mut schedule = Schedule::new(Lab { slots: slots.clone(), first: First(Cell::new(true)) })
+                .clock(Watched(clock.clone()))
+                .cancel_on(&token)
+                .observe(|_: &Event<'_>| user_code::call());
             if let Some(seed) = seed {
-                schedule.shuffle(seed);
+                schedule = schedule.shuffle(seed);
             }
             set(Rc::new(move || happens(&token, &clock, &slots)));
             let ending = if is_async { smol::block_on(schedule.run_async(program(is_answered))) } else { schedule.run(program(is_answered)) };

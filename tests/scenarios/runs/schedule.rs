@@ -208,7 +208,7 @@ mod answering {
         let mut schedule = Schedule::new(());
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 4);
         let mut factor = 10;
-        schedule.answer_with(double, {
+        schedule = schedule.answer_with(double, {
             let asked = asked.clone();
             move |keys| {
                 asked.borrow_mut().extend_from_slice(keys);
@@ -219,7 +219,7 @@ mod answering {
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 11 * 12);
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 13 * 14);
         assert_eq!(*asked.borrow(), [1, 11, 1, 13]);
-        schedule.answer_with(double, |keys| keys.to_vec());
+        schedule = schedule.answer_with(double, |keys| keys.to_vec());
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 1);
         assert_eq!(Rc::strong_count(&asked), 1, "the replaced function is kept");
         // Other schedules are not concerned.
@@ -240,8 +240,7 @@ mod observing {
         }
 
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.observe(log.observer_of_everything());
+        let mut schedule = Schedule::new(()).observe(log.verbose_observer());
         schedule.run(program()).unwrap();
         expect![[r#"
             Started { task: task 1, name: "program", parent: None }
@@ -327,8 +326,7 @@ mod observing {
         }
 
         let counts = Rc::new(RefCell::new(Counts::default()));
-        let mut schedule = Schedule::new(());
-        schedule.observe(Counting(counts.clone()));
+        let mut schedule = Schedule::new(()).observe(Counting(counts.clone()));
         for run in 1..=2 {
             schedule.run(program()).unwrap();
             let counts = counts.borrow();
@@ -343,11 +341,10 @@ mod observing {
     #[test]
     fn the_next_observer_replaces_the_one_before() {
         let (first, second) = (Log::new(), Log::new());
-        let mut schedule = Schedule::new(());
-        schedule.observe(first.observer()).observe(second.observer());
+        let mut schedule = Schedule::new(()).observe(first.observer()).observe(second.observer());
         schedule.run(double(1)).unwrap();
         assert_eq!((first.take(), second.take()), (String::new(), "round 1: double[1]\n".into()));
-        schedule.observe(|_: &Event<'_>| {});
+        schedule = schedule.observe(|_: &Event<'_>| {});
         schedule.run(double(1)).unwrap();
         assert_eq!(second.take(), "");
     }
@@ -355,8 +352,7 @@ mod observing {
     #[test]
     fn rounds_count_from_one_in_every_run() {
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.observe(log.observer());
+        let mut schedule = Schedule::new(()).observe(log.observer());
         schedule.run(quadruple(1)).unwrap();
         schedule.run(quadruple(2)).unwrap();
         expect![[r#"
@@ -376,8 +372,7 @@ mod observing {
         }
 
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.observe(log.observer_of_everything());
+        let mut schedule = Schedule::new(()).observe(log.verbose_observer());
         schedule.run(secret("password")).unwrap();
         assert!(!log.take().contains("password"));
     }
@@ -391,7 +386,7 @@ mod executors {
     fn triple(batch: Batch<u64, u64>) {
         thread::spawn(move || {
             for slot in batch {
-                slot.answer_with(|key| key * 3);
+                slot = slot.answer_with(|key| key * 3);
             }
         });
     }
@@ -720,8 +715,7 @@ mod nested {
 
         // f(0) = 0, f(n) = 2n + 2 f(n - 1)
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.observe(log.observer());
+        let mut schedule = Schedule::new(()).observe(log.observer());
         assert_eq!(schedule.run(program()).unwrap(), [0, 2, 8, 22]);
         // The inner runs are none of its business, and do not split its batches.
         expect![[r#"
@@ -769,7 +763,7 @@ mod nested {
         fn from_a_thread(batch: Batch<u64, u64>) {
             thread::spawn(move || {
                 for slot in batch {
-                    slot.answer_with(|key| key * 2);
+                    slot = slot.answer_with(|key| key * 2);
                 }
             });
         }
@@ -835,7 +829,7 @@ fn spawners_get_room_also_where_a_cpu_phase_ends_at_its_limit() {
 
     for tasks in 1..6 {
         for resumes in 1..12 {
-            assert_eq!(Schedule::new(()).max_tasks(tasks).fairness(resumes).run(many()), Ok(()), "max_tasks {tasks}, fairness {resumes}");
+            assert_eq!(Schedule::new(()).max_tasks(tasks).max_resumes_per_phase(resumes).run(many()), Ok(()), "max_tasks {tasks}, fairness {resumes}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{CancelToken, Elapsed, Error, RequestError, Schedule};
+use corio::{CancellationToken, Elapsed, Error, RequestError, Schedule};
 use expect_test::expect;
 
 /// When it all happens.
@@ -53,7 +53,7 @@ impl Ends {
 #[derive(corio::Context)]
 struct Lab {
     clock: VirtualClock,
-    token: CancelToken,
+    token: CancellationToken,
     ends: Ends,
     log: Log,
 }
@@ -71,7 +71,7 @@ async fn asked(clock: &VirtualClock, ends: &Ends, keys: &[u64]) -> Vec<u64> {
 }
 
 #[corio::dispatcher]
-async fn cancels(clock: &VirtualClock, token: &CancelToken, ends: &Ends, keys: &[()]) -> Vec<()> {
+async fn cancels(clock: &VirtualClock, token: &CancellationToken, ends: &Ends, keys: &[()]) -> Vec<()> {
     if ends.has(Cancel) {
         clock.sleep(INSTANT).await;
         token.cancel();
@@ -125,10 +125,13 @@ fn program(levels: usize) -> Result<(), ()> {
 
 /// What the one who waits hears, and how the run ends.
 fn run(ends: Ends, is_async: bool, levels: usize) -> String {
-    let (clock, token, log) = (VirtualClock::new(), CancelToken::new(), Log::default());
-    let mut schedule = Schedule::new(Lab { clock: clock.clone(), token: token.clone(), ends, log: log.clone() });
-    schedule.clock(clock.clone()).cancel_on(&token).deadline(ends.limit(Deadline)).budget(1);
-    schedule.options(asked, |options| options.timeout(ends.limit(LimitOfTheBatch)));
+    let (clock, token, log) = (VirtualClock::new(), CancellationToken::new(), Log::default());
+    let mut schedule = Schedule::new(Lab { clock: clock.clone(), token: token.clone(), ends, log: log.clone() })
+        .clock(clock.clone())
+        .cancel_on(&token)
+        .timeout(ends.limit(Deadline))
+        .yield_every(1)
+        .options(asked, |options| options.timeout(ends.limit(LimitOfTheBatch)));
     let result = if is_async { smol::block_on(schedule.run_async(program(levels))) } else { schedule.run(program(levels)) };
     assert_eq!(clock.now(), INSTANT);
     let ending = match result {

@@ -103,7 +103,7 @@ mod of_batches {
         assert_eq!(schedule.run(limited(3)).unwrap(), 3);
     }
 
-    #[corio::dispatcher(show_keys, timeout = "10ms", faults = "error", in_flight = 1)]
+    #[corio::dispatcher(show_keys, timeout = "10ms", faults = "error", max_in_flight = 1)]
     async fn trying(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
         let _noted = timeline.note_of_drop("the future is dropped");
         timeline.sleep(*keys.iter().max().unwrap()).await;
@@ -216,7 +216,7 @@ mod of_batches {
             let _noted = timeline.note_of_drop("the future is dropped");
             for slot in batch {
                 timeline.sleep(4).await;
-                slot.answer_with(|key| key);
+                slot = slot.answer_with(|key| key);
             }
         }
 
@@ -257,8 +257,7 @@ mod of_batches {
     #[test]
     fn late_answers_are_thrown_away_also_in_the_next_run() {
         let keeps = Keeps::default();
-        let mut schedule = Schedule::new(&keeps);
-        schedule.clock(VirtualClock::new());
+        let mut schedule = Schedule::new(&keeps).clock(VirtualClock::new());
         assert!(matches!(schedule.run(kept(0)), Err(Error::Batch(RequestError::TimedOut { requests: 1, .. }))));
         assert_eq!(keeps.slots.borrow().len(), 1);
         assert_eq!(schedule.run(kept(1)).unwrap(), Ok(1));
@@ -290,8 +289,7 @@ mod of_batches {
         }
 
         let slots = RefCell::new(Vec::new());
-        let mut schedule = Schedule::new(&slots);
-        schedule.clock(VirtualClock::new());
+        let mut schedule = Schedule::new(&slots).clock(VirtualClock::new());
         assert_eq!(schedule.run(program()).unwrap(), (true, 200));
     }
 
@@ -307,7 +305,7 @@ mod of_batches {
 
         fn open(&self) {
             *self.0.0.lock().unwrap() = true;
-            self.0.1.notify_all();
+            self.0.1.notify_waiters();
         }
     }
 
@@ -332,7 +330,7 @@ mod of_batches {
         let gated = Gated::default();
         let mut schedule = Schedule::new(&gated);
         // It jumps, since it knows nothing of threads.
-        schedule.clock(VirtualClock::new());
+        schedule = schedule.clock(VirtualClock::new());
         let timed_out = RequestError::TimedOut { dispatcher: "blocked", requests: 2, limit: ms(10) };
         assert_eq!(schedule.run(program()).unwrap(), [Err(timed_out.clone()), Err(timed_out)]);
         gated.gate.open();
@@ -355,7 +353,7 @@ mod of_batches {
     fn a_schedule_can_set_another() {
         check_under(
             |schedule| {
-                schedule.options(limited, |options| options.timeout(ms(20))).options(unlimited, |options| options.timeout(ms(5)));
+                schedule = schedule.options(limited, |options| options.timeout(ms(20))).options(unlimited, |options| options.timeout(ms(5)));
             },
             all_three,
             expect![[r#"
@@ -417,8 +415,7 @@ mod of_runs {
     #[test]
     fn alarms_are_gone_with_their_run() {
         let clock = VirtualClock::new();
-        let mut schedule = Schedule::new(());
-        schedule.clock(clock.clone());
+        let mut schedule = Schedule::new(()).clock(clock.clone());
         assert!(matches!(schedule.run(fails_in_a_time_limit()), Err(Error::Batch(_))));
         assert!(matches!(schedule.run(stuck()), Err(Error::Deadlock(_))));
         assert_eq!(clock.now(), Duration::ZERO);
@@ -428,7 +425,7 @@ mod of_runs {
     fn a_run_that_is_over_by_its_deadline_knows_nothing_of_it() {
         check_under(
             |schedule| {
-                schedule.deadline(ms(14));
+                schedule = schedule.timeout(ms(14));
             },
             two_steps,
             expect![[r#"
@@ -445,7 +442,7 @@ mod of_runs {
     fn a_run_that_is_not_ends_with_an_error() {
         check_under(
             |schedule| {
-                schedule.deadline(ms(12));
+                schedule = schedule.timeout(ms(12));
             },
             two_steps,
             expect![[r#"
@@ -453,7 +450,7 @@ mod of_runs {
                 6ms: unlimited: 1 answered
                 6ms: unlimited[7]
                 12ms: the task is dropped
-                the run was not over after 12ms, its deadline"#]],
+                the run was not over after 12ms, its time limit"#]],
         );
     }
 
@@ -461,7 +458,7 @@ mod of_runs {
     fn an_answer_at_the_time_of_the_deadline_is_taken() {
         check_under(
             |schedule| {
-                schedule.deadline(ms(13)).budget(1);
+                schedule = schedule.timeout(ms(13)).yield_every(1);
             },
             two_steps,
             expect![[r#"
@@ -478,34 +475,32 @@ mod of_runs {
     fn what_is_asked_at_the_time_of_the_deadline_does_not_leave() {
         check_under(
             |schedule| {
-                schedule.deadline(ms(6)).budget(1);
+                schedule = schedule.timeout(ms(6)).yield_every(1);
             },
             two_steps,
             expect![[r#"
                 0ns: unlimited[6]
                 6ms: unlimited: 1 answered
                 6ms: the task is dropped
-                the run was not over after 6ms, its deadline"#]],
+                the run was not over after 6ms, its time limit"#]],
         );
     }
 
     #[test]
     fn without_any_time_tasks_run_once_and_nothing_leaves() {
         let timeline = Timeline::default();
-        let mut schedule = timeline.schedule_at_length();
-        schedule.deadline(Duration::ZERO);
+        let mut schedule = timeline.schedule_at_length().timeout(Duration::ZERO);
         let result = schedule.run(two_steps());
         expect![[r#"
             0ns: the task is dropped
-            the run was not over after 0ns, its deadline"#]]
+            the run was not over after 0ns, its time limit"#]]
         .assert_eq(&shown(&timeline, result));
     }
 
     #[test]
     fn each_run_has_the_whole_time() {
         let timeline = Timeline::default();
-        let mut schedule = timeline.schedule();
-        schedule.deadline(ms(15));
+        let mut schedule = timeline.schedule().timeout(ms(15));
         for _ in 0..3 {
             assert_eq!(schedule.run(two_steps()).unwrap(), 13);
             assert_eq!(schedule.run(unlimited(16)), Err(Error::TimedOut { limit: ms(15) }));
@@ -522,7 +517,7 @@ mod of_runs {
 
         check_under(
             |schedule| {
-                schedule.deadline(ms(15));
+                schedule = schedule.timeout(ms(15));
             },
             || fails(1),
             expect![[r#"
@@ -530,7 +525,7 @@ mod of_runs {
                 0ns: fails: 1 to be retried
                 10ms: fails[1]
                 10ms: fails: 1 to be retried
-                the run was not over after 15ms, its deadline"#]],
+                the run was not over after 15ms, its time limit"#]],
         );
     }
 
@@ -544,8 +539,7 @@ mod of_runs {
     #[test]
     fn a_deadlock_is_reported_at_once() {
         let timeline = Timeline::default();
-        let mut schedule = timeline.schedule();
-        schedule.deadline(Duration::from_secs(3600));
+        let mut schedule = timeline.schedule().timeout(Duration::from_secs(3600));
         assert!(matches!(schedule.run(locks_twice()), Err(Error::Deadlock(_))));
         assert!(matches!(smol::block_on(schedule.run_async(locks_twice())), Err(Error::Deadlock(_))));
         assert_eq!(timeline.clock.now(), Duration::ZERO);
@@ -559,8 +553,7 @@ mod of_runs {
         }
 
         let timeline = Timeline::default();
-        let mut schedule = timeline.schedule();
-        schedule.deadline(Duration::from_secs(3600));
+        let mut schedule = timeline.schedule().timeout(Duration::from_secs(3600));
         assert!(matches!(schedule.run(program()), Err(Error::Deadlock(_))));
         assert_eq!(timeline.clock.now(), ms(20));
     }
@@ -799,7 +792,7 @@ mod of_parts_of_a_task {
 
     #[test]
     fn requests_that_were_queued_are_withdrawn() {
-        #[corio::dispatcher(show_keys, in_flight = 1)]
+        #[corio::dispatcher(show_keys, max_in_flight = 1)]
         async fn one(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
             timeline.sleep(keys[0]).await;
             keys.to_vec()
@@ -867,8 +860,7 @@ mod clocks {
         }
 
         let clock = ByHand::default();
-        let mut schedule = Schedule::new(());
-        schedule.clock(clock.clone());
+        let mut schedule = Schedule::new(()).clock(clock.clone());
         let moves = Cell::new(0);
         let result = smol::block_on(async {
             let mut run = pin!(schedule.run_async(program()));
@@ -901,8 +893,7 @@ mod clocks {
         }
 
         let clock = ByHand::default();
-        let mut schedule = Schedule::new(());
-        schedule.clock(clock.clone()).deadline(ms(10));
+        let mut schedule = Schedule::new(()).clock(clock.clone()).timeout(ms(10));
         let flag = Arc::new(Flag(Mutex::new(false)));
         let waker = flag.clone().into();
         let mut context = std::task::Context::from_waker(&waker);
@@ -935,7 +926,7 @@ mod clocks {
 
     #[test]
     fn nobody_looks_at_one_without_a_limit() {
-        #[corio::dispatcher(in_flight = 1, retry(attempts = 3))]
+        #[corio::dispatcher(max_in_flight = 1, retry(attempts = 3))]
         fn retries(tries: &Cell<u32>, batch: Batch<u64, u64>) {
             tries.set(tries.get() + 1);
             for slot in batch {
@@ -949,8 +940,7 @@ mod clocks {
         }
 
         let tries = Cell::new(0);
-        let mut schedule = Schedule::new(&tries);
-        schedule.clock(NeverAsked);
+        let mut schedule = Schedule::new(&tries).clock(NeverAsked);
         assert_eq!(schedule.run(program()).unwrap(), 16);
         assert_eq!(smol::block_on(schedule.run_async(program())).unwrap(), 16);
     }

@@ -210,7 +210,7 @@ const PLACES: [Place; 8] = [
     ("timeout! in timeout!", |way, time| format!("{:?}", way.run(|_| {}, limited_twice(time)))),
     ("timeout = ..", |way, time| {
         let limit = |schedule: &mut Schedule<Lab>| {
-            schedule.options(later, |options| options.timeout(time));
+            schedule = schedule.options(later, |options| options.timeout(time));
         };
         format!("{:?}", way.run(limit, later(7)))
     }),
@@ -219,7 +219,7 @@ const PLACES: [Place; 8] = [
             "{:?}",
             way.run(
                 |schedule| {
-                    schedule.deadline(time);
+                    schedule = schedule.timeout(time);
                 },
                 later(7)
             )
@@ -227,20 +227,20 @@ const PLACES: [Place; 8] = [
     }),
     ("backoff", |way, time| {
         let backoff = |schedule: &mut Schedule<Lab>| {
-            schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time)));
+            schedule = schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time)));
         };
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
     ("backoff, jitter", |way, time| {
         let backoff = |schedule: &mut Schedule<Lab>| {
-            schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time).jitter()));
+            schedule = schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time).jitter()));
         };
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
     ("retry_after", |way, time| format!("{:?}", way.run(|_| {}, in_a_pause(Some(time))))),
     ("ttl", |way, time| {
         let keep = |schedule: &mut Schedule<Lab>| {
-            schedule.options(kept, |options| options.time_to_live(time));
+            schedule = schedule.options(kept, |options| options.ttl(time));
         };
         format!("{:?}", way.run(keep, asks_twice()))
     }),
@@ -295,14 +295,13 @@ fn a_virtual_clock_does_not_jump_to_the_end_of_a_time_that_has_none() {
     fn answered(schedule: &mut Schedule<Lab>, task: impl Task<Lab, Output = Result<u64, Elapsed>>) -> Duration {
         let clock = VirtualClock::new();
         let (sender, receiver) = mpsc::channel();
-        schedule.clock(Telling(clock.clone(), sender));
+        schedule = schedule.clock(Telling(clock.clone(), sender));
         schedule.context().gate.0.set(Some(receiver));
         assert_eq!(schedule.run(task), Ok(Ok(7)));
         clock.now()
     }
 
-    let mut schedule = Schedule::new(Lab::default());
-    schedule.deadline(Duration::MAX);
+    let mut schedule = Schedule::new(Lab::default()).timeout(Duration::MAX);
     assert_eq!(answered(&mut schedule, limited(Duration::MAX)), Duration::ZERO);
 }
 
@@ -318,8 +317,7 @@ fn a_virtual_clock_can_be_advanced_and_slept_by_for_any_time() {
 
     for time in [Duration::ZERO, NANOSECOND].into_iter().chain(CENTURIES).chain(ENDLESS) {
         let clock = VirtualClock::new();
-        let mut schedule = Schedule::new(&clock);
-        schedule.clock(clock.clone()).deadline(Duration::MAX);
+        let mut schedule = Schedule::new(&clock).clock(clock.clone()).timeout(Duration::MAX);
         assert_eq!(schedule.run(sleeps(time)), Ok(()));
         assert_eq!(clock.now(), time);
         // Behind the end of all times as well.

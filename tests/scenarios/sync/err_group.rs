@@ -403,8 +403,7 @@ fn a_group_that_waits_for_itself_is_a_deadlock_that_says_so() {
 fn a_member_is_named_after_its_task_and_observed_once() {
     let (names, ended) = (Rc::new(Diary::default()), Rc::new(Cell::new(0)));
     let (hears, counts) = (names.clone(), ended.clone());
-    let mut schedule = Schedule::new(());
-    schedule.observe(move |event: &Event<'_>| match event {
+    let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| match event {
         Event::Started { name, .. } => hears.say(*name),
         Event::Ended { .. } => counts.set(counts.get() + 1),
         Event::Asked { task, dispatcher } => hears.say(format!("{task:?} asks {dispatcher}")),

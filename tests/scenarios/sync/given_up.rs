@@ -112,7 +112,7 @@ fn holds(what: What, world: World) {
         }
         What::NotifyAll => {
             call!(serves);
-            world.notify.notify_all();
+            world.notify.notify_waiters();
         }
         What::OnceCell => {
             let fails = task!(-> Result<&'static str, ()> {
@@ -270,8 +270,7 @@ fn timeline(what: What, way: Way) -> String {
         receiver: Mutex::new(receiver),
     });
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(Time { clock: clock.clone() });
-    schedule.clock(clock).max_tasks(if let What::Room = what { 1 } else { usize::MAX });
+    let mut schedule = Schedule::new(Time { clock: clock.clone() }).clock(clock).max_tasks(if let What::Room = what { 1 } else { usize::MAX });
     let end = match schedule.run(program(what, way, world.clone())) {
         Ok(()) => "",
         // There was one notification, one message, and the first has it.

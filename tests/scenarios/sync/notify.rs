@@ -72,13 +72,13 @@ fn all_wakes_those_who_wait_now_and_stores_nothing() {
 
     #[corio::task]
     fn program(notify: &Notify, diary: &Diary) {
-        notify.notify_all();
+        notify.notify_waiters();
         let notifies = task!({
             io!(double(1));
-            notify.notify_all();
+            notify.notify_waiters();
             io!(double(2));
             diary.say("now");
-            notify.notify_all();
+            notify.notify_waiters();
         });
         join!(twice(notify, diary, "a"), twice(notify, diary, "b"), notifies);
     }
@@ -144,7 +144,7 @@ fn all_that_reaches_somebody_who_is_dropped_before_it_runs_goes_to_nobody() {
     fn program(notify: &Notify, diary: &Diary) {
         let notifies = task!({
             io!(double(1));
-            notify.notify_all();
+            notify.notify_waiters();
             io!(double(2));
             diary.say("now");
             notify.notify_one();
@@ -169,7 +169,7 @@ fn one_and_all_at_once_lose_nothing() {
         let notifies = task!({
             io!(double(1));
             notify.notify_one();
-            notify.notify_all();
+            notify.notify_waiters();
         });
         join!(notifies, impatient(notify, diary, "a", 1), impatient(notify, diary, "b", FOR_EVER));
         call!(waits(notify, diary, "stored"));
@@ -237,7 +237,7 @@ fn from_outside_and_from_an_inner_run_it_wakes_those_who_wait() {
     let mut pending = schedule.run_async(program(&notify, &diary));
     assert!(poll(&mut pending).is_pending());
     assert_eq!(diary.take(), "a");
-    notify.notify_all();
+    notify.notify_waiters();
     assert!(poll(&mut pending).is_pending());
     assert_eq!(diary.take(), "b");
     set_open(true);
@@ -264,7 +264,7 @@ fn a_hundred_thousand_are_woken_one_by_one_and_all_at_once() {
         (0..100_000).for_each(|_| notify.notify_one());
         io!(double(1));
         assert_eq!(count.get(), 100_000);
-        notify.notify_all();
+        notify.notify_waiters();
     }
 
     let count = Rc::default();

@@ -252,7 +252,7 @@ mod a_semaphore {
             round 3: double[8, 9]
         "#]]
         .assert_eq(&log.to_string());
-        assert_eq!(semaphore.available(), 4);
+        assert_eq!(semaphore.available_permits(), 4);
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod a_semaphore {
     fn join_and_check(semaphore: &Semaphore, task: impl corio::Task<(), Output = ()>) {
         // Two are held, and four wanted: three are free meanwhile.
         run(task);
-        assert_eq!(semaphore.available(), 5);
+        assert_eq!(semaphore.available_permits(), 5);
     }
 
     #[test]
@@ -324,19 +324,19 @@ mod a_semaphore {
                 takes(semaphore, diary, 3, 0),
                 task!({
                     io!(double(1));
-                    semaphore.add(1);
+                    semaphore.add_permits(1);
                     io!(double(2));
-                    semaphore.add(1);
+                    semaphore.add_permits(1);
                 })
             );
             call!(semaphore.acquire_many(2)).forget();
-            assert_eq!((semaphore.available(), semaphore.try_acquire_many(2).is_none()), (1, true));
+            assert_eq!((semaphore.available_permits(), semaphore.try_acquire_many(2).is_none()), (1, true));
             drop(call!(semaphore.acquire_many(0)));
         }
 
         let (semaphore, diary) = (Semaphore::new(1), Diary::default());
         run(program(&semaphore, &diary));
-        assert_eq!((semaphore.available(), diary.take().as_str()), (1, "+3, -3"));
+        assert_eq!((semaphore.available_permits(), diary.take().as_str()), (1, "+3, -3"));
         let full = Semaphore::new(usize::MAX);
         assert_eq!(message(|| full.add(1)), "corio: more permits than fit in a usize");
     }
@@ -351,9 +351,9 @@ mod a_semaphore {
         #[corio::task]
         fn adds(semaphore: &Semaphore) {
             io!(double(1));
-            semaphore.add(10);
-            semaphore.add(usize::MAX);
-            semaphore.add(usize::MAX);
+            semaphore.add_permits(10);
+            semaphore.add_permits(usize::MAX);
+            semaphore.add_permits(usize::MAX);
         }
 
         #[corio::task]
@@ -364,7 +364,7 @@ mod a_semaphore {
 
         let semaphore = Semaphore::new(0);
         run(program(&semaphore));
-        assert_eq!(semaphore.available(), 0);
+        assert_eq!(semaphore.available_permits(), 0);
     }
 
     #[test]
@@ -398,7 +398,7 @@ mod a_semaphore {
             assert!(schedule.run(takes(&semaphore, &diary, 3, 1)).is_err());
             assert_eq!(schedule.run(takes(&semaphore, &diary, 2, 1)), Ok(()));
         }
-        assert_eq!((semaphore.available(), diary.take().as_str()), (2, "+2, -2, +2, -2, +2, -2"));
+        assert_eq!((semaphore.available_permits(), diary.take().as_str()), (2, "+2, -2, +2, -2, +2, -2"));
     }
 
     #[test]
@@ -412,7 +412,7 @@ mod a_semaphore {
 
         let semaphore = Semaphore::new(2);
         assert_eq!(run(program(&semaphore)), "corio: this semaphore is in use in another run; a semaphore belongs to one run at a time");
-        assert_eq!(semaphore.available(), 2);
+        assert_eq!(semaphore.available_permits(), 2);
     }
 
     #[test]
@@ -455,7 +455,7 @@ mod a_semaphore {
 
         let (semaphore, count) = (Rc::new(Semaphore::new(3)), Rc::default());
         run(program(semaphore.clone(), Rc::clone(&count)));
-        assert_eq!((count.get(), semaphore.available()), (100_000, 3));
+        assert_eq!((count.get(), semaphore.available_permits()), (100_000, 3));
     }
 
     #[test]

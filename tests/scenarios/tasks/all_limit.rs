@@ -19,8 +19,7 @@ use support::{Counted, Counts, double, gated, healthy, set_open};
 #[track_caller]
 fn batches<T>(task: impl Task<(), Output = T>) -> (T, String) {
     let log = Log::new();
-    let mut schedule = Schedule::new(());
-    schedule.observe(log.observer());
+    let mut schedule = Schedule::new(()).observe(log.observer());
     let result = schedule.run(task).unwrap();
     let text = log.take();
     assert_eq!(schedule.run(healthy()), Ok(10));
@@ -57,8 +56,7 @@ fn so_many_children_are_there_at_a_time_and_the_results_are_in_order() {
 
     let log = Log::new();
     let made = Cell::new(0);
-    let mut schedule = Schedule::new(());
-    schedule.observe(log.observer());
+    let mut schedule = Schedule::new(()).observe(log.observer());
     assert_eq!(schedule.run(program(&made)), Ok(vec![0, 4, 4, 12, 8, 20, 12]));
     expect![[r#"
         round 1: double[0, 1, 2]
@@ -260,8 +258,7 @@ mod children {
         let mut orders = std::collections::BTreeSet::new();
         for seed in 0..50 {
             let log = Log::new();
-            let mut schedule = Schedule::new(());
-            schedule.shuffle(seed).observe(log.observer());
+            let mut schedule = Schedule::new(()).shuffle(seed).observe(log.observer());
             assert_eq!(schedule.run(program()), Ok((0..20).collect()), "seed {seed}");
             orders.insert(log.take());
         }
@@ -520,8 +517,7 @@ mod the_first_error {
 
         let made = Cell::new(0);
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.observe(log.observer());
+        let mut schedule = Schedule::new(()).observe(log.observer());
         assert_eq!(schedule.run(program(&made)), Ok(Err(0)));
         assert_eq!(made.get(), 2);
         expect![[r#"
@@ -559,7 +555,7 @@ mod dropped_half_way {
     use super::*;
 
     /// Asks twice, at 0 ms and 10 ms after its beginning.
-    #[corio::dispatcher(show_keys, in_flight = 2)]
+    #[corio::dispatcher(show_keys, max_in_flight = 2)]
     async fn slow(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
         timeline.sleep(10).await;
         keys.to_vec()
@@ -742,8 +738,7 @@ mod dropped_half_way {
     #[test]
     fn by_a_deadline() {
         let clock = VirtualClock::new();
-        let mut schedule = Schedule::new(());
-        schedule.clock(clock).deadline(Duration::from_secs(1));
+        let mut schedule = Schedule::new(()).clock(clock).timeout(Duration::from_secs(1));
 
         #[corio::task]
         fn program(counts: Counts) {

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Error, Handle, Schedule};
+use corio::{Error, JoinHandle, Schedule};
 
 const MANY: u64 = 100_000;
 
@@ -30,7 +30,7 @@ async fn never(_keys: &[u64]) -> Vec<u64> {
 /// Runs until everything waits, and drops what is left.
 fn drop_half_way(task: impl corio::Task<()>) {
     let mut schedule = Schedule::new(());
-    let mut run = schedule.budget(usize::MAX).run_async(task);
+    let mut run = schedule.yield_every(usize::MAX).run_async(task);
     assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(run);
     assert_eq!(schedule.run(double(1)), Ok(2));
@@ -110,7 +110,7 @@ mod nested_handles {
     use super::*;
 
     #[corio::task]
-    fn sums(left: u64, before: Option<Handle<u64>>) -> u64 {
+    fn sums(left: u64, before: Option<JoinHandle<u64>>) -> u64 {
         let sum = match before {
             Some(handle) => call!(handle),
             None => io!(double(1)),
@@ -141,7 +141,7 @@ mod nested_handles {
     #[test]
     fn are_dropped_one_inside_the_other() {
         #[corio::task]
-        fn holds(before: Option<Handle<u64>>) -> u64 {
+        fn holds(before: Option<JoinHandle<u64>>) -> u64 {
             let sum = io!(never(1));
             drop(before);
             sum
@@ -229,7 +229,7 @@ mod nested_calls {
     use std::time::Duration;
 
     use corio::testing::VirtualClock;
-    use corio::{CancelToken, Event, boxed};
+    use corio::{CancellationToken, Event, boxed};
 
     /// What is done at the bottom.
     #[derive(Clone, Copy)]
@@ -312,9 +312,8 @@ mod nested_calls {
         on_a_small_stack(|| {
             for how in ["a race", "a time limit", "a run that is dropped", "a run that is cancelled"] {
                 let gone = RefCell::default();
-                let token = CancelToken::new();
-                let mut schedule = Schedule::new(());
-                schedule.clock(VirtualClock::new()).budget(usize::MAX).cancel_on(&token);
+                let token = CancellationToken::new();
+                let mut schedule = Schedule::new(()).clock(VirtualClock::new()).yield_every(usize::MAX).cancel_on(&token);
                 match how {
                     "a run that is dropped" | "a run that is cancelled" => {
                         let mut run = schedule.run_async(ends(how, &gone));
@@ -347,8 +346,7 @@ mod nested_calls {
         let gone = RefCell::default();
         let told = Rc::new(RefCell::new(String::new()));
         let heard = told.clone();
-        let mut schedule = Schedule::new(());
-        schedule.observe(move |event: &Event<'_>| {
+        let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
             if let Event::Panicked { place, above } = event {
                 let above: Vec<&str> = above.iter().map(|(name, _)| *name).collect();
                 *heard.borrow_mut() = format!("{place}, below {}", above.join(", "));
@@ -416,8 +414,7 @@ mod nested_calls {
             let heard = events.clone();
             let group = WaitGroup::new();
             group.add(1);
-            let mut schedule = Schedule::new(());
-            schedule.observe(move |event: &Event<'_>| {
+            let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
                 if let Event::Started { name, .. } | Event::Asked { dispatcher: name, .. } = event {
                     heard.borrow_mut().push(name.to_string());
                 }

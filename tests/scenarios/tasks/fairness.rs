@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::testing::VirtualClock;
-use corio::{CancelToken, Error, Event, Log, Schedule, Task};
+use corio::{CancellationToken, Error, Event, Log, Schedule, Task};
 use expect_test::expect;
 
 #[corio::dispatcher(show_keys)]
@@ -32,7 +32,7 @@ impl Told {
         move |event: &Event<'_>| {
             let line = match event {
                 Event::Resumed { .. } => return resumes.set(resumes.get() + 1),
-                Event::Overlong { resumes } => format!("overlong: {resumes}"),
+                Event::LongPhase { resumes } => format!("overlong: {resumes}"),
                 Event::BatchSent { dispatcher, keys, .. } => format!("{dispatcher}{keys:?}"),
                 _ => return,
             };
@@ -115,8 +115,7 @@ mod tasks_that_wake_each_other_for_ever {
     #[track_caller]
     fn check_third_is_not_held_up(program: impl Task<(), Output = ()>) {
         let told = Told::default();
-        let mut schedule = Schedule::new(());
-        schedule.fairness(100).observe(told.observer());
+        let mut schedule = Schedule::new(()).max_resumes_per_phase(100).observe(told.observer());
         assert_eq!(schedule.run(program), Ok(()));
         expect![[r#"
             after 100 resumes: overlong: 100
@@ -167,8 +166,7 @@ mod tasks_that_wake_each_other_for_ever {
         }
 
         let (told, ball) = (Told::default(), Ball::new());
-        let mut schedule = Schedule::new(());
-        schedule.fairness(10).observe(told.observer());
+        let mut schedule = Schedule::new(()).max_resumes_per_phase(10).observe(told.observer());
         assert_eq!(schedule.run(program(&ball)), Ok(()));
         assert_eq!(told.take(), "");
     }
@@ -200,7 +198,7 @@ mod tasks_that_wake_each_other_for_ever {
             join!(play_by_groups(ball), asks_soon(ball));
         }
 
-        assert_eq!(Schedule::new(()).fairness(10).run(program(&Ball::new())), Ok(()));
+        assert_eq!(Schedule::new(()).max_resumes_per_phase(10).run(program(&Ball::new())), Ok(()));
     }
 
     #[test]
@@ -221,8 +219,7 @@ mod tasks_that_wake_each_other_for_ever {
             join!(play_by_groups(ball), passes_time(ball, clock));
         }
 
-        let mut schedule = Schedule::new(());
-        schedule.fairness(50).clock(clock.clone()).deadline(limit);
+        let mut schedule = Schedule::new(()).max_resumes_per_phase(50).clock(clock.clone()).timeout(limit);
         assert_eq!(schedule.run(program(&ball, clock.clone())), Err(Error::TimedOut { limit }));
         assert!((1000..1100).contains(&ball.passes.get()), "{} passes", ball.passes.get());
         assert_eq!(schedule.run(double(1)), Ok(2));
@@ -231,7 +228,7 @@ mod tasks_that_wake_each_other_for_ever {
     #[test]
     fn are_ended_by_a_token() {
         #[corio::task]
-        fn cancels(ball: &Ball, token: CancelToken) {
+        fn cancels(ball: &Ball, token: CancellationToken) {
             while ball.passes.get() < 1000 {
                 call!(spawned_and_awaited());
             }
@@ -239,16 +236,15 @@ mod tasks_that_wake_each_other_for_ever {
         }
 
         #[corio::task]
-        fn program(ball: &Ball, token: CancelToken) {
+        fn program(ball: &Ball, token: CancellationToken) {
             join!(play_by_groups(ball), cancels(ball, token));
         }
 
-        let (ball, token) = (Ball::new(), CancelToken::new());
-        let mut schedule = Schedule::new(());
-        schedule.fairness(50).cancel_on(&token);
+        let (ball, token) = (Ball::new(), CancellationToken::new());
+        let mut schedule = Schedule::new(()).max_resumes_per_phase(50).cancel_on(&token);
         assert_eq!(schedule.run(program(&ball, token.clone())), Err(Error::Cancelled));
         assert!((1000..1100).contains(&ball.passes.get()), "{} passes", ball.passes.get());
-        schedule.cancel_on(&CancelToken::new());
+        schedule = schedule.cancel_on(&CancellationToken::new());
         assert_eq!(schedule.run(double(1)), Ok(2));
     }
 }
@@ -284,8 +280,7 @@ mod kept_answers {
         }
 
         let told = Told::default();
-        let mut schedule = Schedule::new(());
-        schedule.fairness(100).observe(told.observer());
+        let mut schedule = Schedule::new(()).max_resumes_per_phase(100).observe(told.observer());
         assert_eq!(schedule.run(program(&Cell::new(true))), Ok(()));
         expect![[r#"
             after 1 resumes: kept[7]
@@ -309,8 +304,7 @@ mod kept_answers {
         }
 
         let told = Told::default();
-        let mut schedule = Schedule::new(());
-        schedule.fairness(10).observe(told.observer());
+        let mut schedule = Schedule::new(()).max_resumes_per_phase(10).observe(told.observer());
         assert_eq!(schedule.run(program()), Ok(()));
         assert_eq!(told.take(), "after 1 resumes: kept[7]\n");
     }
@@ -345,8 +339,7 @@ fn with_any_number_of_resumes_a_program_ends_as_without() {
     assert!(expected.is_ok());
     for most in [1, 2, 3, usize::MAX] {
         for resumes in 1..60 {
-            let mut schedule = Schedule::new(());
-            schedule.fairness(resumes).max_tasks(most);
+            let mut schedule = Schedule::new(()).max_resumes_per_phase(resumes).max_tasks(most);
             assert_eq!(schedule.run(program()), expected, "fairness {resumes}, at most {most} tasks");
         }
     }
@@ -367,11 +360,10 @@ fn a_phase_that_ends_by_itself_is_not_told_of() {
 
     // The first task and its nine children are ten resumes; then everything waits.
     let (told, log) = (Told::default(), Log::new());
-    let mut schedule = Schedule::new(());
-    schedule.observe(log.observer());
+    let mut schedule = Schedule::new(()).observe(log.observer());
     assert_eq!(schedule.run(program()), Ok(()));
     for resumes in [9, 10] {
-        schedule.fairness(resumes).observe(told.observer());
+        schedule = schedule.max_resumes_per_phase(resumes).observe(told.observer());
         assert_eq!(schedule.run(program()), Ok(()));
         let text = told.take();
         assert_eq!(text.contains("overlong"), resumes == 9, "{text}");

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use corio::sync::WaitGroup;
-use corio::{Error, Event, Handle, Log, Schedule, Task};
+use corio::{Error, Event, JoinHandle, Log, Schedule, Task};
 use expect_test::expect;
 use support::{Counted, Counts, double, healthy};
 
@@ -13,8 +13,7 @@ use support::{Counted, Counts, double, healthy};
 #[track_caller]
 fn batches<T>(most: usize, task: impl Task<(), Output = T>) -> (Result<T, Error>, String) {
     let log = Log::new();
-    let mut schedule = Schedule::new(());
-    schedule.max_tasks(most).observe(log.observer());
+    let mut schedule = Schedule::new(()).max_tasks(most).observe(log.observer());
     let result = schedule.run(task);
     let text = log.take();
     assert_eq!(schedule.run(healthy()), Ok(10), "the schedule runs the next task");
@@ -106,8 +105,7 @@ fn no_more_than_that_ever_live() {
 
     for most in [1, 2, 10, 99, 100, 1000] {
         let (living, observer) = living();
-        let mut schedule = Schedule::new(());
-        schedule.max_tasks(most).observe(observer);
+        let mut schedule = Schedule::new(()).max_tasks(most).observe(observer);
         assert_eq!(schedule.run(program()), Ok(()));
         assert!(living.get() <= most, "{} of {most}", living.get());
         assert!(living.get() >= most.min(10), "{} of {most}", living.get());
@@ -138,8 +136,7 @@ fn a_million_short_tasks_run_in_the_memory_of_a_few() {
     }
 
     let sum = Rc::new(Cell::new(0));
-    let mut schedule = Schedule::new(());
-    schedule.max_tasks(100);
+    let mut schedule = Schedule::new(()).max_tasks(100);
     let (result, bytes) = support::heap::peak_of(|| schedule.run(program(sum.clone())));
     assert_eq!(result, Ok(()));
     assert_eq!(sum.get(), TASKS * (TASKS - 1) / 2);
@@ -322,7 +319,7 @@ fn ended_tasks_whose_results_are_held_by_handles_do_not_count() {
 
     #[corio::task]
     fn program(counts: Counts) -> u64 {
-        let mut handles: Vec<Handle<(u64, Counted)>> = Vec::new();
+        let mut handles: Vec<JoinHandle<(u64, Counted)>> = Vec::new();
         for key in 0..10 {
             handles.push(spawn!(gives(key, counts.clone())));
         }
@@ -391,14 +388,13 @@ mod after_a_panic {
     fn the_room_is_all_there_again() {
         let counts = Counts::default();
         let log = Log::new();
-        let mut schedule = Schedule::new(());
-        schedule.max_tasks(3);
+        let mut schedule = Schedule::new(()).max_tasks(3);
         for _ in 0..3 {
             let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program(counts.clone())))).unwrap_err();
             assert_eq!(*payload.downcast::<u64>().unwrap(), 7);
             counts.check();
         }
-        schedule.observe(log.observer());
+        schedule = schedule.observe(log.observer());
         #[corio::task]
         fn fills() {
             for key in 0..5 {
@@ -433,8 +429,7 @@ mod after_a_panic {
         }
 
         let went_on = Rc::default();
-        let mut schedule = Schedule::new(());
-        schedule.max_tasks(2);
+        let mut schedule = Schedule::new(()).max_tasks(2);
         assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(program(Rc::clone(&went_on))))).is_err());
         assert_eq!(*went_on.borrow(), ["two are there"]);
         assert_eq!(schedule.run(healthy()), Ok(10));

@@ -8,7 +8,7 @@ use std::ops::AddAssign;
 use std::rc::Rc;
 use std::str::FromStr;
 
-use corio::{Handle, Log, Schedule, Task, boxed};
+use corio::{JoinHandle, Log, Schedule, Task, boxed};
 use expect_test::{Expect, expect};
 
 /// Answers with the double.
@@ -674,7 +674,7 @@ mod asking {
         #[corio::dispatcher]
         fn backwards(batch: corio::Batch<u64, u64>) {
             for slot in batch.into_iter().collect::<Vec<_>>().into_iter().rev() {
-                slot.answer_with(|key| key + 100);
+                slot = slot.answer_with(|key| key + 100);
             }
         }
 
@@ -1139,13 +1139,13 @@ mod children {
         }
 
         #[corio::task]
-        fn wait_for(handle: Handle<String>) -> usize {
+        fn wait_for(handle: JoinHandle<String>) -> usize {
             call!(handle).len()
         }
 
         #[corio::task]
         fn program() -> (String, String, usize, Vec<String>, (String, u64)) {
-            let first: Handle<String> = spawn!(text(1));
+            let first: JoinHandle<String> = spawn!(text(1));
             let second = spawn!(text(2));
             let third = spawn!(text(3));
             // Ended long before it is called, or not begun.
@@ -1173,7 +1173,7 @@ mod children {
     #[test]
     fn handles_can_be_given_to_other_tasks() {
         #[corio::task]
-        fn after(trace: Trace, name: &'static str, before: Option<Handle<()>>) {
+        fn after(trace: Trace, name: &'static str, before: Option<JoinHandle<()>>) {
             if let Some(before) = before {
                 call!(before);
             }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::thread;
 
-use corio::{Batch, Cx, Dispatch, Error, Handle, Log, Options, Provide, Request, RequestError, Requests, Schedule, Task, task_fn};
+use corio::{Batch, Cx, Dispatch, Error, JoinHandle, Log, Options, Provide, Request, RequestError, Requests, Schedule, Task, task_fn};
 use expect_test::{Expect, expect};
 
 /// Asks for the double of a number.
@@ -82,14 +82,14 @@ mod tasks {
         let program = task_fn(async |cx: Cx<'_, ()>| {
             let many = cx.io_all((0..3).map(Double)).await;
             let called = cx.call(quadruple(10)).await;
-            let handle: Handle<u64> = cx.spawn(quadruple(20));
+            let handle: JoinHandle<u64> = cx.spawn(quadruple(20));
             let forgotten = cx.spawn(quadruple(30));
             drop(forgotten);
             cx.wait().await;
             let handled = cx.call(handle).await;
             let all = cx.all((40..43).map(quadruple)).await;
             let helped = octuple(cx, 50).await;
-            let nothing = (cx.io_all(std::iter::empty::<Double>()).await, cx.all(Vec::<Handle<()>>::new()).await);
+            let nothing = (cx.io_all(std::iter::empty::<Double>()).await, cx.all(Vec::<JoinHandle<()>>::new()).await);
             (many, called, handled, all, helped, nothing)
         });
         check(
@@ -296,7 +296,7 @@ mod requests {
 
     fn answer_backwards(batch: Batch<u64, u64>, offset: u64) {
         for slot in batch.into_iter().collect::<Vec<_>>().into_iter().rev() {
-            slot.answer_with(|key| key + offset);
+            slot = slot.answer_with(|key| key + offset);
         }
     }
 

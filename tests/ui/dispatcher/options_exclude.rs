@@ -17,7 +17,7 @@ fn write_and_read(ids: &[u64]) -> Vec<u64> {
     ids.to_vec()
 }
 
-#[corio::dispatcher(write, in_flight = 4)]
+#[corio::dispatcher(write, max_in_flight = 4)]
 fn many_writes(ids: &[u64]) -> Vec<u64> {
     ids.to_vec()
 }

@@ -5,7 +5,7 @@ use corio::Batch;
 const NONE: usize = 0;
 const ONCE: u32 = 1;
 
-#[corio::dispatcher(in_flight = NONE)]
+#[corio::dispatcher(max_in_flight = NONE)]
 fn never_leaves(ids: &[u64]) -> Vec<u64> {
     ids.to_vec()
 }

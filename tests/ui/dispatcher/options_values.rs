@@ -10,7 +10,7 @@ fn in_parentheses(ids: &[u64]) -> Vec<u64> {
     ids.to_vec()
 }
 
-#[corio::dispatcher(in_flight = 0)]
+#[corio::dispatcher(max_in_flight = 0)]
 fn never_leaves(ids: &[u64]) -> Vec<u64> {
     ids.to_vec()
 }
@@ -45,7 +45,7 @@ fn faults_unknown(ids: &[u64]) -> Vec<u64> {
     ids.to_vec()
 }
 
-#[corio::dispatcher(max_batch = 0, cahce, in_flight = "two", ordered, dedup)]
+#[corio::dispatcher(max_batch = 0, cahce, max_in_flight = "two", ordered, dedup)]
 fn all_at_once(ids: &[u64]) -> Vec<u64> {
     ids.to_vec()
 }

@@ -173,5 +173,5 @@ pub fn plain_answer<R>(answer: R) -> Result<R, RequestError> {
 /// Turns the `Result` that a slot is answered with into the answer of its request, where a fault is
 /// an error too.
 pub fn each_answer<R, E>(answer: Result<R, E>) -> Result<R, RequestError<E>> {
-    answer.map_err(RequestError::from)
+    answer.map_err(RequestError::of_dispatcher)
 }

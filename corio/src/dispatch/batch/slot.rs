@@ -65,7 +65,7 @@ impl<K, R> Slot<K, R> {
     /// retries gives each request five attempts in all.
     ///
     /// When all attempts are used up, that is trouble with the batch:
-    /// [`RequestError::RetriesSpent`](crate::RequestError::RetriesSpent).
+    /// [`RequestError::RetriesExhausted`](crate::RequestError::RetriesExhausted).
     ///
     /// ```
     /// use corio::Batch;

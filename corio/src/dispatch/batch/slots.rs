@@ -23,7 +23,7 @@ use crate::dispatch::in_flight::Mailbox;
 ///     for part in [even, odd] {
 ///         std::thread::spawn(move || {
 ///             for slot in part {
-///                 slot.answer_with(|n| n * n);
+///                 slot = slot.answer_with(|n| n * n);
 ///             }
 ///         });
 ///     }

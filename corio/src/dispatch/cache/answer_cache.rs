@@ -69,7 +69,7 @@ impl<K, A> Cache<K, A> {
         if self.until_prune > 0 {
             return;
         }
-        let left = if self.policy.time_to_live.is_some() {
+        let left = if self.policy.ttl.is_some() {
             let now = now();
             self.store.retain(&|entry| entry.is_fresh_at(now))
         } else {
@@ -105,10 +105,10 @@ impl<K, A> Cache<K, A> {
 
     /// Caches an answer for the current run, and its partition if there is one.
     pub(crate) fn put(&mut self, key: K, answer: A, now: &dyn Fn() -> Duration) {
-        let expires_at = self.policy.time_to_live.map(|time| now().saturating_add(time));
+        let expires_at = self.policy.ttl.map(|time| now().saturating_add(time));
         self.store.insert(self.scope(), key, CacheEntry { answer, expires_at });
         // Without a time to live every answer is fresh until it is cleared: nothing to prune.
-        if self.policy.time_to_live.is_some() {
+        if self.policy.ttl.is_some() {
             self.until_prune = self.until_prune.saturating_sub(1);
             self.prune_if_due(now);
         }

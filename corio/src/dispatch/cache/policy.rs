@@ -17,7 +17,7 @@ pub(crate) struct CachePolicy<K, A> {
     /// Maximum number of answers.
     pub(super) capacity: usize,
     /// The time to live; `None` for no limit.
-    pub(super) time_to_live: Option<Duration>,
+    pub(super) ttl: Option<Duration>,
 }
 
 impl<K, A> Clone for CachePolicy<K, A> {
@@ -33,7 +33,7 @@ impl<K, A> fmt::Debug for CachePolicy<K, A> {
         f.debug_struct("Keep")
             .field("between_runs", &self.between_runs)
             .field("capacity", &self.capacity)
-            .field("time_to_live", &self.time_to_live)
+            .field("ttl", &self.ttl)
             .finish()
     }
 }
@@ -50,7 +50,7 @@ impl<K, A> CachePolicy<K, A> {
             between_runs: false,
             store: |_| Box::new(Unbounded::new()),
             capacity: usize::MAX,
-            time_to_live: None,
+            ttl: None,
         }
     }
 
@@ -83,7 +83,7 @@ impl<K, A> CachePolicy<K, A> {
 
     /// Limits the time that an answer is fresh.
     pub(crate) const fn at_most_for(mut self, time: Duration) -> Self {
-        self.time_to_live = crate::util::limit(time);
+        self.ttl = crate::util::limit(time);
         self
     }
 }

@@ -128,7 +128,7 @@ impl<'q, R: Request> Completion<'q, R> {
         if self.queue.options.retry.is_last(before) {
             self.fault(
                 position,
-                &Fault::RetriesSpent {
+                &Fault::RetriesExhausted {
                     dispatcher: R::name(),
                     attempts: before + 1,
                     key: self.queue.show(&key),

@@ -13,7 +13,7 @@ impl<R: Request> Queue<R> {
             (R::name(), answered.left(), self.buf_of(answered));
         self.shared.observers().emit(|| {
             if *batch == 0 {
-                Event::Kept { dispatcher, len }
+                Event::CacheHit { dispatcher, len }
             } else {
                 Event::BatchAnswered { dispatcher, batch: *batch, len }
             }

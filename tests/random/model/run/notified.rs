@@ -40,7 +40,7 @@ impl Meeting {
     fn all(&self) {
         self.over.set(true);
         self.record.does(self.thing, "notifies all", |thing| rules(thing).all());
-        self.notify.notify_all();
+        self.notify.notify_waiters();
     }
 }
 
