@@ -1,7 +1,6 @@
-//! `#[derive(Context)]`: the fields of a struct as pieces.
+//! `#[derive(Context)]`: makes the fields of a struct the pieces of a context.
 //!
-//! What must hold: for each type there is at most one field that provides it, so that no two impls
-//! collide.
+//! Invariant: each type is provided by at most one field, so that no two impls collide.
 
 use crate::errors::{Errors, as_written};
 use proc_macro2::{Ident, TokenStream};
@@ -12,7 +11,7 @@ use syn::{
     Type, TypeParamBound,
 };
 
-/// The whole derive.
+/// Runs the stages of the derive in order.
 pub(crate) fn context(item: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(item) {
         Ok(input) => input,
@@ -27,25 +26,26 @@ pub(crate) fn context(item: TokenStream) -> TokenStream {
 
 // ---- model ----
 
-/// A piece, and the field it is in.
+/// A piece, and the field that provides the piece.
 struct Provided {
     piece: Type,
     member: Member,
 }
 
-/// What `#[provide]` says about a field.
+/// The `#[provide]` attribute of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    /// Nothing: a piece, unless its type is generic.
-    Unsaid,
-    /// `#[provide]`
+enum ProvideAttr {
+    /// No attribute: the field is a piece unless its type is generic.
+    Absent,
+    /// `#[provide]`: the field is a piece.
     Provide,
-    /// `#[provide(skip)]`
+    /// `#[provide(skip)]`: the field is no piece.
     Skip,
 }
 
 // ---- parse and validate ----
 
+/// The pieces of the struct, in the order of its fields; of two that have the same type, the first.
 fn provided(input: &DeriveInput, errors: &mut Errors) -> Vec<Provided> {
     let fields = match &input.data {
         Data::Struct(DataStruct { fields, .. }) => fields,
@@ -60,9 +60,9 @@ fn provided(input: &DeriveInput, errors: &mut Errors) -> Vec<Provided> {
     };
     let mut provided: Vec<Provided> = Vec::new();
     for (member, field) in fields.members().zip(fields) {
-        let wish = wish(field, errors);
-        if wish == Wish::Skip
-            || wish == Wish::Unsaid && mentions_parameter(&field.ty, &input.generics)
+        let attr = provide_attr(field, errors);
+        if attr == ProvideAttr::Skip
+            || attr == ProvideAttr::Absent && mentions_parameter(&field.ty, &input.generics)
         {
             continue;
         }
@@ -84,13 +84,13 @@ fn provided(input: &DeriveInput, errors: &mut Errors) -> Vec<Provided> {
     provided
 }
 
-fn wish(field: &Field, errors: &mut Errors) -> Wish {
-    let mut wish = Wish::Unsaid;
+fn provide_attr(field: &Field, errors: &mut Errors) -> ProvideAttr {
+    let mut attr = ProvideAttr::Absent;
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("provide")) {
-        let said = match &attribute.meta {
-            Meta::Path(_) => Wish::Provide,
+        let found = match &attribute.meta {
+            Meta::Path(_) => ProvideAttr::Provide,
             Meta::List(list) => match syn::parse2::<Ident>(list.tokens.clone()) {
-                Ok(word) if word == "skip" => Wish::Skip,
+                Ok(argument) if argument == "skip" => ProvideAttr::Skip,
                 _ => {
                     let blamed = if list.tokens.is_empty() {
                         attribute.to_token_stream()
@@ -102,7 +102,7 @@ fn wish(field: &Field, errors: &mut Errors) -> Wish {
                         "expected `#[provide(skip)]`, for a field that is no piece, or \
                          `#[provide]`, for one of a generic type that is",
                     );
-                    Wish::Skip
+                    ProvideAttr::Skip
                 }
             },
             Meta::NameValue(value) => {
@@ -110,16 +110,16 @@ fn wish(field: &Field, errors: &mut Errors) -> Wish {
                     value.eq_token,
                     "`provide` takes no value: `#[provide(skip)]` or `#[provide]`",
                 );
-                Wish::Skip
+                ProvideAttr::Skip
             }
         };
-        wish = said;
+        attr = found;
     }
-    wish
+    attr
 }
 
-/// What an `Arc<T>`, `Rc<T>`, `Box<T>` or `&T` points to. None for `&'a dyn Trait`: it points to a
-/// `dyn Trait + 'a`, for which no dispatcher can ask.
+/// The `T` of an `Arc<T>`, `Rc<T>`, `Box<T>` or `&T`. `None` for `&'a dyn Trait`, which points to a
+/// `dyn Trait + 'a`: no dispatcher can take that type as a piece.
 fn pointee(pointer: &Type) -> Option<&Type> {
     match pointer {
         Type::Group(group) => pointee(&group.elem),
@@ -145,9 +145,9 @@ fn pointee(pointer: &Type) -> Option<&Type> {
     }
 }
 
-/// Whether a type names one of the struct's type parameters: its impl could collide with that of
-/// another field, for some choice of the parameter.
-fn mentions_parameter(written: &Type, generics: &Generics) -> bool {
+/// Whether a type names one of the struct's type parameters. For some choice of the parameter, the
+/// impl of such a type could collide with the impl of another field.
+fn mentions_parameter(ty: &Type, generics: &Generics) -> bool {
     struct Mentions<'g>(&'g Generics, bool);
     impl Visit<'_> for Mentions<'_> {
         fn visit_ident(&mut self, name: &Ident) {
@@ -155,15 +155,15 @@ fn mentions_parameter(written: &Type, generics: &Generics) -> bool {
         }
     }
     let mut mentions = Mentions(generics, false);
-    mentions.visit_type(written);
+    mentions.visit_type(ty);
     mentions.1
 }
 
 // ---- expand ----
 
 /// Desugar from `#[derive(Context)] struct Library { db: Db }` into `impl ::corio::Provide<Db> for
-/// Library`, returning `&self.db`, and `impl ::corio::AsContext for Library`. For what a pointer
-/// points to, the reference coerces.
+/// Library`, returning `&self.db`, and `impl ::corio::AsContext for Library`. Where the piece is
+/// what a pointer field points to, `&self.db` coerces to a reference to the piece.
 fn expand(input: &DeriveInput, provided: &[Provided]) -> TokenStream {
     let name = &input.ident;
     let (parameters, arguments, where_clause) = input.generics.split_for_impl();
@@ -192,8 +192,9 @@ fn expand(input: &DeriveInput, provided: &[Provided]) -> TokenStream {
     }
 }
 
-/// `dyn Trait` is `dyn Trait + 'static` in a `Box` or as a parameter of `Provide`, but behind a `&`
-/// it would take that one's lifetime.
+/// The type of the piece as it is written behind a `&`. In a `Box` or as the parameter of
+/// `Provide`, `dyn Trait` means `dyn Trait + 'static`; behind a `&`, it would take the reference's
+/// lifetime.
 fn behind_reference(piece: &Type) -> TokenStream {
     match piece {
         Type::TraitObject(object)

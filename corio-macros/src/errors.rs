@@ -1,12 +1,13 @@
-//! Collects mistakes, so that all of them are reported at once.
+//! The collector of mistakes: an attribute reports all of its mistakes at once.
 //!
-//! What must hold: a collector is always finished, or mistakes would be lost silently. Dropping an
-//! unfinished one panics in debug builds.
+//! Invariant: a collector is always finished, or its mistakes would be lost silently. Dropping an
+//! unfinished collector panics in debug builds.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use std::fmt::Display;
 
+/// The mistakes found so far in one item.
 pub(crate) struct Errors {
     found: Vec<syn::Error>,
     finished: bool,
@@ -17,33 +18,33 @@ impl Errors {
         Errors { found: Vec::new(), finished: false }
     }
 
-    /// A mistake, shown on these tokens.
+    /// Adds a mistake that is shown on these tokens.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.found.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// A mistake, shown at this place.
+    /// Adds a mistake that is shown at this span.
     pub(crate) fn at(&mut self, span: Span, message: impl Display) {
         self.found.push(syn::Error::new(span, message));
     }
 
-    /// A mistake that the parser found.
+    /// Adds an error of the parser.
     pub(crate) fn add(&mut self, error: syn::Error) {
         self.found.push(error);
     }
 
-    /// How many there are so far.
-    pub(crate) fn number(&self) -> usize {
+    /// The number of mistakes so far.
+    pub(crate) fn count(&self) -> usize {
         self.found.len()
     }
 
-    /// The first mistake, to be reported elsewhere than beside the item.
+    /// Removes the first mistake, for a caller that reports it elsewhere than beside the item.
     pub(crate) fn take_first(&mut self) -> Option<syn::Error> {
         (!self.found.is_empty()).then(|| self.found.remove(0))
     }
 
-    /// The mistakes as `compile_error!` items, to be emitted beside the item; nothing if there are
-    /// none.
+    /// Returns the mistakes as `compile_error!` items, to be emitted beside the item; no tokens if
+    /// there are no mistakes.
     pub(crate) fn finish(mut self) -> TokenStream {
         self.finished = true;
         self.found.iter().map(syn::Error::to_compile_error).collect()
@@ -59,14 +60,15 @@ impl Drop for Errors {
     }
 }
 
-/// An expression that reports a mistake. It stands where the mistaken one stood and has no type of
-/// its own, so type checking goes on around it without further errors.
+/// Returns an expression that reports a mistake, for the place of the mistaken expression. A
+/// `compile_error!` has no type of its own, so type checking goes on around it without further
+/// errors.
 pub(crate) fn error_expression(span: Span, message: impl Display) -> TokenStream {
     let message = message.to_string();
     quote_spanned!(span=> ::core::compile_error!(#message))
 }
 
-/// Tokens as their author would write them: `Arc<Db>`, not `Arc < Db >`.
+/// Prints tokens with the spacing that their author would use: `Arc<Db>`, not `Arc < Db >`.
 pub(crate) fn as_written(tokens: impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
     for (spaced, tight) in [

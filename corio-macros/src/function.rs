@@ -1,18 +1,19 @@
-//! A function as both attributes take it: the signature as a syntax tree, the body as plain tokens.
+//! A function as both attributes read it: the signature as a syntax tree, the body as plain tokens.
 //!
-//! The body stays unparsed so that one that is only half typed, or written in syntax newer than
-//! this crate, still gives a function.
+//! The body stays unparsed, so that a function is recognised even if its body is half typed or uses
+//! syntax newer than this crate.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Signature, Token, Visibility};
 
+/// The function that an attribute stands on.
 #[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
-    /// With its braces; `None` for a function of a trait that has no body.
+    /// The body with its braces; `None` for a function of a trait that has no body.
     pub(crate) body: Option<Group>,
 }
 
@@ -37,8 +38,9 @@ impl Parse for Function {
     }
 }
 
-/// `#![allow(..)]` at the start of a body belongs to the function, and so may as well stand before
-/// it. The expansion wraps the body, where it could not stand.
+/// Splits attributes such as `#![allow(..)]` off the start of a body, and makes them outer
+/// attributes, which mean the same before the function. The expansion wraps the body, and an inner
+/// attribute could not stand within the wrapping.
 fn split_inner_attributes(input: ParseStream) -> syn::Result<(Vec<Attribute>, TokenStream)> {
     let mut inner = input.call(Attribute::parse_inner)?;
     for attribute in &mut inner {
@@ -47,7 +49,7 @@ fn split_inner_attributes(input: ParseStream) -> syn::Result<(Vec<Attribute>, To
     Ok((inner, input.parse()?))
 }
 
-/// The token to blame when the item is no function: its keyword.
+/// The token on which "this item is no function" is shown: the item's keyword.
 pub(crate) fn keyword(item: TokenStream) -> TokenStream {
     let skip = |input: ParseStream| {
         input.call(Attribute::parse_outer)?;

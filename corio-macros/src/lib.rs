@@ -11,7 +11,6 @@
 
 use proc_macro::TokenStream;
 
-mod body;
 mod context;
 mod dispatcher;
 mod errors;

@@ -1,10 +1,9 @@
-//! Keeps `examples/quickstart_expanded.rs` true: it is what the macros make of
-//! `examples/quickstart.rs`.
+//! The test that `examples/quickstart_expanded.rs` is the expansion of `examples/quickstart.rs`.
 
 use quote::ToTokens;
 use syn::{File, Item, ItemFn};
 
-/// Each function with one of our attributes is replaced by its expansion; everything else stays.
+/// Replaces each function that has one of our attributes by its expansion, and keeps the rest.
 fn expand(source: &str) -> File {
     let mut file = syn::parse_file(source).expect("the quick start parses");
     file.items = file.items.into_iter().flat_map(expand_item).collect();
@@ -33,7 +32,7 @@ fn take_attribute(function: &mut ItemFn) -> Option<Expand> {
 }
 
 fn pretty(mut file: File) -> String {
-    // The title of the file differs.
+    // The documentation at the top differs between the two files.
     file.attrs.clear();
     prettyplease::unparse(&file)
 }

@@ -1,5 +1,5 @@
-//! What the tests of expansions share: both sides are printed in one style, so that only what is
-//! written differs, not how it is laid out.
+//! Helpers for the tests of expansions. The expansion and the expected text are printed in one
+//! style, so that layout makes no difference.
 
 use proc_macro2::{TokenStream, TokenTree};
 use std::fmt::Write;
@@ -15,14 +15,14 @@ fn pretty(items: TokenStream) -> String {
     }
 }
 
-/// Items are the same up to layout.
+/// Asserts that the expansion is the expected items, up to layout.
 #[track_caller]
 pub(crate) fn assert_items(expanded: TokenStream, expected: &str) {
     let (expanded, expected) = (pretty(expanded), pretty(tokens(expected)));
     assert!(expanded == expected, "\n--- expanded ---\n{expanded}\n--- expected ---\n{expected}");
 }
 
-/// The messages of all `compile_error!`s, in the order in which they stand.
+/// The messages of all `compile_error!`s, in the order of the tokens.
 pub(crate) fn messages(expanded: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     let mut armed = false;
@@ -41,6 +41,7 @@ pub(crate) fn messages(expanded: TokenStream) -> Vec<String> {
     found
 }
 
+/// Asserts that the expansion reports exactly these messages, in this order.
 #[track_caller]
 pub(crate) fn assert_messages(expanded: TokenStream, expected: &[&str]) {
     let found = messages(expanded);

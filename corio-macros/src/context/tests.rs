@@ -1,9 +1,9 @@
-//! Which fields are pieces.
+//! Tests of which fields become pieces.
 
 use super::context;
 use crate::testing::{assert_items, assert_messages, tokens};
 
-/// The impl of `Provide<piece>`, returning `field`.
+/// The expected impl of `Provide<piece>`, which returns `field`.
 fn provide(header: &str, piece: &str, name: &str, field: &str) -> String {
     let returned =
         if piece.starts_with("dyn") { format!("({piece} + 'static)") } else { piece.to_owned() };
@@ -13,6 +13,7 @@ fn provide(header: &str, piece: &str, name: &str, field: &str) -> String {
     )
 }
 
+/// The expected impl of `AsContext`.
 fn as_context(header: &str, name: &str) -> String {
     format!(
         "#[automatically_derived] impl{header} ::corio::AsContext for {name} {{ type Context = \

@@ -1,9 +1,10 @@
-//! What one request gets, as far as the types say it by how they are spelled.
+//! The type that one request gets, as far as the spelling of the types tells.
 //!
-//! The runtime's `Answers` says it for every type. What is known here is said here, so that the
-//! request is one even if its answers have a mistake: that is to be reported where
-//! they are returned, and not at each use. And with `faults = "error"` the spelling decides whether
-//! an answer that is a `Result` brings the error of the request.
+//! The runtime's `Answers` derives that type for every return type. Where the spelling tells it,
+//! the expansion names the type itself: then the request implements `Request` even if the return
+//! type has a mistake, and the mistake is reported where the answers are returned, not at each use.
+//! With `faults = "error"` the spelling also decides whether the error of an answer that is a
+//! `Result` becomes the error of the request.
 
 use super::model::{Answers, Dispatcher};
 use super::parse;
@@ -13,30 +14,31 @@ use syn::Type;
 
 /// What follows from the types of a dispatcher's keys and answers.
 pub(super) struct Answer {
-    /// What one request gets.
+    /// The type that one request gets.
     pub(super) one: TokenStream,
-    /// What the runtime takes for a batch: the return type, wrapped if faults become errors.
-    /// `None` if nothing is returned.
+    /// The type of the batch's answers in the runtime: the return type, in a wrapper if faults
+    /// become errors. `None` if the function returns nothing.
     pub(super) batch: Option<TokenStream>,
-    /// Whether the spelling says it all. If not, the runtime's traits do.
+    /// Whether the spelling tells the type. If not, the runtime's traits derive it.
     pub(super) known: bool,
-    /// Whether equal keys are asked once.
+    /// Whether equal keys are asked once, since answers come by key.
     pub(super) dedup: bool,
-    /// There if faults become errors.
+    /// Where errors of requests come from; `None` if faults end the run.
     pub(super) faults: Option<Faults>,
 }
 
-/// Where the error of a request comes from, beside the faults.
+/// Where the error of a request comes from, if not from a fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Faults {
-    /// The batch: an `Err` of all of it, or nothing.
+    /// From the batch as a whole, if that is a `Result`; otherwise from nowhere.
     OfBatch,
-    /// Each answer is a `Result` with an error of its own; that of the batch is of the same type.
+    /// From each answer, which is a `Result`. If the batch as a whole is a `Result` too, the type
+    /// of its error is the same.
     OfEach,
 }
 
 impl Faults {
-    /// What the answers of a batch are put into.
+    /// The type that wraps the answers of a batch.
     pub(super) fn wrapper(self, at: Span) -> TokenStream {
         match self {
             Faults::OfBatch => quote_spanned!(at=> ::corio::Faulty),
@@ -45,6 +47,7 @@ impl Faults {
     }
 }
 
+/// Derives the type of one answer, and what follows from it.
 pub(super) fn answer(dispatcher: &Dispatcher) -> Answer {
     match &dispatcher.answers {
         Answers::Returned(returned) => of_returned(returned, dispatcher),
@@ -87,13 +90,15 @@ fn of_returned(returned: &Type, dispatcher: &Dispatcher) -> Answer {
     }
 }
 
+/// A return type that is recognised by its spelling.
 struct Known {
     one: TokenStream,
     dedup: bool,
 }
 
+/// Recognises `Vec`, `HashMap`, `BTreeMap`, and a `Result` of one of these.
 fn known(returned: &Type) -> Option<Known> {
-    let Type::Path(path) = parse::plain(returned) else { return None };
+    let Type::Path(path) = parse::ungrouped(returned) else { return None };
     let last = path.path.segments.last()?;
     match (last.ident.to_string().as_str(), parse::type_arguments(&last.arguments).as_slice()) {
         ("Vec", [one]) => Some(Known { one: quote!(#one), dedup: false }),
@@ -108,8 +113,8 @@ fn known(returned: &Type) -> Option<Known> {
     }
 }
 
-/// What one request gets if faults become errors: of a batch of the type `answers` that is known,
-/// and that may fail as a whole with `error`.
+/// The type that one request gets if faults become errors, where the batch has the known type
+/// `answers` and may fail as a whole with `error`.
 fn faulty(answers: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
     match parse::arguments(answers, "Vec", 1).as_deref() {
         Some([one]) => faulty_each(one, error),
@@ -120,10 +125,11 @@ fn faulty(answers: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
     }
 }
 
-/// The same of a batch that has an answer of the type `one` for each position.
+/// The type that one request gets if faults become errors, where the batch has an answer of the
+/// type `one` for each position and may fail as a whole with `error`.
 fn faulty_each(one: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
     match result(one) {
-        // With another error for the batch, an answer would have two.
+        // If the batch fails with another type of error, a request can get only one of the two.
         Some((one, own)) if error.is_none_or(|error| error == own) => {
             (with_faults(one, Some(own)), Faults::OfEach)
         }
@@ -131,29 +137,31 @@ fn faulty_each(one: &Type, error: Option<&Type>) -> (TokenStream, Faults) {
     }
 }
 
+/// Returns `Result<one, RequestError<error>>`.
 fn with_faults(one: impl ToTokens, error: Option<&Type>) -> TokenStream {
     let error = error.map(|error| quote!(<#error>));
     quote!(::core::result::Result<#one, ::corio::RequestError #error>)
 }
 
-/// The type `answers` inside of a wrapper, which shows where the type stands.
+/// Puts the type `answers` into its wrapper. The wrapper has the spans of the type, so that errors
+/// are shown there.
 fn wrapped(faults: Faults, answers: &Type) -> TokenStream {
-    let (first, last) = ends(answers);
+    let (first, last) = outer_spans(answers);
     let wrapper = faults.wrapper(first);
     let close = quote_spanned!(last=> >);
     quote_spanned!(first=> #wrapper<#answers #close)
 }
 
-/// The first and the last token, as nothing joins them.
-pub(super) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+/// The spans of the first and of the last token; stable Rust has no way to join them.
+pub(super) fn outer_spans(tokens: impl ToTokens) -> (Span, Span) {
     let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
     (first, spans.last().unwrap_or(first))
 }
 
-/// `A` and `E` of `Result<A, E>`
-fn result(written: &Type) -> Option<(&Type, &Type)> {
-    match parse::arguments(written, "Result", 2)?.as_slice() {
+/// The `A` and `E` of `Result<A, E>`.
+fn result(ty: &Type) -> Option<(&Type, &Type)> {
+    match parse::arguments(ty, "Result", 2)?.as_slice() {
         [one, error] => Some((one, error)),
         _ => None,
     }

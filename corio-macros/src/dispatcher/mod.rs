@@ -1,9 +1,24 @@
 //! `#[corio::dispatcher]`: makes a function that answers a batch a request for one thing.
+//!
+//! The stages, each using only those before it:
+//!
+//! - `model.rs`: what was written, as named parts;
+//! - `options/` and `parse.rs`: read the attribute, and the parts that parameters and return type
+//!   play;
+//! - `validate.rs` and `conflicts.rs`: report what a dispatcher may not say, and which options do
+//!   not go together;
+//! - `answer.rs`: what one request gets, as far as the spelling of the types tells;
+//! - `expand/`: writes the request and its impls, and `fallback.rs` what stands in their place if
+//!   there are mistakes.
+//!
+//! Terms: *keys* and *answers* are what a batch is made of; a *piece* is a part of the context that
+//! the function takes; *slots* are the requests of a `corio::Batch<K, R>`, answered one by one; a
+//! *fault* is trouble with a batch as a whole.
 
 mod answer;
-mod exclusions;
+mod conflicts;
 mod expand;
-mod mended;
+mod fallback;
 mod model;
 mod options;
 mod parse;
@@ -17,10 +32,10 @@ use model::Dispatcher;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// The whole attribute: the stages in order.
+/// Runs the stages of the attribute in order.
 pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
-    let (options, words) = options::parse(attribute, &mut errors);
+    let (options, args) = options::parse(attribute, &mut errors);
     let Ok(function) = syn::parse2::<Function>(item.clone()) else {
         errors.on(
             function::keyword(item.clone()),
@@ -38,16 +53,17 @@ pub(crate) fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStre
         return quote!(#errors #item);
     }
     let shape = parse::shape(&function.signature, &mut errors);
-    validate::validate(&function.signature, &shape, &mut errors);
-    exclusions::check(&options, &words, &function.signature, &shape, &mut errors);
-    // The first mistake stands where a type is missing, the rest beside the item.
+    validate::validate(&options, &function.signature, &shape, &mut errors);
+    conflicts::check(&options, &args, &function.signature, &shape, &mut errors);
+    // The first mistake becomes part of the fallback's answer type; the others stand beside the
+    // item.
     let first = errors.take_first();
     let rest = errors.finish();
     let expanded = match (first, shape.keys, shape.answers) {
         (None, Some(keys), Some(answers)) => {
             expand::expand(&Dispatcher { function, options, pieces: shape.pieces, keys, answers })
         }
-        (first, keys, _) => mended::expand(&function, keys.as_ref(), first),
+        (first, keys, _) => fallback::expand(&function, keys.as_ref(), first),
     };
     quote!(#rest #expanded)
 }

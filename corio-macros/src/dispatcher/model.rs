@@ -1,4 +1,4 @@
-//! What `#[corio::dispatcher]` was written on.
+//! The model of `#[corio::dispatcher]`: its options and the function, as named parts.
 
 use crate::function::Function;
 use proc_macro2::{Ident, Span};
@@ -9,14 +9,14 @@ use syn::{Expr, ExprClosure, Type};
 pub(super) struct Dispatcher {
     pub(super) function: Function,
     pub(super) options: Options,
-    /// `Db` of each `&Db`, in order.
+    /// The `Db` of each `&Db`, in order.
     pub(super) pieces: Vec<Type>,
     pub(super) keys: Keys,
     pub(super) answers: Answers,
 }
 
-/// The attribute's options. Each keeps its name as it was written: it is to blame if what it asks
-/// for can't be.
+/// The attribute's options. Each keeps its name as written, where mistakes of the option are
+/// shown.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) max_batch: Option<Number>,
@@ -25,58 +25,58 @@ pub(super) struct Options {
     pub(super) show_keys: Option<Ident>,
     pub(super) blocking: Option<Ident>,
     pub(super) ordered: Option<Ident>,
-    pub(super) timeout: Option<With<Duration>>,
-    pub(super) group_by: Option<With<Expr>>,
+    pub(super) timeout: Option<Named<Duration>>,
+    pub(super) group_by: Option<Named<Expr>>,
     pub(super) retry: Option<Retry>,
     pub(super) cache: Option<Cache>,
     pub(super) capacity: Option<Number>,
-    pub(super) time_to_live: Option<With<Duration>>,
+    pub(super) time_to_live: Option<Named<Duration>>,
     pub(super) by: Option<Partition>,
     pub(super) cache_errors: Option<Ident>,
-    /// There if faults become errors.
+    /// `faults = "error"`: faults become errors of the requests.
     pub(super) faults: Option<Ident>,
 }
 
-/// An option with a value.
-pub(super) struct With<T> {
+/// An option with a value, and its name.
+pub(super) struct Named<T> {
     pub(super) name: Ident,
     pub(super) value: T,
 }
 
-/// An option whose value is a number: a literal within the range, or a constant, which is to be
-/// checked.
+/// An option whose value is a number: a literal that is not below the minimum, or a constant, which
+/// the expansion has rustc check.
 pub(super) struct Number {
     pub(super) name: Ident,
     pub(super) value: Expr,
-    pub(super) range: &'static Range,
+    pub(super) minimum: &'static Minimum,
 }
 
-/// The numbers that an option takes.
-pub(super) struct Range {
-    pub(super) least: u64,
-    /// The message if it is less.
-    pub(super) otherwise: &'static str,
+/// The smallest number that an option takes.
+pub(super) struct Minimum {
+    pub(super) min: u64,
+    /// The error message for a smaller number.
+    pub(super) message: &'static str,
 }
 
-/// `retry(..)`
+/// The option `retry(..)`.
 pub(super) struct Retry {
     pub(super) name: Ident,
     pub(super) attempts: Number,
     pub(super) back_off: Option<BackOff>,
     pub(super) jitter: bool,
-    /// Which errors are worth another attempt.
-    pub(super) when: Option<With<Expr>>,
-    /// Whether the requests of a batch that timed out are.
+    /// The predicate of errors that are worth another attempt.
+    pub(super) when: Option<Named<Expr>>,
+    /// Whether requests of a batch that timed out are asked again.
     pub(super) timeouts: Option<Ident>,
 }
 
-/// How long to wait before another attempt; `least` is not zero, and `most` not less.
+/// How long to wait before another attempt. `min` is not zero, and `max` is not less than `min`.
 pub(super) struct BackOff {
-    pub(super) least: Duration,
-    pub(super) most: Duration,
+    pub(super) min: Duration,
+    pub(super) max: Duration,
 }
 
-/// `cache`, alone or as a part of `read`.
+/// The option `cache`, alone or as a part of `read`.
 pub(super) struct Cache {
     pub(super) name: Ident,
     pub(super) scope: Scope,
@@ -84,40 +84,41 @@ pub(super) struct Cache {
 
 /// How long a cache lives.
 pub(super) enum Scope {
+    /// As long as one run.
     Run,
-    /// As long as the schedule, which was said here.
+    /// As long as the schedule; with the span of the text `"schedule"`.
     Schedule(Span),
 }
 
-/// `by = |tenant: &Tenant| tenant.id`: for whom the answers of a cache are.
+/// The option `by = |tenant: &Tenant| tenant.id`: which runs share the answers of a cache.
 pub(super) struct Partition {
     pub(super) name: Ident,
     pub(super) closure: ExprClosure,
-    /// `Tenant` of each `&Tenant`, in order.
+    /// The `Tenant` of each `&Tenant`, in order.
     pub(super) pieces: Vec<Type>,
 }
 
-/// The parts that the parameters and the return type play. `None` stands for one that could not be
-/// made out; the mistake has been reported then.
+/// The parts that the parameters and the return type play. `None` stands for a part that could not
+/// be recognised; that mistake is already reported.
 pub(super) struct Shape {
     pub(super) pieces: Vec<Type>,
     pub(super) keys: Option<Keys>,
     pub(super) answers: Option<Answers>,
 }
 
-/// The parameter that the keys come by.
+/// The form in which the function takes keys.
 pub(super) enum Keys {
-    /// `&[K]`
+    /// The `K` of `&[K]`.
     Shared(Type),
-    /// `Vec<K>`
+    /// The `K` of `Vec<K>`.
     Owned(Type),
     /// The `K` of `Batch<K, R>`.
     Batch(Type),
 }
 
-/// The way that the answers go.
+/// The form in which the function gives answers.
 pub(super) enum Answers {
-    /// The return type, which decides about `io!`'s type in the runtime.
+    /// The return type. The runtime's `Answers` derives the type of `io!` from it.
     Returned(Type),
     /// The `R` of `&mut Vec<R>`.
     Filled(Type),
@@ -126,7 +127,7 @@ pub(super) enum Answers {
 }
 
 impl Keys {
-    /// `K`
+    /// The type of one key.
     pub(super) fn key(&self) -> &Type {
         match self {
             Keys::Shared(key) | Keys::Owned(key) | Keys::Batch(key) => key,
@@ -136,27 +137,29 @@ impl Keys {
 
 /// How the function runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// On the run's thread, which waits for it.
+pub(super) enum Mode {
+    /// On the run's thread, which waits for the function to return.
     InPlace,
-    /// As a future.
+    /// As a future that the run polls.
     Async,
-    /// On a thread of a pool.
+    /// On a thread of the blocking pool.
     Blocking,
 }
 
 impl Dispatcher {
-    pub(super) fn way(&self) -> Way {
+    /// How the function runs.
+    pub(super) fn mode(&self) -> Mode {
         match (&self.function.signature.asyncness, &self.options.blocking) {
-            (Some(_), _) => Way::Async,
-            (None, Some(_)) => Way::Blocking,
-            (None, None) => Way::InPlace,
+            (Some(_), _) => Mode::Async,
+            (None, Some(_)) => Mode::Blocking,
+            (None, None) => Mode::InPlace,
         }
     }
 }
 
 impl Answers {
-    pub(super) fn written(&self) -> &Type {
+    /// The type as written: the whole return type, or that of one answer.
+    pub(super) fn ty(&self) -> &Type {
         match self {
             Answers::Returned(answers) | Answers::Filled(answers) | Answers::Batch(answers) => {
                 answers

@@ -1,9 +1,11 @@
-//! Makes out which part each parameter plays, from its type as it is written.
+//! The parse stage for the signature: recognises which part each parameter plays, by the spelling
+//! of its type.
 
 use super::model::{Answers, Keys, Shape};
 use crate::errors::{Errors, as_written};
 use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Signature, Type};
 
+/// Recognises pieces, keys and answers, and reports what could not be recognised.
 pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
     let mut types: Vec<&Type> = signature.inputs.iter().filter_map(parameter_type).collect();
     let filled = types.last().and_then(|last| filled_vec(last));
@@ -63,13 +65,14 @@ pub(super) fn shape(signature: &Signature, errors: &mut Errors) -> Shape {
 
 fn parameter_type(parameter: &FnArg) -> Option<&Type> {
     match parameter {
-        FnArg::Typed(parameter) => Some(plain(&parameter.ty)),
+        FnArg::Typed(parameter) => Some(ungrouped(&parameter.ty)),
         FnArg::Receiver(_) => None,
     }
 }
 
 const KEYS: &str = "the last parameter takes the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`";
 
+/// The form of the keys, from the type of the last parameter.
 fn keys(last: &Type, errors: &mut Errors) -> Option<Keys> {
     if let Some(key) = shared_slice(last) {
         return Some(Keys::Shared(key.clone()));
@@ -84,8 +87,9 @@ fn keys(last: &Type, errors: &mut Errors) -> Option<Keys> {
     None
 }
 
-pub(super) fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
-    match written {
+/// The piece that a parameter `&Db` takes. Reports parameters by value or by `&mut`.
+pub(super) fn piece(ty: &Type, errors: &mut Errors) -> Option<Type> {
+    match ty {
         Type::Reference(reference) if reference.mutability.is_none() => {
             Some((*reference.elem).clone())
         }
@@ -101,17 +105,17 @@ pub(super) fn piece(written: &Type, errors: &mut Errors) -> Option<Type> {
             None
         }
         _ => {
-            errors.on(written, format!("pieces are shared: take `&{}`", as_written(written)));
+            errors.on(ty, format!("pieces are shared: take `&{}`", as_written(ty)));
             None
         }
     }
 }
 
-/// `K` of `&[K]`
+/// The `K` of `&[K]`.
 fn shared_slice(last: &Type) -> Option<&Type> {
     match last {
         Type::Reference(reference) if reference.mutability.is_none() => {
-            match plain(&reference.elem) {
+            match ungrouped(&reference.elem) {
                 Type::Slice(slice) => Some(&slice.elem),
                 _ => None,
             }
@@ -120,30 +124,31 @@ fn shared_slice(last: &Type) -> Option<&Type> {
     }
 }
 
-/// `R` of `&mut Vec<R>`
+/// The `R` of `&mut Vec<R>`.
 fn filled_vec(last: &Type) -> Option<&Type> {
     match last {
         Type::Reference(reference) if reference.mutability.is_some() => {
-            arguments(plain(&reference.elem), "Vec", 1)?.pop()
+            arguments(ungrouped(&reference.elem), "Vec", 1)?.pop()
         }
         _ => None,
     }
 }
 
-/// The arguments of `name<..>`, if this is its type and has so many. Told by the last segment of
-/// the path.
-pub(super) fn arguments<'a>(written: &'a Type, name: &str, number: usize) -> Option<Vec<&'a Type>> {
-    let Type::Path(path) = plain(written) else { return None };
+/// The type arguments of `name<..>`; `None` for another type, or another number of arguments. A
+/// type is recognised by the last segment of its path.
+pub(super) fn arguments<'a>(ty: &'a Type, name: &str, number: usize) -> Option<Vec<&'a Type>> {
+    let Type::Path(path) = ungrouped(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == name)?;
     let types = type_arguments(&last.arguments);
     (types.len() == number).then_some(types)
 }
 
-/// `A` of `Result<A, E>`
+/// The `A` of `Result<A, E>`.
 pub(super) fn first_argument(arguments: &PathArguments) -> Option<&Type> {
     type_arguments(arguments).into_iter().next()
 }
 
+/// The arguments that are types.
 pub(super) fn type_arguments(arguments: &PathArguments) -> Vec<&Type> {
     let PathArguments::AngleBracketed(arguments) = arguments else { return Vec::new() };
     let types = arguments.args.iter().filter_map(|argument| match argument {
@@ -153,15 +158,16 @@ pub(super) fn type_arguments(arguments: &PathArguments) -> Vec<&Type> {
     types.collect()
 }
 
-fn is_unit(written: &Type) -> bool {
-    matches!(plain(written), Type::Tuple(tuple) if tuple.elems.is_empty())
+fn is_unit(ty: &Type) -> bool {
+    matches!(ungrouped(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-/// Without the parentheses, and the invisible ones that a `macro_rules!` puts around a type.
-pub(super) fn plain(written: &Type) -> &Type {
-    match written {
-        Type::Group(group) => plain(&group.elem),
-        Type::Paren(paren) => plain(&paren.elem),
+/// The type without parentheses and without the invisible group that a `macro_rules!` puts around
+/// it.
+pub(super) fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungrouped(&group.elem),
+        Type::Paren(paren) => ungrouped(&paren.elem),
         other => other,
     }
 }

@@ -1,9 +1,10 @@
-//! The forms of a per-batch function, and what is refused. What the options say is in `tests/`.
+//! Tests of the forms of a per-batch function, and of what is refused. The tests of the options are
+//! in `tests/`.
 
+mod blocking;
 mod faults;
 mod options;
 mod options_refused;
-mod ways;
 
 use super::dispatcher;
 use crate::testing::{assert_items, assert_messages, tokens};
@@ -14,7 +15,7 @@ fn refuse(options: &str, item: &str, expected: &[&str]) {
     assert_messages(dispatcher(tokens(options), tokens(item)), expected);
 }
 
-/// The impl of this trait that the function gets.
+/// The impl of the trait `of` in the expansion.
 fn implementation(options: &str, item: &str, of: &str) -> syn::ItemImpl {
     let file: syn::File = syn::parse2(dispatcher(tokens(options), tokens(item)))
         .expect("the expansion is made of items");
@@ -31,8 +32,8 @@ fn implementation(options: &str, item: &str, of: &str) -> syn::ItemImpl {
     found.expect("a dispatcher has one")
 }
 
-/// The statements of `dispatch`. What stands in the macro that is an error without the feature is
-/// taken out of it.
+/// The body of `dispatch`. A call within `needs_blocking!`, the macro that is an error without the
+/// feature, is taken out of the macro.
 fn answering(options: &str, item: &str) -> TokenStream {
     let syn::ImplItem::Fn(mut dispatch) = implementation(options, item, "Dispatch").items.remove(0)
     else {
@@ -83,7 +84,11 @@ fn the_whole() {
         #[cfg(x)]
         impl fetch {
             /// The per-batch function itself, for its own unit tests.
-            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
+            #[allow(
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate
+            )]
             #[expect(unused)]
             pub fn batch(db: &Db, ids: &[Id]) -> Result<HashMap<Id, Author>, Arc<Error>> { body() }
         }
@@ -95,7 +100,11 @@ fn the_whole() {
             const OPTIONS: ::corio::Options<Self::Key, Self::Answer> =
                 {
                     ::corio::__private::answers::<Result<HashMap<Id, Author>, Arc<Error>>, Id>();
-                    { { { ::corio::Options::<Self::Key, Self::Answer>::of::<Result<HashMap<Id, Author>, Arc<Error>>>() }.max_batch(500) }.dedup() }.show_keys()
+                    { { {
+                        ::corio::Options::<Self::Key, Self::Answer>::of::<
+                            Result<HashMap<Id, Author>, Arc<Error>>
+                        >()
+                    }.max_batch(500) }.dedup() }.show_keys()
                 };
             fn name() -> &'static str { "fetch" }
             fn into_key(self) -> Self::Key { self.key }
@@ -109,7 +118,9 @@ fn the_whole() {
         impl<__S: ::corio::Provide<Db>> ::corio::Dispatch<__S> for fetch {
             fn dispatch<'r>(context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
                 ::corio::__private::answers::<Result<HashMap<Id, Author>, Arc<Error>>, Id>();
-                requests.answer::<Result<HashMap<Id, Author>, Arc<Error>>>(|keys| Self::batch(::corio::Provide::<Db>::provide(context), keys))
+                requests.answer::<Result<HashMap<Id, Author>, Arc<Error>>>(
+                    |keys| Self::batch(::corio::Provide::<Db>::provide(context), keys)
+                )
             }
         }
         "#,
@@ -130,13 +141,22 @@ fn with_type_parameters() {
         /// The request that [`show`](fn@show) makes.
         #[allow(non_camel_case_types)]
         #[must_use = "a request does nothing until it is asked: `io!(show(..))`"]
-        struct show<T: Display, const N: usize> where T: Send { key: T, marker: ::core::marker::PhantomData<fn() -> (T,)>, }
+        struct show<T: Display, const N: usize> where T: Send {
+            key: T,
+            marker: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
 
-        fn show<T: Display, const N: usize>(key: T) -> show<T, N> where T: Send { show { key, marker: ::core::marker::PhantomData } }
+        fn show<T: Display, const N: usize>(key: T) -> show<T, N> where T: Send {
+            show { key, marker: ::core::marker::PhantomData }
+        }
 
         impl<T: Display, const N: usize> show<T, N> where T: Send {
             /// The per-batch function itself, for its own unit tests.
-            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
+            #[allow(
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate
+            )]
             fn batch(keys: &[T], answers: &mut Vec<[u8; N]>) { body() }
         }
 
@@ -148,7 +168,8 @@ fn with_type_parameters() {
             fn into_key(self) -> Self::Key { self.key }
         }
 
-        impl<T: Display + 'static, const N: usize, __S> ::corio::Dispatch<__S> for show<T, N> where T: Send {
+        impl<T: Display + 'static, const N: usize, __S> ::corio::Dispatch<__S> for show<T, N>
+        where T: Send {
             fn dispatch<'r>(_context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
                 requests.fill(|keys, answers| Self::batch(keys, answers))
             }
@@ -179,7 +200,7 @@ fn an_answer_that_is_known_is_named() {
 }
 
 #[test]
-fn each_form_is_answered_in_its_way() {
+fn each_form_is_answered() {
     let piece = "::corio::Provide::<Db>::provide(context)";
     check_answering(
         "fn f(keys: &[K]) -> Vec<R> {}",

@@ -1,6 +1,6 @@
-//! What a dispatcher may not say, whatever its shape.
+//! The validate stage for the signature: reports what a dispatcher may not say, whatever its shape.
 
-use super::model::{Answers, Shape};
+use super::model::{Answers, Options, Shape};
 use super::parse;
 use crate::errors::Errors;
 use syn::visit::{self, Visit};
@@ -9,17 +9,26 @@ use syn::{
     Type, TypeFnPtr, TypeImplTrait, TypeReference,
 };
 
-pub(super) fn validate(signature: &Signature, shape: &Shape, errors: &mut Errors) {
+/// Reports all mistakes of the signature, and of the pieces that `by` takes.
+pub(super) fn validate(
+    options: &Options,
+    signature: &Signature,
+    shape: &Shape,
+    errors: &mut Errors,
+) {
+    if let Some(by) = &options.by {
+        by.pieces.iter().for_each(|piece| self::piece(piece, errors));
+    }
     qualifiers(signature, errors);
     lifetime_parameters(signature, errors);
     if let Some(keys) = &shape.keys {
         Borrows(errors, OWNED).visit_type(keys.key());
     }
     if let Some(answers) = &shape.answers {
-        Borrows(errors, OWNED).visit_type(answers.written());
+        Borrows(errors, OWNED).visit_type(answers.ty());
     }
     if let Some(Answers::Returned(returned)) = &shape.answers {
-        no_batch(returned, errors);
+        certainly_no_batch(returned, errors);
     }
     for piece in &shape.pieces {
         self::piece(piece, errors);
@@ -38,6 +47,7 @@ pub(super) fn validate(signature: &Signature, shape: &Shape, errors: &mut Errors
 const OWNED: &str = "keys and answers own their data: take `&[String]`, not `&[&str]`";
 const PIECE: &str = "a piece can't name a lifetime: take `&Db`, where `Db` owns what it holds";
 
+/// Refuses `const`, `unsafe`, `extern` and variadic parameters.
 fn qualifiers(signature: &Signature, errors: &mut Errors) {
     if let Some(constness) = &signature.constness {
         errors.on(constness, "a dispatcher can't be a `const fn`: remove `const`");
@@ -57,6 +67,7 @@ fn qualifiers(signature: &Signature, errors: &mut Errors) {
     }
 }
 
+/// Refuses lifetime parameters.
 fn lifetime_parameters(signature: &Signature, errors: &mut Errors) {
     for parameter in &signature.generics.params {
         if let GenericParam::Lifetime(parameter) = parameter {
@@ -68,18 +79,19 @@ fn lifetime_parameters(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// A return type that is surely no batch of answers. For others (it may be an alias) the runtime's
-/// traits decide, in the same words; but they can't keep every use of the request from failing too.
-fn no_batch(returned: &Type, errors: &mut Errors) {
+/// Reports a return type that is certainly no batch of answers. Of other types, which may be
+/// aliases, the runtime's traits decide, with the same message; but with these every use of the
+/// request fails too.
+fn certainly_no_batch(returned: &Type, errors: &mut Errors) {
     const SCALARS: [&str; 18] = [
         "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
         "f32", "f64", "bool", "char", "String", "Option",
     ];
-    let surely = match returned {
+    let refused = match returned {
         Type::Path(path) => match path.path.segments.last() {
             Some(last) if last.ident == "Result" => {
                 if let Some(answers) = parse::first_argument(&last.arguments) {
-                    no_batch(answers, errors);
+                    certainly_no_batch(answers, errors);
                 }
                 false
             }
@@ -91,7 +103,7 @@ fn no_batch(returned: &Type, errors: &mut Errors) {
         Type::Tuple(_) | Type::Array(_) | Type::Never(_) | Type::FnPtr(_) | Type::Ptr(_) => true,
         _ => false,
     };
-    if surely {
+    if refused {
         errors.on(
             returned,
             "a dispatcher returns a batch of answers: `Vec<R>` (position by position), \
@@ -100,15 +112,13 @@ fn no_batch(returned: &Type, errors: &mut Errors) {
     }
 }
 
-/// Whether this can be a piece: a type that names no lifetime.
-pub(super) fn piece(piece: &Type, errors: &mut Errors) -> bool {
-    let before = errors.number();
+/// Refuses a piece whose type names a lifetime.
+fn piece(piece: &Type, errors: &mut Errors) {
     Borrows(errors, PIECE).visit_type(piece);
-    errors.number() == before
 }
 
-/// Finds references and lifetimes that are not `'static`. Those of functions (`fn(&str)`) are their
-/// own business, and named ones have been reported where they are declared.
+/// Reports references and lifetimes that are not `'static`. Those within function types
+/// (`fn(&str)`) are allowed, and named lifetimes are reported where they are declared.
 struct Borrows<'e>(&'e mut Errors, &'static str);
 
 impl Visit<'_> for Borrows<'_> {
@@ -130,6 +140,7 @@ impl Visit<'_> for Borrows<'_> {
     fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
 }
 
+/// Reports `impl Trait`.
 struct AnonymousTypes<'e>(&'e mut Errors);
 
 impl Visit<'_> for AnonymousTypes<'_> {

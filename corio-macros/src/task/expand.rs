@@ -1,16 +1,13 @@
-//! Writes the function that returns a task.
+//! The expand stage of `#[corio::task]`: writes the function that returns a task.
 
+use super::body::{self, EnclosingTask};
 use super::model::{Context, Task};
-use crate::body::{self, Owner};
 use crate::errors::Errors;
 use crate::function::Function;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::visit::Visit;
+use quote::{format_ident, quote};
 use syn::visit_mut::VisitMut;
-use syn::{
-    FnArg, Lifetime, Pat, PatIdent, ReturnType, Signature, Type, TypeImplTrait, parse_quote,
-};
+use syn::{FnArg, Lifetime, Pat, PatIdent, ReturnType, Signature, Type, parse_quote};
 
 /// Desugar from
 ///
@@ -46,57 +43,27 @@ pub(super) fn expand(task: Task, errors: &mut Errors) -> TokenStream {
         None => quote!(;),
         Some(body) => {
             let arguments = arguments(&mut signature);
-            let owner = Owner {
+            let enclosing = EnclosingTask {
                 context: &context,
                 name: &signature.ident,
                 method: signature.receiver().is_some(),
             };
             let statements = match context {
                 Context::Unknown => quote!(::corio::__private::returns::<#output>()),
-                _ => body::rewrite(body.stream(), &owner, errors),
+                _ => body::rewrite(body.stream(), &enclosing, errors),
             };
-            let (constructor, frame, seed) =
-                (constructor(&context, Span::call_site()), body::frame(&context), seed(&output));
-            let block = body::braced(quote!(#arguments #frame #seed #statements), body.span());
+            let (constructor, frame, hint) = (
+                body::constructor(&context, Span::call_site()),
+                body::frame(&context),
+                body::return_type_hint(&output),
+            );
+            let block = body::braced(quote!(#arguments #frame #hint #statements), body.span());
             quote!({ #constructor(async move #block) })
         }
     };
     signature.output = ReturnType::Default;
     let where_clause = signature.generics.where_clause.take();
     quote!(#(#attributes)* #visibility #signature -> #result #where_clause #body)
-}
-
-/// What makes a task of a future: `::corio::__private::any_task`, or
-/// `::corio::__private::task::<Library, _>`.
-pub(crate) fn constructor(context: &Context, span: Span) -> TokenStream {
-    match context {
-        Context::Any | Context::Unknown => quote_spanned!(span=> ::corio::__private::any_task),
-        Context::Named(_) | Context::Providing(_) => {
-            let context = context.frame_type();
-            quote_spanned!(span=> ::corio::__private::task::<#context, _>)
-        }
-    }
-}
-
-/// An async block does not know the type that it is to return. A first `return` that is never
-/// reached tells it, and so coercions, `?` and messages are those of a function. A type that holds
-/// `impl` can't be named.
-pub(crate) fn seed(output: &Type) -> Option<TokenStream> {
-    struct HoldsImpl(bool);
-    impl Visit<'_> for HoldsImpl {
-        fn visit_type_impl_trait(&mut self, _: &TypeImplTrait) {
-            self.0 = true;
-        }
-    }
-    let mut holds_impl = HoldsImpl(false);
-    holds_impl.visit_type(output);
-    (!holds_impl.0).then(|| {
-        quote! {
-            if false {
-                return ::corio::__private::returns::<#output>();
-            }
-        }
-    })
 }
 
 fn output(signature: &Signature) -> Type {
@@ -106,8 +73,8 @@ fn output(signature: &Signature) -> Type {
     }
 }
 
-/// Names what the attribute leaves unnamed: `impl Provide<Db>` becomes a type parameter, each
-/// lifetime left out (`Library<'_>`) a lifetime parameter.
+/// Adds the generic parameters that the attribute leaves unnamed: a type parameter for `impl
+/// Provide<Db>`, and a lifetime parameter for each elided lifetime (`Library<'_>`).
 fn generics(context: &mut Context, signature: &mut Signature) {
     let parameters = &mut signature.generics.params;
     match context {
@@ -126,6 +93,7 @@ fn generics(context: &mut Context, signature: &mut Signature) {
     }
 }
 
+/// Replaces each elided lifetime of a type by a fresh one, and collects the fresh ones.
 struct FreshLifetimes(Vec<Lifetime>);
 
 impl FreshLifetimes {
@@ -150,15 +118,16 @@ impl VisitMut for FreshLifetimes {
     }
 }
 
-/// The first lines of the body, which see to it that arguments live as long as those of a plain
-/// function, and are dropped in the same order.
+/// Returns the first lines of the body. Because of them, arguments live as long as those of a plain
+/// function and are dropped in the same order.
 ///
-/// An argument that the body does not use would be dropped by the call, before the task runs; `let
-/// _ = &argument;` moves all of it in, without a second copy. What is moved in is dropped in the
-/// order in which it is mentioned: so the last comes first.
-///
-/// A pattern is taken apart inside, under a name of ours in the signature. That makes locals, which
-/// go before what is moved in; so the arguments after it become locals too.
+/// - Without these lines, an argument that the body does not use would be dropped by the call,
+///   before the task runs. `let _ = &argument;` captures the whole argument without a second copy.
+///   Captures are dropped in the order in which the block mentions them, so the last argument is
+///   mentioned first.
+/// - A pattern gets a generated name in the signature and is destructured in the body. Its bindings
+///   are locals, which are dropped before captures, so the arguments after a pattern become locals
+///   too.
 fn arguments(signature: &mut Signature) -> TokenStream {
     let mut captures = Vec::new();
     let mut locals = TokenStream::new();
@@ -176,8 +145,8 @@ fn arguments(signature: &mut Signature) -> TokenStream {
                 let name = ident.clone();
                 if !locals.is_empty() {
                     let pattern = std::mem::replace(&mut *argument.pat, parse_quote!(#name));
-                    let quiet = quiet(&name);
-                    locals.extend(quote!(#quiet let #pattern = #name;));
+                    let allow = allow_underscore(&name);
+                    locals.extend(quote!(#allow let #pattern = #name;));
                 }
                 name
             }
@@ -190,16 +159,16 @@ fn arguments(signature: &mut Signature) -> TokenStream {
                 name
             }
         };
-        let quiet = quiet(&name);
-        captures.push(quote!(#quiet let _ = &#name;));
+        let allow = allow_underscore(&name);
+        captures.push(quote!(#allow let _ = &#name;));
     }
     captures.reverse();
     quote!(#(#captures)* #locals)
 }
 
-/// An argument named `_unused` is used by our lines alone, which clippy would hold against the
-/// user.
-fn quiet(argument: &Ident) -> Option<TokenStream> {
+/// The `allow` for a line that mentions an argument named like `_unused`: only generated lines use
+/// the argument, and clippy would report them to the user.
+fn allow_underscore(argument: &Ident) -> Option<TokenStream> {
     let name = argument.to_string();
     let underscored = name.starts_with('_') && !name.starts_with("__arg");
     underscored.then(

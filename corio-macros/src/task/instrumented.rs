@@ -1,6 +1,8 @@
-//! Attributes that put a function into a span of `tracing`. A span is entered once and left when
-//! the function returns, so they go wrong with one that waits in the middle: above `#[corio::task]`
-//! the span stays entered while other tasks run, below it lasts as long as the call that makes the
+//! Refuses `#[instrument]`, the attribute of `tracing` that puts a function into a span.
+//!
+//! Such a span is entered when the function is called and left when the function returns. With a
+//! task both orders of the attributes are wrong: above `#[corio::task]`, the span stays entered
+//! while the task waits and other tasks run; below, the span covers only the call that makes the
 //! task.
 
 use super::model::{Context, Task};
@@ -9,8 +11,11 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
 use syn::{Meta, Path, Token};
 
-const WAY_OUT: &str = "Put it on what the task calls: a function, or a dispatcher";
+/// What to do instead.
+const ADVICE: &str = "Put it on what the task calls: a function, or a dispatcher";
 
+/// Reports an `#[instrument]` below (an attribute that is still there) or above (a body that was
+/// expanded already).
 pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
     task.function.attributes.retain(|attribute| {
         let Some(path) = instrument(&attribute.meta) else { return true };
@@ -19,7 +24,7 @@ pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
             path,
             format!(
                 "the span of `#[{name}]` would be left as soon as the task is made, before it \
-                 runs. {WAY_OUT}"
+                 runs. {ADVICE}"
             ),
         );
         false
@@ -29,15 +34,16 @@ pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
             guard.span(),
             format!(
                 "the span of `#[instrument]` would stay entered while the task waits and others \
-                 run. {WAY_OUT}"
+                 run. {ADVICE}"
             ),
         );
-        // With some of its options it puts the body into a closure, where nothing can wait.
+        // With some of its options, `#[instrument]` puts the body into a closure, where no
+        // construct can stand; each of them would be reported too.
         task.context = Context::Unknown;
     }
 }
 
-/// The path of an `instrument`, whosever it is, also behind a `cfg_attr`.
+/// The path of an attribute named `instrument`, of any crate, also within a `cfg_attr`.
 fn instrument(meta: &Meta) -> Option<Path> {
     let path = meta.path();
     if path.segments.last().is_some_and(|last| last.ident == "instrument") {
@@ -48,11 +54,11 @@ fn instrument(meta: &Meta) -> Option<Path> {
         return None;
     }
     let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
-    // The first is the condition.
+    // The first argument of `cfg_attr` is the condition.
     metas.iter().skip(1).find_map(instrument)
 }
 
-/// What the attribute has left in the body: its guard, or the future that it has made of it.
+/// The local that an expanded `#[instrument]` leaves in the body: its guard, or its future.
 fn guard(body: TokenStream) -> Option<Ident> {
     body.into_iter().find_map(|token| match token {
         TokenTree::Ident(ident) => (ident == "__tracing_attr_guard"

@@ -1,9 +1,16 @@
-//! `#[corio::task]`: makes a function return a task in place of its result. What happens to the
-//! body is in `crate::body`.
+//! `#[corio::task]`: makes a function return a task in place of its result.
+//!
+//! The stages, a file each: `model.rs` (what was written) ← `parse.rs` ← `validate.rs` ←
+//! `expand.rs` (the signature) with `body/` (the statements). `instrumented.rs` is the part of
+//! `validate.rs` that looks for spans of `tracing`.
+//!
+//! Invariant: whatever is wrong, a function of this name is emitted beside the errors, so that no
+//! second error follows at its uses.
 
-pub(crate) mod expand;
+mod body;
+mod expand;
 mod instrumented;
-pub(crate) mod model;
+mod model;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -13,7 +20,7 @@ use crate::errors::Errors;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// The whole attribute: the stages in order.
+/// Runs the stages of the attribute in order.
 pub(crate) fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
     let expanded = match parse::parse(attribute, item.clone(), &mut errors) {

@@ -1,30 +1,32 @@
-//! What `#[corio::task]` was written on.
+//! The model of `#[corio::task]`: its argument and the function, as named parts.
 
 use crate::function::Function;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Type, TypeImplTrait};
 
-pub(crate) struct Task {
-    pub(crate) context: Context,
-    pub(crate) function: Function,
+/// The function, and the context of its tasks.
+pub(super) struct Task {
+    pub(super) context: Context,
+    pub(super) function: Function,
 }
 
-/// What the attribute's argument says the task runs under.
-pub(crate) enum Context {
-    /// `#[task]`
+/// The contexts that the task runs under, as the attribute's argument says.
+pub(super) enum Context {
+    /// `#[task]`: any context.
     Any,
-    /// `#[task(Library)]`
+    /// `#[task(Library)]`: this context.
     Named(Type),
-    /// `#[task(impl Provide<Db>)]`
+    /// `#[task(impl Provide<Db>)]`: each context that has these bounds.
     Providing(TypeImplTrait),
-    /// Something else, reported already. Nothing can be said of requests, so the body is left out.
+    /// An argument that is a mistake, already reported. Whether the context has what the requests
+    /// need is unknown, so the expansion leaves the body out.
     Unknown,
 }
 
 impl Context {
-    /// The type that frames and tasks are made for.
-    pub(crate) fn frame_type(&self) -> TokenStream {
+    /// The type of the context in the types of the frame and of the task.
+    pub(super) fn frame_type(&self) -> TokenStream {
         match self {
             Context::Any | Context::Unknown => quote!(::corio::__private::AnyContext),
             Context::Named(context) => context.to_token_stream(),

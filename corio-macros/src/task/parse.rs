@@ -1,4 +1,4 @@
-//! Reads the attribute's argument and the function.
+//! The parse stage of `#[corio::task]`: reads the attribute's argument and the function.
 
 use super::model::{Context, Task};
 use crate::errors::Errors;
@@ -8,7 +8,8 @@ use syn::Type;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 
-/// `None` if the item is no function; the mistake has been reported then.
+/// Reads the attribute and the item. `None` if the item is no function; the mistake is then already
+/// in `errors`.
 pub(super) fn parse(
     attribute: TokenStream,
     item: TokenStream,

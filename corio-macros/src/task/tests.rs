@@ -1,4 +1,4 @@
-//! Signatures: what goes in, what comes out.
+//! Tests of signatures: what each kind of function becomes.
 
 use super::task;
 use crate::testing::{assert_items, assert_messages, tokens};

@@ -1,5 +1,5 @@
-//! What a task's signature may not say. Each mistake is reported and mended, so that the function
-//! which is emitted anyway gives no second error.
+//! The validate stage of `#[corio::task]`: reports each mistake of the signature, and removes it
+//! from the model, so that the emitted function gives no second error.
 
 use super::instrumented;
 use super::model::{Context, Task};
@@ -8,6 +8,7 @@ use syn::{
     GenericParam, ReturnType, Safety, Signature, Type, parse_quote_spanned, spanned::Spanned,
 };
 
+/// Reports all mistakes, and leaves a task that can be expanded.
 pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
     let signature = &mut task.function.signature;
     qualifiers(signature, errors);
@@ -18,6 +19,7 @@ pub(super) fn validate(task: &mut Task, errors: &mut Errors) {
     instrumented::validate(task, errors);
 }
 
+/// Refuses and removes `async`, `const`, `unsafe`, `extern` and variadic parameters.
 fn qualifiers(signature: &mut Signature, errors: &mut Errors) {
     if let Some(asyncness) = signature.asyncness.take() {
         errors.on(asyncness, "a task is a plain fn: remove `async`; wait with `io!`, `call!`");
@@ -41,7 +43,8 @@ fn qualifiers(signature: &mut Signature, errors: &mut Errors) {
     }
 }
 
-/// `Future<Output = !>` is unstable, and a task that never ends would leave its schedule running.
+/// Refuses `-> !`: `Future<Output = !>` is unstable, and a task that never ends keeps its schedule
+/// running.
 fn never(signature: &mut Signature, errors: &mut Errors) {
     let ReturnType::Type(_, output) = &mut signature.output else { return };
     if let Type::Never(never) = &**output {
@@ -50,8 +53,9 @@ fn never(signature: &mut Signature, errors: &mut Errors) {
     }
 }
 
-/// `impl Provide<Db>` adds a generic parameter that nobody can name, which would shift those of a
-/// turbofish. Says whether it was refused.
+/// Refuses `#[corio::task(impl Provide<Db>)]` on a function with type or const parameters, and
+/// returns whether it was refused. `impl Provide<Db>` adds a type parameter without a name, which
+/// would shift the arguments of a turbofish.
 fn hidden_generic(context: &Context, signature: &Signature, errors: &mut Errors) -> bool {
     let Context::Providing(anonymous) = context else { return false };
     let named = signature

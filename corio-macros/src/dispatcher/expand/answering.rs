@@ -1,14 +1,14 @@
-//! How the runtime calls the function: by the way that keys come, answers go, and the function
-//! runs.
+//! The body of `Dispatch::dispatch`: the call of the function, for each form of keys and answers
+//! and each mode.
 
 use crate::dispatcher::answer::{Answer, Faults};
-use crate::dispatcher::model::{Answers, Dispatcher, Keys, Way};
+use crate::dispatcher::model::{Answers, Dispatcher, Keys, Mode};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 /// The statements of `Dispatch::dispatch`.
 ///
-/// `fn fetch(db: &Db, keys: &[K]) -> Vec<R>` is answered by
+/// For `fn fetch(db: &Db, keys: &[K]) -> Vec<R>` they are
 ///
 /// ```text
 /// requests.answer::<Vec<R>>(|keys| Self::batch(::corio::Provide::<Db>::provide(context), keys))
@@ -20,16 +20,19 @@ pub(super) fn answering(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream
     }
 }
 
-/// The function answers slots.
+/// The call of a function that takes a `Batch`.
 fn slots(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let pieces = pieces(dispatcher);
     let wrap = answer.faults.map_or_else(|| quote!(::core::convert::identity), wrap);
-    match dispatcher.way() {
-        Way::InPlace => quote!(requests.batch_with(#wrap, |batch| Self::batch(#pieces batch))),
-        Way::Async => {
-            quote!(requests.batch_async_with(#wrap, async move |batch| Self::batch(#pieces batch).await))
+    match dispatcher.mode() {
+        Mode::InPlace => quote!(requests.batch_with(#wrap, |batch| Self::batch(#pieces batch))),
+        Mode::Async => {
+            quote! {
+                requests
+                    .batch_async_with(#wrap, async move |batch| Self::batch(#pieces batch).await)
+            }
         }
-        Way::Blocking => blocking(
+        Mode::Blocking => blocking(
             dispatcher,
             "batch_blocking_with",
             None,
@@ -38,7 +41,7 @@ fn slots(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     }
 }
 
-/// How the answer of a slot becomes that of a request if faults become errors.
+/// The function that turns the answer of a slot into that of its request, if faults become errors.
 fn wrap(faults: Faults) -> TokenStream {
     match faults {
         Faults::OfBatch => quote!(::corio::__private::plain_answer),
@@ -46,15 +49,15 @@ fn wrap(faults: Faults) -> TokenStream {
     }
 }
 
-/// The function answers all keys at once.
+/// The call of a function that takes all keys at once.
 fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
-    let way = dispatcher.way();
+    let mode = dispatcher.mode();
     let pieces = pieces(dispatcher);
-    let waiting = (way == Way::Async).then(|| quote!(.await));
+    let await_ = (mode == Mode::Async).then(|| quote!(.await));
     let filled = matches!(dispatcher.answers, Answers::Filled(_));
     let shared = matches!(dispatcher.keys, Keys::Shared(_));
-    // The one form that needs no vector of its own.
-    if filled && shared && way == Way::InPlace && answer.faults.is_none() {
+    // The runtime passes its own vector: this is the only form without a new one for each batch.
+    if filled && shared && mode == Mode::InPlace && answer.faults.is_none() {
         return quote!(requests.fill(|keys, answers| Self::batch(#pieces keys, answers)));
     }
     let wrapper = answer.faults.map(|faults| faults.wrapper(Span::call_site()));
@@ -64,57 +67,60 @@ fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
         let answers = wrapped(quote!(answers));
         quote!({
             let mut answers = ::std::vec::Vec::new();
-            Self::batch(#pieces keys, &mut answers) #waiting;
+            Self::batch(#pieces keys, &mut answers) #await_;
             #answers
         })
     } else {
-        wrapped(quote!(Self::batch(#pieces keys) #waiting))
+        wrapped(quote!(Self::batch(#pieces keys) #await_))
     };
-    // The type is named, so that what is wrong with it is shown on it.
+    // The type is named, so that its mistakes are shown on it.
     let batch = answer.batch.as_ref().map(|batch| quote!(::<#batch>));
-    let parameter = parameter(&dispatcher.keys, way);
-    match (way, shared) {
-        (Way::InPlace, true) => quote!(requests.answer #batch(|#parameter| #body)),
-        (Way::InPlace, false) => quote!(requests.answer_owned #batch(|#parameter| #body)),
-        (Way::Async, true) => quote!(requests.answer_async #batch(async move |#parameter| #body)),
-        (Way::Async, false) => {
+    let parameter = parameter(&dispatcher.keys, mode);
+    match (mode, shared) {
+        (Mode::InPlace, true) => quote!(requests.answer #batch(|#parameter| #body)),
+        (Mode::InPlace, false) => quote!(requests.answer_owned #batch(|#parameter| #body)),
+        (Mode::Async, true) => quote!(requests.answer_async #batch(async move |#parameter| #body)),
+        (Mode::Async, false) => {
             quote!(requests.answer_owned_async #batch(async move |#parameter| #body))
         }
-        (Way::Blocking, true) => {
+        (Mode::Blocking, true) => {
             blocking(dispatcher, "answer_blocking", batch, quote!(move |#parameter| #body))
         }
-        (Way::Blocking, false) => {
+        (Mode::Blocking, false) => {
             blocking(dispatcher, "answer_owned_blocking", batch, quote!(move |#parameter| #body))
         }
     }
 }
 
-/// The keys, with their type where the closure would not be one for every lifetime without.
-fn parameter(keys: &Keys, way: Way) -> TokenStream {
-    match (way, keys) {
-        (Way::Async | Way::Blocking, Keys::Shared(key)) => quote!(keys: &[#key]),
-        (Way::Blocking, Keys::Owned(key)) => quote!(keys: ::std::vec::Vec<#key>),
+/// The closure's parameter for the keys. Its type is written where the closure would otherwise not
+/// be generic over the lifetime of the keys.
+fn parameter(keys: &Keys, mode: Mode) -> TokenStream {
+    match (mode, keys) {
+        (Mode::Async | Mode::Blocking, Keys::Shared(key)) => quote!(keys: &[#key]),
+        (Mode::Blocking, Keys::Owned(key)) => quote!(keys: ::std::vec::Vec<#key>),
         _ => quote!(keys),
     }
 }
 
-/// The pieces as arguments. Those for another thread are clones of its own.
+/// The pieces as arguments. A function on another thread gets references to clones.
 fn pieces(dispatcher: &Dispatcher) -> TokenStream {
     let pieces = &dispatcher.pieces;
-    if dispatcher.way() == Way::Blocking {
-        let own = own(dispatcher);
-        quote!(#(&#own,)*)
+    if dispatcher.mode() == Mode::Blocking {
+        let local = piece_locals(dispatcher);
+        quote!(#(&#local,)*)
     } else {
         quote!(#(::corio::Provide::<#pieces>::provide(context),)*)
     }
 }
 
-fn own(dispatcher: &Dispatcher) -> impl Iterator<Item = Ident> {
+/// The names of the locals that hold the clones.
+fn piece_locals(dispatcher: &Dispatcher) -> impl Iterator<Item = Ident> {
     (0..dispatcher.pieces.len()).map(|at| format_ident!("__piece_{at}"))
 }
 
-/// `requests.method(arguments)` for another thread, behind a macro that is an error without the
-/// feature. It carries the call, so that this is the only error then.
+/// Returns `requests.method(arguments)` for a function on another thread, within a macro of the
+/// runtime that is an error without the feature `blocking`. The macro holds the whole call, so that
+/// there is no other error then.
 fn blocking(
     dispatcher: &Dispatcher,
     method: &str,
@@ -122,14 +128,17 @@ fn blocking(
     arguments: TokenStream,
 ) -> TokenStream {
     let at = dispatcher.options.blocking.as_ref().map_or_else(Span::call_site, Ident::span);
-    // Shown at the option, which is to blame for keys and answers that can't leave their thread.
+    // The call is shown at the option `blocking`, since only this option requires keys and answers
+    // that are `Send`.
     let here = Span::call_site().located_at(at);
     let method = Ident::new(method, here);
-    let pieces = dispatcher
-        .pieces
-        .iter()
-        .zip(own(dispatcher))
-        .map(|(piece, own)| quote!(let #own = ::corio::__private::piece::<#piece>(::corio::Provide::<#piece>::provide(context));));
+    let pieces = dispatcher.pieces.iter().zip(piece_locals(dispatcher)).map(|(piece, local)| {
+        quote! {
+            let #local = ::corio::__private::piece::<#piece>(
+                ::corio::Provide::<#piece>::provide(context)
+            );
+        }
+    });
     let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
     arguments.set_span(here);
     let mut call = Group::new(

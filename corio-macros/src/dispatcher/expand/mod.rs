@@ -1,17 +1,22 @@
-//! Writes the request, its constructor, and how it is answered: `options.rs` how batches are put
-//! together, `answering.rs` how the function is called.
+//! The expand stage of `#[corio::dispatcher]`: writes the request, its constructor, and its impls.
+//!
+//! - `options.rs`: `Request::OPTIONS`, how batches are put together;
+//! - `answering.rs`: the body of `Dispatch::dispatch`, how the function is called;
+//! - `attributes.rs`: which of the function's attributes go on which item.
 
 mod answering;
+mod attributes;
 mod options;
 
-use super::answer::{self, Answer, ends};
+use super::answer::{self, Answer, outer_spans};
 use super::model::{Dispatcher, Partition};
 use crate::function::Function;
+use attributes::{cfg, is_one_of};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, GenericParam, Generics, Type, TypeParam, WhereClause, WherePredicate, parse_quote,
+    GenericParam, Generics, Type, TypeParam, WhereClause, WherePredicate, parse_quote,
     parse_quote_spanned,
 };
 
@@ -31,15 +36,15 @@ use syn::{
 /// impl<S: ::corio::Provide<Db>> ::corio::Dispatch<S> for fetch_author { … }
 /// ```
 ///
-/// The struct has braces: a unit or tuple struct would take the name among values too, and no `let
-/// fetch_author = …;` could follow.
+/// The struct has braces. A unit or tuple struct would be a value of that name too, and `let
+/// fetch_author = …;` would not compile.
 pub(super) fn expand(dispatcher: &Dispatcher) -> TokenStream {
     let answer = answer::answer(dispatcher);
     let structure = structure(dispatcher);
     let batch = batch(dispatcher);
     let request = request(dispatcher, &answer);
     let dispatch = dispatch(dispatcher, &answer);
-    let checks = options::checks(dispatcher);
+    let checks = options::number_assertions(dispatcher);
     quote!(#structure #batch #request #dispatch #checks)
 }
 
@@ -50,10 +55,10 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
     let (_, arguments, where_clause) = generics.split_for_impl();
     let shared = attributes
         .iter()
-        .filter(|attribute| is_any(attribute, &["cfg", "cfg_attr", "allow", "deprecated"]));
+        .filter(|attribute| is_one_of(attribute, &["cfg", "cfg_attr", "allow", "deprecated"]));
     let shared = quote!(#(#shared)*);
-    // The user's documentation stands once, so that its examples are tested once.
-    let docs = attributes.iter().filter(|attribute| is_any(attribute, &["doc"]));
+    // The user's documentation goes on one item only, so that its examples are tested once.
+    let docs = attributes.iter().filter(|attribute| is_one_of(attribute, &["doc"]));
     let doc = format!(" The request that [`{name}`](fn@{name}) makes.");
     let must_use = format!("a request does nothing until it is asked: `io!({name}(..))`");
     let marker = marker(generics);
@@ -76,21 +81,21 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
     }
 }
 
-/// Type parameters that the key does not use have to stand somewhere; `fn() -> T` says nothing of
-/// whether `T` is `Send`.
+/// The type of a field that mentions all type parameters, since the key need not. `PhantomData<fn()
+/// -> T>` is `Send` whatever `T` is. `None` without type parameters.
 fn marker(generics: &Generics) -> Option<Type> {
     let mut parameters = generics.type_params().map(|parameter| &parameter.ident).peekable();
     parameters.peek()?;
     Some(parse_quote!(::core::marker::PhantomData<fn() -> (#(#parameters,)*)>))
 }
 
-/// The function as it was written, under the name `batch`.
+/// The function as written, under the name `batch`.
 fn batch(dispatcher: &Dispatcher) -> TokenStream {
     let Function { attributes, visibility, signature, body } = &dispatcher.function;
     let (parameters, arguments, where_clause) = signature.generics.split_for_impl();
     let cfg = cfg(attributes);
     let attributes =
-        attributes.iter().filter(|attribute| !is_any(attribute, &["doc", "cfg", "deprecated"]));
+        attributes.iter().filter(|attribute| !is_one_of(attribute, &["doc", "cfg", "deprecated"]));
     let name = &signature.ident;
     let mut signature = signature.clone();
     signature.ident = Ident::new("batch", name.span());
@@ -99,27 +104,31 @@ fn batch(dispatcher: &Dispatcher) -> TokenStream {
         #cfg
         impl #parameters #name #arguments #where_clause {
             /// The per-batch function itself, for its own unit tests.
-            #[allow(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
+            #[allow(
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate
+            )]
             #(#attributes)*
             #visibility #signature #body
         }
     }
 }
 
-/// `impl ::corio::Request`: the types, the options, and an identity by which the desk finds the
-/// dispatcher.
+/// `impl ::corio::Request`: the types, the options, and the id by which the runtime finds the
+/// dispatcher's lane.
 fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let Function { attributes, signature, .. } = &dispatcher.function;
     let (name, key) = (&signature.ident, dispatcher.keys.key());
-    let generics = owned(&signature.generics);
+    let generics = static_params(&signature.generics);
     let (parameters, arguments, where_clause) = generics.split_for_impl();
-    let (promise, where_clause) = promised(dispatcher, answer, where_clause);
+    let (allow_trivial, where_clause) = assumed_bounds(dispatcher, answer, where_clause);
     let cfg = cfg(attributes);
     let one = &answer.one;
     let options = options::options(dispatcher, answer);
     let text = name.unraw().to_string();
-    // A static in a generic function is one for all its instantiations, so a generic request is
-    // found by its type.
+    // A generic function has one static for all of its instantiations, so the runtime finds a
+    // generic request by its type.
     let identity = generics.params.is_empty().then(|| {
         quote! {
             fn dispatcher_id() -> ::core::option::Option<&'static ::corio::DispatcherId> {
@@ -130,7 +139,7 @@ fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     });
     quote! {
         #cfg
-        #promise
+        #allow_trivial
         impl #parameters ::corio::Request for #name #arguments #where_clause {
             type Key = #key;
             type Answer = #one;
@@ -149,9 +158,11 @@ fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     }
 }
 
-/// Of a return type with a name of its own nothing is known. The impls take for granted that it is
-/// a batch of answers, and rustc checks that it is, where the type stands.
-fn promised(
+/// Adds the bound `Returned: Answers<K>` where the return type is not recognised by its spelling:
+/// it may be an alias. The impl assumes the bound, and rustc checks it where the type stands. The
+/// first token stream is the attribute that the bound needs, since the bound names no type
+/// parameter.
+fn assumed_bounds(
     dispatcher: &Dispatcher,
     answer: &Answer,
     where_clause: Option<&WhereClause>,
@@ -160,9 +171,9 @@ fn promised(
     let Some(batch) = answer.batch.as_ref().filter(|_| !answer.known) else {
         return (None, where_clause);
     };
-    let (key, (_, at)) = (dispatcher.keys.key(), ends(batch));
-    let promise: WherePredicate = parse_quote_spanned!(at=> #batch: ::corio::Answers<#key>);
-    where_clause.get_or_insert_with(|| parse_quote!(where)).predicates.push(promise);
+    let (key, (_, at)) = (dispatcher.keys.key(), outer_spans(batch));
+    let assumed: WherePredicate = parse_quote_spanned!(at=> #batch: ::corio::Answers<#key>);
+    where_clause.get_or_insert_with(|| parse_quote!(where)).predicates.push(assumed);
     (Some(quote!(#[allow(trivial_bounds)])), where_clause)
 }
 
@@ -171,29 +182,29 @@ fn dispatch(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let Function { attributes, signature, .. } = &dispatcher.function;
     let (name, pieces) = (&signature.ident, &dispatcher.pieces);
     let (_, arguments, _) = signature.generics.split_for_impl();
-    let mut generics = owned(&signature.generics);
-    let mut schedule: TypeParam = parse_quote!(__S);
+    let mut generics = static_params(&signature.generics);
+    let mut context_param: TypeParam = parse_quote!(__S);
     let by = dispatcher.options.by.as_ref();
-    // Each once, or a context that lacks one would be told so twice.
+    // Each piece is named once: otherwise rustc would report a missing piece twice.
     let more = by.into_iter().flat_map(|by| &by.pieces).filter(|piece| !pieces.contains(piece));
-    schedule.bounds.extend(
+    context_param.bounds.extend(
         pieces
             .iter()
             .chain(more)
             .map(|piece| -> syn::TypeParamBound { parse_quote!(::corio::Provide<#piece>) }),
     );
-    generics.params.push(GenericParam::Type(schedule));
+    generics.params.push(GenericParam::Type(context_param));
     let (parameters, _, where_clause) = generics.split_for_impl();
-    let (promise, where_clause) = promised(dispatcher, answer, where_clause);
+    let (allow_trivial, where_clause) = assumed_bounds(dispatcher, answer, where_clause);
     let cfg = cfg(attributes);
     let context =
         if pieces.is_empty() { format_ident!("_context") } else { format_ident!("context") };
     let (checked, answering) =
-        (options::checked(answer, dispatcher), answering::answering(dispatcher, answer));
+        (options::answers_check(answer, dispatcher), answering::answering(dispatcher, answer));
     let partition = by.map(partition);
     quote! {
         #cfg
-        #promise
+        #allow_trivial
         impl #parameters ::corio::Dispatch<__S> for #name #arguments #where_clause {
             fn dispatch<'r>(#context: &'r __S, requests: ::corio::Requests<'_, 'r, Self>) {
                 #checked
@@ -205,36 +216,28 @@ fn dispatch(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     }
 }
 
-/// `Dispatch::partition`: for whom the answers of a cache are that outlives the run.
+/// `Dispatch::partition`: which runs share the answers of a cache that outlives its run.
 fn partition(by: &Partition) -> TokenStream {
     let Partition { name, closure, pieces } = by;
-    // Under names that the closure can't see.
+    // The locals have hygienic names, which the closure can't see.
     let at = Span::mixed_site().located_at(name.span());
     let context = Ident::new(if pieces.is_empty() { "_context" } else { "context" }, at);
     let by = Ident::new("by", at);
     quote_spanned! {at=>
         fn partition(#context: &__S) -> ::core::option::Option<::corio::Partition> {
             let #by = #closure;
-            ::core::option::Option::Some(::corio::Partition::of(#by(#(::corio::Provide::<#pieces>::provide(#context)),*)))
+            ::core::option::Option::Some(::corio::Partition::of(
+                #by(#(::corio::Provide::<#pieces>::provide(#context)),*)
+            ))
         }
     }
 }
 
-/// Requests are `'static`, and so are their type parameters.
-fn owned(generics: &Generics) -> Generics {
+/// Adds `'static` to the type parameters: a request is `'static`.
+fn static_params(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
     for parameter in generics.type_params_mut() {
         parameter.bounds.push(parse_quote!('static));
     }
     generics
-}
-
-/// Where an item is compiled, all that belongs to it is.
-fn cfg(attributes: &[Attribute]) -> TokenStream {
-    let cfg = attributes.iter().filter(|attribute| is_any(attribute, &["cfg"]));
-    quote!(#(#cfg)*)
-}
-
-pub(super) fn is_any(attribute: &Attribute, names: &[&str]) -> bool {
-    names.iter().any(|name| attribute.path().is_ident(name))
 }

@@ -1,15 +1,15 @@
-//! `Request::OPTIONS`: a chain of calls, one for each option.
+//! `Request::OPTIONS`: a chain of method calls, one for each option.
 
-use super::cfg;
+use super::attributes::cfg;
 use crate::dispatcher::answer::Answer;
-use crate::dispatcher::model::{Dispatcher, Keys, Number, Retry, Scope, Way, With};
+use crate::dispatcher::model::{Dispatcher, Keys, Mode, Named, Number, Retry, Scope};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
 use syn::Expr;
 
 /// Desugar from `max_batch = 500, dedup` into `::corio::Options::new().max_batch(500).dedup()`.
-/// Closures name their types, as nothing before them does.
+/// Closures are written with their types, since nothing before them determines the types.
 pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let mut chain = Chain(match &answer.batch {
         Some(batch) if answer.dedup || !answer.known => {
@@ -17,19 +17,19 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
         }
         _ => quote!(::corio::Options::new()),
     });
-    if dispatcher.way() != Way::InPlace || matches!(dispatcher.keys, Keys::Batch(_)) {
+    if dispatcher.mode() != Mode::InPlace || matches!(dispatcher.keys, Keys::Batch(_)) {
         chain.0.extend(quote!(.concurrent()));
     }
     let options = &dispatcher.options;
     chain.number("max_batch", &options.max_batch);
     chain.number("in_flight", &options.in_flight);
-    // A cache implies it, and would say the same of keys that can't be told apart.
+    // A cache implies `dedup`, and requires the same traits of keys: one of the two is enough.
     chain.flag("dedup", options.dedup.as_ref().filter(|_| options.cache.is_none()));
     chain.flag("show_keys", options.show_keys.as_ref());
     chain.flag("ordered", options.ordered.as_ref());
     chain.duration("timeout", &options.timeout);
-    if let Some(With { name, value }) = &options.group_by {
-        let at = hidden(name.span());
+    if let Some(Named { name, value }) = &options.group_by {
+        let at = hygienic(name.span());
         chain.option(
             "group_by",
             name.span(),
@@ -40,7 +40,7 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
         chain.option("retry", retry.name.span(), self::retry(retry, options.faults.is_some()));
     }
     if let Some(cache) = &options.cache {
-        chain.option("cache", cache.name.span(), kept(options.cache_errors.is_some()));
+        chain.option("cache", cache.name.span(), should_cache(options.cache_errors.is_some()));
         if let Scope::Schedule(at) = cache.scope {
             chain.option("cache_between_runs", at, quote!());
         }
@@ -49,24 +49,25 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     chain.duration("time_to_live", &options.time_to_live);
     chain.flag("faults_as_errors", options.faults.as_ref());
     let Chain(options) = chain;
-    match checked(answer, dispatcher) {
+    match answers_check(answer, dispatcher) {
         Some(checked) => quote!({ #checked #options }),
         None => options,
     }
 }
 
-/// The options and the answering both use the return type of a map, and would both say what is
-/// wrong with it.
-pub(super) fn checked(answer: &Answer, dispatcher: &Dispatcher) -> Option<TokenStream> {
+/// A call that checks the return type, where that is a map. The options and the answering both use
+/// the type, and without the call both would report its mistakes.
+pub(super) fn answers_check(answer: &Answer, dispatcher: &Dispatcher) -> Option<TokenStream> {
     let (batch, key) = (answer.batch.as_ref().filter(|_| answer.dedup)?, dispatcher.keys.key());
     Some(quote!(::corio::__private::answers::<#batch, #key>();))
 }
 
+/// The expression of the options so far.
 struct Chain(TokenStream);
 
 impl Chain {
-    /// `{ … }.method(arguments)`, shown where the option is, braces included: it is to blame, not
-    /// what is before it.
+    /// Appends a call: `{ … }.method(arguments)`. All of it has the option's span, braces included,
+    /// so that an error is shown on this option and not on those before it.
     fn option(&mut self, method: &str, at: Span, arguments: TokenStream) {
         let method = Ident::new(method, at);
         let mut before = Group::new(Delimiter::Brace, std::mem::take(&mut self.0));
@@ -86,8 +87,8 @@ impl Chain {
         }
     }
 
-    fn duration(&mut self, method: &str, duration: &Option<With<Duration>>) {
-        if let Some(With { name, value }) = duration {
+    fn duration(&mut self, method: &str, duration: &Option<Named<Duration>>) {
+        if let Some(Named { name, value }) = duration {
             self.option(method, name.span(), self::duration(*value));
         }
     }
@@ -107,8 +108,8 @@ fn retry(retry: &Retry, faults: bool) -> TokenStream {
     let attempts = &retry.attempts.value;
     let mut chain = quote!(::corio::Retry::attempts(#attempts));
     if let Some(back_off) = &retry.back_off {
-        let (least, most) = (duration(back_off.least), duration(back_off.most));
-        chain.extend(quote!(.backoff(#least, #most)));
+        let (min, max) = (duration(back_off.min), duration(back_off.max));
+        chain.extend(quote!(.backoff(#min, #max)));
     }
     if retry.jitter {
         chain.extend(quote!(.jitter()));
@@ -116,27 +117,29 @@ fn retry(retry: &Retry, faults: bool) -> TokenStream {
     if retry.timeouts.is_some() {
         chain.extend(quote!(.timeouts()));
     }
-    if let Some(With { name, value }) = &retry.when {
-        // `when` is to blame if there is no error to look at.
-        let at = hidden(name.span());
+    if let Some(Named { name, value }) = &retry.when {
+        // The call has the span of `when`, for the error if the answers are no `Result`.
+        let at = hygienic(name.span());
         let answer = Ident::new("answer", at);
         let is_transient = if faults {
             quote_spanned!(at=> is_transient_fault)
         } else {
             quote_spanned!(at=> is_transient)
         };
-        chain.extend(quote_spanned!(at=> .when(|#answer: &Self::Answer| ::corio::__private::#is_transient(#answer, #value))));
+        chain.extend(quote_spanned! {at=>
+            .when(|#answer: &Self::Answer| ::corio::__private::#is_transient(#answer, #value))
+        });
     }
     chain
 }
 
-/// Whether an answer is kept: all but errors, unless errors are as well. `Probe` finds out whether
-/// it is a `Result`, which its type may not show.
-fn kept(errors: bool) -> TokenStream {
+/// The closure that decides whether an answer is cached: all answers if `errors`, otherwise all but
+/// `Err`. `Probe` finds out whether an answer is a `Result`, which the spelling need not show.
+fn should_cache(errors: bool) -> TokenStream {
     if errors {
         return quote!(|_: &Self::Answer| true);
     }
-    let answer = Ident::new("answer", hidden(Span::call_site()));
+    let answer = Ident::new("answer", hygienic(Span::call_site()));
     quote! {
         |#answer: &Self::Answer| {
             use ::corio::__private::{ProbeAny as _, ProbeResult as _};
@@ -145,15 +148,16 @@ fn kept(errors: bool) -> TokenStream {
     }
 }
 
-/// A span for names that expressions of the user's beside them can't see, shown at `at`.
-fn hidden(at: Span) -> Span {
+/// A span for names that the user's expressions beside them can't see, shown at `at`.
+fn hygienic(at: Span) -> Span {
     Span::mixed_site().located_at(at)
 }
 
-/// The checks of numbers that are no literals but constants, where they are written. The runtime's
-/// own are only made for what is asked, and far from here.
-pub(super) fn checks(dispatcher: &Dispatcher) -> TokenStream {
-    // A constant can't name the parameters of a function.
+/// Assertions for the numbers that are constants rather than literals, shown where the constants
+/// are written. The runtime asserts the same, but only for requests that are asked, and not at that
+/// place.
+pub(super) fn number_assertions(dispatcher: &Dispatcher) -> TokenStream {
+    // A constant item can't name the function's type parameters.
     if !dispatcher.function.signature.generics.params.is_empty() {
         return TokenStream::new();
     }
@@ -168,9 +172,13 @@ pub(super) fn checks(dispatcher: &Dispatcher) -> TokenStream {
     .into_iter()
     .flatten();
     let cfg = cfg(&dispatcher.function.attributes);
-    let checks = numbers.filter(|number| !matches!(number.value, Expr::Lit(_))).map(|Number { value, range, .. }| {
-        let (least, otherwise) = (Literal::u64_unsuffixed(range.least), range.otherwise);
-        quote_spanned!(syn::spanned::Spanned::span(value)=> #cfg const _: () = ::core::assert!(#value >= #least, #otherwise);)
+    let constants = numbers.filter(|number| !matches!(number.value, Expr::Lit(_)));
+    let assertions = constants.map(|Number { value, minimum, .. }| {
+        let (min, message) = (Literal::u64_unsuffixed(minimum.min), minimum.message);
+        quote_spanned! {syn::spanned::Spanned::span(value)=>
+            #cfg
+            const _: () = ::core::assert!(#value >= #min, #message);
+        }
     });
-    checks.collect()
+    assertions.collect()
 }

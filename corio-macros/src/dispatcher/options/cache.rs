@@ -1,26 +1,26 @@
-//! Reads the options of a cache that say where it lives and for whom.
+//! Reads `cache` and `by`: how long a cache lives, and which runs share its answers.
 
-use super::list::{Value, Word};
+use super::list::{Arg, Value};
 use super::values;
-use crate::dispatcher::model::{Cache, Partition, Scope, With};
-use crate::dispatcher::{parse, validate};
+use crate::dispatcher::model::{Cache, Named, Partition, Scope};
+use crate::dispatcher::parse;
 use crate::errors::Errors;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprClosure, Pat, Type};
 
-/// `cache`, `cache = "run"`, `cache = "schedule"`; also as a part of `read`.
-pub(super) fn cache<N>(word: &Word<N>, errors: &mut Errors) -> Option<Cache> {
+/// Reads `cache`, `cache = "run"`, `cache = "schedule"`, or the `cache` that `read` stands for.
+pub(super) fn cache<N>(arg: &Arg<N>, errors: &mut Errors) -> Option<Cache> {
     const TAKES: &str = "`\"run\"` (the default) or `\"schedule\"`";
-    let name = word.written.clone();
-    if let Value::None = word.value {
+    let name = arg.name.clone();
+    if let Value::None = arg.value {
         return Some(Cache { name, scope: Scope::Run });
     }
-    let text = values::text(word, TAKES, errors)?;
+    let text = values::text(arg, TAKES, errors)?;
     match text.value().as_str() {
         "run" => Some(Cache { name, scope: Scope::Run }),
         "schedule" => Some(Cache { name, scope: Scope::Schedule(text.span()) }),
         _ => {
-            values::refuse(text, word, TAKES, errors);
+            values::refuse(text, arg, TAKES, errors);
             None
         }
     }
@@ -29,11 +29,11 @@ pub(super) fn cache<N>(word: &Word<N>, errors: &mut Errors) -> Option<Cache> {
 const PARTITION: &str = "a closure over pieces: `by = |tenant: &Tenant| tenant.id`, or `by = || \
                          ()` if everyone may see the same answers";
 
-/// `by = |tenant: &Tenant| tenant.id`
-pub(super) fn partition<N>(word: &Word<N>, errors: &mut Errors) -> Option<Partition> {
-    let With { name, value } = values::expression(word, PARTITION, errors)?;
+/// Reads `by = |tenant: &Tenant| tenant.id`.
+pub(super) fn partition<N>(arg: &Arg<N>, errors: &mut Errors) -> Option<Partition> {
+    let Named { name, value } = values::expression(arg, PARTITION, errors)?;
     let Expr::Closure(closure) = value else {
-        values::refuse(value, word, PARTITION, errors);
+        values::refuse(value, arg, PARTITION, errors);
         return None;
     };
     if let Some(asynchronous) = &closure.asyncness {
@@ -48,9 +48,9 @@ pub(super) fn partition<N>(word: &Word<N>, errors: &mut Errors) -> Option<Partit
     Some(Partition { name, closure, pieces })
 }
 
-/// The piece that each parameter is; `None` if one is none.
+/// The piece that each parameter takes; `None` if one of the parameters takes no piece.
 fn pieces(closure: &ExprClosure, errors: &mut Errors) -> Option<Vec<Type>> {
-    // All of them are looked at, so that each mistake is reported.
+    // Every parameter is read before the first `None` counts, so that each mistake is reported.
     let pieces: Vec<Option<Type>> =
         closure.inputs.iter().map(|parameter| piece(parameter, errors)).collect();
     pieces.into_iter().collect()
@@ -58,7 +58,7 @@ fn pieces(closure: &ExprClosure, errors: &mut Errors) -> Option<Vec<Type>> {
 
 fn piece(parameter: &Pat, errors: &mut Errors) -> Option<Type> {
     let typed = match parameter {
-        Pat::Type(typed) if !is_left_open(&typed.ty) => typed,
+        Pat::Type(typed) if !is_inferred(&typed.ty) => typed,
         _ => {
             errors.at(
                 parameter.span(),
@@ -67,15 +67,14 @@ fn piece(parameter: &Pat, errors: &mut Errors) -> Option<Type> {
             return None;
         }
     };
-    let piece = parse::piece(&typed.ty, errors)?;
-    validate::piece(&piece, errors).then_some(piece)
+    parse::piece(&typed.ty, errors)
 }
 
-/// `_` and `&_`
-fn is_left_open(written: &Type) -> bool {
-    match written {
+/// Whether the type is `_` or `&_`.
+fn is_inferred(ty: &Type) -> bool {
+    match ty {
         Type::Infer(_) => true,
-        Type::Reference(reference) => is_left_open(&reference.elem),
+        Type::Reference(reference) => is_inferred(&reference.elem),
         _ => false,
     }
 }

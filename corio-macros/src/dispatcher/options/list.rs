@@ -1,8 +1,7 @@
-//! The syntax that options share, those within `retry(…)` too: words between commas, some with a
-//! value.
+//! The syntax of a list of options, that of the attribute and that within `retry(…)`: arguments
+//! between commas, some with a value.
 //!
-//! What must hold: a mistake in one word does not hide those in the others, and each is reported
-//! once.
+//! Invariant: a mistake in one argument hides none in another, and each is reported once.
 
 use crate::errors::Errors;
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
@@ -11,44 +10,47 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Token, token};
 
-/// The words that there are, and what each says.
-pub(in crate::dispatcher) struct Vocabulary<Name: 'static> {
-    pub(super) words: &'static [(&'static str, Name)],
-    /// Those that stand for several others, or for one under a name that says more.
-    pub(super) short_forms: &'static [(&'static str, &'static [Name])],
+/// The options that exist, and how each is spelled.
+pub(in crate::dispatcher) struct KnownOptions<Name: 'static> {
+    pub(super) names: &'static [(&'static str, Name)],
+    /// Spellings that stand for several options, or for one option under a more telling name.
+    pub(super) shorthands: &'static [(&'static str, &'static [Name])],
 }
 
-/// A word as it was given.
-pub(in crate::dispatcher) struct Word<Name: 'static> {
-    pub(in crate::dispatcher) written: Ident,
-    pub(in crate::dispatcher) says: &'static [Name],
+/// An argument as written.
+pub(in crate::dispatcher) struct Arg<Name: 'static> {
+    pub(in crate::dispatcher) name: Ident,
+    /// The options that the argument sets: one, or those that a shorthand stands for.
+    pub(in crate::dispatcher) sets: &'static [Name],
     pub(super) value: Value,
 }
 
+/// The value of an argument.
 pub(super) enum Value {
     None,
-    /// `= 500`
+    /// An expression: `= 500`.
     Is(Token![=], Expr),
-    /// `(attempts = 5)`
+    /// A list in parentheses: `(attempts = 5)`.
     List(Group),
 }
 
-/// The words of a list, in the order in which they were given, each once.
-pub(in crate::dispatcher) struct Words<Name: 'static> {
-    pub(in crate::dispatcher) given: Vec<Word<Name>>,
-    /// Whether each could be made out. If not, one that seems to be missing may be the one that
-    /// could not.
+/// The arguments that could be read, in order. No two of them set the same option.
+pub(in crate::dispatcher) struct Args<Name: 'static> {
+    pub(in crate::dispatcher) parsed: Vec<Arg<Name>>,
+    /// Whether every argument could be read. If not, an option that seems to be missing may be one
+    /// that could not.
     pub(in crate::dispatcher) complete: bool,
 }
 
-impl<Name: Copy + PartialEq> Vocabulary<Name> {
-    pub(super) fn read(&self, list: TokenStream, errors: &mut Errors) -> Words<Name> {
-        let mut words = Words { given: Vec::new(), complete: true };
+impl<Name: Copy + PartialEq> KnownOptions<Name> {
+    /// Reads a list, and reports the arguments that are a mistake.
+    pub(super) fn read(&self, list: TokenStream, errors: &mut Errors) -> Args<Name> {
+        let mut args = Args { parsed: Vec::new(), complete: true };
         let all = |input: ParseStream| {
             while !input.is_empty() {
-                if let Err(error) = self.word(input, &mut words) {
+                if let Err(error) = self.arg(input, &mut args) {
                     errors.add(error);
-                    words.complete = false;
+                    args.complete = false;
                     skip_to_comma(input)?;
                 }
                 input.parse::<Option<Token![,]>>()?;
@@ -58,63 +60,64 @@ impl<Name: Copy + PartialEq> Vocabulary<Name> {
         if let Err(error) = all.parse2(list) {
             errors.add(error);
         }
-        words
+        args
     }
 
-    fn word(&self, input: ParseStream, words: &mut Words<Name>) -> syn::Result<()> {
-        let written = input.call(Ident::parse_any).map_err(|error| {
+    /// Reads one argument and appends it to `args`.
+    fn arg(&self, input: ParseStream, args: &mut Args<Name>) -> syn::Result<()> {
+        let name = input.call(Ident::parse_any).map_err(|error| {
             syn::Error::new(error.span(), format!("expected an option: {}", self.known()))
         })?;
-        let value = Value::read(input, &written)?;
+        let value = Value::read(input, &name)?;
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` between options"));
         }
-        let text = written.to_string();
-        let short_form =
-            self.short_forms.iter().find(|(short, _)| text == *short).map(|(_, says)| *says);
-        let itself = self
-            .words
-            .iter()
-            .find(|(word, _)| text == *word)
-            .map(|(_, name)| slice::from_ref(name));
-        let Some(says) = short_form.or(itself) else {
-            return Err(syn::Error::new(written.span(), self.unknown(&text)));
+        let text = name.to_string();
+        let shorthand =
+            self.shorthands.iter().find(|(short, _)| text == *short).map(|(_, sets)| *sets);
+        let itself =
+            self.names.iter().find(|(arg, _)| text == *arg).map(|(_, name)| slice::from_ref(name));
+        let Some(sets) = shorthand.or(itself) else {
+            return Err(syn::Error::new(name.span(), self.unknown(&text)));
         };
         if let Some(earlier) =
-            words.given.iter().find(|earlier| earlier.says.iter().any(|name| says.contains(name)))
+            args.parsed.iter().find(|earlier| earlier.sets.iter().any(|name| sets.contains(name)))
         {
-            return Err(syn::Error::new(written.span(), self.twice(earlier, &text, says)));
+            return Err(syn::Error::new(name.span(), self.twice(earlier, &text, sets)));
         }
-        if short_form.is_some() {
-            value.refuse(&written)?;
+        if shorthand.is_some() {
+            value.refuse(&name)?;
         }
-        words.given.push(Word { written, says, value });
+        args.parsed.push(Arg { name, sets, value });
         Ok(())
     }
 
-    fn twice(&self, earlier: &Word<Name>, later: &str, says: &[Name]) -> String {
-        let earlier_text = earlier.written.to_string();
+    /// The message for an option that is set by two arguments.
+    fn twice(&self, earlier: &Arg<Name>, later: &str, sets: &[Name]) -> String {
+        let earlier_text = earlier.name.to_string();
         if earlier_text == later {
             return format!("`{later}` is given twice");
         }
-        let (short, long) = if self.short_forms.iter().any(|(short, _)| later == *short) {
-            (later, says)
+        let (short, long) = if self.shorthands.iter().any(|(short, _)| later == *short) {
+            (later, sets)
         } else {
-            (&*earlier_text, earlier.says)
+            (&*earlier_text, earlier.sets)
         };
         let both = earlier
-            .says
+            .sets
             .iter()
-            .find(|name| says.contains(name))
-            .map_or(later, |name| self.text(*name));
-        let long: Vec<&str> = long.iter().map(|name| self.text(*name)).collect();
+            .find(|name| sets.contains(name))
+            .map_or(later, |name| self.spelling(*name));
+        let long: Vec<&str> = long.iter().map(|name| self.spelling(*name)).collect();
         format!("`{both}` is given twice: `{short}` is short for `{}`", long.join(", "))
     }
 
-    fn text(&self, name: Name) -> &'static str {
-        self.words.iter().find(|(_, word)| *word == name).map_or("", |(text, _)| text)
+    /// How an option is spelled.
+    fn spelling(&self, name: Name) -> &'static str {
+        self.names.iter().find(|(_, arg)| *arg == name).map_or("", |(text, _)| text)
     }
 
+    /// The message for an option that does not exist.
     fn unknown(&self, text: &str) -> String {
         match self.nearest(text) {
             Some(nearest) => format!("there is no option `{text}`: did you mean `{nearest}`?"),
@@ -122,34 +125,39 @@ impl<Name: Copy + PartialEq> Vocabulary<Name> {
         }
     }
 
+    /// The spelling that is nearest to `text`, if it is near enough to be meant.
     fn nearest(&self, text: &str) -> Option<&'static str> {
         let distance = |known: &str| strsim::damerau_levenshtein(text, known);
-        // As far as rustc goes: a third of the letters.
+        // rustc's own limit: a third of the letters.
         self.texts()
             .min_by_key(|known| distance(known))
             .filter(|known| distance(known) <= text.chars().count().max(3) / 3)
     }
 
+    /// All spellings, for a message.
     fn known(&self) -> String {
         let texts: Vec<&str> = self.texts().collect();
         format!("`{}`", texts.join("`, `"))
     }
 
+    /// All spellings, shorthands last.
     fn texts(&self) -> impl Iterator<Item = &'static str> {
-        self.words
+        self.names
             .iter()
             .map(|(text, _)| *text)
-            .chain(self.short_forms.iter().map(|(text, _)| *text))
+            .chain(self.shorthands.iter().map(|(text, _)| *text))
     }
 }
 
-impl<Name: PartialEq> Words<Name> {
-    pub(in crate::dispatcher) fn find(&self, name: Name) -> Option<&Word<Name>> {
-        self.given.iter().find(|word| word.says.contains(&name))
+impl<Name: PartialEq> Args<Name> {
+    /// The argument that sets this option.
+    pub(in crate::dispatcher) fn find(&self, name: Name) -> Option<&Arg<Name>> {
+        self.parsed.iter().find(|arg| arg.sets.contains(&name))
     }
 }
 
 impl Value {
+    /// Reads the value after a name, if there is one.
     fn read(input: ParseStream, name: &Ident) -> syn::Result<Self> {
         if input.peek(token::Paren) {
             return match input.parse()? {
@@ -170,7 +178,7 @@ impl Value {
         Ok(Value::Is(equals, input.parse()?))
     }
 
-    /// For words that take no value.
+    /// Refuses a value, for an argument that takes none.
     pub(super) fn refuse(&self, name: &Ident) -> syn::Result<()> {
         let at = match self {
             Value::None => return Ok(()),
@@ -181,6 +189,7 @@ impl Value {
     }
 }
 
+/// Skips the rest of an argument that is a mistake.
 fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         input.parse::<TokenTree>()?;

@@ -1,5 +1,13 @@
-//! Reads the attribute: `max_batch = 500, dedup, retry(attempts = 5)`. Which options go together is
-//! not decided here but in `exclusions.rs`.
+//! The parse stage for the options: `max_batch = 500, dedup, retry(attempts = 5)`. Which options go
+//! together is decided in `conflicts.rs`.
+//!
+//! - `list.rs`: the syntax of a list of options;
+//! - `values.rs`: the values of options: none, an expression, a number, a text;
+//! - `durations.rs`: durations and back-offs;
+//! - `cache.rs`, `retry.rs`: the options with a syntax of their own.
+//!
+//! Terms: an *option* is an [`OptionName`]; an *argument* is one entry of the list as written,
+//! which sets one option or, as a shorthand, several.
 
 mod cache;
 mod durations;
@@ -7,15 +15,16 @@ mod list;
 mod retry;
 mod values;
 
-pub(super) use list::{Word, Words};
+pub(super) use list::{Arg, Args};
 
-use super::model::{Options, Range};
+use super::model::{Minimum, Options};
 use crate::errors::Errors;
-use list::Vocabulary;
+use list::KnownOptions;
 use proc_macro2::{Ident, TokenStream};
 
+/// The options of a dispatcher.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum OptionName {
     MaxBatch,
     InFlight,
     Dedup,
@@ -33,94 +42,97 @@ pub(super) enum Name {
     Faults,
 }
 
-const VOCABULARY: Vocabulary<Name> = Vocabulary {
-    words: &[
-        ("max_batch", Name::MaxBatch),
-        ("in_flight", Name::InFlight),
-        ("dedup", Name::Dedup),
-        ("show_keys", Name::ShowKeys),
-        ("blocking", Name::Blocking),
-        ("ordered", Name::Ordered),
-        ("timeout", Name::Timeout),
-        ("group_by", Name::GroupBy),
-        ("retry", Name::Retry),
-        ("cache", Name::Cache),
-        ("capacity", Name::Capacity),
-        ("ttl", Name::TimeToLive),
-        ("by", Name::By),
-        ("cache_errors", Name::CacheErrors),
-        ("faults", Name::Faults),
+const KNOWN: KnownOptions<OptionName> = KnownOptions {
+    names: &[
+        ("max_batch", OptionName::MaxBatch),
+        ("in_flight", OptionName::InFlight),
+        ("dedup", OptionName::Dedup),
+        ("show_keys", OptionName::ShowKeys),
+        ("blocking", OptionName::Blocking),
+        ("ordered", OptionName::Ordered),
+        ("timeout", OptionName::Timeout),
+        ("group_by", OptionName::GroupBy),
+        ("retry", OptionName::Retry),
+        ("cache", OptionName::Cache),
+        ("capacity", OptionName::Capacity),
+        ("ttl", OptionName::TimeToLive),
+        ("by", OptionName::By),
+        ("cache_errors", OptionName::CacheErrors),
+        ("faults", OptionName::Faults),
     ],
-    short_forms: &[("read", &[Name::Dedup, Name::Cache]), ("write", &[Name::Ordered])],
+    shorthands: &[
+        ("read", &[OptionName::Dedup, OptionName::Cache]),
+        ("write", &[OptionName::Ordered]),
+    ],
 };
 
-const MAX_BATCH: Range =
-    Range { least: 1, otherwise: "a batch holds at least one request: `max_batch = 1` or more" };
-const IN_FLIGHT: Range = Range {
-    least: 1,
-    otherwise: "at least one batch is on its way at a time: `in_flight = 1` or more",
+const MAX_BATCH: Minimum =
+    Minimum { min: 1, message: "a batch holds at least one request: `max_batch = 1` or more" };
+const IN_FLIGHT: Minimum = Minimum {
+    min: 1,
+    message: "at least one batch is on its way at a time: `in_flight = 1` or more",
 };
-const CAPACITY: Range =
-    Range { least: 1, otherwise: "a cache holds at least one answer: `capacity = 1` or more" };
+const CAPACITY: Minimum =
+    Minimum { min: 1, message: "a cache holds at least one answer: `capacity = 1` or more" };
 
-/// What each word says, and the words themselves, for what they exclude.
-pub(super) fn parse(attribute: TokenStream, errors: &mut Errors) -> (Options, Words<Name>) {
-    let mut words = VOCABULARY.read(attribute, errors);
+/// Reads the attribute into options. Returns the arguments beside them, for `conflicts.rs`.
+pub(super) fn parse(attribute: TokenStream, errors: &mut Errors) -> (Options, Args<OptionName>) {
+    let mut args = KNOWN.read(attribute, errors);
     let mut options = Options::default();
-    for word in &words.given {
-        for name in word.says {
-            option(*name, word, &mut options, errors);
+    for arg in &args.parsed {
+        for name in arg.sets {
+            option(*name, arg, &mut options, errors);
         }
     }
-    // Of a cache that can't be made out nobody knows what it needs.
-    words.complete &= words.find(Name::Cache).is_none() || options.cache.is_some();
-    (options, words)
+    // What a cache needs depends on its scope, which is unknown if the cache could not be read.
+    args.complete &= args.find(OptionName::Cache).is_none() || options.cache.is_some();
+    (options, args)
 }
 
-fn option(name: Name, word: &Word<Name>, options: &mut Options, errors: &mut Errors) {
+/// Reads the value of one option.
+fn option(name: OptionName, arg: &Arg<OptionName>, options: &mut Options, errors: &mut Errors) {
     match name {
-        Name::MaxBatch => {
+        OptionName::MaxBatch => {
             options.max_batch =
-                values::number(word, "a number: `max_batch = 500`", &MAX_BATCH, errors)
+                values::number(arg, "a number: `max_batch = 500`", &MAX_BATCH, errors)
         }
-        Name::InFlight => {
-            options.in_flight =
-                values::number(word, "a number: `in_flight = 4`", &IN_FLIGHT, errors)
+        OptionName::InFlight => {
+            options.in_flight = values::number(arg, "a number: `in_flight = 4`", &IN_FLIGHT, errors)
         }
-        Name::Dedup => options.dedup = values::flag(word, errors),
-        Name::ShowKeys => options.show_keys = values::flag(word, errors),
-        Name::Blocking => options.blocking = values::flag(word, errors),
-        Name::Ordered => options.ordered = values::flag(word, errors),
-        Name::Timeout => options.timeout = durations::duration(word, errors),
-        Name::GroupBy => {
+        OptionName::Dedup => options.dedup = values::flag(arg, errors),
+        OptionName::ShowKeys => options.show_keys = values::flag(arg, errors),
+        OptionName::Blocking => options.blocking = values::flag(arg, errors),
+        OptionName::Ordered => options.ordered = values::flag(arg, errors),
+        OptionName::Timeout => options.timeout = durations::duration(arg, errors),
+        OptionName::GroupBy => {
             options.group_by = values::expression(
-                word,
+                arg,
                 "what is equal in a batch: `group_by = |key| key.page_size`",
                 errors,
             )
         }
-        Name::Retry => options.retry = retry::retry(word, errors),
-        Name::Cache => options.cache = cache::cache(word, errors),
-        Name::Capacity => {
+        OptionName::Retry => options.retry = retry::retry(arg, errors),
+        OptionName::Cache => options.cache = cache::cache(arg, errors),
+        OptionName::Capacity => {
             options.capacity =
-                values::number(word, "a number: `capacity = 10_000`", &CAPACITY, errors)
+                values::number(arg, "a number: `capacity = 10_000`", &CAPACITY, errors)
         }
-        Name::TimeToLive => options.time_to_live = durations::duration(word, errors),
-        Name::By => options.by = cache::partition(word, errors),
-        Name::CacheErrors => options.cache_errors = values::flag(word, errors),
-        Name::Faults => options.faults = faults(word, errors),
+        OptionName::TimeToLive => options.time_to_live = durations::duration(arg, errors),
+        OptionName::By => options.by = cache::partition(arg, errors),
+        OptionName::CacheErrors => options.cache_errors = values::flag(arg, errors),
+        OptionName::Faults => options.faults = faults(arg, errors),
     }
 }
 
-/// `faults = "error"`; nothing for `"run"`, as without.
-fn faults(word: &Word<Name>, errors: &mut Errors) -> Option<Ident> {
+/// Reads `faults`: the name for `faults = "error"`, and `None` for `"run"`, the default.
+fn faults(arg: &Arg<OptionName>, errors: &mut Errors) -> Option<Ident> {
     const TAKES: &str = "`\"run\"` (trouble with a batch ends the run, the default) or \
                          `\"error\"` (its requests get it as their error)";
-    let text = values::text(word, TAKES, errors)?;
+    let text = values::text(arg, TAKES, errors)?;
     match text.value().as_str() {
-        "error" => return Some(word.written.clone()),
+        "error" => return Some(arg.name.clone()),
         "run" => {}
-        _ => values::refuse(text, word, TAKES, errors),
+        _ => values::refuse(text, arg, TAKES, errors),
     }
     None
 }

@@ -1,12 +1,13 @@
 //! Reads `retry(attempts = 5, backoff = "10ms..1s", jitter, when = |error| …, timeouts)`.
 
-use super::list::{Value, Vocabulary, Word, Words};
+use super::list::{Arg, Args, KnownOptions, Value};
 use super::{durations, values};
-use crate::dispatcher::model::{Range, Retry};
+use crate::dispatcher::model::{Minimum, Retry};
 use crate::errors::Errors;
 
+/// The options within `retry(…)`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Name {
+enum RetryOption {
     Attempts,
     BackOff,
     Jitter,
@@ -14,51 +15,51 @@ enum Name {
     Timeouts,
 }
 
-const VOCABULARY: Vocabulary<Name> = Vocabulary {
-    words: &[
-        ("attempts", Name::Attempts),
-        ("backoff", Name::BackOff),
-        ("jitter", Name::Jitter),
-        ("when", Name::When),
-        ("timeouts", Name::Timeouts),
+const KNOWN: KnownOptions<RetryOption> = KnownOptions {
+    names: &[
+        ("attempts", RetryOption::Attempts),
+        ("backoff", RetryOption::BackOff),
+        ("jitter", RetryOption::Jitter),
+        ("when", RetryOption::When),
+        ("timeouts", RetryOption::Timeouts),
     ],
-    short_forms: &[],
+    shorthands: &[],
 };
 
-const ATTEMPTS: Range =
-    Range { least: 2, otherwise: "the first attempt counts too: `attempts = 2` or more" };
+const ATTEMPTS: Minimum =
+    Minimum { min: 2, message: "the first attempt counts too: `attempts = 2` or more" };
 
-/// `None` if there is a mistake in it.
-pub(super) fn retry<N>(word: &Word<N>, errors: &mut Errors) -> Option<Retry> {
+/// Reads `retry(…)`; `None` if there is a mistake in the list.
+pub(super) fn retry<N>(arg: &Arg<N>, errors: &mut Errors) -> Option<Retry> {
     const TAKES: &str = "a list: `retry(attempts = 5, backoff = \"10ms..1s\", jitter, when = \
                          |error: &DbError| error.is_busy())`";
-    let list = match &word.value {
+    let list = match &arg.value {
         Value::List(list) => list.stream(),
         Value::None => {
-            values::refuse(&word.written, word, TAKES, errors);
+            values::refuse(&arg.name, arg, TAKES, errors);
             return None;
         }
         Value::Is(_, value) => {
-            values::refuse(value, word, TAKES, errors);
+            values::refuse(value, arg, TAKES, errors);
             return None;
         }
     };
-    let before = errors.number();
-    let words = VOCABULARY.read(list, errors);
+    let before = errors.count();
+    let args = KNOWN.read(list, errors);
     let (mut attempts, mut back_off, mut jitter, mut when, mut timeouts) =
         (None, None, None, None, None);
-    for word in &words.given {
-        for name in word.says {
+    for arg in &args.parsed {
+        for name in arg.sets {
             match name {
-                Name::Attempts => {
-                    attempts = values::number(word, "a number: `attempts = 5`", &ATTEMPTS, errors)
+                RetryOption::Attempts => {
+                    attempts = values::number(arg, "a number: `attempts = 5`", &ATTEMPTS, errors)
                 }
-                Name::BackOff => back_off = durations::back_off(word, errors),
-                Name::Jitter => jitter = values::flag(word, errors),
-                Name::Timeouts => timeouts = values::flag(word, errors),
-                Name::When => {
+                RetryOption::BackOff => back_off = durations::back_off(arg, errors),
+                RetryOption::Jitter => jitter = values::flag(arg, errors),
+                RetryOption::Timeouts => timeouts = values::flag(arg, errors),
+                RetryOption::When => {
                     when = values::expression(
-                        word,
+                        arg,
                         "a predicate of the error: `when = |error: &DbError| error.is_busy()`",
                         errors,
                     )
@@ -66,10 +67,10 @@ pub(super) fn retry<N>(word: &Word<N>, errors: &mut Errors) -> Option<Retry> {
             }
         }
     }
-    needed(word, &words, errors);
-    let attempts = attempts.filter(|_| errors.number() == before)?;
+    needed(arg, &args, errors);
+    let attempts = attempts.filter(|_| errors.count() == before)?;
     Some(Retry {
-        name: word.written.clone(),
+        name: arg.name.clone(),
         attempts,
         back_off,
         jitter: jitter.is_some(),
@@ -78,17 +79,18 @@ pub(super) fn retry<N>(word: &Word<N>, errors: &mut Errors) -> Option<Retry> {
     })
 }
 
-fn needed<N>(retry: &Word<N>, words: &Words<Name>, errors: &mut Errors) {
-    if !words.complete {
+/// Reports what is missing from a list that could be read.
+fn needed<N>(retry: &Arg<N>, args: &Args<RetryOption>, errors: &mut Errors) {
+    if !args.complete {
         return;
     }
-    if words.find(Name::Attempts).is_none() {
-        errors
-            .on(&retry.written, "`retry` says how many attempts there are: `retry(attempts = 5)`");
+    if args.find(RetryOption::Attempts).is_none() {
+        errors.on(&retry.name, "`retry` says how many attempts there are: `retry(attempts = 5)`");
     }
-    if let (Some(jitter), None) = (words.find(Name::Jitter), words.find(Name::BackOff)) {
+    if let (Some(jitter), None) = (args.find(RetryOption::Jitter), args.find(RetryOption::BackOff))
+    {
         errors.on(
-            &jitter.written,
+            &jitter.name,
             "`jitter` spreads the waits of a back-off: add `backoff = \"10ms..1s\"`",
         );
     }

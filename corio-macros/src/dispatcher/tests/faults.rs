@@ -1,4 +1,4 @@
-//! `faults = "error"`: what requests get then, and how the function's answers become that.
+//! Tests of `faults = "error"`: the type that requests get, and how the answers are wrapped.
 
 use super::{check_answering_with, implementation};
 use crate::dispatcher::dispatcher;
@@ -66,7 +66,7 @@ fn what_a_request_gets() {
         "::core::result::Result<R, ::corio::RequestError<E>>",
         "FaultyEach",
     );
-    // Another error for the batch than for each: the request's is that of the batch.
+    // The batch fails with another type of error than each answer: the request gets the batch's.
     check_returned(
         "Result<Vec<Result<R, E>>, F>",
         "::core::result::Result<Result<R, E>, ::corio::RequestError<F>>",

@@ -1,4 +1,4 @@
-//! What the options become.
+//! Tests of what the options expand to.
 
 use super::implementation;
 use crate::testing::{assert_items, messages, tokens};
@@ -8,8 +8,7 @@ use quote::ToTokens;
 const PLAIN: &str = "fn f(keys: &[K]) -> Vec<R> {}";
 const SLOTS: &str = "fn f(batch: Batch<K, R>) {}";
 
-/// `{ { a }.b() }.c()` as `a.b().c()`: the braces around what is before an option only carry a
-/// span.
+/// Turns `{ { a }.b() }.c()` into `a.b().c()`: the braces only carry a span.
 fn flat(chain: TokenStream) -> TokenStream {
     let mut tokens: Vec<TokenTree> = chain.into_iter().collect();
     match tokens.first() {
@@ -30,7 +29,7 @@ fn options(options: &str, item: &str) -> TokenStream {
     flat(found.expect("it has options"))
 }
 
-/// `expected` follows on `Options::new()`.
+/// Checks the chain of calls after `Options::new()`.
 #[track_caller]
 fn check(options: &str, item: &str, expected: &str) {
     let expanded = self::options(options, item);
@@ -117,7 +116,7 @@ fn caches() {
     check("cache", PLAIN, KEPT);
     check("cache = \"run\"", PLAIN, KEPT);
     check("cache, cache_errors", PLAIN, ".cache(|_: &Self::Answer| true)");
-    // A cache implies it, and says what is wrong with the keys.
+    // A cache implies `dedup`, and reports what is wrong with the keys.
     check("read", PLAIN, KEPT);
     check("write", PLAIN, ".ordered()");
     check(
@@ -138,11 +137,17 @@ fn whose_a_cache_is() {
         dispatch.into_token_stream()
     };
     assert_items(
-        dispatch("cache = \"schedule\", by = |tenant: &Tenant, db: &Db| (tenant.id, db.shard)", "fn f(db: &Db, keys: &[K]) -> Vec<R> {}"),
+        dispatch(
+            "cache = \"schedule\", by = |tenant: &Tenant, db: &Db| (tenant.id, db.shard)",
+            "fn f(db: &Db, keys: &[K]) -> Vec<R> {}",
+        ),
         "impl<__S: ::corio::Provide<Db> + ::corio::Provide<Tenant>> ::corio::Dispatch<__S> for f {
             fn partition(context: &__S) -> ::core::option::Option<::corio::Partition> {
                 let by = |tenant: &Tenant, db: &Db| (tenant.id, db.shard);
-                ::core::option::Option::Some(::corio::Partition::of(by(::corio::Provide::<Tenant>::provide(context), ::corio::Provide::<Db>::provide(context))))
+                ::core::option::Option::Some(::corio::Partition::of(by(
+                    ::corio::Provide::<Tenant>::provide(context),
+                    ::corio::Provide::<Db>::provide(context)
+                )))
             }
         }",
     );

@@ -1,4 +1,4 @@
-//! Mistakes in the options: each once, all at once. The first one stands in the mended request,
+//! Tests of mistakes in the options: all are reported, each once. The first stands in the fallback,
 //! after the others.
 
 use super::refuse;
@@ -148,7 +148,7 @@ fn retries() {
         SLOTS,
         "no batch of this dispatcher can time out: add `timeout = \"2s\"`, or remove `timeouts`",
     );
-    // What was misspelt is not missing too.
+    // A misspelt option is not reported as missing too.
     refuse_alone(
         "retry(attemps = 5)",
         SLOTS,
@@ -209,7 +209,7 @@ fn options_that_exclude_each_other() {
         PLAIN,
         &exclude("ordered", "in_flight", "batches that keep their order go out one at a time"),
     );
-    // Each of several.
+    // Several conflicts are all reported.
     refuse(
         "ordered, cache, dedup",
         PLAIN,
@@ -244,7 +244,7 @@ fn options_of_a_cache_that_outlives_its_run() {
         PLAIN,
         "a cache holds at least one answer: `capacity = 1` or more",
     );
-    // What was misspelt is not missing too.
+    // A misspelt option is not reported as missing too.
     refuse_alone(
         "cahce = \"schedule\", by = || (), cache_errors",
         PLAIN,

@@ -1,9 +1,8 @@
-//! The walk over the syntax tree of a body: replaces each invocation, and keeps track of where it
-//! stands.
+//! The walk over the syntax tree of a body: replaces each invocation, and keeps track of the place.
 
-use super::Rewriter;
 use super::names::Invocation;
 use super::place::Place;
+use super::rewriter::Rewriter;
 use crate::errors::error_expression;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -13,7 +12,7 @@ use syn::{
 };
 
 impl Rewriter<'_> {
-    /// Walks what `walk` walks as code at `inner`.
+    /// Runs `walk` on code that stands in an `inner`.
     fn within(&mut self, inner: Place, walk: impl FnOnce(&mut Self)) {
         let outer = self.place;
         self.place = outer.enter(inner);
@@ -21,7 +20,7 @@ impl Rewriter<'_> {
         self.place = outer;
     }
 
-    /// Rewrites statements; an invocation among them becomes an expression.
+    /// Rewrites statements; an invocation in statement position becomes an expression statement.
     pub(super) fn visit_statements(&mut self, statements: &mut [Stmt]) {
         let Some(last) = statements.len().checked_sub(1) else { return };
         for (position, statement) in statements.iter_mut().enumerate() {
@@ -35,8 +34,8 @@ impl Rewriter<'_> {
         }
     }
 
-    /// The statement in place of a macro's, if the macro is ours. `wait! {}` needs no semicolon in
-    /// the middle of a block, but the expression that it becomes does.
+    /// The statement that replaces a macro's, if the macro is a construct. In the middle of a
+    /// block, `wait! {}` needs no semicolon, but the expression that replaces it does.
     fn statement_macro(&mut self, invoked: &mut StmtMacro, last: bool) -> Option<Stmt> {
         let Some(invocation) = Invocation::from_macro(&invoked.mac) else {
             self.foreign(&mut invoked.mac);
@@ -47,14 +46,14 @@ impl Rewriter<'_> {
         Some(Stmt::Expr(expression, semicolon))
     }
 
-    /// Desugar from `future.await`, which a task refuses, into an error in its place. The operand
-    /// is kept, so that its mistakes are reported too.
-    fn refused_await(&mut self, waited: &ExprAwait) -> Expr {
+    /// Desugar from `future.await`, which is refused in a task, into an error. The operand is kept
+    /// beside the error, so that mistakes in the operand are reported too.
+    fn refused_await(&mut self, awaiting: &ExprAwait) -> Expr {
         let error = error_expression(
-            waited.await_token.span,
+            awaiting.await_token.span,
             "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with `call!(…)`",
         );
-        let operand = &waited.base;
+        let operand = &awaiting.base;
         Expr::Verbatim(quote!((#operand, #error).1))
     }
 }
@@ -68,10 +67,10 @@ impl VisitMut for Rewriter<'_> {
                 }
                 None => self.foreign(mac),
             },
-            Expr::Await(waited) => {
-                self.visit_expr_mut(&mut waited.base);
+            Expr::Await(awaiting) => {
+                self.visit_expr_mut(&mut awaiting.base);
                 if self.place == Place::Task {
-                    *expression = self.refused_await(waited);
+                    *expression = self.refused_await(awaiting);
                 }
             }
             Expr::Closure(closure) => {
@@ -84,7 +83,7 @@ impl VisitMut for Rewriter<'_> {
             Expr::Const(block) => {
                 self.within(Place::Constant, |inner| visit_mut::visit_expr_const_mut(inner, block))
             }
-            // What syn does not know, it passes on as tokens.
+            // syn passes on syntax that it does not know as tokens.
             Expr::Verbatim(tokens) => *tokens = self.tokens(std::mem::take(tokens)),
             other => visit_mut::visit_expr_mut(self, other),
         }
@@ -132,11 +131,12 @@ impl VisitMut for Rewriter<'_> {
     }
 }
 
+/// Puts the attributes of the macro before the expression that replaces it.
 fn with_attributes(attributes: &[Attribute], expression: TokenStream) -> Expr {
     Expr::Verbatim(quote!(#(#attributes)* #expression))
 }
 
-/// Whether a nested function is a task of its own: its attribute will rewrite it.
+/// Whether a nested function is a task of its own, which its own attribute rewrites.
 fn is_task(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let path = attribute.path();

@@ -1,41 +1,48 @@
-//! Which options exclude each other, and what one needs: another option, or a function of a certain
-//! kind.
+//! The validate stage for the options: which of them exclude each other, and which need another
+//! option or a function of a certain kind.
 //!
-//! A mistake is shown on what is to go. Of two options that exclude each other nothing says which
-//! one is meant, so it is the later one.
+//! A mistake is shown on the option to remove. Of two options that exclude each other, that is the
+//! later one, since either may be the one that is meant.
 
 use super::model::{Keys, Options, Scope, Shape};
-use super::options::{Name, Word, Words};
+use super::options::{Arg, Args, OptionName};
 use crate::errors::Errors;
 use syn::Signature;
 
+/// Reports the options that conflict with each other or with the function.
 pub(super) fn check(
     options: &Options,
-    words: &Words<Name>,
+    args: &Args<OptionName>,
     signature: &Signature,
     shape: &Shape,
     errors: &mut Errors,
 ) {
-    pairs(&words.given, errors);
-    // A word that seems to be missing may be the one that could not be made out.
-    if words.complete {
-        caches(options, words, errors);
+    pairs(&args.parsed, errors);
+    // An option that seems to be missing may be one that could not be read.
+    if args.complete {
+        caches(options, args, errors);
     }
     functions(options, signature, shape, errors);
 }
 
-const EXCLUDED: [(Name, Name, &str); 3] = [
-    (Name::Ordered, Name::Dedup, "each write is made, as often as it is asked for"),
-    (Name::Ordered, Name::Cache, "each write is made, and never answered from memory"),
-    (Name::Ordered, Name::InFlight, "batches that keep their order go out one at a time"),
+/// The pairs of options that exclude each other, and why.
+const EXCLUDED: [(OptionName, OptionName, &str); 3] = [
+    (OptionName::Ordered, OptionName::Dedup, "each write is made, as often as it is asked for"),
+    (OptionName::Ordered, OptionName::Cache, "each write is made, and never answered from memory"),
+    (
+        OptionName::Ordered,
+        OptionName::InFlight,
+        "batches that keep their order go out one at a time",
+    ),
 ];
 
-fn pairs(words: &[Word<Name>], errors: &mut Errors) {
-    for (position, later) in words.iter().enumerate() {
+/// Reports options that exclude an earlier one.
+fn pairs(args: &[Arg<OptionName>], errors: &mut Errors) {
+    for (position, later) in args.iter().enumerate() {
         let clash =
-            words[..position].iter().find_map(|earlier| Some((earlier, excluded(earlier, later)?)));
+            args[..position].iter().find_map(|earlier| Some((earlier, excluded(earlier, later)?)));
         if let Some((earlier, why)) = clash {
-            let (earlier, written) = (&earlier.written, &later.written);
+            let (earlier, written) = (&earlier.name, &later.name);
             errors.on(
                 written,
                 format!(
@@ -47,44 +54,47 @@ fn pairs(words: &[Word<Name>], errors: &mut Errors) {
     }
 }
 
-fn excluded(one: &Word<Name>, other: &Word<Name>) -> Option<&'static str> {
-    let says = |word: &Word<Name>, name: &Name| word.says.contains(name);
+/// Why two arguments exclude each other; `None` if they do not.
+fn excluded(one: &Arg<OptionName>, other: &Arg<OptionName>) -> Option<&'static str> {
+    let sets = |arg: &Arg<OptionName>, name: &OptionName| arg.sets.contains(name);
     let found = EXCLUDED
         .iter()
-        .find(|(a, b, _)| says(one, a) && says(other, b) || says(one, b) && says(other, a));
+        .find(|(a, b, _)| sets(one, a) && sets(other, b) || sets(one, b) && sets(other, a));
     found.map(|(_, _, why)| *why)
 }
 
-fn caches(options: &Options, words: &Words<Name>, errors: &mut Errors) {
+/// Reports options that need a cache, or a cache of another scope, and a cache without `by`.
+fn caches(options: &Options, args: &Args<OptionName>, errors: &mut Errors) {
     let scope = options.cache.as_ref().map(|cache| &cache.scope);
     match scope {
-        Some(Scope::Schedule(at)) if words.find(Name::By).is_none() => errors.at(
+        Some(Scope::Schedule(at)) if args.find(OptionName::By).is_none() => errors.at(
             *at,
             "a cache that outlives its run must say for whom its answers are: `by = |tenant: \
              &Tenant| tenant.id`, or `by = || ()` if everyone may see the same ones",
         ),
         Some(Scope::Schedule(_)) => {}
         _ => {
-            for word in [Name::Capacity, Name::TimeToLive, Name::By]
+            for arg in [OptionName::Capacity, OptionName::TimeToLive, OptionName::By]
                 .into_iter()
-                .filter_map(|name| words.find(name))
+                .filter_map(|name| args.find(name))
             {
                 errors.on(
-                    &word.written,
+                    &arg.name,
                     format!(
                         "`{}` is for a cache that outlives its run: write `cache = \"schedule\"`, \
                          or remove it",
-                        word.written
+                        arg.name
                     ),
                 );
             }
         }
     }
-    if let (None, Some(word)) = (scope, words.find(Name::CacheErrors)) {
-        errors.on(&word.written, format!("`{}` is for a cache: add `cache`", word.written));
+    if let (None, Some(arg)) = (scope, args.find(OptionName::CacheErrors)) {
+        errors.on(&arg.name, format!("`{}` is for a cache: add `cache`", arg.name));
     }
 }
 
+/// Reports options that the function, by its kind, has no use for.
 fn functions(options: &Options, signature: &Signature, shape: &Shape, errors: &mut Errors) {
     let asynchronous = signature.asyncness.is_some();
     if let (Some(blocking), true) = (&options.blocking, asynchronous) {
@@ -94,7 +104,7 @@ fn functions(options: &Options, signature: &Signature, shape: &Shape, errors: &m
              remove `blocking`, or the `async`",
         );
     }
-    // What kind of function it is shows in how it takes its keys.
+    // The rest depends on the kind of function, which the form of its keys tells.
     let Some(keys) = &shape.keys else { return };
     let slots = matches!(keys, Keys::Batch(_));
     if let (Some(timeout), false) =

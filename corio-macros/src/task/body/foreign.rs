@@ -1,13 +1,13 @@
-//! Macros that are not ours: what stands in their arguments may still be the task's own code.
+//! Macros that are not ours: their arguments may hold code of the task.
 //!
-//! Most macros take expressions (`println!`, `vec!`, `assert!`), some statements (`vec![x; n]`
-//! reads as two), some an expression and a grammar of their own (`matches!(x, Some(_) if y)`). The
-//! first reading that parses is taken; failing that, plain tokens. Arguments that hold nothing of
-//! ours stay exactly as they were.
+//! Most macros take expressions (`println!`, `vec!`, `assert!`), some take statements (`vec![x; n]`
+//! parses as two), and some take an expression followed by a grammar of their own (`matches!(x,
+//! Some(_) if y)`). The arguments are read in the first of these forms that parses, and otherwise
+//! as plain tokens. Arguments that hold no construct and no `.await` stay exactly as they were.
 
-use super::Rewriter;
 use super::place::Place;
-use super::tokens::{awaits, mention};
+use super::rewriter::Rewriter;
+use super::tokens::{contains_await, first_invocation};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{ParseStream, Parser};
@@ -16,14 +16,15 @@ use syn::visit_mut::VisitMut;
 use syn::{Block, Expr, ItemMacro, Macro, Token};
 
 impl Rewriter<'_> {
+    /// Rewrites the arguments of a foreign macro.
     pub(super) fn foreign(&mut self, mac: &mut Macro) {
-        // What is made into text is not run.
+        // `stringify!` makes text of its arguments, and runs none of them.
         let quoted = mac.path.segments.last().is_some_and(|last| last.ident == "stringify");
-        let concerns_us = mention(mac.tokens.clone()).is_some()
-            || self.place == Place::Task && awaits(mac.tokens.clone());
-        if !quoted && concerns_us {
+        let holds_ours = first_invocation(mac.tokens.clone()).is_some()
+            || self.place == Place::Task && contains_await(mac.tokens.clone());
+        if !quoted && holds_ours {
             let arguments = std::mem::take(&mut mac.tokens);
-            mac.tokens = self.behind(|inner| inner.foreign_arguments(arguments));
+            mac.tokens = self.opaquely(|inner| inner.foreign_arguments(arguments));
         }
     }
 
@@ -46,13 +47,14 @@ impl Rewriter<'_> {
         self.tokens(arguments)
     }
 
-    /// A macro in item position. A `macro_rules!` of the user's own can't hold our macros: where it
-    /// is used is not known here, and may be no task.
+    /// Rewrites a macro in item position. A `macro_rules!` of the user's can't hold a construct:
+    /// the places where the `macro_rules!` is used are not known here, and need not be a task's
+    /// code.
     pub(super) fn macro_item(&mut self, item: &mut ItemMacro) {
         if item.ident.is_none() {
             return self.foreign(&mut item.mac);
         }
-        let Some(invocation) = mention(item.mac.tokens.clone()) else { return };
+        let Some(invocation) = first_invocation(item.mac.tokens.clone()) else { return };
         let name = invocation.construct.name();
         self.errors.at(
             invocation.span,
@@ -61,11 +63,12 @@ impl Rewriter<'_> {
                  that with `call!`"
             ),
         );
-        // What uses it goes on with an expression that agrees with any type.
+        // Its uses become an expression that agrees with any type, so that no second error follows.
         item.mac.tokens = quote!(($($tokens:tt)*) => { ::corio::__private::returns() };);
     }
 }
 
+/// Parses an expression, and returns the tokens after it unparsed.
 fn first_expression(input: ParseStream) -> syn::Result<(Expr, TokenStream)> {
     Ok((input.parse()?, input.parse()?))
 }

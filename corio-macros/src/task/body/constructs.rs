@@ -1,14 +1,17 @@
 //! Desugars one invocation.
 //!
-//! `__corio.io(r)` below is short for `::corio::__private::Frame::io(&__corio, ||
-//! ::corio::__private::here(), r)`, which is what is written: a call that begins and ends with
-//! tokens of the user's own spans, the path at the macro's name and `.await` at its closing
-//! delimiter. So rustc shows an error about the whole on all of `io!(r)`, and one about an argument
-//! on the argument. The frame's name can't have such a span, or user code could see it.
+//! In the comments below, `__corio.io(r)` is short for `::corio::__private::Frame::io(&__corio, ||
+//! ::corio::__private::here(), r)`, which is what the expansion holds.
+//!
+//! Such a call begins and ends with tokens of the user's spans: the path is shown at the macro's
+//! name and `.await` at its closing delimiter. So rustc shows an error about the whole on all of
+//! `io!(r)`, and an error about an argument on the argument. The frame's name can't have such a
+//! span, or user code could see the frame.
 
+use super::async_block::frame_name;
 use super::names::{Construct, Invocation};
 use super::place::Place;
-use super::{Owner, Rewriter, frame_name};
+use super::rewriter::{EnclosingTask, Rewriter};
 use crate::errors::error_expression;
 use crate::task::model::Context;
 use proc_macro2::{Delimiter, Group, Ident, TokenStream};
@@ -19,11 +22,13 @@ use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
 use syn::{Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Token};
 
-/// The most that can be asked for, or run, side by side: each number is a tuple of its own in the
-/// runtime.
-const MOST: usize = 8;
+/// The largest number of arguments of `io!`, `join!`, `try_join!` and `race!`: the runtime has an
+/// impl for each size of tuple up to this one.
+const MAX_ARITY: usize = 8;
 
 impl Rewriter<'_> {
+    /// Returns the expression that an invocation becomes: an error if the construct can't stand
+    /// there.
     pub(super) fn invocation(&mut self, invocation: Invocation) -> TokenStream {
         if let Some(refusal) = self.place.refusal(invocation.construct) {
             return error_expression(invocation.span, refusal);
@@ -46,20 +51,22 @@ impl Rewriter<'_> {
     fn io(&mut self, io: Invocation) -> TokenStream {
         let arguments = self.arguments(&io);
         match arguments.as_slice() {
-            [] => wrong(&io, "`io!` asks for a request: `io!(fetch(key))`"),
-            [request] => self.waited(&io, "io", request),
-            several if several.len() > MOST => wrong(
+            [] => refuse(&io, "`io!` asks for a request: `io!(fetch(key))`"),
+            [request] => self.awaited_call(&io, "io", request),
+            several if several.len() > MAX_ARITY => refuse(
                 &io,
                 format!(
-                    "`io!` takes at most {MOST} requests; for more of one kind use `io_all!(iter)`"
+                    "`io!` takes at most {MAX_ARITY} requests; for more of one kind use \
+                     `io_all!(iter)`"
                 ),
             ),
-            several => self.together(io, "join", "request", several),
+            several => self.awaited_set(io, "join", "request", several),
         }
     }
 
-    /// Desugar from `io_all!(iter)` into `__corio.io_all(iter).await`; `all!` and `try_all!`
-    /// likewise; and from `all!(limit = n, iter)` into `__corio.all_within(n, iter).await`.
+    /// Desugar from `io_all!(iter)` into `__corio.io_all(iter).await`, and from `all!(limit = n,
+    /// iter)` into `__corio.all_within(n, iter).await`; `all!(iter)` and `try_all!` are the same
+    /// with their own names.
     fn iterator(&mut self, all: Invocation) -> TokenStream {
         let name = all.construct.name();
         let side_by_side = match all.construct {
@@ -71,13 +78,13 @@ impl Rewriter<'_> {
             Ok(None) => {}
             Ok(Some((limit, iterator))) => {
                 let both = quote_spanned!(all.span=> #limit, #iterator);
-                return self.waited(&at_name(all), &format!("{name}_within"), &both);
+                return self.awaited_call(&located_at_name(all), &format!("{name}_within"), &both);
             }
-            Err(wrong) => return wrong,
+            Err(refusal) => return refusal,
         }
         match self.single_argument(&all) {
-            Some(iterator) => self.waited(&at_name(all), name, &iterator),
-            None => wrong(
+            Some(iterator) => self.awaited_call(&located_at_name(all), name, &iterator),
+            None => refuse(
                 &all,
                 format!(
                     "`{name}!` takes one iterator: `{name}!(items.iter().map(…))`; for several \
@@ -87,7 +94,8 @@ impl Rewriter<'_> {
         }
     }
 
-    /// The limit and the iterator of `all!(limit = n, iter)`, if there is one.
+    /// The limit and the iterator of `all!(limit = n, iter)`; `None` without a limit, and the
+    /// expression that reports the mistake if there is one.
     fn limited(
         &mut self,
         all: &Invocation,
@@ -101,7 +109,7 @@ impl Rewriter<'_> {
         let Some(Expr::Assign(option)) = arguments.next() else { return Ok(None) };
         let name = all.construct.name();
         if all.construct == Construct::IoAll {
-            return Err(wrong(
+            return Err(refuse(
                 all,
                 "`io_all!` has no options: how many requests go out at once is the dispatcher's \
                  `max_batch`",
@@ -113,8 +121,7 @@ impl Rewriter<'_> {
                 format!("`{name}!` has one option, `limit`: `{name}!(limit = 32, iter)`"),
             ));
         }
-        if matches!(&*option.right, Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.base10_digits() == "0")
-        {
+        if is_zero(&option.right) {
             return Err(error_expression(
                 option.right.span(),
                 "a limit of at least 1, or no child would ever run",
@@ -124,7 +131,7 @@ impl Rewriter<'_> {
             (Some(iterator), None) => {
                 Ok(Some((self.expression(*option.right), self.expression(iterator))))
             }
-            _ => Err(wrong(
+            _ => Err(refuse(
                 all,
                 format!(
                     "`{name}!` takes a limit and one iterator: `{name}!(limit = 32, \
@@ -138,13 +145,13 @@ impl Rewriter<'_> {
     /// into `__corio.call(::corio::boxed(walk(x))).await`, since a future can't hold itself.
     fn call(&mut self, call: Invocation) -> TokenStream {
         let itself = syn::parse2::<Expr>(call.arguments.clone())
-            .is_ok_and(|task| calls_itself(&task, self.owner));
+            .is_ok_and(|task| calls_itself(&task, self.task));
         match self.single_argument(&call) {
             Some(task) if itself => {
-                self.waited(&call, "call", &quote_spanned!(call.span=> ::corio::boxed(#task)))
+                self.awaited_call(&call, "call", &quote_spanned!(call.span=> ::corio::boxed(#task)))
             }
-            Some(task) => self.waited(&call, "call", &task),
-            None => wrong(
+            Some(task) => self.awaited_call(&call, "call", &task),
+            None => refuse(
                 &call,
                 "`call!` runs one task: `call!(task(..))`; for several side by side use `join!(a, \
                  b)`",
@@ -156,8 +163,8 @@ impl Rewriter<'_> {
     fn spawn(&mut self, spawn: Invocation) -> TokenStream {
         match self.single_argument(&spawn) {
             Some(task) => {
-                let room = self.waited(&spawn, "room", &TokenStream::new());
-                let spawned = asked(
+                let room = self.awaited_call(&spawn, "room", &TokenStream::new());
+                let spawned = frame_call(
                     &frame(&spawn),
                     &spawn,
                     "spawn",
@@ -165,28 +172,28 @@ impl Rewriter<'_> {
                 );
                 quote_spanned!(spawn.delimiters.close()=> #spawned.__corio_handle())
             }
-            None => wrong(&spawn, "`spawn!` starts one task: `spawn!(task(..))`"),
+            None => refuse(&spawn, "`spawn!` starts one task: `spawn!(task(..))`"),
         }
     }
 
-    /// Desugar from `join!(a, b)` into `__corio.join((__corio.child(a), __corio.child(b),)).await`;
-    /// `try_join!` and `race!` likewise.
+    /// Desugar from `join!(a, b)` into `__corio.join((__corio.child(a), __corio.child(b),)).await`,
+    /// and from `try_join!` and `race!` into the same with `try_join` and `race`.
     fn children(&mut self, children: Invocation) -> TokenStream {
         let name = children.construct.name();
         let arguments = self.arguments(&children);
         match arguments.len() {
-            0 => wrong(
+            0 => refuse(
                 &children,
                 format!("`{name}!` runs tasks and requests side by side: `{name}!(a, b)`"),
             ),
-            1..=MOST => self.together(children, name, "child", &arguments),
+            1..=MAX_ARITY => self.awaited_set(children, name, "child", &arguments),
             _ if children.construct == Construct::Race => {
-                wrong(&children, format!("`race!` takes at most {MOST}"))
+                refuse(&children, format!("`race!` takes at most {MAX_ARITY}"))
             }
-            _ => wrong(
+            _ => refuse(
                 &children,
                 format!(
-                    "`{name}!` takes at most {MOST}; for more of one kind use `{}!(iter)`",
+                    "`{name}!` takes at most {MAX_ARITY}; for more of one kind use `{}!(iter)`",
                     name.replace("join", "all")
                 ),
             ),
@@ -196,9 +203,9 @@ impl Rewriter<'_> {
     /// Desugar from `wait!()` into `__corio.wait().await`.
     fn wait(&mut self, wait: Invocation) -> TokenStream {
         if wait.arguments.is_empty() {
-            self.waited(&wait, "wait", &TokenStream::new())
+            self.awaited_call(&wait, "wait", &TokenStream::new())
         } else {
-            wrong(
+            refuse(
                 &wait,
                 "`wait!()` takes nothing: it waits for every child spawned so far; for one of \
                  them use `call!(handle)`",
@@ -212,11 +219,11 @@ impl Rewriter<'_> {
         let arguments = self.arguments(&timeout);
         match arguments.as_slice() {
             [duration, task] => {
-                let task = asked(&frame(&timeout), &timeout, "called_child", task);
+                let task = frame_call(&frame(&timeout), &timeout, "called_child", task);
                 let both = quote_spanned!(timeout.span=> #duration, #task);
-                self.waited(&at_name(timeout), "timeout", &both)
+                self.awaited_call(&located_at_name(timeout), "timeout", &both)
             }
-            _ => wrong(
+            _ => refuse(
                 &timeout,
                 "`timeout!` takes a duration and one task: `timeout!(Duration::from_secs(2), \
                  task(..))`",
@@ -227,35 +234,39 @@ impl Rewriter<'_> {
     /// Desugar from `context!()` into `__corio.context()`.
     fn context(&mut self, context: Invocation) -> TokenStream {
         if !context.arguments.is_empty() {
-            wrong(&context, "`context!()` takes nothing")
-        } else if matches!(self.owner.context, Context::Any) {
-            wrong(&context, "this task names no context: write `#[corio::task(Context)]`")
+            refuse(&context, "`context!()` takes nothing")
+        } else if matches!(self.task.context, Context::Any) {
+            refuse(&context, "this task names no context: write `#[corio::task(Context)]`")
         } else {
-            // Not awaited, but a closure that has it would see the context of whatever run is being
-            // turned when it is called.
+            // Nothing is awaited, but guarded all the same: a closure would see the context of
+            // whichever run is current when the closure is called.
             let frame = self.guard(frame(&context), context.span);
-            asked(&frame, &context, "context", &TokenStream::new())
+            frame_call(&frame, &context, "context", &TokenStream::new())
         }
     }
 
-    /// `__corio.method(|| here(), argument).await`
-    fn waited(
+    /// Returns `__corio.method(|| here(), argument).await`.
+    fn awaited_call(
         &mut self,
         invocation: &Invocation,
         method: &str,
         argument: &TokenStream,
     ) -> TokenStream {
         let frame = self.guard(frame(invocation), invocation.span);
-        // A closure, as its line is then in its type.
+        // `here` is called in a closure: the type of the closure then stands for this line.
         let line = quote_spanned!(invocation.span=> || ::corio::__private::here());
-        let asked =
-            asked(&frame, invocation, method, &quote_spanned!(invocation.span=> #line, #argument));
-        quote_spanned!(invocation.delimiters.close()=> #asked.await)
+        let call = frame_call(
+            &frame,
+            invocation,
+            method,
+            &quote_spanned!(invocation.span=> #line, #argument),
+        );
+        quote_spanned!(invocation.delimiters.close()=> #call.await)
     }
 
-    /// `__corio.method((__corio.child(a), __corio.child(b),)).await`: each argument in a call of
-    /// its own, so that a mistake in one is shown on that one.
-    fn together(
+    /// Returns `__corio.method((__corio.child(a), __corio.child(b),)).await`. Each argument stands
+    /// in a call of its own, so that a mistake in an argument is shown on that argument.
+    fn awaited_set(
         &mut self,
         invocation: Invocation,
         method: &str,
@@ -264,13 +275,13 @@ impl Rewriter<'_> {
     ) -> TokenStream {
         let children = arguments
             .iter()
-            .map(|argument| asked(&frame(&invocation), &invocation, child, argument));
+            .map(|argument| frame_call(&frame(&invocation), &invocation, child, argument));
         let children = quote_spanned!(invocation.span=> (#(#children,)*));
-        self.waited(&at_name(invocation), method, &children)
+        self.awaited_call(&located_at_name(invocation), method, &children)
     }
 
-    /// The arguments, each rewritten. Those that do not parse are passed on as they are: rustc will
-    /// say why, and an editor can still complete them.
+    /// The arguments, each rewritten. Arguments that do not parse are rewritten as plain tokens and
+    /// kept: rustc says what is wrong with them, and an editor can still complete them.
     fn arguments(&mut self, invocation: &Invocation) -> Vec<TokenStream> {
         let stream = invocation.arguments.clone();
         match Punctuated::<Expr, Token![,]>::parse_terminated.parse2(stream.clone()) {
@@ -284,8 +295,8 @@ impl Rewriter<'_> {
         }
     }
 
-    /// The one argument, rewritten, or `None` if there are more or fewer. One that does not parse
-    /// counts as one: its commas may stand between `<` and `>`.
+    /// The only argument, rewritten, or `None` if there are more or fewer. Tokens that do not parse
+    /// count as one argument, since their commas may stand between `<` and `>`.
     fn single_argument(&mut self, invocation: &Invocation) -> Option<TokenStream> {
         let stream = invocation.arguments.clone();
         match Punctuated::<Expr, Token![,]>::parse_terminated.parse2(stream.clone()) {
@@ -295,6 +306,7 @@ impl Rewriter<'_> {
         }
     }
 
+    /// Rewrites an argument as an expression if it parses, and as plain tokens otherwise.
     fn raw_expression(&mut self, argument: TokenStream) -> TokenStream {
         match syn::parse2(argument.clone()) {
             Ok(argument) => self.expression(argument),
@@ -309,8 +321,8 @@ impl Rewriter<'_> {
     }
 }
 
-/// `__corio.method(argument)`
-fn asked(
+/// Returns `__corio.method(argument)`.
+fn frame_call(
     frame: &TokenStream,
     invocation: &Invocation,
     method: &str,
@@ -324,45 +336,57 @@ fn asked(
     quote!(#function #arguments)
 }
 
-/// `&__corio`
+/// Returns `&__corio`.
 fn frame(invocation: &Invocation) -> TokenStream {
     let frame = frame_name(invocation.span);
     quote_spanned!(invocation.span=> &#frame)
 }
 
-/// The same, shown at the macro's name alone: rustc says what is wrong with a set of children once
-/// for each place that it could be shown at.
-fn at_name(mut invocation: Invocation) -> Invocation {
+/// Moves the delimiters' spans to the macro's name, for constructs with several children: otherwise
+/// rustc reports a mistake in the set of children once for each span the set has.
+fn located_at_name(mut invocation: Invocation) -> Invocation {
     let mut name = Group::new(Delimiter::Parenthesis, TokenStream::new());
     name.set_span(invocation.span);
     invocation.delimiters = name.delim_span();
     invocation
 }
 
-fn wrong(invocation: &Invocation, message: impl std::fmt::Display) -> TokenStream {
+/// Returns an error that is shown at the macro's name.
+fn refuse(invocation: &Invocation, message: impl std::fmt::Display) -> TokenStream {
     error_expression(invocation.span, message)
 }
 
-/// Whether the task is the one it stands in: `walk(..)`, `Self::walk(..)`, `self.walk(..)` or
-/// `child.walk(..)` in `walk`. A method of the same name on another type is taken for it too, which
-/// costs a box.
-fn calls_itself(task: &Expr, owner: &Owner<'_>) -> bool {
+/// Whether `task` calls the task function around it: `walk(..)`, `Self::walk(..)`, `self.walk(..)`
+/// or `child.walk(..)` in `walk`. A method of the same name on another type is taken for a
+/// recursive call too, at the price of a box.
+fn calls_itself(task: &Expr, enclosing: &EnclosingTask<'_>) -> bool {
     match task {
         Expr::Call(ExprCall { func, .. }) => {
             let Expr::Path(function) = &**func else { return false };
             let names: Vec<&Ident> =
                 function.path.segments.iter().map(|segment| &segment.ident).collect();
             match names.as_slice() {
-                [name] => !owner.method && *name == owner.name,
-                [of, name] => *of == "Self" && *name == owner.name,
+                [name] => !enclosing.method && *name == enclosing.name,
+                [of, name] => *of == "Self" && *name == enclosing.name,
                 _ => false,
             }
         }
-        Expr::MethodCall(ExprMethodCall { method, .. }) => owner.method && method == owner.name,
+        Expr::MethodCall(ExprMethodCall { method, .. }) => {
+            enclosing.method && method == enclosing.name
+        }
         _ => false,
     }
 }
 
+/// Whether the expression is the literal `0`.
+fn is_zero(limit: &Expr) -> bool {
+    match limit {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_digits() == "0",
+        _ => false,
+    }
+}
+
+/// Splits tokens at the commas outside of groups, and drops empty parts.
 fn split_at_commas(stream: TokenStream) -> Vec<TokenStream> {
     let mut arguments = vec![TokenStream::new()];
     for token in stream {

@@ -1,10 +1,11 @@
-//! The names a task knows, and how an invocation of one is recognised: `io!(..)`, `corio::io!(..)`
+//! The names of the constructs, and how an invocation is recognised: `io!(..)`, `corio::io!(..)`
 //! and `::corio::io!(..)`.
 
 use proc_macro2::extra::DelimSpan;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use syn::{Macro, Path};
 
+/// One of the macros that a task can use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Construct {
     Io,
@@ -50,17 +51,17 @@ impl Construct {
     }
 }
 
-/// One invocation, however it was found.
+/// One use of a construct, from a syntax tree or from plain tokens.
 pub(super) struct Invocation {
     pub(super) construct: Construct,
-    /// Where its name stands: mistakes are shown here.
+    /// The span of the construct's name, where mistakes are shown.
     pub(super) span: Span,
     pub(super) delimiters: DelimSpan,
     pub(super) arguments: TokenStream,
 }
 
 impl Invocation {
-    /// The invocation that a macro of the syntax tree is, if it is one of ours.
+    /// Reads a macro of a syntax tree; `None` if it is not a construct.
     pub(super) fn from_macro(mac: &Macro) -> Option<Self> {
         let name = bare_name(&mac.path)?;
         Some(Invocation {
@@ -71,12 +72,12 @@ impl Invocation {
         })
     }
 
-    /// The invocation that begins at `tokens[at]`, if it is one of ours, and the number of tokens
-    /// that make it up.
+    /// Reads the invocation that begins at `tokens[at]`, and returns it with its number of tokens;
+    /// `None` if no invocation begins there.
     pub(super) fn from_tokens(tokens: &[TokenTree], at: usize) -> Option<(Self, usize)> {
         let (before, tokens) = tokens.split_at(at);
         let skipped = crate_prefix(tokens);
-        // `other::io!(..)` and `other::corio::io!(..)` are somebody else's.
+        // `other::io!(..)` and `other::corio::io!(..)` are macros of another crate.
         let in_path = ends_in_colons(before);
         let after_name = matches!(before.last(), Some(TokenTree::Ident(_)));
         if in_path || after_name && starts_with_colons(tokens) {
@@ -100,7 +101,7 @@ impl Invocation {
     }
 }
 
-/// `io` of `io`, `corio::io` and `::corio::io`.
+/// The `io` of `io`, `corio::io` and `::corio::io`.
 fn bare_name(path: &Path) -> Option<&Ident> {
     let last = &path.segments.last()?.ident;
     match path.segments.len() {
@@ -110,7 +111,7 @@ fn bare_name(path: &Path) -> Option<&Ident> {
     }
 }
 
-/// How many tokens `corio::` or `::corio::` takes up at the start of these.
+/// The number of tokens that `corio::` or `::corio::` takes up at the start of `tokens`.
 fn crate_prefix(tokens: &[TokenTree]) -> usize {
     let leading = if starts_with_colons(tokens) { 2 } else { 0 };
     match tokens.get(leading) {

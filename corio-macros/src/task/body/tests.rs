@@ -1,8 +1,8 @@
-//! Bodies: each test rewrites statements, and compares them with what they should become, written
-//! with `io(..)` for the frame's methods.
+//! Tests of bodies: each rewrites statements and compares them with the expected ones, where
+//! `@io(..)` is short for a call of the frame's method.
 
 use super::guard::LABEL;
-use super::{Owner, rewrite};
+use super::{EnclosingTask, rewrite};
 use crate::errors::Errors;
 use crate::task::model::Context;
 use crate::testing::{assert_items, assert_messages, messages, tokens};
@@ -12,7 +12,7 @@ use quote::quote;
 fn rewritten_in(context: &Context, method: bool, body: &str) -> TokenStream {
     let mut errors = Errors::new();
     let name = Ident::new("walk", Span::call_site());
-    let body = rewrite(tokens(body), &Owner { context, name: &name, method }, &mut errors);
+    let body = rewrite(tokens(body), &EnclosingTask { context, name: &name, method }, &mut errors);
     let errors = errors.finish();
     quote!(fn body() { #errors #body })
 }
@@ -21,7 +21,7 @@ fn rewritten(body: &str) -> TokenStream {
     rewritten_in(&Context::Named(syn::parse_quote!(Library)), false, body)
 }
 
-/// What is not awaited, and so has no line.
+/// The methods of the frame that are not awaited, and so take no line.
 const NOT_AWAITED: [&str; 5] = ["spawn", "child", "called_child", "request", "context"];
 
 /// `@io(x)` in `expected` stands for `::corio::__private::Frame::io(&__corio, ||
@@ -63,7 +63,7 @@ fn refuse(body: &str, expected: &[&str]) {
     assert_messages(rewritten(body), expected);
 }
 
-/// The same, for a body that needs the label.
+/// Checks a body that needs the label.
 #[track_caller]
 fn check_guarded(body: &str, expected: &str) {
     check(body, &format!("'label: {{ {expected} }}"));
@@ -146,7 +146,7 @@ fn a_task_from_a_block() {
     check("task!(move { io!(b) })", &format!("{made}(async move {{ {inner} @io(b).await }})"));
     check("task!(-> u8 { 1 })", &format!("{made}(async {{ {inner} {seed} 1 }})"));
     check("task!(move -> u8 { 1 })", &format!("{made}(async move {{ {inner} {seed} 1 }})"));
-    // Its block is the task's own code again, so it needs no guard of the outer one's.
+    // The block of `task!` is code of a task again, so it needs no guard of the outer task's.
     assert!(!rewritten("vec![task! { io!(b) }]").to_string().contains("break"));
     check(
         "all!(v.map(|x| task!(io!(x))))",
@@ -246,7 +246,7 @@ fn a_task_does_not_await() {
         "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with `call!(…)`";
     refuse("a.await; vec![b.await]; task! { c.await }", &[AWAIT; 3]);
     refuse("async { a.await }; fn f() { async { a.await } } async || a.await", &[]);
-    // The operand stays, so that its own mistakes are found.
+    // The operand stays, so that mistakes in it are found.
     assert!(rewritten("missing(io!(x)).await").to_string().contains("missing"));
 }
 

@@ -1,14 +1,14 @@
-//! `task!`: a task from a block, in the place of a closure.
+//! `task!`: makes a task of a block, as a closure makes a function of one.
 
+use super::async_block::{braced, constructor, frame, return_type_hint};
 use super::names::Invocation;
-use super::{Rewriter, braced, frame};
-use crate::task::expand::{constructor, seed};
+use super::rewriter::Rewriter;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{ReturnType, Token};
 
-/// What stands before the block: `move`, `-> R`, both or neither; and the block's statements.
+/// The arguments of `task!`: an optional `move`, an optional `-> R`, and the block.
 struct TaskBlock {
     capture: Option<Token![move]>,
     output: ReturnType,
@@ -23,21 +23,22 @@ impl Rewriter<'_> {
         let span = invocation.span;
         let TaskBlock { capture, output, body } = parse(invocation);
         let statements = self.task_body(body.stream());
-        let context = self.owner.context;
+        let context = self.task.context;
         let (frame, constructor) = (frame(context), constructor(context, span));
-        let seed = match output {
+        let hint = match output {
             ReturnType::Default => None,
-            ReturnType::Type(_, output) => seed(&output),
+            ReturnType::Type(_, output) => return_type_hint(&output),
         };
-        let block = braced(quote!(#frame #seed #statements), body.span());
-        // Shown where the block begins: if it borrows what it should own, rustc proposes to put the
-        // `move` there, and so `task!(move { … })`.
+        let block = braced(quote!(#frame #hint #statements), body.span());
+        // `async` is shown where the block begins. If the block borrows what it should own, rustc
+        // proposes a `move` at that place, and so `task!(move { … })`.
         let asynchronous = Token![async](block.span_open());
         quote_spanned!(span=> #constructor(#asynchronous #capture #block))
     }
 }
 
-/// Without a head, everything is the block: `task! { a; b }`, `task!(expression)`.
+/// Parses the arguments. If they are no block with an optional head, all of them are the block's
+/// statements: `task! { a; b }`, `task!(expression)`.
 fn parse(invocation: Invocation) -> TaskBlock {
     let whole = || TaskBlock {
         capture: None,

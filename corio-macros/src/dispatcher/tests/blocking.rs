@@ -1,4 +1,4 @@
-//! `blocking`: the function on another thread, in each of its forms.
+//! Tests of `blocking`: the function runs on another thread, in each of its forms.
 
 use super::check_answering_with;
 use crate::dispatcher::dispatcher;

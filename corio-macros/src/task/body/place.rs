@@ -1,10 +1,11 @@
-//! Where in a body an invocation stands, and why only the task's own code may hold one.
+//! The places in a body where an invocation can stand, and why most of them are refused.
 
 use super::names::Construct;
 
+/// What a part of the body belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The task's own code: it can be suspended here.
+    /// The task itself, which can be suspended here.
     Task,
     Closure,
     AsyncBlock,
@@ -13,8 +14,8 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The place of code within `inner` that is itself here. The code of a nested function or a
-    /// constant never becomes the task's again.
+    /// The place of code within an `inner` that stands in this place. Code of a nested function or
+    /// a constant is never part of the task again, whatever it stands in.
     pub(super) fn enter(self, inner: Place) -> Place {
         match self {
             Place::NestedFunction | Place::Constant if inner != Place::NestedFunction => self,
@@ -22,7 +23,7 @@ impl Place {
         }
     }
 
-    /// Why `construct` can't stand here, and the way out; `None` where it can.
+    /// Why `construct` can't stand here, and what to write instead; `None` where it can.
     pub(super) fn refusal(self, construct: Construct) -> Option<String> {
         let name = construct.name();
         match (self, construct) {

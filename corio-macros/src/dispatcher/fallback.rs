@@ -1,4 +1,4 @@
-//! What is emitted for a dispatcher with mistakes, so that its uses give no second error.
+//! The fallback that is emitted for a dispatcher with mistakes: its uses give no second error.
 
 use crate::dispatcher::model::Keys;
 use crate::function::Function;
@@ -6,9 +6,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 
-/// The request with the mistake itself in the type of its answers: the length of an array, where it
-/// makes the type an erroneous one, and such a type agrees with every other. The function stays, so
-/// that its body is checked.
+/// Writes a request whose answer type holds the first mistake, as the length of an array. That
+/// makes the type erroneous, and rustc accepts an erroneous type in place of any other. The
+/// function is kept, so that its body is checked.
 pub(super) fn expand(
     function: &Function,
     keys: Option<&Keys>,
@@ -21,12 +21,12 @@ pub(super) fn expand(
     batch.ident = Ident::new("batch", name.span());
     let mistake = mistake.map(|mistake| mistake.to_compile_error());
     let parameter = match keys {
-        // Keys that name the function's own parameters mean nothing outside it.
+        // The type of a key may name the function's type parameters, which the fallback lacks.
         Some(keys) if signature.generics.params.is_empty() => {
             let key = keys.key();
             quote!(_: #key)
         }
-        // Its uses give it none.
+        // Without parameters, the uses pass no key.
         None if signature.inputs.is_empty() => quote!(),
         _ => quote!(_: impl ::core::marker::Sized),
     };
