@@ -1,13 +1,20 @@
-//! The attributes of the [`corio`](https://docs.rs/corio) crate, which re-exports them; use them from there.
+//! The attributes of the [`corio`](https://docs.rs/corio) crate, which re-exports them.
 //!
-//! Each goes through the same stages, a file each: *model* (what was written, as named parts) ←
-//! *parse* ← *validate* (all mistakes, each once) ← *expand* (cannot fail). An item with mistakes
-//! is still emitted beside its errors, mended as far as can be, so that no second error follows
-//! from the first. Expansions are thin calls into the runtime and name only `::corio::…`: what they
-//! do is in the runtime, where it can be read and tested.
+//! Use them from `corio`, not from here: their expansions name `::corio::…`.
 //!
-//! [`macro@task`] is in `task/` (the signature) and `body/` (`io!`, `call!` and so on),
-//! [`macro@dispatcher`] in `dispatcher/`, and [`macro@Context`] in `context.rs`.
+//! Each attribute goes through the same stages, a file each: *model* (what was written, as named
+//! parts) ← *parse* ← *validate* (all mistakes, each once) ← *expand* (cannot fail). A stage uses
+//! only those to its left. An item with mistakes is still emitted beside its errors, repaired or
+//! replaced by a fallback, so that no second error follows from the first.
+//!
+//! Expansions are thin calls into the runtime. The logic is there, where it can be read and tested.
+//!
+//! | | is |
+//! |---|---|
+//! | `task/`, with `task/body/` for `io!`, `call!` and so on | [`macro@task`] |
+//! | `dispatcher/` | [`macro@dispatcher`] |
+//! | `context.rs` | [`macro@Context`] |
+//! | `function.rs`, `errors.rs` | shared: parsing a function, collecting errors |
 
 use proc_macro::TokenStream;
 
@@ -21,7 +28,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 
-/// Makes a function a task: a call that can wait in the middle, while other tasks run.
+/// Turns a function into a task: a function that can wait for answers while other tasks run.
 ///
 /// ```
 /// # #[derive(Clone)]
@@ -43,61 +50,83 @@ mod testing;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// Calling the function runs nothing: it gives a task, to be handed to `Schedule::run`, or from
-/// another task to `call!`, `spawn!`, `join!` and so on. The return type is written as that of an
-/// ordinary function, and `?` and `return` work as in one. Arguments may be references, patterns,
-/// `mut` and `impl Trait`; the attribute goes on free functions, methods, and functions of traits
-/// (with or without a body) and of their impls.
+/// Calling the function runs nothing: the call returns a task. Pass the task to `Schedule::run`,
+/// or, in the body of another task, to `call!`, `spawn!`, `join!` and so on. Write the return type
+/// as that of an ordinary function; `?` and `return` work as usual. Parameters can be references,
+/// patterns, `mut` and `impl Trait`. The attribute goes on free functions, on methods, and on
+/// functions of traits (with or without a body) and of their impls.
 ///
 /// # The context
 ///
-/// | | the task runs under |
-/// |---|---|
-/// | `#[corio::task]` | any context: for tasks whose requests need no piece of it |
-/// | `#[corio::task(Library)]` | the context `Library`; also `Library<'_>`, `Library<T>` |
-/// | `#[corio::task(impl Provide<Db> + Provide<Cache>)]` | any context that has these pieces |
-/// | `#[corio::task(S)] fn f<S: Provide<Db>>()` | the same, for functions with type parameters of their own |
+/// The attribute's argument says which contexts the task can run under:
 ///
-/// `spawn!` takes what owns all it uses, its context's type included: in a task over `Library<'_>`
-/// use `all!` and `join!`, and over `impl Provide<Db>` add `+ 'static`.
+/// - `#[corio::task]`: any context, for tasks whose requests need no piece of it.
+/// - `#[corio::task(Library)]`: the context `Library`; also `Library<'_>` and `Library<T>`.
+/// - `#[corio::task(impl Provide<Db> + Provide<Cache>)]`: any context that has these pieces.
+/// - `#[corio::task(S)]` on `fn f<S: Provide<Db>>()`: the same, for a function that has type
+///   parameters.
+///
+/// A task that is passed to `spawn!` must be `'static`, and so must its context's type: in a task
+/// over `Library<'_>` use `all!` and `join!` instead, and over `impl Provide<Db>` add `+ 'static`.
 ///
 /// # In the body
 ///
-/// | | |
-/// |---|---|
-/// | `io!(r)`, `io!(a, b, …)` | ask for a request; for up to eight at once, which gives a tuple |
-/// | `io_all!(iter)` | ask for as many as the iterator gives, at once; a `Vec`, in order |
-/// | `call!(t)` | run a task (or take a lock, or a handle's result) here, to its end |
-/// | `spawn!(t)` | start a child task, which owns what it uses; gives its handle. Waits only where `Schedule::max_tasks` says so. Warns if a child that can fail is not looked after |
-/// | `wait!()` | wait for every child spawned so far |
-/// | `join!(a, b, …)`, `all!(iter)` | run children that may borrow from here, all at once; a tuple, or a `Vec` in order |
-/// | `try_join!`, `try_all!` | the same, stopping at the first error |
-/// | `all!(limit = 32, iter)`, `try_all!(limit = 32, iter)` | the same with at most so many children at a time, which are made one by one |
-/// | `race!(a, b, …)` | the result of the first that ends; the others are dropped |
-/// | `timeout!(duration, t)` | run a child that may borrow from here, for at most so long: `Result<T, corio::Elapsed>`, and the child is dropped when its time is over |
-/// | `context!()` | the context, by reference |
-/// | `task! { … }`, `task!(move { … })`, `task!(-> R { … })` | a task from a block, to be spawned, joined and so on |
+/// Requests:
 ///
-/// They work wherever the body itself runs, also inside the arguments of other macros
-/// (`println!("{}", io!(r))`), and are known by these names only: a task imports none of
-/// them, and `corio::io!(r)` means the same. A task that calls itself (`call!(walk(node.left))` in
-/// `walk`) is boxed there.
+/// - `io!(request)` asks for a request and waits for the answer. `io!(a, b, …)` asks for up to
+///   eight requests at once and gives a tuple.
+/// - `io_all!(iter)` asks for all requests of an iterator at once and gives a `Vec`, in order.
+///
+/// One task:
+///
+/// - `call!(task)` runs a task to its end, and gives its result. `call!` also waits for a lock of
+///   `corio::sync`, and for the result of a handle: `call!(handle)`.
+/// - `timeout!(duration, task)` runs a task for at most `duration`, and gives a
+///   `Result<T, corio::Elapsed>`. A task that takes longer is dropped.
+/// - `spawn!(task)` starts a child task that runs beside this one, and gives its handle. `spawn!`
+///   waits only if `Schedule::max_tasks` limits the number of tasks. If the task can fail, the
+///   compiler warns about a handle that is not used.
+/// - `wait!()` waits for all children spawned so far.
+///
+/// What `call!` and `timeout!` run can borrow from this task; what `spawn!` starts can't.
+///
+/// Several children, tasks or requests, that can borrow from this task:
+///
+/// - `join!(a, b, …)` runs up to eight and gives a tuple; `all!(iter)` runs all of an iterator and
+///   gives a `Vec`, in order.
+/// - `try_join!(a, b, …)`, `try_all!(iter)`: the same for children that return a `Result`, stopping
+///   at the first error. The other children are dropped.
+/// - `all!(limit = 32, iter)`, `try_all!(limit = 32, iter)`: the same with at most 32 children at a
+///   time, which are made one by one as others end.
+/// - `race!(a, b, …)` gives the result of the child that ends first. The others are dropped.
+///
+/// And:
+///
+/// - `context!()` gives the context, by reference.
+/// - `task! { … }`, `task!(move { … })`, `task!(-> R { … })` make a task of a block, to be spawned,
+///   joined and so on.
+///
+/// These macros work wherever the body itself runs, also in the arguments of other macros
+/// (`println!("{}", io!(request))`). They need no import, and they are recognised by name:
+/// `corio::io!(request)` is the same, but a renamed import is not. A task that calls itself, such
+/// as `call!(walk(node.left))` in `walk`, is boxed at that call.
 ///
 /// # What is refused
 ///
-/// - Each of these macros but `task!` in a closure, an async block, a nested function or a
-///   constant: there is no task there to be suspended. Where another macro puts its arguments into
-///   one of these, rustc finds it: "use of unreachable label `'__corio_cannot_wait_…`".
-/// - `.await`: a task waits for what it asks of corio, and for nothing else.
+/// - Each of these macros except `task!` in a closure, an async block, a nested function or a
+///   constant: none of these can be suspended. Where another macro puts its arguments into a
+///   closure or async block, the error is rustc's: "use of unreachable label
+///   `'__corio_cannot_wait_…`".
+/// - `.await`: a task waits only for what it asks of corio.
 /// - `async fn`, `const fn`, `unsafe fn`, `extern fn`, and functions that return `!`.
-/// - `#[corio::task(impl …)]` on a function with type or const parameters of its own.
-/// - `#[tracing::instrument]`, above or below: see the next section.
+/// - `#[corio::task(impl …)]` on a function that has type or const parameters.
+/// - `#[tracing::instrument]`, above or below the attribute: see the next section.
 ///
 /// # Spans
 ///
-/// A span of `tracing` that is entered in a task stays entered while the task waits, and other
-/// tasks run in it. So `#[tracing::instrument]` is refused on a task. A guard that the body itself
-/// holds over an `io!` cannot be seen, and does the same: leave the span before, or don't enter it.
+/// A span of `tracing` that is entered in a task stays entered while the task waits, so other tasks
+/// run in it. That is why `#[tracing::instrument]` is refused on a task. The attribute can't see a
+/// guard that the body holds over an `io!`, which does the same: leave the span before the `io!`.
 ///
 /// ```no_run
 /// # struct Span;
@@ -109,7 +138,7 @@ mod testing;
 /// fn card(id: u64) {
 ///     let span = info_span();
 ///     let entered = span.enter();
-///     io!(fetch(id)); // wrong: whatever runs meanwhile is in the span
+///     io!(fetch(id)); // wrong: other tasks run in the span meanwhile
 ///     drop(entered);
 ///     let book = io!(fetch(id));
 ///     span.in_scope(|| println!("{book}")); // right: nothing waits in there
@@ -117,13 +146,13 @@ mod testing;
 /// ```
 ///
 /// What does not wait can be instrumented: a function that the task calls, and a dispatcher, whose
-/// `async fn` then has a span for each batch.
+/// `async fn` then has one span for each batch.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     task::task(attribute.into(), item.into()).into()
 }
 
-/// Makes a function that answers a whole batch a request for one thing.
+/// Turns a function that answers a whole batch into a request for one thing.
 ///
 /// ```
 /// # use std::{collections::HashMap, sync::Arc};
@@ -134,7 +163,11 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # struct DbError;
 /// # struct Db;
 /// # impl Db {
-/// #     fn authors(&self, _: &str, ids: &[AuthorId]) -> Result<HashMap<AuthorId, Author>, DbError> {
+/// #     fn authors(
+/// #         &self,
+/// #         _: &str,
+/// #         ids: &[AuthorId],
+/// #     ) -> Result<HashMap<AuthorId, Author>, DbError> {
 /// #         Ok(ids.iter().map(|id| (*id, Author { name: format!("author {id}") })).collect())
 /// #     }
 /// # }
@@ -155,99 +188,115 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// Afterwards `fetch_author(id)` is a request, of a type that is called `fetch_author` as well, and
-/// the function as it was written is `fetch_author::batch`, for its own tests. The request can be
-/// asked under each context that provides the pieces.
+/// With the attribute, `fetch_author(id)` is a request, whose type is called `fetch_author` too.
+/// The function as written becomes `fetch_author::batch`, so that it can be tested on its own. The
+/// request can be asked under each context that provides the pieces.
 ///
 /// # Parameters
 ///
-/// First the pieces of the context that the function needs, each by shared reference. Then the
-/// keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`. After them, where the answers are to be filled
-/// in rather than returned, `&mut Vec<R>`. The function may be an `async fn`. Keys and answers own
-/// their data.
+/// In this order:
 ///
-/// # What it gives back
+/// 1. the pieces of the context that the function needs, each as a shared reference: `db: &Db`;
+/// 2. the keys: `&[K]`, `Vec<K>` or `corio::Batch<K, R>`;
+/// 3. `&mut Vec<R>`, if the function fills in the answers rather than returning them.
+///
+/// Keys and answers must own their data. The function can be an `async fn`.
+///
+/// # What it returns
 ///
 /// | the function | `io!` gives |
 /// |---|---|
 /// | returns `Vec<R>`, position by position | `R` |
-/// | returns `HashMap<K, R>` or `BTreeMap<K, R>` (`R: Clone`; equal keys are asked once) | `Option<R>` |
+/// | returns `HashMap<K, R>` or `BTreeMap<K, R>` | `Option<R>` |
 /// | returns `Vec<Result<R, E>>` | `Result<R, E>` |
 /// | returns `Result<A, E>`, where `A` is one of these and `E: Clone` | `Result<_, E>` |
 /// | returns nothing and fills `&mut Vec<R>` | `R` |
 /// | returns nothing and takes `Batch<K, R>` | `R` |
 ///
+/// With a map, equal keys are asked once, and `R` must be `Clone`.
+///
 /// # Options
 ///
-/// All of them cost nothing where they are not used. Numbers are literals or constants, durations
-/// are texts: `"250ms"`, `"2s"`, `"1min 30s"`.
+/// An option that is not used costs nothing. Numbers are literals or constants. Durations are
+/// string literals: `"250ms"`, `"2s"`, `"1min 30s"`.
 ///
 /// ## How batches are put together
 ///
-/// | | | not with |
-/// |---|---|---|
-/// | `max_batch = 500` | at most so many requests in a batch; what is more leaves as further batches | |
-/// | `in_flight = 4` | at most so many batches on their way at once. At the limit requests gather, and leave together when a place is free; the parts of a split batch count as one. 1 unless told otherwise; `usize::MAX` for no limit. `corio::Options::in_flight` shows what a limit costs and gains | `ordered` |
-/// | `dedup` | equal keys are asked once, and each request gets a clone of the answer. `K: Clone + Eq + Hash`, `R: Clone`; implied by a map, and by `cache` | `ordered` |
-/// | `group_by = \|key\| key.page_size` | one batch for each value: requests whose keys differ in it never share a batch, and each value has a limit `in_flight` of its own. A closure or a function from `&K`; what it gives is `Eq + Hash` | |
-/// | `ordered` | batches go out one at a time, in the order of asking: the next one starts when the last is answered. What comes of one that is on its way when its run is dropped: `corio::Options::ordered` | `dedup`, `cache`, `in_flight` |
-/// | `show_keys` | errors and events name keys, not only positions. `K: Debug` | |
-/// | `read` | short for `dedup, cache` | `ordered`, `write` |
-/// | `write` | short for `ordered`: each write is made, in order, and never answered from memory | `dedup`, `cache`, `read`, `in_flight` |
+/// - `max_batch = 500`: at most 500 requests in a batch. The rest leaves as further batches.
+/// - `in_flight = 4`: at most four batches in flight at once. At the limit, requests gather, and
+///   leave together when a batch is answered; the parts of a split batch count as one. The default
+///   is 1, and `usize::MAX` means no limit. `corio::Options::in_flight` shows what a limit costs
+///   and gains. Not with `ordered`.
+/// - `dedup`: equal keys are asked once, and each request gets a clone of the answer. Needs
+///   `K: Clone + Eq + Hash` and `R: Clone`. Implied by a map, and by `cache`. Not with `ordered`.
+/// - `group_by = |key| key.page_size`: a batch for each value. Requests whose keys differ in the
+///   value never share a batch, and each value has an `in_flight` limit of its own. Takes a closure
+///   or a function from `&K` to a type that is `Eq + Hash`.
+/// - `ordered`: batches leave one at a time, in the order in which their requests were asked; the
+///   next starts when the last is answered. `corio::Options::ordered` says what becomes of a batch
+///   that is in flight when its run is dropped. Not with `dedup`, `cache` or `in_flight`.
+/// - `show_keys`: errors and events show keys, not only positions. Needs `K: Debug`.
+/// - `read`: short for `dedup, cache`. Not with `ordered` or `write`.
+/// - `write`: short for `ordered`. Each write is made, in order, and never answered from memory.
+///   Not with `dedup`, `cache`, `read` or `in_flight`.
 ///
-/// ## Where it runs
+/// ## Where the function runs
 ///
-/// A `fn` answers in place, and the run waits for it; an `async fn` is polled by whoever turns the
-/// run. `blocking` puts a `fn` on a pool of threads, so that several batches wait side by side. Its
-/// pieces are cloned (`Clone + Send + 'static`: an `Arc` or a pool of connections), its keys and
-/// answers are `Send`. It needs corio's feature `blocking`, and an `async fn` has no use for it.
+/// A `fn` is called on the run's thread, and the run waits for its return. An `async fn` is polled
+/// by whatever drives the run. `blocking` runs a `fn` on a thread pool, so that several batches can
+/// wait side by side. Its pieces are cloned and must be `Clone + Send + 'static` (an `Arc`, a
+/// connection pool); its keys and answers must be `Send`. It needs corio's feature `blocking`, and
+/// does not go with an `async fn`.
 ///
 /// ## When a batch fails
 ///
 /// - `retry(attempts = 5, backoff = "10ms..1s", jitter, when = |error: &DbError| error.is_busy())`
 ///   asks again.
-///   - `attempts` is how often a request is asked at most, the first time included: 2 or more. Then
-///     the task gets the last error.
-///   - `backoff` is the wait before the next attempt: it grows from the shortest to the longest; or
-///     `"50ms"`, the same each time. Without it there is no wait.
-///   - `jitter` varies the waits by chance, so that many do not come back at once; with `backoff`
-///     only.
+///   - `attempts` is how often a request is asked at most, the first time included: 2 or more.
+///     After the last attempt the task gets the last error.
+///   - `backoff` is the wait before the next attempt, growing from the shorter to the longer; or
+///     `"50ms"`, the same each time. Without `backoff` there is no wait.
+///   - `jitter` randomises the waits, so that many requests do not return at once. Needs `backoff`.
 ///   - `when` says which errors are worth another attempt: a closure or a function from `&E`, for
-///     answers that are a `Result`. Without it only slots of a `Batch` that ask for it are asked
-///     again, so for other functions this or `timeouts` is required.
-///   - `timeouts` asks again what a batch has left without an answer for its `timeout`. Only where
-///     it does no harm to do something twice: what became of the batch that was given up, nobody
-///     knows.
+///     answers that are a `Result`. Without `when`, only slots of a `Batch` that ask for a retry
+///     are asked again, so other functions need `when` or `timeouts`.
+///   - `timeouts` also asks again what a batch left unanswered at its `timeout`. Use it only where
+///     doing something twice does no harm: whether the abandoned batch took effect is unknown.
 /// - `timeout = "2s"` is how long a batch may take. The error names the dispatcher, the number of
-///   requests and the time. Not for a function that answers in place, which can't be cut short: for
-///   an `async fn`, with `blocking`, or with a `Batch`.
-/// - `faults = "error"`: trouble with a batch (a wrong number of answers, a slot dropped, a time
-///   limit, a panic of the function or of what runs for it: `group_by`, `when`, and `Hash`, `Eq`
-///   and `Clone` of keys and answers) becomes the error of its requests, and `io!` gives a `Result`
-///   with a `corio::RequestError<E>`, which is `Clone` whatever `E` is. By default, `faults =
-///   "run"`, it ends the run.
+///   requests and the time. It goes with an `async fn`, with `blocking` or with a `Batch`: a
+///   function that answers in place can't be cut short.
+/// - `faults = "error"`: a fault becomes the error of the requests that it leaves without an
+///   answer. `io!` then gives a `Result` with a `corio::RequestError<E>`, which is `Clone` whatever
+///   `E` is. By default, `faults = "run"`, a fault ends the run.
+///
+/// A fault is trouble with a batch that is no `Err` of the function: a wrong number of answers, a
+/// dropped slot, a timeout, or a panic. The panic can be one of the function, of `group_by` or
+/// `when`, or of `Hash`, `Eq` or `Clone` of a key or an answer.
 ///
 /// | with `faults = "error"` the function | `io!` gives |
 /// |---|---|
 /// | returns `Vec<R>` | `Result<R, RequestError>` |
 /// | returns `HashMap<K, R>` or `BTreeMap<K, R>` | `Result<Option<R>, RequestError>` |
 /// | returns `Vec<Result<R, E>>` | `Result<R, RequestError<E>>` |
-/// | returns `Result<A, E>`, where `A` is one of these and names no other error | `Result<_, RequestError<E>>` |
+/// | returns `Result<A, E>`, `A` one of these, no other error | `Result<_, RequestError<E>>` |
 /// | fills `&mut Vec<_>`, or takes a `Batch<K, _>` | as if it returned the `Vec<_>` |
 ///
-/// A `Result` within is known by its two arguments: that of an alias such as `io::Result<R>` is
-/// taken for a part of the answer.
+/// A `Result` within the answers is recognised by its two type arguments. An alias with one, such
+/// as `io::Result<R>`, is taken for a part of the answer.
 ///
-/// ## What is kept
+/// ## Caching
 ///
-/// | | | needs |
-/// |---|---|---|
-/// | `cache`, `cache = "run"` | what was answered in a run is not asked again in it. `K: Clone + Eq + Hash`, `R: Clone`; not with `ordered` | |
-/// | `cache = "schedule"` | answers are kept from run to run | `by` |
-/// | `by = \|tenant: &Tenant\| tenant.id` | for whom: answers are only given to runs whose context gives the same value here (`Eq + Hash + 'static`). Its parameters are pieces of the context. `by = \|\| ()` if everyone may see the same | `cache = "schedule"` |
-/// | `capacity = 10_000` | at most so many answers are kept | `cache = "schedule"` |
-/// | `ttl = "1min"` | no answer is kept for longer | `cache = "schedule"` |
-/// | `cache_errors` | an answer that is an `Err` is kept like any other; by default it is not, and its key is asked again | a `cache` |
+/// - `cache`, or `cache = "run"`: a key that was answered in a run is not asked again in that run.
+///   Needs `K: Clone + Eq + Hash` and `R: Clone`. Not with `ordered`.
+/// - `cache = "schedule"`: answers are kept from run to run. Needs `by`.
+/// - `by = |tenant: &Tenant| tenant.id`: which runs share cached answers: those whose contexts give
+///   the same value. The parameters are pieces of the context, and the value is `Eq + Hash +
+///   'static`. `by = || ()` if all runs may share. Needs `cache = "schedule"`.
+/// - `capacity = 10_000`: at most that many answers are kept. Needs `cache = "schedule"` and
+///   corio's feature `cache`.
+/// - `ttl = "1min"`: no answer is kept for longer. Needs `cache = "schedule"`.
+/// - `cache_errors`: answers that are an `Err` are kept too. By default they are not, and their
+///   keys are asked again. Needs a `cache`.
 ///
 /// ```
 /// # use std::collections::HashMap;
@@ -256,7 +305,11 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # enum DbError { Busy }
 /// # struct Tenant { id: u64 }
 /// # struct Db;
-/// # impl Db { fn titles(&self, ids: &[u64]) -> Result<HashMap<u64, String>, DbError> { Ok(ids.iter().map(|id| (*id, format!("title {id}"))).collect()) } }
+/// # impl Db {
+/// #     fn titles(&self, ids: &[u64]) -> Result<HashMap<u64, String>, DbError> {
+/// #         Ok(ids.iter().map(|id| (*id, format!("title {id}"))).collect())
+/// #     }
+/// # }
 /// # #[derive(corio::Context)]
 /// # struct Library { db: Db, tenant: Tenant }
 /// #[corio::dispatcher(
@@ -283,15 +336,17 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # What is refused
 ///
-/// A method; `const`, `unsafe` and `extern` functions; pieces by value or by `&mut`; keys or
-/// answers that borrow; `impl Trait`; options that are unknown, given twice, or that exclude each
-/// other. Type and const parameters are fine.
+/// - Methods, and functions that are `const`, `unsafe` or `extern`.
+/// - Pieces by value or by `&mut`.
+/// - Keys, answers and pieces that name a lifetime, and lifetime parameters.
+/// - `impl Trait`. Type and const parameters are fine.
+/// - Options that are unknown, given twice, or exclude each other.
 #[proc_macro_attribute]
 pub fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
     dispatcher::dispatcher(attribute.into(), item.into()).into()
 }
 
-/// Makes a struct a context: each field is a piece that dispatchers can ask for.
+/// Turns a struct into a context: dispatchers can take each field as a piece.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -311,16 +366,18 @@ pub fn dispatcher(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # let _ = library.replica;
 /// ```
 ///
-/// It implements `corio::Provide<T>` for the type of each field, and for what it points to where it
-/// is an `Arc`, `Rc`, `Box` or `&`; and `corio::AsContext`, so that `Schedule::new` takes the
-/// struct by value.
+/// The derive implements `corio::Provide<T>` for the type `T` of each field. If the field is an
+/// `Arc<T>`, `Rc<T>`, `Box<T>` or `&T`, it implements `Provide<T>` as well. It also implements
+/// `corio::AsContext`, so that `Schedule::new` takes the struct by value.
 ///
-/// - `#[provide(skip)]` on a field: not a piece.
-/// - `#[provide]` on a field whose type names a type parameter of the struct: a piece all the same.
-///   Without it such a field is none.
+/// On a field:
 ///
-/// Refused: two fields that provide the same type, since a dispatcher could not tell them apart;
-/// enums and unions.
+/// - `#[provide(skip)]`: the field is not a piece.
+/// - `#[provide]`: the field is a piece even though its type names a type parameter of the struct.
+///   Without the attribute, such a field is not a piece.
+///
+/// Enums and unions are refused, and so are two fields that provide the same type: a dispatcher
+/// could not tell them apart.
 #[proc_macro_derive(Context, attributes(provide))]
 pub fn context(item: TokenStream) -> TokenStream {
     context::context(item.into()).into()

@@ -13,7 +13,7 @@
 //!
 //! Terms: *keys* and *answers* are what a batch is made of; a *piece* is a part of the context that
 //! the function takes; *slots* are the requests of a `corio::Batch<K, R>`, answered one by one; a
-//! *fault* is trouble with a batch as a whole.
+//! *fault* is trouble with a batch that is no `Err` of the function, such as a panic or a timeout.
 
 mod answer;
 mod conflicts;

@@ -4,8 +4,8 @@
 //! `expand.rs` (the signature) with `body/` (the statements). `instrumented.rs` is the part of
 //! `validate.rs` that looks for spans of `tracing`.
 //!
-//! Invariant: whatever is wrong, a function of this name is emitted beside the errors, so that no
-//! second error follows at its uses.
+//! Invariant: whatever is wrong, the item is emitted beside the errors, so that no second error
+//! follows at the uses of the function.
 
 mod body;
 mod expand;

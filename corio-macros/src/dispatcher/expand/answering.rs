@@ -8,7 +8,7 @@ use quote::{format_ident, quote, quote_spanned};
 
 /// The statements of `Dispatch::dispatch`.
 ///
-/// For `fn fetch(db: &Db, keys: &[K]) -> Vec<R>` they are
+/// For `fn fetch(db: &Db, keys: &[K]) -> Vec<R>` the statements are
 ///
 /// ```text
 /// requests.answer::<Vec<R>>(|keys| Self::batch(::corio::Provide::<Db>::provide(context), keys))

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Attribute;
 
-/// The `cfg` attributes, which every generated item carries: all of them are compiled, or none.
+/// The `cfg` attributes, which every generated item carries: all items are compiled, or none.
 pub(super) fn cfg(attributes: &[Attribute]) -> TokenStream {
     let cfg = attributes.iter().filter(|attribute| is_one_of(attribute, &["cfg"]));
     quote!(#(#cfg)*)

@@ -1,4 +1,4 @@
-//! The async block that a task's statements are put into, and the call that makes a task of it:
+//! The async block that a task's statements are put into, and the call that makes a task of that:
 //! what the expansion of a task function and that of `task!` have in common.
 
 use crate::task::model::Context;
@@ -23,8 +23,8 @@ pub(in crate::task) fn constructor(context: &Context, span: Span) -> TokenStream
 /// one task are called.
 ///
 /// The frame is bound and used by the same expansion only, under a name that no user code can see.
-/// No user code stands within the `unsafe`, and no token of the statement has a span of the user's,
-/// so the lint `unsafe_code` does not apply, even in a crate that forbids it.
+/// No user code stands within the `unsafe` block, and none of the block's tokens has a span of the
+/// user's, so the lint `unsafe_code` does not apply, even in a crate that forbids unsafe code.
 pub(in crate::task) fn frame(context: &Context) -> TokenStream {
     let name = frame_name(Span::mixed_site());
     let context = context.frame_type();
