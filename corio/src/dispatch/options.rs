@@ -11,38 +11,38 @@ use crate::dispatch::keys::{CloneAnswer, CopyKey, Dedup, Groups, HashKey, ShowKe
 
 /// Batches of one dispatcher on the way at once, unless it says otherwise.
 ///
-/// Chosen by simulation: see [`Options::max_in_flight`].
-pub(crate) const DEFAULT_IN_FLIGHT: usize = 1;
+/// Chosen by simulation: see [`Options::in_flight`].
+const DEFAULT_IN_FLIGHT: usize = 1;
 
 /// Makes what finds the group of a key.
 type MakeGroups<K> = fn() -> Groups<K>;
 
 /// How batches of one kind of request are put together, sent and answered; for
 /// [`Request::OPTIONS`](crate::Request::OPTIONS), and for
-/// [`Config::options`](crate::Config::options), which changes them for one schedule.
+/// [`Schedule::options`](crate::Schedule::options), which changes them for one schedule.
 ///
 /// ```
 /// # use corio::Options;
-/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).max_in_flight(4).dedup();
+/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).in_flight(4).dedup();
 /// ```
 pub struct Options<K, A> {
-    pub(crate) max_batch: usize,
-    pub(crate) in_flight: usize,
-    pub(crate) concurrent: bool,
-    pub(crate) ordered: bool,
+    pub(super) max_batch: usize,
+    pub(super) in_flight: usize,
+    pub(super) concurrent: bool,
+    pub(super) ordered: bool,
     /// Each request is a batch of its own that no limit holds, and that is dropped with the task
     /// that asked.
-    pub(crate) unbatched: bool,
-    pub(crate) dedup: Option<Dedup<K, A>>,
-    pub(crate) cache_policy: Option<CachePolicy<K, A>>,
-    pub(crate) groups: Option<MakeGroups<K>>,
-    pub(crate) retry: Retry<A>,
+    pub(super) unbatched: bool,
+    pub(super) dedup: Option<Dedup<K, A>>,
+    pub(super) cache_policy: Option<CachePolicy<K, A>>,
+    pub(super) groups: Option<MakeGroups<K>>,
+    pub(super) retry: Retry<A>,
     /// For keys that a dispatcher takes by value, where they are needed afterwards.
-    pub(crate) copy_key: Option<CopyKey<K>>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) show_key: Option<ShowKey<K>>,
+    pub(super) copy_key: Option<CopyKey<K>>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) show_key: Option<ShowKey<K>>,
     /// Makes trouble with a batch an answer. Absent, it ends the run.
-    pub(crate) fault: Option<fn(&Fault) -> A>,
+    pub(super) fault: Option<fn(&Fault) -> A>,
 }
 
 impl<K, A> Clone for Options<K, A> {
@@ -126,7 +126,7 @@ impl<K, A> Options<K, A> {
 
     /// Only keys of one group go out together, each group as a batch of its own: keys with a page
     /// size, a tenant, a locale that has to be one for the whole batch. Each has its own
-    /// limit of batches [`max_in_flight`](Options::max_in_flight): one whose batch is slow holds back no
+    /// limit of batches [`in_flight`](Options::in_flight): one whose batch is slow holds back no
     /// other.
     ///
     /// `groups` makes what finds the group of a key; [`corio::groups`](crate::groups()) does from
@@ -158,8 +158,8 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// If `batches` is 0; when compiled, where options are constants.
-    pub const fn max_in_flight(mut self, batches: usize) -> Self {
-        assert!(batches > 0, "max_in_flight must be at least 1");
+    pub const fn in_flight(mut self, batches: usize) -> Self {
+        assert!(batches > 0, "in_flight must be at least 1");
         self.in_flight = batches;
         self
     }
@@ -217,7 +217,7 @@ impl<K, A> Options<K, A> {
     }
 
     /// For requests that are futures of their own.
-    pub(crate) const fn unbatched(mut self) -> Self {
+    pub(super) const fn unbatched(mut self) -> Self {
         self.unbatched = true;
         self.max_batch = 1;
         self.in_flight = usize::MAX;
@@ -248,7 +248,7 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// Without [`cache`](Options::cache) before it; likewise the two that follow.
-    pub const fn cache_in_schedule(mut self) -> Self {
+    pub const fn cache_between_runs(mut self) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).between_runs());
         self
     }
@@ -268,7 +268,7 @@ impl<K, A> Options<K, A> {
     }
 
     /// Keeps answers for so long.
-    pub const fn ttl(mut self, time: Duration) -> Self {
+    pub const fn time_to_live(mut self, time: Duration) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).at_most_for(time));
         self
     }
@@ -285,7 +285,7 @@ impl<K, A> Options<K, A> {
 
     /// A batch that is not answered after `limit` is given up: its future is dropped, late answers
     /// are thrown away. Nothing can cut short a dispatcher that answers in place. Answers that
-    /// are there at that time count: see [`Config::timeout`](crate::Config::timeout).
+    /// are there at that time count: see [`Schedule::deadline`](crate::Schedule::deadline).
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = crate::util::limit(limit);
         self
@@ -303,18 +303,18 @@ impl<K, A> Options<K, A> {
 
     /// Whether requests leave in the order in which they have gathered, all that may leave
     /// together.
-    pub(crate) fn is_fast_path(&self) -> bool {
+    pub(super) fn is_fast_path(&self) -> bool {
         !self.ordered && self.dedup.is_none() && self.groups.is_none()
     }
 
     /// How to copy keys that go out, where they are needed afterwards: to send them again when
     /// their batch has timed out.
-    pub(crate) fn copies_keys(&self) -> Option<CopyKey<K>> {
+    pub(super) fn copies_keys(&self) -> Option<CopyKey<K>> {
         self.copy_key.filter(|_| self.timeout.is_some() && self.retry.wants_timeouts())
     }
 
     /// Whether a queue has more to do with an answer than to give it to who waits.
-    pub(crate) fn postprocesses(&self) -> bool {
+    pub(super) fn postprocesses(&self) -> bool {
         self.dedup.is_some() || self.retry.looks_at_answers()
     }
 }

@@ -90,7 +90,7 @@ impl<R: Request> Requests<'_, '_, R> {
         R::Key: BlockingData,
     {
         let (id, slots) = self.slots(wrap);
-        self.queue.in_flight.with(id, |flight| flight.is_with_a_job = true);
+        self.queue.job_has_started(id);
         self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| {
             queue.job_has_ended(id)
         });

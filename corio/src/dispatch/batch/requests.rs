@@ -4,7 +4,6 @@ use std::convert::identity;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::{fmt, mem};
 
@@ -13,7 +12,7 @@ use crate::dispatch::answers::Answers;
 use crate::dispatch::buffer::BatchBuf;
 use crate::dispatch::host::SendCx;
 use crate::dispatch::ids::InFlightId;
-use crate::dispatch::in_flight::{InFlight, Mailbox, MailboxReader, Part};
+use crate::dispatch::in_flight::{InFlight, MailboxReader, Part};
 use crate::dispatch::keys::all_shown;
 use crate::dispatch::queue::{BufOf, Queue};
 use crate::dispatch::request::Request;
@@ -45,10 +44,10 @@ impl<R: Request> Payload<R> {
 /// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there
 /// with the feature `blocking`.
 pub struct Requests<'q, 'r, R: Request> {
-    pub(crate) queue: &'q Queue<R>,
+    pub(super) queue: &'q Queue<R>,
     /// Gone when a method has taken it.
     buf: Option<BufOf<R>>,
-    pub(crate) part: Part,
+    pub(super) part: Part,
     send_cx: &'q SendCx<'q, 'r>,
 }
 
@@ -68,7 +67,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.buf.as_ref().map_or(&[], |buf| &buf.keys)
     }
 
-    pub(crate) fn take(&mut self) -> BufOf<R> {
+    pub(super) fn take(&mut self) -> BufOf<R> {
         match self.buf.take() {
             Some(buf) => buf,
             None => unreachable!("every method that takes it takes `self`"),
@@ -77,18 +76,18 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 
     /// Takes the keys, which the dispatcher gets, and the load with copies of them as far as they
     /// are needed. Nothing if to copy them has failed, and all with it.
-    pub(crate) fn take_given<A: Answers<R::Key>>(
+    pub(super) fn take_given<A: Answers<R::Key>>(
         &mut self,
     ) -> Option<(BufOf<R>, TakenKeys<R::Key>)> {
         let mut buf = self.take();
-        let copies = self.queue.guarded(|| match self.queue.options.copy_key {
+        let copies = self.queue.guarded(|| match self.queue.options().copy_key {
             Some(copy) => buf.keys.iter().map(copy).collect(),
             None => A::remember(&buf.keys),
         });
         match copies {
             Ok(copies) => {
                 let keys = mem::replace(&mut buf.keys, copies);
-                let shown = all_shown(&keys, self.queue.options.show_key);
+                let shown = all_shown(&keys, self.queue.options().show_key);
                 Some((buf, TakenKeys { len: keys.len(), shown, keys }))
             }
             Err(fault) => {
@@ -138,7 +137,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic.
     #[inline]
     fn guarded(&self, run: impl FnOnce()) -> Result<(), Panic> {
-        if self.queue.options.fault.is_some() {
+        if self.queue.options().fault.is_some() {
             return catch_unwind(AssertUnwindSafe(run));
         }
         run();
@@ -217,14 +216,14 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 
     /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic
     /// where trouble is an error of the requests.
-    pub(crate) fn start<T>(
+    pub(super) fn start<T>(
         &self,
         id: InFlightId,
         future: impl Future<Output = T> + 'r,
         then: impl FnOnce(&Queue<R>, InFlightId, T) + 'r,
     ) {
-        let Some(owner) = self.queue.me.upgrade() else { unreachable!("it is being sent") };
-        let catches = owner.queue().options.fault.is_some();
+        let owner = self.queue.owner();
+        let catches = owner.queue().options().fault.is_some();
         let number = self.send_cx.futures.start(
             R::name(),
             Box::pin(async move {
@@ -247,8 +246,8 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
                 }
             }),
         );
-        if number.is_some() {
-            self.queue.in_flight.with(id, |flight| flight.future = number);
+        if let Some(number) = number {
+            self.queue.future_has_started(id, number);
         }
     }
 
@@ -292,7 +291,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.slots(identity).1
     }
 
-    pub(crate) fn slots<A: 'static>(
+    pub(super) fn slots<A: 'static>(
         &mut self,
         wrap: fn(A) -> R::Answer,
     ) -> (InFlightId, Batch<R::Key, A>) {
@@ -300,27 +299,18 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let mut keys = mem::take(&mut buf.keys);
         let queue = self.queue;
         let id = queue.begin(buf, self.part);
-        let mailbox = Arc::new(Mailbox::new(
-            keys.len(),
-            queue.shared.host.ring.clone(),
-            queue.number,
-            id,
-            queue.options.show_key,
-        ));
+        let mailbox = Arc::new(queue.new_mailbox(id, keys.len()));
         let batch = Batch::new(keys.drain(..), &mailbox);
-        queue.in_flight.with(id, |flight| {
-            flight.buf.keys = keys;
-            flight.mailbox = Some(Rc::new(MailboxReader { mailbox, wrap }));
-        });
+        queue.attach_mailbox(id, keys, MailboxReader { mailbox, wrap });
         (id, batch)
     }
 }
 
 /// Keys that a dispatcher takes.
-pub(crate) struct TakenKeys<K> {
-    pub(crate) keys: Vec<K>,
-    pub(crate) len: usize,
-    pub(crate) shown: Vec<String>,
+pub(super) struct TakenKeys<K> {
+    pub(super) keys: Vec<K>,
+    pub(super) len: usize,
+    pub(super) shown: Vec<String>,
 }
 
 impl<R: Request> Drop for Requests<'_, '_, R> {

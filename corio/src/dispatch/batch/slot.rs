@@ -19,7 +19,7 @@ pub struct Slot<K, R> {
 }
 
 impl<K, R> Slot<K, R> {
-    pub(crate) fn new(key: K, position: usize, mailbox: Arc<Mailbox<K, R>>) -> Self {
+    pub(super) fn new(key: K, position: usize, mailbox: Arc<Mailbox<K, R>>) -> Self {
         Slot { content: Some((key, mailbox)), position }
     }
 

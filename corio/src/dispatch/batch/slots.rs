@@ -50,7 +50,7 @@ pub struct Batch<K, R> {
 }
 
 impl<K, R> Batch<K, R> {
-    pub(crate) fn new(keys: impl Iterator<Item = K>, mailbox: &Arc<Mailbox<K, R>>) -> Self {
+    pub(super) fn new(keys: impl Iterator<Item = K>, mailbox: &Arc<Mailbox<K, R>>) -> Self {
         Batch {
             slots: keys
                 .enumerate()

@@ -10,7 +10,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::dispatch::buffer::QueuedRequest;
 
-pub(crate) struct Backlog<K> {
+pub(super) struct Backlog<K> {
     requeued: BinaryHeap<Requeued<K>>,
     /// How many have come back so far: equal tickets are taken in that order.
     came_back: u64,
@@ -57,16 +57,16 @@ impl<K> Default for Backlog<K> {
 }
 
 impl<K> Backlog<K> {
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.requeued.len() + self.fresh.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.requeued.is_empty() && self.fresh.is_empty()
     }
 
     /// Puts a request to its place: at the end, unless it was sent before.
-    pub(crate) fn push(&mut self, entry: QueuedRequest<K>) {
+    pub(super) fn push(&mut self, entry: QueuedRequest<K>) {
         let is_newest =
             self.fresh.back().is_none_or(|newest| newest.seq.number <= entry.seq.number);
         if entry.attempts == 0 && is_newest {
@@ -79,7 +79,7 @@ impl<K> Backlog<K> {
 
     /// Takes the first.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<QueuedRequest<K>> {
+    pub(super) fn pop(&mut self) -> Option<QueuedRequest<K>> {
         let requeued = self.requeued.peek().map(|requeued| requeued.entry.seq.number);
         match (requeued, self.fresh.front()) {
             (Some(requeued), Some(fresh)) if fresh.seq.number < requeued => self.fresh.pop_front(),
@@ -89,14 +89,14 @@ impl<K> Backlog<K> {
     }
 
     /// Puts back the one that was taken last.
-    pub(crate) fn put_back(&mut self, entry: QueuedRequest<K>) {
+    pub(super) fn put_back(&mut self, entry: QueuedRequest<K>) {
         debug_assert!(self.fresh.front().is_none_or(|first| entry.seq.number <= first.seq.number));
         self.fresh.push_front(entry);
     }
 
     /// Takes out all that `is_wanted` does not want. No code of the user's runs: keys are dropped
     /// by who gets them.
-    pub(crate) fn take_unwanted(
+    pub(super) fn take_unwanted(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
         unwanted: &mut Vec<QueuedRequest<K>>,

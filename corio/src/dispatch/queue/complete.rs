@@ -171,7 +171,7 @@ impl<R: Request> Queue<R> {
 
     /// Queues answers, which are in the order of their waiters, for delivery.
     #[inline]
-    pub(crate) fn push_ready(&self, mut buf: BufOf<R>) {
+    pub(super) fn push_ready(&self, mut buf: BufOf<R>) {
         if self.holds_answer.get() {
             return self.held_answer.set(Some(buf));
         }
@@ -181,7 +181,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// A flight that was on its way is over, and its place free.
-    pub(crate) fn finish(&self, id: InFlightId) -> Option<InFlightOf<R>> {
+    pub(super) fn finish(&self, id: InFlightId) -> Option<InFlightOf<R>> {
         let mut flight = self.in_flight.take(id)?;
         let shared = &self.shared;
         shared.in_flight.set(shared.in_flight.get() - 1);
@@ -223,14 +223,14 @@ impl<R: Request> Queue<R> {
     }
 
     /// Takes the answers that slots have put into the post.
-    pub(crate) fn read_mailbox(&self, id: InFlightId) {
+    fn read_mailbox(&self, id: InFlightId) {
         if let Some(flight) = self.detach_and_read_mailbox(id) {
             self.go_on(id, flight);
         }
     }
 
     /// A flight that was on its way, with all that is in the post for it. Lifted off its place.
-    pub(crate) fn detach_and_read_mailbox(&self, id: InFlightId) -> Option<InFlightOf<R>> {
+    pub(super) fn detach_and_read_mailbox(&self, id: InFlightId) -> Option<InFlightOf<R>> {
         let mailbox = self.in_flight.with(id, |flight| flight.mailbox.clone())??;
         let mut completion = Completion::new(self, self.in_flight.detach(id)?);
         mailbox.drain(&mut |outcome| completion.take(outcome));
@@ -238,7 +238,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Puts back a flight of which some were answered.
-    pub(crate) fn go_on(&self, id: InFlightId, flight: InFlightOf<R>) {
+    pub(super) fn go_on(&self, id: InFlightId, flight: InFlightOf<R>) {
         let is_watched = flight.watched_by.is_some();
         self.in_flight.reattach(id, flight);
         self.finish_if_over(id);
@@ -262,7 +262,7 @@ impl<R: Request> Queue<R> {
         self.go_on(id, completion.finish());
     }
 
-    pub(crate) fn timed_out(&self, id: InFlightId) {
+    fn timed_out(&self, id: InFlightId) {
         // What is there counts.
         self.read_mailbox(id);
         let Some(limit) = self.options.timeout else { return };
@@ -342,7 +342,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// The answer; or what trouble is as an answer, where it is one.
-    pub(crate) fn unless_failed(&self, answer: Result<R::Answer, Fault>) -> R::Answer {
+    fn unless_failed(&self, answer: Result<R::Answer, Fault>) -> R::Answer {
         match (answer, self.options.fault) {
             (Ok(answer), _) => answer,
             (Err(fault), Some(as_answer)) => as_answer(&fault),

@@ -17,7 +17,7 @@ use crate::observe::Event;
 /// Answers of one flight that came together, being sorted: to those who wait, or back into the
 /// queue.
 pub(super) struct Completion<'q, R: Request> {
-    pub(super) queue: &'q Queue<R>,
+    queue: &'q Queue<R>,
     /// Out of its place.
     pub(super) flight: InFlightOf<R>,
     /// Those who get answers, and these; with the number of each in the order of asking, where
@@ -68,7 +68,7 @@ impl<'q, R: Request> Completion<'q, R> {
 
     /// The one who asked. From here on he has been dealt with.
     #[inline]
-    pub(super) fn coalesce(&mut self, position: usize) -> Waiter {
+    fn coalesce(&mut self, position: usize) -> Waiter {
         self.flight.left -= 1;
         let waiter = mem::replace(&mut self.flight.buf.waiters[position], SETTLED);
         self.no_longer_waits(waiter);
@@ -76,7 +76,7 @@ impl<'q, R: Request> Completion<'q, R> {
     }
 
     #[inline]
-    pub(super) fn no_longer_waits(&mut self, waiter: Waiter) {
+    fn no_longer_waits(&mut self, waiter: Waiter) {
         if self.flight.watched_by == Some(waiter) {
             self.queue.watched.borrow_mut().remove(&waiter);
             self.flight.watched_by = None;
@@ -123,7 +123,7 @@ impl<'q, R: Request> Completion<'q, R> {
     }
 
     /// A slot asked for one more try.
-    pub(super) fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
+    fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
         let before = self.flight.buf.attempts(position);
         if self.queue.options.retry.is_last(before) {
             self.fault(
@@ -196,7 +196,7 @@ impl<'q, R: Request> Completion<'q, R> {
 
     /// To the one who asked, and to those who joined.
     #[inline]
-    pub(super) fn give(&mut self, position: usize, mut answer: R::Answer, may_be_kept: bool) {
+    fn give(&mut self, position: usize, mut answer: R::Answer, may_be_kept: bool) {
         let seq = self.flight.buf.seq(position);
         let waiter = self.coalesce(position);
         if self.queue.pending_keys.is_some() {

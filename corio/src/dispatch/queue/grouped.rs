@@ -13,7 +13,7 @@ use crate::dispatch::buffer::QueuedRequest;
 use crate::dispatch::keys::Groups;
 
 /// The groups of a queue, each with what waits.
-pub(crate) struct GroupedRequests<K> {
+pub(super) struct GroupedRequests<K> {
     groups: Groups<K>,
     /// By number.
     all: Vec<KeyGroup<K>>,
@@ -45,7 +45,7 @@ impl<K> KeyGroup<K> {
 const FEW: usize = 32;
 
 impl<K> GroupedRequests<K> {
-    pub(crate) fn new(groups: Groups<K>, limit: usize) -> Self {
+    pub(super) fn new(groups: Groups<K>, limit: usize) -> Self {
         GroupedRequests {
             groups,
             all: Vec::new(),
@@ -58,7 +58,7 @@ impl<K> GroupedRequests<K> {
     }
 
     /// The number of the group that a key is of. Runs code of the user's.
-    pub(crate) fn number(&mut self, key: &K) -> u32 {
+    pub(super) fn number(&mut self, key: &K) -> u32 {
         if self.groups.len() > 2 * self.in_use + FEW {
             let all = &self.all;
             self.groups
@@ -68,7 +68,7 @@ impl<K> GroupedRequests<K> {
     }
 
     /// Adds a request to what waits in its group.
-    pub(crate) fn push(&mut self, group: u32, entry: QueuedRequest<K>) {
+    pub(super) fn push(&mut self, group: u32, entry: QueuedRequest<K>) {
         let at = group as usize;
         if self.all.len() <= at {
             self.all.resize_with(at + 1, || KeyGroup { waiting: Backlog::default(), in_flight: 0 });
@@ -78,12 +78,12 @@ impl<K> GroupedRequests<K> {
     }
 
     /// The first group that may send.
-    pub(crate) fn next_ready(&self) -> Option<u32> {
+    pub(super) fn next_ready(&self) -> Option<u32> {
         self.ready.front().copied()
     }
 
     /// Takes the first request of the group that may send first.
-    pub(crate) fn pop(&mut self, group: u32) -> Option<QueuedRequest<K>> {
+    pub(super) fn pop(&mut self, group: u32) -> Option<QueuedRequest<K>> {
         let of_group = &mut self.all[group as usize];
         let entry = of_group.waiting.pop()?;
         self.waiting -= 1;
@@ -96,12 +96,12 @@ impl<K> GroupedRequests<K> {
     }
 
     /// A batch of a group is on its way.
-    pub(crate) fn batch_leaves(&mut self, group: u32) {
+    pub(super) fn batch_leaves(&mut self, group: u32) {
         self.change(group, |group| group.in_flight += 1);
     }
 
     /// A batch of a group has come back.
-    pub(crate) fn batch_is_back(&mut self, group: u32) {
+    pub(super) fn batch_is_back(&mut self, group: u32) {
         self.change(group, |group| group.in_flight -= 1);
     }
 
@@ -126,12 +126,12 @@ impl<K> GroupedRequests<K> {
     }
 
     /// How many requests wait, in all groups.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.waiting
     }
 
     /// Takes out all that `is_wanted` does not want.
-    pub(crate) fn take_unwanted(
+    pub(super) fn take_unwanted(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
         unwanted: &mut Vec<QueuedRequest<K>>,
@@ -150,7 +150,7 @@ impl<K> GroupedRequests<K> {
     }
 
     /// Forgets everything, and gives what waited.
-    pub(crate) fn clear(&mut self) -> impl Sized + use<K> {
+    pub(super) fn clear(&mut self) -> impl Sized + use<K> {
         self.groups.forget_all();
         self.ready.clear();
         self.held.clear();

@@ -16,7 +16,7 @@ use crate::dispatch::buffer::{BatchBuf, PooledBuf, QueuedRequest};
 use crate::dispatch::ids::Waiter;
 use crate::util::Alarm;
 
-pub(crate) struct PendingRequests<K, A> {
+pub(super) struct PendingRequests<K, A> {
     gathered: PooledBuf<K, A>,
     /// With dedup, what has gathered and is to go out, each with its ticket: what waits after the
     /// backlog, and only while that is empty. So it can leave as it is.
@@ -29,7 +29,7 @@ pub(crate) struct PendingRequests<K, A> {
 
 impl<K, A> PendingRequests<K, A> {
     /// Nothing waits; what comes gathers in `buf`.
-    pub(crate) fn gathering_in(buf: PooledBuf<K, A>) -> Self {
+    pub(super) fn gathering_in(buf: PooledBuf<K, A>) -> Self {
         PendingRequests {
             gathered: buf,
             coalesced: None,
@@ -41,7 +41,7 @@ impl<K, A> PendingRequests<K, A> {
 
     /// Whether nothing had gathered before.
     #[inline]
-    pub(crate) fn gather(&mut self, waiter: Waiter, key: K) -> bool {
+    pub(super) fn gather(&mut self, waiter: Waiter, key: K) -> bool {
         let first = self.gathered.is_empty();
         self.gathered.waiters.push(waiter);
         self.gathered.keys.push(key);
@@ -51,7 +51,7 @@ impl<K, A> PendingRequests<K, A> {
     /// The same, if something has gathered and there is room for more; gives back the key if not.
     /// Nothing in it can call the allocator, which saves the registers that `push` keeps for that.
     #[inline(always)]
-    pub(crate) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<(), K> {
+    pub(super) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<(), K> {
         let BatchBuf { waiters, keys, .. } = &mut *self.gathered;
         let (before, keys_before) = (waiters.len(), keys.len());
         match (waiters.spare_capacity_mut(), keys.spare_capacity_mut()) {
@@ -70,17 +70,17 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     #[inline]
-    pub(crate) fn gathered_len(&self) -> usize {
+    pub(super) fn gathered_len(&self) -> usize {
         self.gathered.len()
     }
 
     /// Takes what has gathered, and gathers in `spare` from now on.
-    pub(crate) fn take_gathered(&mut self, spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
+    pub(super) fn take_gathered(&mut self, spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
         mem::replace(&mut self.gathered, spare)
     }
 
     /// Gathers in the roomier of two loads; gives the other.
-    pub(crate) fn gather_in_roomier(&mut self, mut spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
+    pub(super) fn gather_in_roomier(&mut self, mut spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
         debug_assert!(self.gathered.is_empty());
         if spare.waiters.capacity() > self.gathered.waiters.capacity() {
             mem::swap(&mut spare, &mut self.gathered);
@@ -89,13 +89,13 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     /// Takes what waits elsewhere.
-    pub(crate) fn take_others(&mut self) -> impl Sized + use<K, A> {
+    pub(super) fn take_others(&mut self) -> impl Sized + use<K, A> {
         self.pausing = 0;
         (mem::take(&mut self.backlog), mem::take(&mut self.paused))
     }
 
     /// Adds what was settled. Gives back a load that is empty, if there is one.
-    pub(crate) fn coalesce(&mut self, mut buf: PooledBuf<K, A>) -> Option<PooledBuf<K, A>> {
+    pub(super) fn coalesce(&mut self, mut buf: PooledBuf<K, A>) -> Option<PooledBuf<K, A>> {
         if self.has_backlog() {
             self.queue_coalesced();
             buf.drain().for_each(|entry| self.backlog.push(entry));
@@ -107,7 +107,7 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     /// Takes what was settled, if it is no more than that.
-    pub(crate) fn take_coalesced(&mut self, at_most: usize) -> Option<PooledBuf<K, A>> {
+    pub(super) fn take_coalesced(&mut self, at_most: usize) -> Option<PooledBuf<K, A>> {
         self.coalesced.take_if(|coalesced| (1..=at_most).contains(&coalesced.len()))
     }
 
@@ -127,24 +127,24 @@ impl<K, A> PendingRequests<K, A> {
             .for_each(|coalesced| coalesced.drain().for_each(|entry| backlog.push(entry)));
     }
 
-    pub(crate) fn push(&mut self, entry: QueuedRequest<K>) {
+    pub(super) fn push(&mut self, entry: QueuedRequest<K>) {
         self.queue_coalesced();
         self.backlog.push(entry);
     }
 
     /// Takes the first of the backlog.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<QueuedRequest<K>> {
+    pub(super) fn pop(&mut self) -> Option<QueuedRequest<K>> {
         self.queue_coalesced();
         self.backlog.pop()
     }
 
     /// Puts back the one that was taken last.
-    pub(crate) fn put_back(&mut self, entry: QueuedRequest<K>) {
+    pub(super) fn put_back(&mut self, entry: QueuedRequest<K>) {
         self.backlog.put_back(entry);
     }
 
-    pub(crate) fn has_backlog(&self) -> bool {
+    pub(super) fn has_backlog(&self) -> bool {
         !self.backlog.is_empty() || self.coalesced_len() > 0
     }
 
@@ -154,30 +154,30 @@ impl<K, A> PendingRequests<K, A> {
 
     /// Whether nothing waits, but perhaps for the end of a pause.
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.gathered.is_empty() && !self.has_backlog()
     }
 
     /// How many wait, those that pause included.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.gathered.len() + self.coalesced_len() + self.backlog.len() + self.pausing
     }
 
-    pub(crate) fn pause(&mut self, until: Alarm, entries: Vec<QueuedRequest<K>>) {
+    pub(super) fn pause(&mut self, until: Alarm, entries: Vec<QueuedRequest<K>>) {
         self.pausing += entries.len();
         self.paused.insert(until, entries);
     }
 
-    pub(crate) fn paused_len(&self) -> usize {
+    pub(super) fn paused_len(&self) -> usize {
         self.pausing
     }
 
-    pub(crate) fn is_pausing(&self) -> bool {
+    pub(super) fn is_pausing(&self) -> bool {
         self.pausing > 0
     }
 
     /// A pause is over.
-    pub(crate) fn end_pause(&mut self, alarm: Alarm) {
+    pub(super) fn end_pause(&mut self, alarm: Alarm) {
         for entry in self.paused.remove(&alarm).unwrap_or_default() {
             self.pausing -= 1;
             self.push(entry);
@@ -185,7 +185,7 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     /// Takes out those of the backlog that nobody wants any more.
-    pub(crate) fn take_unwanted(
+    pub(super) fn take_unwanted(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
         unwanted: &mut Vec<QueuedRequest<K>>,
@@ -196,7 +196,7 @@ impl<K, A> PendingRequests<K, A> {
 
     /// Takes out those that pause and nobody wants any more; gives the alarms that nobody waits for
     /// then.
-    pub(crate) fn take_unwanted_paused(
+    pub(super) fn take_unwanted_paused(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
         unwanted: &mut Vec<QueuedRequest<K>>,
@@ -217,7 +217,7 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     /// Takes out what has gathered and nobody wants any more; gives the keys.
-    pub(crate) fn take_unwanted_gathered(
+    pub(super) fn take_unwanted_gathered(
         &mut self,
         is_wanted: &mut dyn FnMut(Waiter) -> bool,
     ) -> Vec<K> {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::grouped::GroupedRequests;
@@ -9,7 +10,7 @@ use super::state::{BufOf, Queue};
 use crate::dispatch::buffer::{NO_SEQ, QueuedRequest};
 use crate::dispatch::error::Fault;
 use crate::dispatch::ids::InFlightId;
-use crate::dispatch::in_flight::{InFlight, Part};
+use crate::dispatch::in_flight::{InFlight, Mailbox, MailboxReader, Part};
 use crate::dispatch::keys::{Seq, ShownKeys};
 use crate::dispatch::options::Options;
 use crate::dispatch::request::Request;
@@ -54,7 +55,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Whether what waits has to wait on.
-    pub(crate) fn is_held(&self) -> bool {
+    pub(super) fn is_held(&self) -> bool {
         let Options { in_flight, ordered, unbatched, .. } = self.options;
         if unbatched {
             return false;
@@ -74,7 +75,7 @@ impl<R: Request> Queue<R> {
     }
 
     #[inline]
-    pub(crate) fn send_waiting(&self, outlet: &impl Outlet<R>) {
+    fn send_waiting(&self, outlet: &impl Outlet<R>) {
         match self.take_fast_path() {
             Some(buf) => self.send_now(buf, self.shared.next_batch(), Part::default(), outlet),
             None => self.send_slow(outlet),
@@ -125,7 +126,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Whether something waits to be sent, though a limit may hold it.
-    pub(crate) fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         !self.waiting.borrow().is_empty()
             || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().len() > 0)
     }
@@ -258,7 +259,7 @@ impl<R: Request> Queue<R> {
 
     /// The same, in line, as the batch of that number: most leave as they have gathered.
     #[inline(always)]
-    pub(crate) fn send_now(
+    pub(super) fn send_now(
         &self,
         mut buf: BufOf<R>,
         batch: u64,
@@ -279,7 +280,7 @@ impl<R: Request> Queue<R> {
 
     /// Fails a request that code around the dispatcher has failed, as a batch of its own.
     #[cold]
-    pub(crate) fn fail_one(&self, entry: QueuedRequest<R::Key>, fault: &Fault) {
+    pub(super) fn fail_one(&self, entry: QueuedRequest<R::Key>, fault: &Fault) {
         let mut buf = self.take_buf();
         buf.push(entry);
         buf.batch = self.shared.next_batch();
@@ -331,6 +332,41 @@ impl<R: Request> Queue<R> {
         id
     }
 
+    /// The future that answers a flight has started, and is not over: its number.
+    #[inline]
+    pub(crate) fn future_has_started(&self, id: InFlightId, future: u32) {
+        self.in_flight.with(id, |flight| flight.future = Some(future));
+    }
+
+    /// A function on a thread pool gets the slots of a flight.
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn job_has_started(&self, id: InFlightId) {
+        self.in_flight.with(id, |flight| flight.is_with_a_job = true);
+    }
+
+    /// A mailbox for the slots of a flight, which are answered with `A`.
+    #[inline]
+    pub(crate) fn new_mailbox<A>(&self, id: InFlightId, slots: usize) -> Mailbox<R::Key, A> {
+        let ring = self.shared.host.ring.clone();
+        Mailbox::new(slots, ring, self.number, id, self.options.show_key)
+    }
+
+    /// Has a flight read its mailbox, and gives it back the memory of its keys.
+    #[inline]
+    pub(crate) fn attach_mailbox<A: 'static>(
+        &self,
+        id: InFlightId,
+        keys: Vec<R::Key>,
+        reader: MailboxReader<R::Key, A, R::Answer>,
+    ) {
+        debug_assert!(keys.is_empty());
+        self.in_flight.with(id, |flight| {
+            flight.buf.keys = keys;
+            flight.mailbox = Some(Rc::new(reader));
+        });
+    }
+
     /// Some requests have paused long enough.
     pub(crate) fn end_pause(&self, alarm: Alarm) {
         self.waiting.borrow_mut().end_pause(alarm);
@@ -338,7 +374,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Has requests go out again after a pause, those with the same pause together.
-    pub(crate) fn try_again(&self, entries: Vec<(Duration, QueuedRequest<R::Key>)>) {
+    pub(super) fn try_again(&self, entries: Vec<(Duration, QueuedRequest<R::Key>)>) {
         let mut by_pause: BTreeMap<Duration, Vec<QueuedRequest<R::Key>>> = BTreeMap::new();
         for (pause, entry) in entries {
             if let Some(pending_keys) = &self.pending_keys {

@@ -27,7 +27,7 @@ use crate::util::{ById, HotCell, Panic, PanicCollector, discard, panic_message};
 
 pub(crate) type BufOf<R> = PooledBuf<<R as Request>::Key, <R as Request>::Answer>;
 
-pub(crate) type InFlightOf<R> = InFlight<<R as Request>::Key, <R as Request>::Answer>;
+pub(super) type InFlightOf<R> = InFlight<<R as Request>::Key, <R as Request>::Answer>;
 
 /// What keeps a queue in memory: futures that answer later hold it.
 pub(crate) trait OwnsQueue<R: Request> {
@@ -36,50 +36,50 @@ pub(crate) trait OwnsQueue<R: Request> {
 
 pub(crate) struct Queue<R: Request> {
     /// Itself, for futures that answer later.
-    pub(crate) me: Weak<dyn OwnsQueue<R>>,
-    pub(crate) number: u32,
+    me: Weak<dyn OwnsQueue<R>>,
+    pub(super) number: u32,
     pub(crate) shared: Rc<SharedState>,
-    pub(crate) options: Options<R::Key, R::Answer>,
+    pub(super) options: Options<R::Key, R::Answer>,
     /// Batches are answered later, and start before those that are answered in place.
-    pub(crate) is_concurrent: bool,
-    pub(crate) waiting: HotCell<PendingRequests<R::Key, R::Answer>>,
+    pub(super) is_concurrent: bool,
+    pub(super) waiting: HotCell<PendingRequests<R::Key, R::Answer>>,
     /// Where groups may overtake each other, what waits in each.
-    pub(crate) grouped: Option<RefCell<GroupedRequests<R::Key>>>,
+    pub(super) grouped: Option<RefCell<GroupedRequests<R::Key>>>,
     /// Where they may not: what tells whether two keys are of one.
-    pub(crate) groups_in_order: Option<RefCell<Groups<R::Key>>>,
+    pub(super) groups_in_order: Option<RefCell<Groups<R::Key>>>,
     /// Answers that were kept and are given when the batch leaves that others wait for.
-    pub(crate) cached: Cell<Option<BufOf<R>>>,
+    pub(super) cached: Cell<Option<BufOf<R>>>,
     /// Whatever has gathered may leave as it is, if it is not too much for a batch.
-    pub(crate) is_fast_path: bool,
+    pub(super) is_fast_path: bool,
     /// There is more to do with an answer than to give it to who waits.
-    pub(crate) postprocesses: bool,
+    pub(super) postprocesses: bool,
     /// Keys that go out are needed afterwards.
-    pub(crate) copies_keys: Option<CopyKey<R::Key>>,
+    pub(super) copies_keys: Option<CopyKey<R::Key>>,
     /// Is in one of the board's lists.
-    pub(crate) listed: Cell<bool>,
+    pub(super) listed: Cell<bool>,
     /// Was asked in this run.
     used: Cell<bool>,
     /// Which drops of tasks the queue has seen, of those that have gathered.
-    pub(crate) drop_epoch: Cell<u64>,
-    pub(crate) drop_counters: DropCounters,
-    pub(crate) in_flight: InFlightTable<R::Key, R::Answer>,
+    pub(super) drop_epoch: Cell<u64>,
+    pub(super) drop_counters: DropCounters,
+    pub(super) in_flight: InFlightTable<R::Key, R::Answer>,
     /// The flights that are watched through each of these.
-    pub(crate) watched: RefCell<HashMap<Waiter, InFlightId, ById>>,
+    pub(super) watched: RefCell<HashMap<Waiter, InFlightId, ById>>,
     /// Batches on the way, the parts of one counted once; where groups may overtake each other,
     /// each has its own count.
-    pub(crate) quota_used: Cell<usize>,
+    pub(super) quota_used: Cell<usize>,
     /// The number that the next request gets where they are numbered.
-    pub(crate) last_ticket: Cell<u64>,
-    pub(crate) pending_keys: Option<RefCell<PendingKeys<R::Key>>>,
-    pub(crate) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
+    pub(super) last_ticket: Cell<u64>,
+    pub(super) pending_keys: Option<RefCell<PendingKeys<R::Key>>>,
+    pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
     buf_pool: BufPool<R::Key, R::Answer>,
     /// A request that nobody can join may be answered where it is asked: it leaves as it is, in
     /// place, and its answer is given as it comes.
     pub(crate) may_answer_at_once: bool,
     /// Whether what comes back stays in hand…
-    pub(crate) holds_answer: Cell<bool>,
+    pub(super) holds_answer: Cell<bool>,
     /// … in this load, from which the next takes it.
-    pub(crate) held_answer: Cell<Option<BufOf<R>>>,
+    pub(super) held_answer: Cell<Option<BufOf<R>>>,
 }
 
 impl<R: Request> Queue<R> {
@@ -148,7 +148,7 @@ impl<R: Request> Queue<R> {
 
     /// Puts the queue on the board, for its turn.
     #[inline(never)]
-    pub(crate) fn list(&self) {
+    pub(super) fn list(&self) {
         self.used.set(true);
         self.shared.host.inline_budget.end();
         if !self.listed.replace(true) {
@@ -161,11 +161,25 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    pub(crate) fn mark_used(&self) {
+    #[inline]
+    pub(crate) fn options(&self) -> &Options<R::Key, R::Answer> {
+        &self.options
+    }
+
+    /// What keeps the queue in memory, for a future that answers later.
+    #[inline]
+    pub(crate) fn owner(&self) -> Rc<dyn OwnsQueue<R>> {
+        match self.me.upgrade() {
+            Some(owner) => owner,
+            None => unreachable!("the queue is being sent"),
+        }
+    }
+
+    pub(super) fn mark_used(&self) {
         self.used.set(true);
     }
 
-    pub(crate) fn take_buf(&self) -> BufOf<R> {
+    pub(super) fn take_buf(&self) -> BufOf<R> {
         self.buf_pool.take()
     }
 
@@ -180,13 +194,13 @@ impl<R: Request> Queue<R> {
     }
 
     /// What requests hear of a panic.
-    pub(crate) fn fault_of(&self, panic: Panic) -> Fault {
+    pub(super) fn fault_of(&self, panic: Panic) -> Fault {
         let fault = Fault::Panicked { dispatcher: R::name(), message: panic_message(&*panic) };
         discard(panic);
         fault
     }
 
-    pub(crate) fn recycle(&self, buf: BufOf<R>) {
+    pub(super) fn recycle(&self, buf: BufOf<R>) {
         self.buf_pool.put(buf);
     }
 

@@ -50,13 +50,13 @@ impl<R: Request> Queue<R> {
     }
 
     /// Has the queue hear of tasks that are dropped from now on.
-    pub(crate) fn listen_for_drops(&self) {
+    pub(super) fn listen_for_drops(&self) {
         self.shared.drop_listeners.borrow_mut().insert(self.number);
     }
 
     /// These do not wait for a flight any more: they are gone, or have their answers from
     /// elsewhere.
-    pub(crate) fn no_longer_wait(&self, waiters: impl Iterator<Item = Waiter>) {
+    pub(super) fn no_longer_wait(&self, waiters: impl Iterator<Item = Waiter>) {
         for waiter in waiters {
             let watched = self.watched.borrow_mut().remove(&waiter);
             if let Some(flight) = watched {
@@ -67,14 +67,14 @@ impl<R: Request> Queue<R> {
 
     /// Has a flight that has lost its watch be watched through another; if nobody waits for it, it
     /// is given up.
-    pub(crate) fn watch_or_abandon(&self, id: InFlightId) {
+    pub(super) fn watch_or_abandon(&self, id: InFlightId) {
         if !self.watch(id) {
             self.abandon(id);
         }
     }
 
     /// Has a flight watched through somebody who waits for it. False if nobody does.
-    pub(crate) fn watch(&self, id: InFlightId) -> bool {
+    pub(super) fn watch(&self, id: InFlightId) -> bool {
         // What has begun to be written is seen to its end: what is asked after it is to find it
         // written, or not.
         if self.options.ordered {
@@ -141,7 +141,7 @@ impl<R: Request> Queue<R> {
 
     /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its
     /// place is free.
-    pub(crate) fn abandon(&self, id: InFlightId) {
+    fn abandon(&self, id: InFlightId) {
         // What is there counts: it may be kept.
         if let Some(flight) = self.detach_and_read_mailbox(id) {
             self.in_flight.reattach(id, flight);
@@ -161,7 +161,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Nobody waits for the request with this ticket: the next who asks for its key asks anew.
-    pub(crate) fn release_key(&self, seq: Seq) {
+    pub(super) fn release_key(&self, seq: Seq) {
         let Some(pending_keys) = &self.pending_keys else { return };
         let taken = pending_keys.borrow_mut().take(seq);
         if let Some(PendingKey { lead, .. }) = taken {
@@ -174,7 +174,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Whether somebody waits for a request that waits to be sent: who asked, or who has joined.
-    pub(crate) fn is_wanted(&self, entry: &QueuedRequest<R::Key>) -> bool {
+    pub(super) fn is_wanted(&self, entry: &QueuedRequest<R::Key>) -> bool {
         let is_alive = |waiter| self.shared.is_alive(waiter);
         match &self.pending_keys {
             None => is_alive(entry.waiter),
@@ -188,7 +188,7 @@ impl<R: Request> Queue<R> {
     }
 
     /// Drops a request that nobody waits for, or that has its answer.
-    pub(crate) fn forget(&self, entry: QueuedRequest<R::Key>) {
+    pub(super) fn forget(&self, entry: QueuedRequest<R::Key>) {
         if let Some(pending_keys) = &self.pending_keys {
             pending_keys.borrow_mut().forget_answered(entry.seq);
             self.release_key(entry.seq);
@@ -203,7 +203,7 @@ impl<R: Request> Queue<R> {
 
     /// These are gone, or have their answers from elsewhere; what they have asked for may wait to
     /// be sent.
-    pub(crate) fn count_dropped(&self, waiters: usize) {
+    pub(super) fn count_dropped(&self, waiters: usize) {
         let due = |drop_counters: &Cell<usize>, of: usize| {
             drop_counters.set(drop_counters.get() + waiters);
             of > 0 && 2 * drop_counters.get() > of && drop_counters.take() > 0
@@ -231,7 +231,7 @@ impl<R: Request> Queue<R> {
 
     /// Drops what has gathered and nobody wants, if tasks were dropped since it was last looked
     /// through.
-    pub(crate) fn drop_unwanted_gathered(&self) {
+    pub(super) fn drop_unwanted_gathered(&self) {
         if self.drop_epoch.replace(self.shared.drop_epoch.get()) == self.shared.drop_epoch.get() {
             return;
         }
