@@ -1,4 +1,4 @@
-//! The options of a dispatcher. A copy is in its queue, where a schedule may have changed it.
+//! The options of a dispatcher. Its queue has a copy, which the schedule may have changed.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,17 +9,16 @@ use crate::dispatch::answers::Answers;
 use crate::dispatch::cache::CachePolicy;
 use crate::dispatch::keys::{CloneAnswer, CopyKey, Dedup, Groups, HashKey, ShowKey};
 
-/// Batches of one dispatcher on the way at once, unless it says otherwise.
-///
-/// Chosen by simulation: see [`Options::in_flight`].
+/// Batches of one dispatcher in flight at once, by default. Chosen by simulation: see
+/// [`Options::in_flight`].
 const DEFAULT_IN_FLIGHT: usize = 1;
 
-/// Makes what finds the group of a key.
+/// Creates the object that numbers the groups of keys, one for each queue.
 type MakeGroups<K> = fn() -> Groups<K>;
 
-/// How batches of one kind of request are put together, sent and answered; for
-/// [`Request::OPTIONS`](crate::Request::OPTIONS), and for
-/// [`Schedule::options`](crate::Schedule::options), which changes them for one schedule.
+/// How batches of one kind of request are put together, sent and answered. Set by
+/// [`Request::OPTIONS`](crate::Request::OPTIONS); changed for one schedule by
+/// [`Schedule::options`](crate::Schedule::options).
 ///
 /// ```
 /// # use corio::Options;
@@ -30,18 +29,19 @@ pub struct Options<K, A> {
     pub(super) in_flight: usize,
     pub(super) concurrent: bool,
     pub(super) ordered: bool,
-    /// Each request is a batch of its own that no limit holds, and that is dropped with the task
-    /// that asked.
+    /// Whether each request is a batch of its own, which no limit holds and which is dropped with
+    /// the task that asked.
     pub(super) unbatched: bool,
     pub(super) dedup: Option<Dedup<K, A>>,
     pub(super) cache_policy: Option<CachePolicy<K, A>>,
     pub(super) groups: Option<MakeGroups<K>>,
     pub(super) retry: Retry<A>,
-    /// For keys that a dispatcher takes by value, where they are needed afterwards.
+    /// Copies keys that are needed after a dispatcher has taken the originals: for a retry, or to
+    /// cache their answers.
     pub(super) copy_key: Option<CopyKey<K>>,
     pub(super) timeout: Option<Duration>,
     pub(super) show_key: Option<ShowKey<K>>,
-    /// Makes trouble with a batch an answer. Absent, it ends the run.
+    /// Turns a fault of a batch into an answer. If absent, a fault ends the run.
     pub(super) fault: Option<fn(&Fault) -> A>,
 }
 
@@ -72,8 +72,8 @@ impl<K, A> fmt::Debug for Options<K, A> {
 }
 
 impl<K, A> Options<K, A> {
-    /// One batch of everything that was asked for, doubles included; one on the way at once;
-    /// trouble ends the run.
+    /// The default options: one batch of everything that was asked for, equal keys included; one
+    /// batch in flight at once; a fault of a batch ends the run.
     #[expect(clippy::new_without_default, reason = "there is one way to write it, and it is const")]
     pub const fn new() -> Self {
         Options {
@@ -93,8 +93,8 @@ impl<K, A> Options<K, A> {
         }
     }
 
-    /// The options that follow from what a per-batch function returns: one that returns a map gets
-    /// each key once.
+    /// The default options for a per-batch function that returns `R`: a function that returns a map
+    /// gets each key once.
     pub const fn of<R: Answers<K, Answer = A>>() -> Self {
         let mut options = Options::new();
         options.dedup = R::DEDUP;
@@ -103,18 +103,19 @@ impl<K, A> Options<K, A> {
 
     // ── what a batch is ──
 
-    /// At most `len` keys in a batch; what is more leaves as further batches at the same time.
+    /// Limits a batch to `len` keys. If more requests may leave together, they leave as several
+    /// batches at the same time.
     ///
     /// # Panics
-    /// If `len` is 0; when compiled, where options are constants.
+    /// If `len` is 0; at compile time, if the options are a constant.
     pub const fn max_batch(mut self, len: usize) -> Self {
         assert!(len > 0, "max_batch must be at least 1");
         self.max_batch = len;
         self
     }
 
-    /// Equal keys go out once, and each request gets a clone of the answer: those that are asked in
-    /// the same phase, and those that are asked while the key is on its way.
+    /// Sends equal keys once, and gives each request a clone of the answer: requests of the same
+    /// phase, and requests that are made while the key is in flight.
     pub const fn dedup(mut self) -> Self
     where
         K: HashKey,
@@ -124,22 +125,23 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Only keys of one group go out together, each group as a batch of its own: keys with a page
-    /// size, a tenant, a locale that has to be one for the whole batch. Each has its own
-    /// limit of batches [`in_flight`](Options::in_flight): one whose batch is slow holds back no
-    /// other.
+    /// Sends only keys of one group together, each group as a batch of its own: for keys with a
+    /// page size, a tenant or a locale that has to be the same for a whole batch. Each group has
+    /// its own limit of batches [`in_flight`](Options::in_flight), so a group whose batch is slow
+    /// holds back no other.
     ///
-    /// `groups` makes what finds the group of a key; [`corio::groups`](crate::groups()) does from
-    /// what the keys of a group have in common.
+    /// `groups` creates the object that finds the group of a key.
+    /// [`corio::groups`](crate::groups()) makes one from what the keys of a group have in common.
     ///
     /// ```
     /// # use corio::{Options, groups};
     /// struct Page { of: u64, size: u32 }
-    /// const OPTIONS: Options<Page, Vec<u64>> = Options::new().group_by(|| groups(|page: &Page| page.size));
+    /// const OPTIONS: Options<Page, Vec<u64>> =
+    ///     Options::new().group_by(|| groups(|page: &Page| page.size));
     /// ```
     ///
-    /// With [`ordered`](Options::ordered) order holds over all groups: one batch at a time, of
-    /// those that were asked before the first of another group.
+    /// With [`ordered`](Options::ordered) the order spans all groups: one batch at a time, of the
+    /// requests that were made before the first one of another group.
     pub const fn group_by(mut self, groups: fn() -> Groups<K>) -> Self {
         self.groups = Some(groups);
         self
@@ -147,28 +149,31 @@ impl<K, A> Options<K, A> {
 
     // ── when it leaves ──
 
-    /// At most so many batches on the way at once that somebody waits for. At the limit requests
-    /// gather, and leave together when a place is free; the parts that a batch was split into take
-    /// one place. With [`group_by`](Options::group_by) each group has this limit for itself.
-    /// One unless told otherwise (a dispatcher that is asked while its batch is on the way works as
-    /// group commit does), `usize::MAX` for no limit.
+    /// Limits how many batches may be in flight at once. At the limit requests gather; they leave
+    /// together when a batch has come back or was abandoned, as no task waits for it any more. The
+    /// parts of a batch that exceeded `max_batch` count as one. With
+    /// [`group_by`](Options::group_by) each group has this limit for itself.
+    ///
+    /// The default is one: requests that are made while a batch is in flight leave together in the
+    /// next one, as in group commit. `usize::MAX` means no limit.
+    ///
     #[doc = include_str!("../../docs/limits.md")]
     ///
     #[doc = include_str!("../../docs/limits.svg")]
     ///
     /// # Panics
-    /// If `batches` is 0; when compiled, where options are constants.
+    /// If `batches` is 0; at compile time, if the options are a constant.
     pub const fn in_flight(mut self, batches: usize) -> Self {
         assert!(batches > 0, "in_flight must be at least 1");
         self.in_flight = batches;
         self
     }
 
-    /// Requests are answered in the order asked, across batches: the next one leaves, also of those
-    /// that `max_batch` made, when every request before it has its answer. What is to be tried
-    /// again goes first, and what was asked after it waits for it.
+    /// Answers requests in the order asked, across batches: a batch leaves when every request
+    /// before it has its answer. That includes the batches into which `max_batch` splits requests.
+    /// A request that is retried goes first, and requests after it wait for it.
     ///
-    /// For writes, a batch in one transaction:
+    /// For writes, with each batch in one transaction:
     ///
     /// ```
     /// # struct Db;
@@ -191,32 +196,35 @@ impl<K, A> Options<K, A> {
     /// ```
     ///
     /// The order is that of *asking*: tasks that waited for different things before ask in the
-    /// order in which they went on, not in that in which they were spawned. Where it
-    /// has to be the latter, look everything up first and write then, as `examples/sqlite_batch`
-    /// does.
+    /// order in which they were resumed, not in the order in which they were spawned. If you need
+    /// the latter, look everything up first and write afterwards, as `examples/sqlite_batch` does.
     ///
-    /// When a task is dropped (it lost a race, say) what it has asked for is withdrawn, if it has
-    /// not left; a write that has begun is seen to its end, and holds those behind it.
-    /// When a run is (a panic, a deadline, a `run_async` that nobody awaits any more), so is
-    /// everything that has not left. A batch that is answered in place has no such moment: it
-    /// returns before anything else runs. An `async fn` is dropped at the `.await` where it stands
-    /// when its run is, so what it did before has happened; in a transaction it is all or
-    /// nothing, but whether a commit that was on its way took place, only the database knows. A
-    /// blocking function finishes its work, and its answer is thrown away.
+    /// When a task is dropped (it lost a race, say), its requests are withdrawn unless they have
+    /// left. A write that has begun is seen to its end, and later writes wait for it. When a whole
+    /// run is dropped (by a panic, a deadline, or a `run_async` future that is dropped), every
+    /// request that has not left is withdrawn. What happens to a batch that has left depends on the
+    /// dispatcher:
+    ///
+    /// - A batch that is answered in place returns before anything else runs, so it is never
+    ///   interrupted.
+    /// - An `async fn` is dropped at the `.await` that it has reached, so its effects up to there
+    ///   remain. In a transaction they are all or nothing; but whether a commit in flight took
+    ///   place, only the database knows.
+    /// - A blocking function finishes its work, and its answer is discarded.
     pub const fn ordered(mut self) -> Self {
         self.ordered = true;
         self.in_flight = 1;
         self
     }
 
-    /// Batches are answered later: by a future, another thread. They start before a dispatcher that
-    /// answers in place blocks the thread.
+    /// Declares that batches are answered later, by a future or another thread. They start before
+    /// any dispatcher that answers in place blocks the thread.
     pub const fn concurrent(mut self) -> Self {
         self.concurrent = true;
         self
     }
 
-    /// For requests that are futures of their own.
+    /// Makes each request a batch of its own without limits: for requests that are futures.
     pub(super) const fn unbatched(mut self) -> Self {
         self.unbatched = true;
         self.max_batch = 1;
@@ -226,9 +234,9 @@ impl<K, A> Options<K, A> {
 
     // ── what happens to its answers ──
 
-    /// Answers are kept for the rest of the run, and given to whoever asks for their key again;
-    /// this implies [`dedup`](Options::dedup). `worth_keeping` is asked of each: of
-    /// `Result`s usually only those that are `Ok` are.
+    /// Caches answers for the rest of the run: later requests for the same key get a clone. Implies
+    /// [`dedup`](Options::dedup). Only answers for which `worth_keeping` returns true are cached;
+    /// of `Result`s these are usually the `Ok` ones.
     pub const fn cache(mut self, worth_keeping: fn(&A) -> bool) -> Self
     where
         K: HashKey,
@@ -242,22 +250,23 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Answers are kept with the schedule, from run to run, apart for each
-    /// [`partition`](crate::Dispatch::partition). A run that panics, and a change of the schedule's
-    /// settings, forget them.
+    /// Caches answers with the schedule, from run to run, separately for each
+    /// [`partition`](crate::Dispatch::partition). The cache is lost when a run panics, or when the
+    /// settings of the schedule change.
     ///
     /// # Panics
-    /// Without [`cache`](Options::cache) before it; likewise the two that follow.
+    /// If [`cache`](Options::cache) was not called before.
     pub const fn cache_between_runs(mut self) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).between_runs());
         self
     }
 
-    /// Keeps at most so many answers, of all partitions together, and lets go of those that are
-    /// least in use (S3-FIFO, by the crate `quick_cache`). Needs the feature `cache`.
+    /// Limits the cache to this number of answers, of all partitions together. The least used ones
+    /// are evicted (S3-FIFO, by the crate `quick_cache`). Needs the feature `cache`.
     ///
     /// # Panics
-    /// If `answers` is 0, or the feature is not there; when compiled, where options are constants.
+    /// If [`cache`](Options::cache) was not called before, if `answers` is 0, or without the
+    /// feature; at compile time, if the options are a constant.
     pub const fn capacity(mut self, answers: usize) -> Self
     where
         K: HashKey,
@@ -267,13 +276,16 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// Keeps answers for so long.
+    /// Limits how long a cached answer is used.
+    ///
+    /// # Panics
+    /// If [`cache`](Options::cache) was not called before.
     pub const fn time_to_live(mut self, time: Duration) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).at_most_for(time));
         self
     }
 
-    /// How often, and when, requests are tried again.
+    /// Sets how often, when and after which pauses requests are retried.
     pub const fn retry(mut self, retry: Retry<A>) -> Self
     where
         K: Clone,
@@ -283,16 +295,16 @@ impl<K, A> Options<K, A> {
         self
     }
 
-    /// A batch that is not answered after `limit` is given up: its future is dropped, late answers
-    /// are thrown away. Nothing can cut short a dispatcher that answers in place. Answers that
-    /// are there at that time count: see [`Schedule::deadline`](crate::Schedule::deadline).
+    /// Gives up a batch that is not answered within `limit`: its future is dropped, late answers
+    /// are discarded. A dispatcher that answers in place cannot be interrupted. Answers that have
+    /// arrived by then count: see [`Schedule::deadline`](crate::Schedule::deadline).
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = crate::util::limit(limit);
         self
     }
 
-    /// Keys are shown in errors and events, by their `Debug`. Without it only their positions are:
-    /// keys may be secrets.
+    /// Shows keys in errors and events, by their `Debug`. Without this option only their positions
+    /// are shown, as keys may be secrets.
     pub const fn show_keys(mut self) -> Self
     where
         K: fmt::Debug,
@@ -302,26 +314,27 @@ impl<K, A> Options<K, A> {
     }
 
     /// Whether requests leave in the order in which they have gathered, all that may leave
-    /// together.
+    /// together, without more to do.
     pub(super) fn is_fast_path(&self) -> bool {
         !self.ordered && self.dedup.is_none() && self.groups.is_none()
     }
 
-    /// How to copy keys that go out, where they are needed afterwards: to send them again when
-    /// their batch has timed out.
-    pub(super) fn copies_keys(&self) -> Option<CopyKey<K>> {
+    /// How to copy each key that is sent, if copies are needed to send the keys again when their
+    /// batch has timed out.
+    pub(super) fn copy_sent_key(&self) -> Option<CopyKey<K>> {
         self.copy_key.filter(|_| self.timeout.is_some() && self.retry.wants_timeouts())
     }
 
-    /// Whether a queue has more to do with an answer than to give it to who waits.
+    /// Whether an answer is more than handed to its waiter: shared with followers, cached, or
+    /// checked for a retry.
     pub(super) fn postprocesses(&self) -> bool {
         self.dedup.is_some() || self.retry.looks_at_answers()
     }
 }
 
 impl<K, T, E> Options<K, Result<T, RequestError<E>>> {
-    /// Trouble with a batch is the error of its requests, and the run goes on. Without it ends the
-    /// run: see [`RequestError`].
+    /// Makes a fault of a batch the error of its requests, so that the run goes on. Without this
+    /// option a fault ends the run: see [`RequestError`].
     pub const fn faults_as_errors(mut self) -> Self {
         self.fault = Some(|fault| Err(fault.for_request()));
         self

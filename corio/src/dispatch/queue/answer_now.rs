@@ -1,9 +1,10 @@
-//! A batch of one that is sent while its task runs, as nobody can join it (see `crate::at_once`).
+//! A batch of one that is sent while its task runs, as no other request can join it.
+//! `runtime/answer_now.rs` decides when that is so.
 //!
-//! It is a batch like any other, sent and answered by the same code; only where its answer would
-//! queue for delivery, it stays in hand and is offered. If anything comes out differently (a
-//! future, slots, a wrong number of answers, a cancelled run) it is with all other batches from
-//! there on.
+//! Such a batch is sent and answered by the same code as all others. Only `push_ready` differs: the
+//! answer is not queued for delivery, but held in `held_answer` and offered as the current answer.
+//! If the batch turns out otherwise (a future, slots, a wrong number of answers, a cancelled run),
+//! it continues as all other batches do.
 
 use std::mem::needs_drop;
 
@@ -15,7 +16,8 @@ use crate::dispatch::request::Request;
 use crate::observe::Event;
 
 impl<R: Request> Queue<R> {
-    /// Sends a batch of one; whether its answer is offered.
+    /// Sends a batch of one. Returns whether its answer is the current answer of the shared state;
+    /// if not, the answer comes as that of any other request.
     #[inline]
     pub(crate) fn answer_at_once(
         &self,
@@ -27,19 +29,19 @@ impl<R: Request> Queue<R> {
         buf.fill_with_one(waiter, key);
         self.mark_used();
         let shared = &*self.shared;
-        self.holds_answer.set(true);
+        self.is_answering_at_once.set(true);
         shared.with_current_dispatcher(R::name(), || {
-            self.send_now(buf, shared.begin_round(), Part::default(), outlet)
+            self.send_batch(buf, shared.begin_round(), Part::default(), outlet)
         });
-        self.holds_answer.set(false);
+        self.is_answering_at_once.set(false);
         let Some(mut buf) = self.held_answer.take() else { return false };
         if !outlet.is_open() {
-            // The dispatcher has cancelled its run: no task goes on.
+            // The dispatcher has cancelled its run: no task is resumed.
             self.push_ready(buf);
             return false;
         }
         if needs_drop::<R::Key>() {
-            // The destructor is the user's, and does not wait for the next request.
+            // The destructor of the key is user code, which runs now and not with the next request.
             buf.keys.clear();
         }
         shared.observers().emit(|| Event::BatchAnswered {
@@ -48,8 +50,9 @@ impl<R: Request> Queue<R> {
             len: 1,
         });
         self.held_answer.set(Some(buf));
-        // SAFETY: nobody else has a reference into the cell, or makes one: it is left alone until
-        // the next request is answered at once, or the queue is cleared.
+        // SAFETY: no other reference into the cell exists or is made while `buf` lives. The offered
+        // pointer stays valid because the cell is left alone until the next request is answered at
+        // once or the queue is cleared.
         if let Some(buf) = unsafe { &mut *self.held_answer.as_ptr() } {
             shared.current_answer.offer(&raw mut buf.answers);
         }

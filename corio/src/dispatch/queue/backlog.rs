@@ -1,25 +1,33 @@
 //! A wait queue in the order of asking.
 //!
-//! What is asked joins at the end; what comes back to be tried again has an older ticket, and is
-//! taken before everything that was asked later. Those that come back do so in any order and one at
-//! a time, so they lie in a heap: n of them among m newer requests cost O(n log n), whenever they
-//! come. Requests without tickets that come back are taken first, in the order in which they did.
+//! New requests join at the end. A requeued request has an older sequence number, and is taken
+//! before everything that was asked after it. Requeued requests arrive in any order and one at a
+//! time, so they lie in a heap: n of them among m newer requests cost O(n log n), whenever they
+//! arrive. Requeued requests without sequence numbers are taken first, in the order of their
+//! return.
+//!
+//! Invariant: `fresh` is sorted by sequence number. No method runs user code.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::dispatch::buffer::QueuedRequest;
 
+/// Requests in the order of asking.
 pub(super) struct Backlog<K> {
+    /// Requests that were sent before, or that arrived out of order.
     requeued: BinaryHeap<Requeued<K>>,
-    /// How many have come back so far: equal tickets are taken in that order.
-    came_back: u64,
-    /// Sorted by ticket.
+    /// Number of requests that were ever put into `requeued`. Breaks ties between equal sequence
+    /// numbers.
+    requeue_count: u64,
+    /// Requests that were never sent, and any that was put back, sorted by sequence number.
     fresh: VecDeque<QueuedRequest<K>>,
 }
 
+/// An entry of the heap.
 struct Requeued<K> {
     entry: QueuedRequest<K>,
+    /// Value of `requeue_count` when the entry was added.
     order: u64,
 }
 
@@ -29,7 +37,8 @@ impl<K> Requeued<K> {
     }
 }
 
-// The greatest of a heap is its first: the lowest rank.
+// The order is reversed: `BinaryHeap` takes the greatest entry first, which has to be the lowest
+// rank.
 impl<K> Ord for Requeued<K> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.rank().cmp(&self.rank())
@@ -52,11 +61,12 @@ impl<K> Eq for Requeued<K> {}
 
 impl<K> Default for Backlog<K> {
     fn default() -> Self {
-        Backlog { requeued: BinaryHeap::new(), came_back: 0, fresh: VecDeque::new() }
+        Backlog { requeued: BinaryHeap::new(), requeue_count: 0, fresh: VecDeque::new() }
     }
 }
 
 impl<K> Backlog<K> {
+    /// Number of requests.
     pub(super) fn len(&self) -> usize {
         self.requeued.len() + self.fresh.len()
     }
@@ -65,19 +75,20 @@ impl<K> Backlog<K> {
         self.requeued.is_empty() && self.fresh.is_empty()
     }
 
-    /// Puts a request to its place: at the end, unless it was sent before.
+    /// Adds a request: at the end, if it was never sent and no later one is there; otherwise to the
+    /// heap.
     pub(super) fn push(&mut self, entry: QueuedRequest<K>) {
         let is_newest =
             self.fresh.back().is_none_or(|newest| newest.seq.number <= entry.seq.number);
         if entry.attempts == 0 && is_newest {
             self.fresh.push_back(entry);
         } else {
-            self.came_back += 1;
-            self.requeued.push(Requeued { entry, order: self.came_back });
+            self.requeue_count += 1;
+            self.requeued.push(Requeued { entry, order: self.requeue_count });
         }
     }
 
-    /// Takes the first.
+    /// Takes the first request.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<QueuedRequest<K>> {
         let requeued = self.requeued.peek().map(|requeued| requeued.entry.seq.number);
@@ -88,25 +99,25 @@ impl<K> Backlog<K> {
         }
     }
 
-    /// Puts back the one that was taken last.
+    /// Puts back the request that was popped last.
     pub(super) fn put_back(&mut self, entry: QueuedRequest<K>) {
         debug_assert!(self.fresh.front().is_none_or(|first| entry.seq.number <= first.seq.number));
         self.fresh.push_front(entry);
     }
 
-    /// Takes out all that `is_wanted` does not want. No code of the user's runs: keys are dropped
-    /// by who gets them.
+    /// Moves requests that `is_wanted` rejects to `unwanted`. The caller drops them, and so their
+    /// keys, when nothing is borrowed.
     pub(super) fn take_unwanted(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
         unwanted: &mut Vec<QueuedRequest<K>>,
     ) {
-        let (requeued, drop_counters): (Vec<_>, Vec<_>) = std::mem::take(&mut self.requeued)
+        let (requeued, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.requeued)
             .into_vec()
             .into_iter()
             .partition(|requeued| is_wanted(&requeued.entry));
         self.requeued = requeued.into();
-        unwanted.extend(drop_counters.into_iter().map(|requeued| requeued.entry));
+        unwanted.extend(rest.into_iter().map(|requeued| requeued.entry));
         for _ in 0..self.fresh.len() {
             let Some(entry) = self.fresh.pop_front() else { break };
             if is_wanted(&entry) {
@@ -133,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_back_is_taken_in_the_order_of_asking() {
+    fn requeued_requests_are_taken_in_the_order_of_asking() {
         let mut backlog = Backlog::default();
         for (key, seq, attempts) in
             [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 2), (60, 6, 1), (70, 7, 0)]
@@ -144,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn without_tickets_what_comes_back_is_first_in_the_order_of_coming() {
+    fn unnumbered_requeued_requests_are_first_in_the_order_of_return() {
         let mut backlog = Backlog::default();
         for (key, attempts) in [(4, 0), (3, 1), (5, 0), (1, 1), (2, 1)] {
             backlog.push(entry(key, 0, attempts));
@@ -153,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_back_is_first_again() {
+    fn a_request_that_is_put_back_is_first_again() {
         let mut backlog = Backlog::default();
         for (key, seq, attempts) in [(20, 2, 0), (10, 1, 1), (30, 3, 1)] {
             backlog.push(entry(key, seq, attempts));
@@ -164,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_is_taken_out_and_the_rest_stays_in_order() {
+    fn unwanted_requests_are_taken_out_and_the_rest_stays_in_order() {
         let mut backlog = Backlog::default();
         for (key, seq, attempts) in [(40, 4, 0), (30, 3, 1), (50, 5, 0), (10, 1, 1)] {
             backlog.push(entry(key, seq, attempts));
@@ -175,35 +186,35 @@ mod tests {
         assert_eq!(keys(&mut backlog), [10, 30, 50]);
     }
 
-    /// One sorted list, in which each is put to its place.
+    /// A model of `Backlog`: one sorted list.
     #[derive(Default)]
     struct Naive {
-        /// By ticket, then whether it was never sent, then the order of coming.
+        /// Rank (sequence number, whether the request was never sent, order of arrival) and key.
         entries: Vec<((u64, bool, u32), u32)>,
-        came: u32,
+        arrivals: u32,
     }
 
     impl Naive {
         fn push(&mut self, key: u32, seq: u64, attempts: u32) {
-            self.came += 1;
-            self.entries.push(((seq, attempts == 0, self.came), key));
+            self.arrivals += 1;
+            self.entries.push(((seq, attempts == 0, self.arrivals), key));
             self.entries.sort();
         }
     }
 
     #[test]
-    fn whatever_happens_it_is_a_sorted_list() {
+    fn random_operations_agree_with_a_sorted_list() {
         let mut random = fastrand::Rng::with_seed(7);
-        for with_tickets in [true, false].repeat(if cfg!(miri) { 1 } else { 100 }) {
+        for with_seqs in [true, false].repeat(if cfg!(miri) { 1 } else { 100 }) {
             let (mut backlog, mut naive) = (Backlog::default(), Naive::default());
-            // Those that were taken, and may come back.
+            // Requests that were popped, and may be requeued.
             let mut sent: Vec<QueuedRequest<u32>> = Vec::new();
             let mut last = 0;
             for _ in 0..if cfg!(miri) { 50 } else { 300 } {
                 match random.u32(0..8) {
                     0..3 => {
                         last += 1;
-                        let seq = if with_tickets { u64::from(last) } else { 0 };
+                        let seq = if with_seqs { u64::from(last) } else { 0 };
                         backlog.push(entry(last, seq, 0));
                         naive.push(last, seq, 0);
                     }
@@ -219,7 +230,7 @@ mod tests {
                             first.map(|(_, key)| key)
                         );
                         match (taken, first) {
-                            (Some(taken), Some(first)) if with_tickets && random.u32(0..3) == 0 => {
+                            (Some(taken), Some(first)) if with_seqs && random.u32(0..3) == 0 => {
                                 backlog.put_back(taken);
                                 naive.entries.insert(0, first);
                             }

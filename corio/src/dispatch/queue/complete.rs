@@ -1,9 +1,12 @@
-//! What becomes of a flight: its answers go to those who wait, or back into the queue, or it is
-//! given up.
+//! What becomes of batches: their answers are delivered to the waiters, their requests are
+//! requeued, or they fail.
 //!
-//! What must hold: each position is settled once, by whatever comes first (an answer, a time-out, a
-//! panic); what comes afterwards finds no flight and is dropped. No borrow is held while code of
-//! the user's runs: clones and destructors of keys and answers, predicates.
+//! Invariants:
+//!
+//! - Each position is settled once, by whatever comes first: an answer, a time-out, a panic. What
+//!   comes later finds no batch in flight, or a settled position, and is dropped.
+//! - No `HotCell` is borrowed while user code runs: clones and destructors of keys and answers,
+//!   predicates.
 
 use std::mem;
 
@@ -20,17 +23,17 @@ use crate::observe::Event;
 use crate::util::{Panic, discard};
 
 impl<R: Request> Queue<R> {
-    /// Takes the answers that came by post for a flight.
+    /// Takes the outcomes that slots have put into the mailbox of a batch in flight.
     pub(crate) fn collect(&self, flight: InFlightId) {
         self.shared.with_current_dispatcher(R::name(), || self.read_mailbox(flight));
     }
 
-    /// A flight has taken too long.
+    /// Handles the time-out of a batch in flight.
     pub(crate) fn time_out(&self, flight: InFlightId) {
         self.shared.with_current_dispatcher(R::name(), || self.timed_out(flight));
     }
 
-    /// Takes the answers of a whole flight that comes back late, if it was not given up.
+    /// Takes the answers of a whole batch in flight, unless the batch was abandoned or timed out.
     pub(crate) fn complete_later(&self, id: InFlightId, payload: Payload<R>, shown: &[String]) {
         if let Some(InFlight { mut buf, .. }) = self.finish(id) {
             (buf.keys, buf.answers) = (payload.keys, payload.answers);
@@ -38,8 +41,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Takes the answers of a whole batch. `shown` are its keys, as far as they may be shown and
-    /// the dispatcher has taken them.
+    /// Takes the answers of a whole batch. `shown` are its keys as text, where they may be shown
+    /// and the dispatcher has taken the keys themselves.
     #[inline]
     pub(crate) fn answered(&self, buf: BufOf<R>, shown: &[String]) {
         if buf.answers.len() == buf.waiters.len() && !self.postprocesses {
@@ -49,6 +52,7 @@ impl<R: Request> Queue<R> {
         }
     }
 
+    /// Takes the answers of a batch that needs postprocessing, or has a wrong number of answers.
     #[inline(never)]
     fn answered_slow(&self, mut buf: BufOf<R>, shown: &[String]) {
         let (requests, answers) = (buf.waiters.len(), buf.answers.len());
@@ -58,15 +62,12 @@ impl<R: Request> Queue<R> {
                 .get(answers)
                 .and_then(|key| self.show(key))
                 .or_else(|| shown.get(answers).cloned());
-            return self.give_up(InFlight::new(buf, Part::default()), |_, _| Fault::WrongCount {
-                dispatcher: R::name(),
-                requests,
-                answers,
-                key: key.clone(),
+            return self.fail_remaining(InFlight::new(buf, Part::default()), |_, _| {
+                Fault::WrongCount { dispatcher: R::name(), requests, answers, key: key.clone() }
             });
         }
-        let (first, mut wants_first) = match self.first_to_try_again(&buf) {
-            None if !buf.waiters.contains(&SETTLED) => return self.give_all(buf),
+        let (first, mut first_wants) = match self.first_to_retry(&buf) {
+            None if !buf.waiters.contains(&SETTLED) => return self.deliver_all(buf),
             None => (0, None),
             Some((first, wants)) => (first, Some(wants)),
         };
@@ -76,18 +77,18 @@ impl<R: Request> Queue<R> {
             let mut keys = keys.drain(..);
             for (position, answer) in answers.drain(..).enumerate() {
                 let key = keys.next();
-                // Who had it from elsewhere meanwhile waits no more.
+                // This waiter has got its answer elsewhere.
                 if completion.flight.buf.waiters[position] == SETTLED {
                     continue;
                 }
                 let wants = if position < first {
                     Ok(false)
                 } else {
-                    wants_first
+                    first_wants
                         .take()
-                        .unwrap_or_else(|| completion.wants(position, &answer, key.as_ref()))
+                        .unwrap_or_else(|| completion.wants_retry(position, &answer, key.as_ref()))
                 };
-                completion.answer(position, answer, key, wants);
+                completion.answer_or_retry(position, answer, key, wants);
             }
         }
         let InFlight { mut buf, .. } = completion.finish();
@@ -95,15 +96,15 @@ impl<R: Request> Queue<R> {
         self.recycle(buf);
     }
 
-    /// The first position of a batch whose answer is worth another try, or where the question has
-    /// panicked: most batches have none, and go back as they are.
-    fn first_to_try_again(&self, buf: &BufOf<R>) -> Option<(usize, Result<bool, Fault>)> {
+    /// Finds the first position of a batch whose answer is to be retried, or where the predicate
+    /// has panicked. Most batches have none, and are delivered as they are.
+    fn first_to_retry(&self, buf: &BufOf<R>) -> Option<(usize, Result<bool, Fault>)> {
         let retry = &self.options.retry;
         if !retry.looks_at_answers() {
             return None;
         }
         let mut position = 0;
-        // An answer without its key is the last word.
+        // An answer without its key cannot be retried.
         let wants = self.guarded(|| {
             buf.answers.iter().zip(&buf.keys).any(|(answer, _)| {
                 let wants =
@@ -115,13 +116,13 @@ impl<R: Request> Queue<R> {
         (!matches!(wants, Ok(false))).then_some((position, wants))
     }
 
-    /// To all who asked, and to those who joined.
-    fn give_all(&self, mut buf: BufOf<R>) {
+    /// Delivers all answers of a batch, to the waiters and to their followers.
+    fn deliver_all(&self, mut buf: BufOf<R>) {
         if self.pending_keys.is_some() {
             let mut others = self.take_buf();
             for position in 0..buf.len() {
                 let seq = buf.seq(position);
-                self.share(seq, &mut buf.answers[position], true, &mut others);
+                self.deliver_to_followers(seq, &mut buf.answers[position], true, &mut others);
             }
             buf.append_given(&mut others);
             buf.sort_given();
@@ -130,49 +131,50 @@ impl<R: Request> Queue<R> {
         self.push_ready(buf);
     }
 
-    /// With dedup: an answer is there, and those who joined get copies. Trouble with it is the
-    /// answer then, where it is one.
-    pub(super) fn share(
+    /// With dedup: caches an answer if it is worth caching, releases its key, and adds copies for
+    /// the followers to `others`. With `faults_as_errors` a panic of the user code in here replaces
+    /// the answer.
+    pub(super) fn deliver_to_followers(
         &self,
         seq: Seq,
         answer: &mut R::Answer,
-        may_be_kept: bool,
+        may_cache: bool,
         others: &mut BufOf<R>,
     ) {
         let Some((pending_keys, dedup)) = self.pending_keys.as_ref().zip(self.options.dedup) else {
             return;
         };
-        // Without a valid ticket it was invalidated on its way, and is old news.
+        // If the number is no longer valid, the key was invalidated in flight, and the answer is
+        // out of date.
         let taken = pending_keys.borrow_mut().take(seq);
         let Some(PendingKey { lead, mut shared }) = taken else { return };
-        let coalesced = self.guarded(|| {
+        let cached = self.guarded(|| {
             pending_keys.borrow_mut().forget(&lead);
-            if let Some(cache) = self
-                .cache
-                .as_ref()
-                .filter(|cache| may_be_kept && cache.borrow().should_cache(answer))
+            if let Some(cache) =
+                self.cache.as_ref().filter(|cache| may_cache && cache.borrow().should_cache(answer))
             {
                 let copy = (dedup.copy_answer)(answer);
                 cache.borrow_mut().put(lead.key, copy, &|| self.shared.now());
             }
         });
-        if let Err(fault) = coalesced {
-            *answer = self.unless_failed(Err(fault));
+        if let Err(fault) = cached {
+            *answer = self.answer_or_fault(Err(fault));
         }
         if !shared.has_followers() {
             return;
         }
         for (number, waiter) in shared.drain_followers(|waiter| self.shared.is_alive(waiter)) {
-            let copy = self.unless_failed(self.guarded(|| (dedup.copy_answer)(answer)));
+            let copy = self.answer_or_fault(self.guarded(|| (dedup.copy_answer)(answer)));
             others.give(Seq::numbered(number), waiter, copy);
         }
         pending_keys.borrow_mut().put_back(&mut shared);
     }
 
-    /// Queues answers, which are in the order of their waiters, for delivery.
+    /// Queues answers, which are in the order of their waiters, for delivery. Takes them as the
+    /// held answer instead while a request is answered at once.
     #[inline]
     pub(super) fn push_ready(&self, mut buf: BufOf<R>) {
-        if self.holds_answer.get() {
+        if self.is_answering_at_once.get() {
             return self.held_answer.set(Some(buf));
         }
         self.shared.host.inline_budget.end();
@@ -180,7 +182,8 @@ impl<R: Request> Queue<R> {
         self.shared.answered.borrow_mut().push_back(ReadyBatch::new(self.number, buf));
     }
 
-    /// A flight that was on its way is over, and its place free.
+    /// Takes a batch out of flight: it no longer counts for limits, its alarm is unset, its future
+    /// is cancelled.
     pub(super) fn finish(&self, id: InFlightId) -> Option<InFlightOf<R>> {
         let mut flight = self.in_flight.take(id)?;
         let shared = &self.shared;
@@ -192,13 +195,13 @@ impl<R: Request> Queue<R> {
             shared.cancelled.borrow_mut().push(future);
         }
         if let Some(waiter) = flight.watched_by {
-            self.watched.borrow_mut().remove(&waiter);
+            self.watchers.borrow_mut().remove(&waiter);
         }
         let Part { group, split } = flight.part;
         let was_last = split.is_none_or(|split| self.in_flight.part_is_back(split));
         if was_last && !self.options.unbatched {
             match (&self.grouped, group) {
-                (Some(grouped), Some(group)) => grouped.borrow_mut().batch_is_back(group),
+                (Some(grouped), Some(group)) => grouped.borrow_mut().finish_batch(group),
                 _ => self.quota_used.set(self.quota_used.get() - 1),
             }
             shared.quota_used.set(shared.quota_used.get() - 1);
@@ -206,13 +209,15 @@ impl<R: Request> Queue<R> {
         Some(flight)
     }
 
-    /// The future that was to answer a flight has ended. Its slots may still be with others.
+    /// Notes that the future of a batch in flight has ended. The slots of the batch may still be
+    /// held by others.
     pub(crate) fn future_has_ended(&self, id: InFlightId) {
         self.in_flight.with(id, |flight| flight.future = None);
         self.finish_if_over(id);
     }
 
-    /// Whoever has answered everything may still have something to do, and is in flight until then.
+    /// Finishes a batch in flight if all of it is answered and its future has ended. Until then a
+    /// dispatcher that has answered everything counts as in flight.
     fn finish_if_over(&self, id: InFlightId) {
         let is_over = |flight: &mut InFlight<_, _>| {
             flight.left == 0 && flight.answered_elsewhere == 0 && flight.future.is_none()
@@ -222,23 +227,25 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Takes the answers that slots have put into the post.
+    /// Takes the outcomes in the mailbox of a batch in flight.
     fn read_mailbox(&self, id: InFlightId) {
         if let Some(flight) = self.detach_and_read_mailbox(id) {
-            self.go_on(id, flight);
+            self.reattach(id, flight);
         }
     }
 
-    /// A flight that was on its way, with all that is in the post for it. Lifted off its place.
+    /// Detaches a batch in flight and takes all outcomes in its mailbox. Returns `None` if there is
+    /// no such batch, or if it has no mailbox.
     pub(super) fn detach_and_read_mailbox(&self, id: InFlightId) -> Option<InFlightOf<R>> {
         let mailbox = self.in_flight.with(id, |flight| flight.mailbox.clone())??;
         let mut completion = Completion::new(self, self.in_flight.detach(id)?);
-        mailbox.drain(&mut |outcome| completion.take(outcome));
+        mailbox.drain(&mut |outcome| completion.apply(outcome));
         Some(completion.finish())
     }
 
-    /// Puts back a flight of which some were answered.
-    pub(super) fn go_on(&self, id: InFlightId, flight: InFlightOf<R>) {
+    /// Reattaches a batch of which some requests were settled. Finishes it if it is over; otherwise
+    /// makes sure that it is watched, or abandons it.
+    pub(super) fn reattach(&self, id: InFlightId, flight: InFlightOf<R>) {
         let is_watched = flight.watched_by.is_some();
         self.in_flight.reattach(id, flight);
         self.finish_if_over(id);
@@ -247,8 +254,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// The function on a thread pool that had the slots of a flight has returned: whatever dropped
-    /// some of them, it was not its panic.
+    /// Notes that the function on a thread pool that had the slots of a batch has returned. So
+    /// slots that were dropped meanwhile were not dropped by a panic of this function.
     #[cfg(feature = "blocking")]
     pub(crate) fn job_has_ended(&self, id: InFlightId) {
         self.read_mailbox(id);
@@ -257,13 +264,15 @@ impl<R: Request> Queue<R> {
         flight.is_with_a_job = false;
         let mut completion = Completion::new(self, flight);
         dropped.into_iter().for_each(|(position, key)| {
-            completion.take(SlotOutcome::Unanswered { position, key, by_panic: false })
+            completion.apply(SlotOutcome::Unanswered { position, key, by_panic: false })
         });
-        self.go_on(id, completion.finish());
+        self.reattach(id, completion.finish());
     }
 
+    /// Ends a batch in flight by its time-out: requests are requeued if the retry option says so,
+    /// and get a fault otherwise.
     fn timed_out(&self, id: InFlightId) {
-        // What is there counts.
+        // Answers that have arrived are taken first.
         self.read_mailbox(id);
         let Some(limit) = self.options.timeout else { return };
         let Some(flight) = self.finish(id) else { return };
@@ -278,7 +287,7 @@ impl<R: Request> Queue<R> {
         let fault = Fault::TimedOut { dispatcher: R::name(), requests, limit };
         let mut completion = Completion::new(self, flight);
         for position in 0..completion.flight.buf.len() {
-            match completion.key_to_send_again(position) {
+            match completion.key_to_resend(position) {
                 Some(Ok(key)) => completion.requeue(position, key, None),
                 Some(Err(fault)) => completion.fault(position, &fault),
                 None => completion.fault(position, &fault),
@@ -287,8 +296,8 @@ impl<R: Request> Queue<R> {
         self.recycle(completion.finish().buf);
     }
 
-    /// The dispatcher of a flight that was on its way has panicked, and its requests are to hear of
-    /// it.
+    /// Fails a batch in flight whose dispatcher has panicked. Drops the panic if the batch is no
+    /// longer in flight.
     pub(crate) fn panicked_later(&self, id: InFlightId, panic: Panic) {
         match self.finish(id) {
             Some(flight) => self.panicked(flight, panic),
@@ -296,22 +305,23 @@ impl<R: Request> Queue<R> {
         }
     }
 
+    /// Fails a batch whose dispatcher has panicked. Answers that have arrived are taken first.
     pub(crate) fn panicked(&self, flight: InFlightOf<R>, panic: Panic) {
         let mailbox = flight.mailbox.clone();
         let mut completion = Completion::new(self, flight);
         if let Some(mailbox) = mailbox {
             mailbox.drain(&mut |outcome| match outcome {
-                // The slots that went unanswered are those that the panic dropped.
+                // The panic has dropped these slots.
                 SlotOutcome::Unanswered { .. } => {}
-                outcome => completion.take(outcome),
+                outcome => completion.apply(outcome),
             });
         }
         let flight = completion.finish();
         let fault = self.fault_of(panic);
-        self.give_up(flight, |_, _| fault.clone());
+        self.fail_remaining(flight, |_, _| fault.clone());
     }
 
-    /// A batch fails before it is with its dispatcher.
+    /// Fails a batch before its dispatcher gets the batch.
     #[cold]
     pub(crate) fn fail_all(&self, buf: BufOf<R>, fault: &Fault) {
         let mut completion = Completion::new(self, InFlight::new(buf, Part::default()));
@@ -322,17 +332,18 @@ impl<R: Request> Queue<R> {
         self.recycle(buf);
     }
 
-    /// The dispatcher did nothing with its requests.
+    /// Fails a batch that its dispatcher dropped without answering.
     pub(crate) fn ignored(&self, mut buf: BufOf<R>) {
         let keys = mem::take(&mut buf.keys);
-        self.give_up(InFlight::new(buf, Part::default()), |position, requests| {
+        self.fail_remaining(InFlight::new(buf, Part::default()), |position, requests| {
             let key = keys.get(position).and_then(|key| self.show(key));
             Fault::Unanswered { dispatcher: R::name(), position, requests, key }
         });
     }
 
-    /// Nobody will answer what is left of a flight that is over.
-    fn give_up(&self, flight: InFlightOf<R>, fault: impl Fn(usize, usize) -> Fault) {
+    /// Fails all unsettled requests of a batch that is not in flight. `fault` gets a position and
+    /// the number of requests.
+    fn fail_remaining(&self, flight: InFlightOf<R>, fault: impl Fn(usize, usize) -> Fault) {
         let requests = flight.buf.waiters.len();
         let mut completion = Completion::new(self, flight);
         for position in 0..completion.flight.buf.len() {
@@ -341,17 +352,19 @@ impl<R: Request> Queue<R> {
         self.recycle(completion.finish().buf);
     }
 
-    /// The answer; or what trouble is as an answer, where it is one.
-    fn unless_failed(&self, answer: Result<R::Answer, Fault>) -> R::Answer {
+    /// Returns the answer, or the fault as an answer. A fault can occur with `faults_as_errors`
+    /// only.
+    fn answer_or_fault(&self, answer: Result<R::Answer, Fault>) -> R::Answer {
         match (answer, self.options.fault) {
             (Ok(answer), _) => answer,
             (Err(fault), Some(as_answer)) => as_answer(&fault),
-            (Err(_), None) => unreachable!("a panic goes on where trouble is no answer"),
+            (Err(_), None) => unreachable!("without `faults_as_errors` panics propagate"),
         }
     }
 
-    /// The ticket of a request that is tried again. If its key was invalidated on its way it is a
-    /// new one; or none, where others have asked for the key since, whom it has joined.
+    /// Returns the sequence number of a request that is requeued. If its key was invalidated in
+    /// flight, the request gets a new number; or `None`, if it follows another request for the key
+    /// that was asked since.
     pub(super) fn seq_for_retry(&self, seq: Seq, key: &R::Key, waiter: Waiter) -> Option<Seq> {
         let is_alive = |waiter| self.shared.is_alive(waiter);
         match &self.pending_keys {
@@ -362,6 +375,7 @@ impl<R: Request> Queue<R> {
         }
     }
 
+    /// Returns a key as text, with the option `show_keys`.
     pub(super) fn show(&self, key: &R::Key) -> Option<String> {
         shown(key, self.options.show_key)
     }

@@ -1,4 +1,8 @@
-//! TODO
+//! Sorts the outcomes of one batch: answers go to waiters and followers, retries go back into the
+//! queue, and faults become answers or end the run.
+//!
+//! While a `Completion` exists, its batch is detached from the in-flight table or no longer in it.
+//! So nothing is borrowed while user code runs.
 
 use std::cell::RefCell;
 use std::mem;
@@ -14,30 +18,32 @@ use crate::dispatch::options::Options;
 use crate::dispatch::request::Request;
 use crate::observe::Event;
 
-/// Answers of one flight that came together, being sorted: to those who wait, or back into the
-/// queue.
+/// Outcomes of one batch that arrived together. Answers and retries are collected, and leave
+/// together in `finish`.
 pub(super) struct Completion<'q, R: Request> {
     queue: &'q Queue<R>,
-    /// Out of its place.
+    /// The batch, out of the in-flight table.
     pub(super) flight: InFlightOf<R>,
-    /// Those who get answers, and these; with the number of each in the order of asking, where
-    /// they have one.
-    given: BufOf<R>,
-    requeue: Vec<(Duration, QueuedRequest<R::Key>)>,
-    /// One for all: those who failed together pause together.
+    /// Answers to deliver, with their waiters; with sequence numbers, where requests have them.
+    ready: BufOf<R>,
+    /// Requests to retry, each with its pause.
+    requeued: Vec<(Duration, QueuedRequest<R::Key>)>,
+    /// The random number for jitter, once needed. All requests that fail together use the same one,
+    /// so that they pause together.
     random: Option<f64>,
 }
 
 impl<'q, R: Request> Completion<'q, R> {
+    /// A completion without outcomes.
     pub(super) fn new(queue: &'q Queue<R>, flight: InFlightOf<R>) -> Self {
-        Completion { queue, flight, given: queue.take_buf(), requeue: Vec::new(), random: None }
+        Completion { queue, flight, ready: queue.take_buf(), requeued: Vec::new(), random: None }
     }
 
-    /// What came by post.
+    /// Applies the outcome of one slot.
     #[inline]
-    pub(super) fn take(&mut self, outcome: SlotOutcome<R::Key, R::Answer>) {
+    pub(super) fn apply(&mut self, outcome: SlotOutcome<R::Key, R::Answer>) {
         if self.flight.buf.waiters[outcome.position()] == SETTLED {
-            // Who waited had it from elsewhere meanwhile.
+            // The waiter has got its answer from elsewhere.
             self.flight.answered_elsewhere -= 1;
             return;
         }
@@ -45,12 +51,12 @@ impl<'q, R: Request> Completion<'q, R> {
             SlotOutcome::Answer { position, answer, key }
                 if self.queue.options.retry.looks_at_answers() =>
             {
-                let wants = self.wants(position, &answer, key.as_ref());
-                self.answer(position, answer, key, wants);
+                let wants = self.wants_retry(position, &answer, key.as_ref());
+                self.answer_or_retry(position, answer, key, wants);
             }
-            SlotOutcome::Answer { position, answer, .. } => self.give(position, answer, true),
+            SlotOutcome::Answer { position, answer, .. } => self.deliver(position, answer, true),
             SlotOutcome::Retry { position, key, after } => self.retry(position, key, after),
-            // Whether it was the job's panic shows when that ends.
+            // Whether the job itself has panicked is known only when it ends.
             SlotOutcome::Unanswered { position, key, by_panic: true }
                 if self.flight.is_with_a_job =>
             {
@@ -66,25 +72,27 @@ impl<'q, R: Request> Completion<'q, R> {
         }
     }
 
-    /// The one who asked. From here on he has been dealt with.
+    /// Marks `position` as settled and returns its waiter.
     #[inline]
-    fn coalesce(&mut self, position: usize) -> Waiter {
+    fn mark_settled(&mut self, position: usize) -> Waiter {
         self.flight.left -= 1;
         let waiter = mem::replace(&mut self.flight.buf.waiters[position], SETTLED);
-        self.no_longer_waits(waiter);
+        self.unwatch(waiter);
         waiter
     }
 
+    /// Notes that `waiter` no longer waits for this batch, and so cannot be its watcher.
     #[inline]
-    fn no_longer_waits(&mut self, waiter: Waiter) {
+    fn unwatch(&mut self, waiter: Waiter) {
         if self.flight.watched_by == Some(waiter) {
-            self.queue.watched.borrow_mut().remove(&waiter);
+            self.queue.watchers.borrow_mut().remove(&waiter);
             self.flight.watched_by = None;
         }
     }
 
-    /// Whether an answer is to be asked for again. Without its key it is the last word.
-    pub(super) fn wants(
+    /// Whether the retry option calls an answer worth another try. Without its key an answer cannot
+    /// be retried.
+    pub(super) fn wants_retry(
         &self,
         position: usize,
         answer: &R::Answer,
@@ -97,7 +105,9 @@ impl<'q, R: Request> Completion<'q, R> {
         self.queue.guarded(|| retry.wants(answer, self.flight.buf.attempts(position)))
     }
 
-    pub(super) fn answer(
+    /// Delivers an answer, or requeues its request, as `wants` says. `wants` is a fault if the
+    /// predicate has panicked.
+    pub(super) fn answer_or_retry(
         &mut self,
         position: usize,
         answer: R::Answer,
@@ -106,23 +116,24 @@ impl<'q, R: Request> Completion<'q, R> {
     ) {
         match (wants, key) {
             (Ok(true), Some(key)) => self.requeue(position, key, None),
-            (Ok(_), _) => self.give(position, answer, true),
+            (Ok(_), _) => self.deliver(position, answer, true),
             (Err(fault), _) => self.fault(position, &fault),
         }
     }
 
-    /// The key of a request that is sent again as its batch has timed out, if it is.
-    pub(super) fn key_to_send_again(&self, position: usize) -> Option<Result<R::Key, Fault>> {
+    /// Returns the key of a request that is sent again because its batch timed out; `None` if the
+    /// request is not sent again.
+    pub(super) fn key_to_resend(&self, position: usize) -> Option<Result<R::Key, Fault>> {
         if self.flight.buf.waiters[position] == SETTLED {
             return None;
         }
         let retry = &self.queue.options.retry;
-        let (copy, name) = (self.queue.copies_keys?, self.flight.buf.sent_keys().get(position)?);
+        let (copy, key) = (self.queue.copy_sent_key?, self.flight.buf.sent_keys().get(position)?);
         (retry.wants_timeouts() && !retry.is_last(self.flight.buf.attempts(position)))
-            .then(|| self.queue.guarded(|| copy(name)))
+            .then(|| self.queue.guarded(|| copy(key)))
     }
 
-    /// A slot asked for one more try.
+    /// Requeues a request whose slot asked for a retry, or fails it if its attempts are used up.
     fn retry(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
         let before = self.flight.buf.attempts(position);
         if self.queue.options.retry.is_last(before) {
@@ -139,6 +150,8 @@ impl<'q, R: Request> Completion<'q, R> {
         }
     }
 
+    /// Requeues a request, after the given pause or the one of the retry option. Drops the request
+    /// if no task waits for it.
     pub(super) fn requeue(&mut self, position: usize, key: R::Key, after: Option<Duration>) {
         let queue = self.queue;
         let (before, seq, waiter) = (
@@ -150,16 +163,15 @@ impl<'q, R: Request> Completion<'q, R> {
             Ok(seq) => seq,
             Err(fault) => return self.fault(position, &fault),
         };
-        self.coalesce(position);
+        self.mark_settled(position);
         let Some(seq) = seq else { return };
         let entry = QueuedRequest { seq, waiter, key, attempts: before + 1 };
         if queue.pending_keys.is_some() {
-            // The flight may be watched through one who has joined this request, and waits for the
-            // flight no more.
-            self.flight.watched_by.into_iter().for_each(|waiter| self.no_longer_waits(waiter));
+            // The watcher may be a follower of this request, which no longer waits for this batch.
+            self.flight.watched_by.into_iter().for_each(|waiter| self.unwatch(waiter));
         }
         if !queue.is_wanted(&entry) {
-            return queue.forget(entry);
+            return queue.drop_unwanted(entry);
         }
         let random = &mut self.random;
         let pause = after.unwrap_or_else(|| {
@@ -168,24 +180,26 @@ impl<'q, R: Request> Completion<'q, R> {
                 .retry
                 .pause(before, || *random.get_or_insert_with(|| queue.shared.random()))
         });
-        self.requeue.push((pause, entry));
+        self.requeued.push((pause, entry));
     }
 
+    /// Settles a position with a fault: as its answer with `faults_as_errors`; otherwise the fault
+    /// ends the run, unless no task waits for the request.
     pub(super) fn fault(&mut self, position: usize, fault: &Fault) {
         if self.flight.buf.waiters[position] == SETTLED {
             return;
         }
         match self.queue.options.fault {
-            Some(as_answer) => self.give(position, as_answer(fault), false),
+            Some(as_answer) => self.deliver(position, as_answer(fault), false),
             None => {
                 let seq = self.flight.buf.seq(position);
-                let waiter = self.coalesce(position);
-                // What concerns nobody any more is thrown away, as late answers are.
+                let waiter = self.mark_settled(position);
+                // A fault that concerns no live task is dropped, as late answers are.
                 let is_alive = |waiter| self.queue.shared.is_alive(waiter);
-                let has_joined = |pending_keys: &RefCell<PendingKeys<R::Key>>| {
+                let has_follower = |pending_keys: &RefCell<PendingKeys<R::Key>>| {
                     pending_keys.borrow_mut().follower(seq, &is_alive).is_some()
                 };
-                if is_alive(waiter) || self.queue.pending_keys.as_ref().is_some_and(has_joined) {
+                if is_alive(waiter) || self.queue.pending_keys.as_ref().is_some_and(has_follower) {
                     self.queue.shared.fail(fault.clone());
                 } else {
                     self.queue.release_key(seq);
@@ -194,39 +208,38 @@ impl<'q, R: Request> Completion<'q, R> {
         }
     }
 
-    /// To the one who asked, and to those who joined.
+    /// Adds an answer for the waiter at `position`, and copies for its followers.
     #[inline]
-    fn give(&mut self, position: usize, mut answer: R::Answer, may_be_kept: bool) {
+    fn deliver(&mut self, position: usize, mut answer: R::Answer, may_cache: bool) {
         let seq = self.flight.buf.seq(position);
-        let waiter = self.coalesce(position);
+        let waiter = self.mark_settled(position);
         if self.queue.pending_keys.is_some() {
-            let before = self.given.len();
-            self.queue.share(seq, &mut answer, may_be_kept, &mut self.given);
-            (before..self.given.len())
-                .for_each(|follower| self.no_longer_waits(self.given.waiters[follower]));
+            let before = self.ready.len();
+            self.queue.deliver_to_followers(seq, &mut answer, may_cache, &mut self.ready);
+            (before..self.ready.len())
+                .for_each(|follower| self.unwatch(self.ready.waiters[follower]));
         }
-        self.given.give(seq, waiter, answer);
+        self.ready.give(seq, waiter, answer);
     }
 
-    /// Sends everything on its way; gives the flight back.
+    /// Requeues and delivers what was collected. Returns the batch.
     pub(super) fn finish(self) -> InFlightOf<R> {
-        let Completion { queue, flight, mut given, requeue, .. } = self;
-        if !requeue.is_empty() {
+        let Completion { queue, flight, mut ready, requeued, .. } = self;
+        if !requeued.is_empty() {
             queue.shared.observers().emit(|| Event::Retried {
                 dispatcher: R::name(),
                 batch: flight.buf.batch,
-                len: requeue.len(),
+                len: requeued.len(),
             });
-            queue.try_again(requeue);
+            queue.requeue_all(requeued);
         }
-        if given.is_empty() {
-            queue.recycle(given);
+        if ready.is_empty() {
+            queue.recycle(ready);
         } else {
-            // Those who joined go on in the order of asking, not after the first who asked for
-            // their key.
-            given.sort_given();
-            given.batch = flight.buf.batch;
-            queue.push_ready(given);
+            // Followers go on in the order of asking, not after the leader of their key.
+            ready.sort_given();
+            ready.batch = flight.buf.batch;
+            queue.push_ready(ready);
         }
         flight
     }

@@ -1,17 +1,21 @@
-//! TODO
+//! Counters that say when it pays to search a queue for requests of dropped tasks.
 
 use std::cell::Cell;
 
-/// How many tasks were dropped since what waits was last looked through.
+/// How many tasks were dropped since the waiting requests of a queue were last searched. Paused
+/// requests have a counter of their own: see `Queue::count_dropped`.
 #[derive(Default)]
 pub(super) struct DropCounters {
-    pub(super) of_waiting: Cell<usize>,
-    pub(super) of_paused: Cell<usize>,
+    /// For requests that wait to be sent, without the paused ones.
+    pub(super) waiting: Cell<usize>,
+    /// For paused requests.
+    pub(super) paused: Cell<usize>,
 }
 
 impl DropCounters {
+    /// Resets both counters.
     pub(super) fn clear(&self) {
-        self.of_waiting.set(0);
-        self.of_paused.set(0);
+        self.waiting.set(0);
+        self.paused.set(0);
     }
 }

@@ -1,9 +1,17 @@
-//! Groups: keys that may go out together. Each has a wait queue and a limit of its own, so that one
-//! whose batch is slow holds back no other.
+//! Requests by group: keys of one group may leave together. Each group has a wait queue and a limit
+//! of its own, so that a group whose batch is slow holds back no other.
 //!
-//! What must hold: a group keeps its number as long as something of it waits or is on its way, and
-//! no other group has it meanwhile. Groups that have nothing any more are forgotten when they are
-//! half of all, so that groups which come and go leave nothing behind.
+//! Invariants:
+//!
+//! - A group keeps its number as long as requests of it wait or batches of it are in flight; no
+//!   other group has the number meanwhile. Unused groups are forgotten when they are half of all,
+//!   so that groups which come and go leave nothing behind.
+//! - A group with waiting requests is either in `ready` or in `held`, once; a group without is in
+//!   neither.
+//! - `in_use` is the number of groups with requests or batches, `waiting` the number of waiting
+//!   requests.
+//!
+//! Only `number` and `clear` may run user code.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
@@ -12,39 +20,44 @@ use super::backlog::Backlog;
 use crate::dispatch::buffer::QueuedRequest;
 use crate::dispatch::keys::Groups;
 
-/// The groups of a queue, each with what waits.
+/// The waiting requests of a queue, in their groups.
 pub(super) struct GroupedRequests<K> {
+    /// Numbers the groups of keys.
     groups: Groups<K>,
-    /// By number.
+    /// The groups, indexed by number.
     all: Vec<KeyGroup<K>>,
-    /// Those with requests that their own limit does not hold, in the order in which they became
-    /// so.
+    /// Groups with waiting requests whose batches are below the limit, in the order in which the
+    /// groups became so.
     ready: VecDeque<u32>,
-    /// Those with requests whose batches are at the limit.
+    /// Groups with waiting requests whose batches are at the limit.
     held: BTreeSet<u32>,
-    /// So many batches of each may be on the way.
+    /// Highest number of batches in flight of one group.
     limit: usize,
-    /// How many have requests or batches.
+    /// Number of groups with waiting requests or batches in flight.
     in_use: usize,
+    /// Number of waiting requests in all groups.
     waiting: usize,
 }
 
+/// One group of keys.
 struct KeyGroup<K> {
     waiting: Backlog<K>,
-    /// Batches on the way, the parts of one counted once.
+    /// Number of batches in flight, the parts of one batch counted once.
     in_flight: usize,
 }
 
 impl<K> KeyGroup<K> {
+    /// Whether requests wait or batches are in flight.
     fn is_in_use(&self) -> bool {
         self.in_flight > 0 || !self.waiting.is_empty()
     }
 }
 
-/// So few are not worth being forgotten.
-const FEW: usize = 32;
+/// Number of unused groups that are never worth a search.
+const SLACK: usize = 32;
 
 impl<K> GroupedRequests<K> {
+    /// No requests. Each group may have `limit` batches in flight.
     pub(super) fn new(groups: Groups<K>, limit: usize) -> Self {
         GroupedRequests {
             groups,
@@ -57,9 +70,10 @@ impl<K> GroupedRequests<K> {
         }
     }
 
-    /// The number of the group that a key is of. Runs code of the user's.
+    /// Returns the number of the group of a key, after forgetting unused groups if they are too
+    /// many. Runs user code.
     pub(super) fn number(&mut self, key: &K) -> u32 {
-        if self.groups.len() > 2 * self.in_use + FEW {
+        if self.groups.len() > 2 * self.in_use + SLACK {
             let all = &self.all;
             self.groups
                 .retain(&mut |group| all.get(group as usize).is_some_and(KeyGroup::is_in_use));
@@ -67,22 +81,23 @@ impl<K> GroupedRequests<K> {
         self.groups.number(key)
     }
 
-    /// Adds a request to what waits in its group.
+    /// Adds a request to its group.
     pub(super) fn push(&mut self, group: u32, entry: QueuedRequest<K>) {
-        let at = group as usize;
-        if self.all.len() <= at {
-            self.all.resize_with(at + 1, || KeyGroup { waiting: Backlog::default(), in_flight: 0 });
+        let index = group as usize;
+        if self.all.len() <= index {
+            self.all
+                .resize_with(index + 1, || KeyGroup { waiting: Backlog::default(), in_flight: 0 });
         }
-        self.change(group, |group| group.waiting.push(entry));
+        self.update(group, |group| group.waiting.push(entry));
         self.waiting += 1;
     }
 
-    /// The first group that may send.
+    /// Returns the first group that may send.
     pub(super) fn next_ready(&self) -> Option<u32> {
         self.ready.front().copied()
     }
 
-    /// Takes the first request of the group that may send first.
+    /// Takes the first request of `group`, which must be the first group that may send.
     pub(super) fn pop(&mut self, group: u32) -> Option<QueuedRequest<K>> {
         let of_group = &mut self.all[group as usize];
         let entry = of_group.waiting.pop()?;
@@ -95,18 +110,18 @@ impl<K> GroupedRequests<K> {
         Some(entry)
     }
 
-    /// A batch of a group is on its way.
-    pub(super) fn batch_leaves(&mut self, group: u32) {
-        self.change(group, |group| group.in_flight += 1);
+    /// Counts a batch of this group as in flight. Its requests must have been popped before.
+    pub(super) fn begin_batch(&mut self, group: u32) {
+        self.update(group, |group| group.in_flight += 1);
     }
 
-    /// A batch of a group has come back.
-    pub(super) fn batch_is_back(&mut self, group: u32) {
-        self.change(group, |group| group.in_flight -= 1);
+    /// Counts a batch of this group as no longer in flight.
+    pub(super) fn finish_batch(&mut self, group: u32) {
+        self.update(group, |group| group.in_flight -= 1);
     }
 
-    /// Changes what a group has, and keeps what is known of all in step with it.
-    fn change(&mut self, number: u32, change: impl FnOnce(&mut KeyGroup<K>)) {
+    /// Applies a change to a group, then updates `ready`, `held` and `in_use`.
+    fn update(&mut self, number: u32, change: impl FnOnce(&mut KeyGroup<K>)) {
         let group = &mut self.all[number as usize];
         let (was_in_use, was_waiting, was_at_limit) =
             (group.is_in_use(), !group.waiting.is_empty(), group.in_flight >= self.limit);
@@ -117,7 +132,7 @@ impl<K> GroupedRequests<K> {
             return;
         }
         if is_at_limit {
-            debug_assert!(!was_waiting, "what waits is taken before a batch leaves");
+            debug_assert!(!was_waiting, "requests are popped before their batch leaves");
             self.held.insert(number);
         } else {
             self.held.remove(&number);
@@ -125,12 +140,12 @@ impl<K> GroupedRequests<K> {
         }
     }
 
-    /// How many requests wait, in all groups.
+    /// Number of waiting requests in all groups.
     pub(super) fn len(&self) -> usize {
         self.waiting
     }
 
-    /// Takes out all that `is_wanted` does not want.
+    /// Moves requests that `is_wanted` rejects to `unwanted`.
     pub(super) fn take_unwanted(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
@@ -138,18 +153,18 @@ impl<K> GroupedRequests<K> {
     ) {
         let before = unwanted.len();
         let GroupedRequests { all, ready, held, in_use, .. } = self;
-        let mut stays = |number: u32| {
+        let mut has_requests = |number: u32| {
             let group = &mut all[number as usize];
             group.waiting.take_unwanted(is_wanted, unwanted);
             *in_use -= usize::from(!group.is_in_use());
             !group.waiting.is_empty()
         };
-        ready.retain(|group| stays(*group));
-        held.retain(|group| stays(*group));
+        ready.retain(|group| has_requests(*group));
+        held.retain(|group| has_requests(*group));
         self.waiting -= unwanted.len() - before;
     }
 
-    /// Forgets everything, and gives what waited.
+    /// Forgets all groups, and returns their requests to be dropped.
     pub(super) fn clear(&mut self) -> impl Sized + use<K> {
         self.groups.forget_all();
         self.ready.clear();
@@ -196,42 +211,42 @@ mod tests {
                 group,
                 std::iter::from_fn(|| grouped.pop(group)).map(|entry| entry.key).collect(),
             ));
-            grouped.batch_leaves(group);
+            grouped.begin_batch(group);
         }
         sent
     }
 
     #[test]
-    fn one_at_its_limit_holds_no_other() {
+    fn a_group_at_its_limit_holds_back_no_other() {
         let mut grouped = grouped(1);
         add(&mut grouped, &[11, 21, 12]);
         assert_eq!(send(&mut grouped), [(0, vec![11, 12]), (1, vec![21])]);
         add(&mut grouped, &[13, 31, 22]);
         assert_eq!(send(&mut grouped), [(2, vec![31])]);
-        grouped.batch_is_back(1);
+        grouped.finish_batch(1);
         assert_eq!((send(&mut grouped), grouped.len()), (vec![(1, vec![22])], 1));
-        grouped.batch_is_back(0);
+        grouped.finish_batch(0);
         assert_eq!((send(&mut grouped), grouped.len()), (vec![(0, vec![13])], 0));
     }
 
     #[test]
-    fn those_that_come_and_go_are_forgotten_and_those_that_stay_keep_their_numbers() {
+    fn unused_groups_are_forgotten_and_used_ones_keep_their_numbers() {
         let mut grouped = grouped(1);
         add(&mut grouped, &[1]);
         send(&mut grouped);
         for group in 1..if cfg!(miri) { 200 } else { 10_000 } {
             add(&mut grouped, &[group * 10]);
             let sent = send(&mut grouped);
-            grouped.batch_is_back(sent[0].0);
+            grouped.finish_batch(sent[0].0);
         }
         assert!(grouped.all.len() < 100, "{} groups are known", grouped.all.len());
         assert_eq!(grouped.number(&2), 0);
         add(&mut grouped, &[3]);
-        assert_eq!(send(&mut grouped), [], "its batch is still on the way");
+        assert_eq!(send(&mut grouped), [], "its batch is still in flight");
     }
 
     #[test]
-    fn what_nobody_wants_is_taken_out_and_its_group_with_it() {
+    fn unwanted_requests_are_taken_out_with_their_groups() {
         let mut grouped = grouped(1);
         add(&mut grouped, &[11, 21]);
         send(&mut grouped);
@@ -239,16 +254,17 @@ mod tests {
         let mut unwanted = Vec::new();
         grouped.take_unwanted(&mut |entry| entry.key == 13, &mut unwanted);
         assert_eq!((unwanted.len(), grouped.len(), grouped.next_ready()), (2, 1, None));
-        grouped.batch_is_back(0);
+        grouped.finish_batch(0);
         assert_eq!(send(&mut grouped), [(0, vec![13])]);
     }
 
-    /// What `GroupedRequests` stands for: all requests in the order of asking, and the group of
-    /// each batch that is on its way.
+    /// A model of `GroupedRequests`: all requests in the order of asking, and the group of each
+    /// batch in flight.
     #[derive(Default)]
     struct Naive {
+        /// Group and key.
         waiting: Vec<(u32, u32)>,
-        on_the_way: Vec<u32>,
+        in_flight: Vec<u32>,
     }
 
     impl Naive {
@@ -260,24 +276,24 @@ mod tests {
         }
 
         fn of(&self, of: u32) -> usize {
-            self.on_the_way.iter().filter(|other| **other == of).count()
+            self.in_flight.iter().filter(|other| **other == of).count()
         }
     }
 
     #[test]
-    fn whatever_happens_all_that_is_known_of_groups_is_in_step() {
+    fn random_operations_agree_with_a_list() {
         let mut random = fastrand::Rng::with_seed(7);
         for limit in [1, 2, 3, usize::MAX].repeat(if cfg!(miri) { 1 } else { 50 }) {
             let (mut grouped, mut naive) = (grouped(limit), Naive::default());
-            // By number, the group as its keys tell it.
-            let mut sent_keys: HashMap<u32, u32> = HashMap::new();
+            // By number, the group (a tenth of its keys).
+            let mut group_of: HashMap<u32, u32> = HashMap::new();
             let groups = random.u32(1..100);
             for seq in 1..if cfg!(miri) { 60 } else { 300 } {
                 match random.u32(0..10) {
                     0..4 => {
                         let key = random.u32(0..groups * 10);
                         let group = grouped.number(&key);
-                        sent_keys.insert(group, key / 10);
+                        group_of.insert(group, key / 10);
                         grouped.push(
                             group,
                             QueuedRequest {
@@ -291,27 +307,27 @@ mod tests {
                     }
                     4..7 => {
                         let Some(group) = grouped.next_ready() else { continue };
-                        let of = sent_keys[&group];
+                        let of = group_of[&group];
                         let keys: Vec<u32> = std::iter::from_fn(|| grouped.pop(group))
                             .map(|entry| entry.key)
                             .collect();
                         assert_eq!(keys, naive.takes(|request| request.0 == of));
-                        // Some are answered in place.
+                        // Some batches are answered in place.
                         if random.bool() {
                             assert!(naive.of(of) < limit);
-                            grouped.batch_leaves(group);
-                            naive.on_the_way.push(of);
+                            grouped.begin_batch(group);
+                            naive.in_flight.push(of);
                         }
                     }
                     7..9 => {
-                        if naive.on_the_way.is_empty() {
+                        if naive.in_flight.is_empty() {
                             continue;
                         }
                         let of =
-                            naive.on_the_way.swap_remove(random.usize(0..naive.on_the_way.len()));
+                            naive.in_flight.swap_remove(random.usize(0..naive.in_flight.len()));
                         let group = grouped.number(&(of * 10));
-                        assert_eq!(sent_keys[&group], of, "a group in use keeps its number");
-                        grouped.batch_is_back(group);
+                        assert_eq!(group_of[&group], of, "a group in use keeps its number");
+                        grouped.finish_batch(group);
                     }
                     _ => {
                         let (by, mut unwanted) = (random.u32(2..5), Vec::new());
@@ -326,7 +342,7 @@ mod tests {
                 }
                 let waiting: BTreeSet<u32> = naive.waiting.iter().map(|(of, _)| *of).collect();
                 let named = |numbers: &mut dyn Iterator<Item = &u32>| {
-                    numbers.map(|number| sent_keys[number]).collect::<Vec<u32>>()
+                    numbers.map(|number| group_of[number]).collect::<Vec<u32>>()
                 };
                 let (mut ready, mut held) =
                     (named(&mut grouped.ready.iter()), named(&mut grouped.held.iter()));
@@ -341,7 +357,7 @@ mod tests {
                     waiting.iter().copied().filter(|of| naive.of(*of) >= limit).collect::<Vec<_>>()
                 );
                 let in_use: BTreeSet<u32> =
-                    waiting.iter().chain(&naive.on_the_way).copied().collect();
+                    waiting.iter().chain(&naive.in_flight).copied().collect();
                 assert_eq!((grouped.len(), grouped.in_use), (naive.waiting.len(), in_use.len()));
             }
         }

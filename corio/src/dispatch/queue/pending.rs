@@ -1,12 +1,21 @@
-//! What waits to be sent: requests that have gathered, those that wait behind a limit or for their
-//! turn, and those that pause before they are tried again.
+//! The requests of one queue that wait to be sent: gathered ones, those behind a limit or waiting
+//! for their turn, and paused ones.
 //!
-//! Most queues gather in a load that leaves as it is. Where the order of requests matters
-//! (`ordered`), or equal keys are looked for (dedup), each gets a number in the order of
-//! asking, its ticket, and waits in a backlog, which is sorted by it: so what comes back to be
-//! tried again is before everything that was asked later, whenever it comes. Where groups may
-//! overtake each other, each has a backlog of its own (`groups.rs`), and here is what is in none
-//! yet.
+//! Most queues gather in a buffer that leaves as it is. Where the order of requests matters
+//! (`ordered`), or equal keys are looked for (dedup), each request gets a sequence number and waits
+//! in a backlog, which is sorted by these numbers: so a requeued request comes before everything
+//! that was asked after it, whenever the request is requeued. Where groups may overtake each other,
+//! each group has a backlog of its own (`grouped.rs`), and only requests that are in no group yet
+//! are here.
+//!
+//! Invariants:
+//!
+//! - `coalesced` holds requests only while `backlog` is empty, as its requests come after those of
+//!   the backlog. So the buffer can leave as it is. Methods that use the backlog flush it first.
+//! - `paused_len` is the number of requests in `paused`.
+//!
+//! No method runs user code: keys are never compared, cloned or dropped here, but returned to the
+//! caller.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -16,52 +25,58 @@ use crate::dispatch::buffer::{BatchBuf, PooledBuf, QueuedRequest};
 use crate::dispatch::ids::Waiter;
 use crate::util::Alarm;
 
+/// The requests of one queue that wait to be sent.
 pub(super) struct PendingRequests<K, A> {
+    /// Requests as they were asked, in that order, not looked at yet.
     gathered: PooledBuf<K, A>,
-    /// With dedup, what has gathered and is to go out, each with its ticket: what waits after the
-    /// backlog, and only while that is empty. So it can leave as it is.
+    /// With dedup, the leaders among the gathered requests, with their sequence numbers. The buffer
+    /// can leave as it is.
     coalesced: Option<PooledBuf<K, A>>,
+    /// Requests that are held or requeued, and those moved here to be sorted into a batch.
     backlog: Backlog<K>,
-    /// By the alarm that ends their pause.
+    /// Requests that are retried later, by the alarm that ends their pause.
     paused: BTreeMap<Alarm, Vec<QueuedRequest<K>>>,
-    pausing: usize,
+    /// Number of paused requests.
+    paused_len: usize,
 }
 
 impl<K, A> PendingRequests<K, A> {
-    /// Nothing waits; what comes gathers in `buf`.
-    pub(super) fn gathering_in(buf: PooledBuf<K, A>) -> Self {
+    /// No requests; those that are asked gather in `buf`.
+    pub(super) fn new(buf: PooledBuf<K, A>) -> Self {
         PendingRequests {
             gathered: buf,
             coalesced: None,
             backlog: Backlog::default(),
             paused: BTreeMap::new(),
-            pausing: 0,
+            paused_len: 0,
         }
     }
 
-    /// Whether nothing had gathered before.
+    /// Adds a request. Returns whether it is the first.
     #[inline]
     pub(super) fn gather(&mut self, waiter: Waiter, key: K) -> bool {
-        let first = self.gathered.is_empty();
+        let is_first = self.gathered.is_empty();
         self.gathered.waiters.push(waiter);
         self.gathered.keys.push(key);
-        first
+        is_first
     }
 
-    /// The same, if something has gathered and there is room for more; gives back the key if not.
-    /// Nothing in it can call the allocator, which saves the registers that `push` keeps for that.
+    /// Adds a request if others have gathered and the buffers need not grow; otherwise returns the
+    /// key. Nothing in this function can call the allocator, which saves the registers that
+    /// `Vec::push` keeps for that call.
     #[inline(always)]
     pub(super) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<(), K> {
         let BatchBuf { waiters, keys, .. } = &mut *self.gathered;
         let (before, keys_before) = (waiters.len(), keys.len());
         match (waiters.spare_capacity_mut(), keys.spare_capacity_mut()) {
-            ([of_waiter, ..], [of_key, ..]) if before > 0 => {
-                of_waiter.write(waiter);
-                of_key.write(key);
+            ([waiter_slot, ..], [key_slot, ..]) if before > 0 => {
+                waiter_slot.write(waiter);
+                key_slot.write(key);
             }
             _ => return Err(key),
         }
-        // SAFETY: the place behind the last has just been written in both.
+        // SAFETY: the element after the last one has just been written in both vectors, and both
+        // have capacity for it.
         unsafe {
             waiters.set_len(before + 1);
             keys.set_len(keys_before + 1);
@@ -69,18 +84,20 @@ impl<K, A> PendingRequests<K, A> {
         Ok(())
     }
 
+    /// Number of gathered requests.
     #[inline]
     pub(super) fn gathered_len(&self) -> usize {
         self.gathered.len()
     }
 
-    /// Takes what has gathered, and gathers in `spare` from now on.
+    /// Takes the gathered requests; later ones gather in `spare`.
     pub(super) fn take_gathered(&mut self, spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
         mem::replace(&mut self.gathered, spare)
     }
 
-    /// Gathers in the roomier of two loads; gives the other.
-    pub(super) fn gather_in_roomier(&mut self, mut spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
+    /// Keeps the larger of `spare` and the present buffer to gather in, and returns the other one.
+    /// Nothing may have gathered.
+    pub(super) fn gather_in_larger(&mut self, mut spare: PooledBuf<K, A>) -> PooledBuf<K, A> {
         debug_assert!(self.gathered.is_empty());
         if spare.waiters.capacity() > self.gathered.waiters.capacity() {
             mem::swap(&mut spare, &mut self.gathered);
@@ -88,16 +105,16 @@ impl<K, A> PendingRequests<K, A> {
         spare
     }
 
-    /// Takes what waits elsewhere.
-    pub(super) fn take_others(&mut self) -> impl Sized + use<K, A> {
-        self.pausing = 0;
+    /// Takes the backlog and the paused requests, to be dropped by the caller.
+    pub(super) fn take_rest(&mut self) -> impl Sized + use<K, A> {
+        self.paused_len = 0;
         (mem::take(&mut self.backlog), mem::take(&mut self.paused))
     }
 
-    /// Adds what was settled. Gives back a load that is empty, if there is one.
-    pub(super) fn coalesce(&mut self, mut buf: PooledBuf<K, A>) -> Option<PooledBuf<K, A>> {
+    /// Adds leaders. Returns an empty buffer, if one is left over.
+    pub(super) fn add_coalesced(&mut self, mut buf: PooledBuf<K, A>) -> Option<PooledBuf<K, A>> {
         if self.has_backlog() {
-            self.queue_coalesced();
+            self.flush_coalesced();
             buf.drain().for_each(|entry| self.backlog.push(entry));
         }
         if buf.is_empty() {
@@ -106,44 +123,46 @@ impl<K, A> PendingRequests<K, A> {
         self.coalesced.replace(buf)
     }
 
-    /// Takes what was settled, if it is no more than that.
+    /// Takes the coalesced requests, if there are any and at most `at_most`.
     pub(super) fn take_coalesced(&mut self, at_most: usize) -> Option<PooledBuf<K, A>> {
         self.coalesced.take_if(|coalesced| (1..=at_most).contains(&coalesced.len()))
     }
 
-    /// Has what was settled wait in the backlog.
+    /// Moves the coalesced requests to the backlog.
     #[inline]
-    fn queue_coalesced(&mut self) {
+    fn flush_coalesced(&mut self) {
         if self.coalesced_len() > 0 {
-            self.queue_all_coalesced();
+            self.flush_coalesced_slow();
         }
     }
 
     #[cold]
-    fn queue_all_coalesced(&mut self) {
+    fn flush_coalesced_slow(&mut self) {
         let PendingRequests { coalesced, backlog, .. } = self;
         coalesced
             .iter_mut()
             .for_each(|coalesced| coalesced.drain().for_each(|entry| backlog.push(entry)));
     }
 
+    /// Adds a request to the backlog.
     pub(super) fn push(&mut self, entry: QueuedRequest<K>) {
-        self.queue_coalesced();
+        self.flush_coalesced();
         self.backlog.push(entry);
     }
 
-    /// Takes the first of the backlog.
+    /// Takes the first request of the backlog.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<QueuedRequest<K>> {
-        self.queue_coalesced();
+        self.flush_coalesced();
         self.backlog.pop()
     }
 
-    /// Puts back the one that was taken last.
+    /// Puts back the request that was popped last.
     pub(super) fn put_back(&mut self, entry: QueuedRequest<K>) {
         self.backlog.put_back(entry);
     }
 
+    /// Whether requests wait in the backlog, or are coalesced.
     pub(super) fn has_backlog(&self) -> bool {
         !self.backlog.is_empty() || self.coalesced_len() > 0
     }
@@ -152,50 +171,53 @@ impl<K, A> PendingRequests<K, A> {
         self.coalesced.as_ref().map_or(0, |coalesced| coalesced.len())
     }
 
-    /// Whether nothing waits, but perhaps for the end of a pause.
+    /// Whether no request waits, paused ones aside.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.gathered.is_empty() && !self.has_backlog()
     }
 
-    /// How many wait, those that pause included.
+    /// Number of waiting requests, paused ones included.
     pub(super) fn len(&self) -> usize {
-        self.gathered.len() + self.coalesced_len() + self.backlog.len() + self.pausing
+        self.gathered.len() + self.coalesced_len() + self.backlog.len() + self.paused_len
     }
 
-    pub(super) fn pause(&mut self, until: Alarm, entries: Vec<QueuedRequest<K>>) {
-        self.pausing += entries.len();
-        self.paused.insert(until, entries);
+    /// Adds requests that are paused until this alarm.
+    pub(super) fn pause(&mut self, alarm: Alarm, entries: Vec<QueuedRequest<K>>) {
+        self.paused_len += entries.len();
+        self.paused.insert(alarm, entries);
     }
 
+    /// Number of paused requests.
     pub(super) fn paused_len(&self) -> usize {
-        self.pausing
+        self.paused_len
     }
 
-    pub(super) fn is_pausing(&self) -> bool {
-        self.pausing > 0
+    /// Whether any request is paused.
+    pub(super) fn has_paused(&self) -> bool {
+        self.paused_len > 0
     }
 
-    /// A pause is over.
+    /// Moves the requests that were paused until this alarm to the backlog.
     pub(super) fn end_pause(&mut self, alarm: Alarm) {
         for entry in self.paused.remove(&alarm).unwrap_or_default() {
-            self.pausing -= 1;
+            self.paused_len -= 1;
             self.push(entry);
         }
     }
 
-    /// Takes out those of the backlog that nobody wants any more.
+    /// Moves requests of the backlog that `is_wanted` rejects to `unwanted`.
     pub(super) fn take_unwanted(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
         unwanted: &mut Vec<QueuedRequest<K>>,
     ) {
-        self.queue_coalesced();
+        self.flush_coalesced();
         self.backlog.take_unwanted(is_wanted, unwanted);
     }
 
-    /// Takes out those that pause and nobody wants any more; gives the alarms that nobody waits for
-    /// then.
+    /// Moves paused requests that `is_wanted` rejects to `unwanted`. Returns the alarms that no
+    /// request waits for any more.
     pub(super) fn take_unwanted_paused(
         &mut self,
         is_wanted: &mut dyn FnMut(&QueuedRequest<K>) -> bool,
@@ -203,27 +225,27 @@ impl<K, A> PendingRequests<K, A> {
     ) -> Vec<Alarm> {
         let (before, mut alarms) = (unwanted.len(), Vec::new());
         self.paused.retain(|alarm, entries| {
-            let (wanted, drop_counters): (Vec<_>, Vec<_>) =
+            let (wanted, rest): (Vec<_>, Vec<_>) =
                 mem::take(entries).into_iter().partition(&mut *is_wanted);
             *entries = wanted;
-            unwanted.extend(drop_counters);
+            unwanted.extend(rest);
             if entries.is_empty() {
                 alarms.push(*alarm);
             }
             !entries.is_empty()
         });
-        self.pausing -= unwanted.len() - before;
+        self.paused_len -= unwanted.len() - before;
         alarms
     }
 
-    /// Takes out what has gathered and nobody wants any more; gives the keys.
+    /// Takes out gathered requests whose waiters `is_wanted` rejects. Returns their keys.
     pub(super) fn take_unwanted_gathered(
         &mut self,
         is_wanted: &mut dyn FnMut(Waiter) -> bool,
     ) -> Vec<K> {
-        // Of those that were settled some may be of nobody too: the backlog is looked through when
-        // its batch leaves.
-        self.queue_coalesced();
+        // Coalesced requests may be unwanted too. In the backlog they are checked when their batch
+        // leaves.
+        self.flush_coalesced();
         self.gathered.take_unwanted(is_wanted)
     }
 }

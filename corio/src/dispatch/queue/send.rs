@@ -18,43 +18,45 @@ use crate::dispatch::shared_state::Due;
 use crate::observe::Event;
 use crate::util::Alarm;
 
-/// Where batches go: to the dispatcher.
+/// Where batches go: the dispatcher, or its replacement.
 pub(crate) trait Outlet<R: Request> {
-    /// Whether anything may leave. Looked at before each batch.
+    /// Whether anything may leave. Asked before each batch, as a dispatcher may cancel its run.
     fn is_open(&self) -> bool;
 
-    /// Hands a batch over. What becomes of it comes back to the queue, now or later.
+    /// Hands a batch over. Its answers come back to the queue, during this call or later.
     fn hand_over(&self, buf: BufOf<R>, part: Part);
 }
 
 impl<R: Request> Queue<R> {
-    /// Sends what waits, unless a limit holds it; what stays is listed again.
+    /// Sends the waiting requests, unless a limit holds them. If any stay, the queue is listed
+    /// again.
     pub(crate) fn send(&self, outlet: &impl Outlet<R>) {
-        self.listed.set(false);
+        self.is_listed.set(false);
         self.deliver_cached_now();
         if self.is_held() {
             self.listen_for_drops();
             return self.list();
         }
-        // From here on: comparing keys, to find groups, runs code of the user's too.
+        // All of `send_waiting` runs as code of the dispatcher: comparing keys and finding groups
+        // is user code as well.
         self.shared.with_current_dispatcher(R::name(), || self.send_waiting(outlet));
     }
 
-    /// Gives what was kept to those who would get it with the answers of a batch.
+    /// Delivers cache hits that were to be delivered with the answers of a batch.
     pub(crate) fn deliver_cached_now(&self) {
         if let Some(cached) = self.cached.take() {
             self.push_ready(cached);
         }
     }
 
-    /// Whether something waits that no limit holds.
+    /// Whether requests wait that no limit holds.
     pub(crate) fn can_send(&self) -> bool {
         let has_ready_group =
             || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().next_ready().is_some());
         !self.is_held() && (!self.waiting.borrow().is_empty() || has_ready_group())
     }
 
-    /// Whether what waits has to wait on.
+    /// Whether a limit or the barrier holds all waiting requests.
     pub(super) fn is_held(&self) -> bool {
         let Options { in_flight, ordered, unbatched, .. } = self.options;
         if unbatched {
@@ -63,76 +65,79 @@ impl<R: Request> Queue<R> {
         let limit = if ordered { 1 } else { in_flight };
         self.quota_used.get() >= limit
             || self.is_held_by_others()
-            || ordered && self.waiting.borrow().is_pausing()
+            || ordered && self.waiting.borrow().has_paused()
     }
 
-    /// Whether nothing may leave whatever is on its way of this dispatcher.
+    /// Whether the barrier or the limit for all dispatchers together holds this queue, whatever it
+    /// has in flight itself.
     fn is_held_by_others(&self) -> bool {
         let shared = &self.shared;
-        // One that answers in place is never in flight.
+        // A dispatcher that answers in place never has a batch in flight.
         shared.barrier_is_up.get()
             || self.is_concurrent && shared.quota_used.get() >= shared.limits.in_flight
     }
 
+    /// Sends the waiting requests, as far as groups and order allow.
     #[inline]
     fn send_waiting(&self, outlet: &impl Outlet<R>) {
         match self.take_fast_path() {
-            Some(buf) => self.send_now(buf, self.shared.next_batch(), Part::default(), outlet),
+            Some(buf) => self.send_batch(buf, self.shared.next_batch(), Part::default(), outlet),
             None => self.send_slow(outlet),
         }
     }
 
-    /// Takes what has gathered, if it may leave as it is.
+    /// Takes the gathered requests, if they may leave as they are.
     #[inline]
     fn take_fast_path(&self) -> Option<BufOf<R>> {
         let mut waiting = self.waiting.borrow_mut();
-        let is_fast_path = self.is_fast_path
+        let is_unchanged = self.is_fast_path
             && !waiting.has_backlog()
             && self.drop_epoch.get() == self.shared.drop_epoch.get();
         let fits = (1..=self.options.max_batch).contains(&waiting.gathered_len());
-        (is_fast_path && fits).then(|| waiting.take_gathered(self.take_buf()))
+        (is_unchanged && fits).then(|| waiting.take_gathered(self.take_buf()))
     }
 
+    /// Sends the waiting requests where more is to be done than to hand over a buffer.
     #[inline(never)]
     fn send_slow(&self, outlet: &impl Outlet<R>) {
         let coalesced = self.take_coalesced();
         self.drop_unwanted_gathered();
-        let waits_before = self.waiting.borrow().has_backlog();
+        let had_backlog = self.waiting.borrow().has_backlog();
         if let Some(buf) = coalesced {
             self.send_parts(buf, None, outlet);
-        } else if self.is_fast_path && !waits_before {
+        } else if self.is_fast_path && !had_backlog {
             let buf = self.waiting.borrow_mut().take_gathered(self.take_buf());
             self.send_parts(buf, None, outlet);
-        } else if !waits_before && self.is_next_in_order() {
+        } else if !had_backlog && self.is_next_in_order() {
             let mut buf = self.waiting.borrow_mut().take_gathered(self.take_buf());
-            self.last_ticket.set(buf.number(self.last_ticket.get()));
+            self.last_seq.set(buf.number(self.last_seq.get()));
             self.send_parts(buf, None, outlet);
         } else {
             self.add_gathered_to_backlog();
             if self.options.ordered {
                 self.send_first_in_order(outlet);
             } else if let Some(grouped) = &self.grouped {
-                self.find_groups(grouped);
+                self.assign_groups(grouped);
                 self.send_groups(grouped, outlet);
             } else {
                 let buf = self.buf_from(&mut || self.waiting.borrow_mut().pop());
                 self.send_parts(buf, None, outlet);
             }
         }
-        if self.waits() {
+        if self.has_waiting() {
             self.listen_for_drops();
             self.list();
         }
     }
 
-    /// Whether something waits to be sent, though a limit may hold it.
-    pub(super) fn waits(&self) -> bool {
+    /// Whether requests wait to be sent, held or not. Paused requests do not count.
+    pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.borrow().is_empty()
             || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().len() > 0)
     }
 
-    /// With dedup: takes what was settled, if it may leave as it is. Somebody waits for each of it
-    /// unless tasks were dropped, or primed a key, since.
+    /// With dedup: takes the coalesced requests, if they may leave as they are. Each of them is
+    /// wanted unless tasks were dropped, or the cache was primed, since they were coalesced.
     fn take_coalesced(&self) -> Option<BufOf<R>> {
         let is_wanted = !self.pending_keys.as_ref()?.borrow().has_answered()
             && self.drop_epoch.get() == self.shared.drop_epoch.get();
@@ -145,7 +150,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Whether, with nothing waiting before it, what has gathered may leave in order as one batch.
+    /// Whether the gathered requests may leave as one batch of an ordered queue, provided that the
+    /// backlog is empty.
     fn is_next_in_order(&self) -> bool {
         let Options { ordered, max_batch, .. } = self.options;
         ordered
@@ -154,32 +160,33 @@ impl<R: Request> Queue<R> {
             && self.waiting.borrow().gathered_len() <= max_batch
     }
 
+    /// Moves the gathered requests to the backlog, with sequence numbers if the queue has them.
     fn add_gathered_to_backlog(&self) {
         let mut gathered = self.waiting.borrow_mut().take_gathered(self.take_buf());
-        // With dedup each has a ticket already, and nothing has gathered since.
-        let numbers = self.options.ordered && self.pending_keys.is_none();
+        // With dedup each request has its number already, and none has gathered since.
+        let assigns_seqs = self.options.ordered && self.pending_keys.is_none();
         for entry in gathered.drain() {
-            let seq = if numbers { Seq::numbered(self.last_ticket.get() + 1) } else { entry.seq };
-            self.last_ticket.set(seq.number.max(self.last_ticket.get()));
+            let seq = if assigns_seqs { Seq::numbered(self.last_seq.get() + 1) } else { entry.seq };
+            self.last_seq.set(seq.number.max(self.last_seq.get()));
             self.waiting.borrow_mut().push(QueuedRequest { seq, ..entry });
         }
         self.recycle(gathered);
     }
 
-    /// A load of those that somebody waits for.
+    /// Fills a buffer with the requests of `next` that are wanted, and drops the others.
     fn buf_from(&self, next: &mut dyn FnMut() -> Option<QueuedRequest<R::Key>>) -> BufOf<R> {
         let mut buf = self.take_buf();
         while let Some(entry) = next() {
             if self.is_wanted(&entry) {
                 buf.push(entry);
             } else {
-                self.forget(entry);
+                self.drop_unwanted(entry);
             }
         }
         buf
     }
 
-    /// In order, only those before the first of another group may leave.
+    /// Sends the first requests of an ordered queue: at most `max_batch`, all of one group.
     fn send_first_in_order(&self, outlet: &impl Outlet<R>) {
         let mut buf = self.take_buf();
         let mut group = None;
@@ -189,7 +196,7 @@ impl<R: Request> Queue<R> {
         while buf.len() < self.options.max_batch {
             let Some(entry) = self.waiting.borrow_mut().pop() else { break };
             if !self.is_wanted(&entry) {
-                self.forget(entry);
+                self.drop_unwanted(entry);
                 continue;
             }
             if let Some(groups) = &self.groups_in_order {
@@ -210,12 +217,12 @@ impl<R: Request> Queue<R> {
         self.send_parts(buf, None, outlet);
     }
 
-    /// Puts those that are in no group yet into theirs.
-    fn find_groups(&self, grouped: &RefCell<GroupedRequests<R::Key>>) {
+    /// Moves requests that are in no group yet into their groups.
+    fn assign_groups(&self, grouped: &RefCell<GroupedRequests<R::Key>>) {
         loop {
             let Some(entry) = self.waiting.borrow_mut().pop() else { return };
             if !self.is_wanted(&entry) {
-                self.forget(entry);
+                self.drop_unwanted(entry);
                 continue;
             }
             match self.guarded(|| grouped.borrow_mut().number(&entry.key)) {
@@ -225,8 +232,8 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Each group that its own limit does not hold leaves, as far as there is room for it beside
-    /// all others.
+    /// Sends a batch of each group below its limit, as long as the limit for all dispatchers
+    /// together allows it.
     fn send_groups(&self, grouped: &RefCell<GroupedRequests<R::Key>>, outlet: &impl Outlet<R>) {
         while outlet.is_open() && !self.is_held_by_others() {
             let Some(group) = grouped.borrow().next_ready() else { return };
@@ -235,31 +242,32 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Sends what may leave together, in parts if it is too much for one batch.
+    /// Sends requests that may leave together, in parts if they exceed `max_batch`.
     fn send_parts(&self, mut buf: BufOf<R>, group: Option<u32>, outlet: &impl Outlet<R>) {
         if buf.is_empty() {
             return self.recycle(buf);
         }
         if buf.len() <= self.options.max_batch {
-            return self.send_one(buf, Part { group, split: None }, outlet);
+            return self.send_batch_slow(buf, Part { group, split: None }, outlet);
         }
         let parts = buf.drain_into_parts(self.options.max_batch, || self.take_buf());
         self.recycle(buf);
         let split = Some(self.in_flight.split());
         for part in parts.into_iter().take_while(|_| outlet.is_open()) {
-            self.send_one(part, Part { group, split }, outlet);
+            self.send_batch_slow(part, Part { group, split }, outlet);
         }
     }
 
-    /// Sends a batch; out of line, for all places but the most frequent one.
+    /// Sends a batch. This copy of `send_batch` is out of line, for all callers but the most
+    /// frequent one.
     #[inline(never)]
-    fn send_one(&self, buf: BufOf<R>, part: Part, outlet: &impl Outlet<R>) {
-        self.send_now(buf, self.shared.next_batch(), part, outlet);
+    fn send_batch_slow(&self, buf: BufOf<R>, part: Part, outlet: &impl Outlet<R>) {
+        self.send_batch(buf, self.shared.next_batch(), part, outlet);
     }
 
-    /// The same, in line, as the batch of that number: most leave as they have gathered.
+    /// Sends a batch under this number. Inlined, as most requests leave as they have gathered.
     #[inline(always)]
-    pub(super) fn send_now(
+    pub(super) fn send_batch(
         &self,
         mut buf: BufOf<R>,
         batch: u64,
@@ -270,7 +278,7 @@ impl<R: Request> Queue<R> {
         if self.shared.observers().has_observer() {
             self.emit_sent(&buf);
         }
-        if let Some(copy_key) = self.copies_keys {
+        if let Some(copy_key) = self.copy_sent_key {
             if let Err(fault) = self.guarded(|| buf.copy_keys(copy_key)) {
                 return self.fail_all(buf, &fault);
             }
@@ -278,7 +286,8 @@ impl<R: Request> Queue<R> {
         outlet.hand_over(buf, part);
     }
 
-    /// Fails a request that code around the dispatcher has failed, as a batch of its own.
+    /// Fails a request because of user code outside the dispatcher. The request is reported as a
+    /// batch of its own.
     #[cold]
     pub(super) fn fail_one(&self, entry: QueuedRequest<R::Key>, fault: &Fault) {
         let mut buf = self.take_buf();
@@ -290,6 +299,7 @@ impl<R: Request> Queue<R> {
         self.fail_all(buf, fault);
     }
 
+    /// Emits the event for a batch that leaves.
     #[cold]
     fn emit_sent(&self, buf: &BufOf<R>) {
         let shown = ShownKeys { keys: &buf.keys, show: self.options.show_key };
@@ -301,7 +311,8 @@ impl<R: Request> Queue<R> {
         });
     }
 
-    /// A flight will be answered later.
+    /// Puts a batch in flight, to be answered later. It counts for the limits, its time-out runs,
+    /// and from now on drops of its waiters are noticed.
     pub(crate) fn begin(&self, buf: BufOf<R>, part: Part) -> InFlightId {
         let shared = &self.shared;
         shared.host.inline_budget.end();
@@ -310,7 +321,7 @@ impl<R: Request> Queue<R> {
         let is_first = part.split.is_none_or(|split| self.in_flight.part_leaves(split));
         if is_first && !self.options.unbatched {
             match (&self.grouped, part.group) {
-                (Some(grouped), Some(group)) => grouped.borrow_mut().batch_leaves(group),
+                (Some(grouped), Some(group)) => grouped.borrow_mut().begin_batch(group),
                 _ => self.quota_used.set(self.quota_used.get() + 1),
             }
             shared.quota_used.set(shared.quota_used.get() + 1);
@@ -332,27 +343,29 @@ impl<R: Request> Queue<R> {
         id
     }
 
-    /// The future that answers a flight has started, and is not over: its number.
+    /// Notes the number of the future that answers a batch in flight, once the future was polled
+    /// and has not ended.
     #[inline]
     pub(crate) fn future_has_started(&self, id: InFlightId, future: u32) {
         self.in_flight.with(id, |flight| flight.future = Some(future));
     }
 
-    /// A function on a thread pool gets the slots of a flight.
+    /// Notes that a function on a thread pool gets the slots of a batch in flight.
     #[cfg(feature = "blocking")]
     #[inline]
     pub(crate) fn job_has_started(&self, id: InFlightId) {
         self.in_flight.with(id, |flight| flight.is_with_a_job = true);
     }
 
-    /// A mailbox for the slots of a flight, which are answered with `A`.
+    /// Creates the mailbox for the slots of a batch in flight, which are answered with `A`.
     #[inline]
     pub(crate) fn new_mailbox<A>(&self, id: InFlightId, slots: usize) -> Mailbox<R::Key, A> {
         let ring = self.shared.host.ring.clone();
         Mailbox::new(slots, ring, self.number, id, self.options.show_key)
     }
 
-    /// Has a flight read its mailbox, and gives it back the memory of its keys.
+    /// Makes a batch in flight read its answers from this mailbox. `keys` is the emptied vector of
+    /// its keys, kept for the memory.
     #[inline]
     pub(crate) fn attach_mailbox<A: 'static>(
         &self,
@@ -367,14 +380,14 @@ impl<R: Request> Queue<R> {
         });
     }
 
-    /// Some requests have paused long enough.
+    /// Moves the requests that were paused until this alarm to the backlog.
     pub(crate) fn end_pause(&self, alarm: Alarm) {
         self.waiting.borrow_mut().end_pause(alarm);
         self.list();
     }
 
-    /// Has requests go out again after a pause, those with the same pause together.
-    pub(super) fn try_again(&self, entries: Vec<(Duration, QueuedRequest<R::Key>)>) {
+    /// Requeues requests, each after its pause. Requests with equal pauses share an alarm.
+    pub(super) fn requeue_all(&self, entries: Vec<(Duration, QueuedRequest<R::Key>)>) {
         let mut by_pause: BTreeMap<Duration, Vec<QueuedRequest<R::Key>>> = BTreeMap::new();
         for (pause, entry) in entries {
             if let Some(pending_keys) = &self.pending_keys {
@@ -395,4 +408,4 @@ impl<R: Request> Queue<R> {
     }
 }
 
-const _: () = assert!(NO_SEQ.number == 0, "numbers of requests begin behind it");
+const _: () = assert!(NO_SEQ.number == 0, "sequence numbers start at 1");

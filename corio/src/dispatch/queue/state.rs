@@ -1,9 +1,4 @@
-//! The queue of one dispatcher: requests gather, leave as batches, and come back as answers.
-//!
-//! waiting → (settled: kept answers given, equal keys joined) → sent as a flight → answered →
-//! delivered. What is to be tried again goes back to the beginning, in front. How they are settled
-//! is in `settling.rs`, how they leave in `send_cx.rs`, what becomes of answers in `landing.rs`,
-//! and how they are delivered in `delivery.rs`.
+//! The queue of one dispatcher: its state, asking, and clearing after a run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -25,66 +20,87 @@ use crate::dispatch::request::Request;
 use crate::dispatch::shared_state::SharedState;
 use crate::util::{ById, HotCell, Panic, PanicCollector, discard, panic_message};
 
+/// The buffers in which requests of `R` circulate: queue → dispatcher → delivery → pool.
 pub(crate) type BufOf<R> = PooledBuf<<R as Request>::Key, <R as Request>::Answer>;
 
+/// A batch of `R` in flight.
 pub(super) type InFlightOf<R> = InFlight<<R as Request>::Key, <R as Request>::Answer>;
 
-/// What keeps a queue in memory: futures that answer later hold it.
+/// The owner of a queue, which futures hold while they answer a batch, so that the queue outlives
+/// them.
 pub(crate) trait OwnsQueue<R: Request> {
+    /// The queue that this owner keeps in memory.
     fn queue(&self) -> &Queue<R>;
 }
 
+/// The queue of one dispatcher: what waits to be sent, what is in flight, and the dispatcher's
+/// cache. Terms and invariants are those of the module.
 pub(crate) struct Queue<R: Request> {
-    /// Itself, for futures that answer later.
-    me: Weak<dyn OwnsQueue<R>>,
+    /// Owner of this queue, upgraded for futures that answer later.
+    owner: Weak<dyn OwnsQueue<R>>,
+    /// Number of this queue in the registry, by which the shared state refers to the queue.
     pub(super) number: u32,
+    /// State common to all queues of a schedule.
     pub(crate) shared: Rc<SharedState>,
+    /// Options of the dispatcher, as the schedule may have changed them.
     pub(super) options: Options<R::Key, R::Answer>,
-    /// Batches are answered later, and start before those that are answered in place.
+    /// Whether batches are answered later. Such batches start before those that are answered in
+    /// place.
     pub(super) is_concurrent: bool,
+    /// Requests that wait to be sent and are in no group.
     pub(super) waiting: HotCell<PendingRequests<R::Key, R::Answer>>,
-    /// Where groups may overtake each other, what waits in each.
+    /// Requests that wait in their groups; present where groups may overtake each other.
     pub(super) grouped: Option<RefCell<GroupedRequests<R::Key>>>,
-    /// Where they may not: what tells whether two keys are of one.
+    /// Numbers the groups of keys; present where groups may not overtake each other (`ordered`).
     pub(super) groups_in_order: Option<RefCell<Groups<R::Key>>>,
-    /// Answers that were kept and are given when the batch leaves that others wait for.
+    /// Cache hits that are delivered together with the answers of the batch that leaves next.
     pub(super) cached: Cell<Option<BufOf<R>>>,
-    /// Whatever has gathered may leave as it is, if it is not too much for a batch.
+    /// Whether gathered requests may leave as they are, unless they exceed `max_batch`.
     pub(super) is_fast_path: bool,
-    /// There is more to do with an answer than to give it to who waits.
+    /// Whether an answer is more than handed to its waiter: shared with followers, cached, or
+    /// checked for a retry.
     pub(super) postprocesses: bool,
-    /// Keys that go out are needed afterwards.
-    pub(super) copies_keys: Option<CopyKey<R::Key>>,
-    /// Is in one of the board's lists.
-    pub(super) listed: Cell<bool>,
-    /// Was asked in this run.
-    used: Cell<bool>,
-    /// Which drops of tasks the queue has seen, of those that have gathered.
+    /// Copies each key that is sent; present where a batch that timed out is sent again.
+    pub(super) copy_sent_key: Option<CopyKey<R::Key>>,
+    /// Whether this queue is in one of the lists of queues that were asked.
+    pub(super) is_listed: Cell<bool>,
+    /// Whether this queue was asked, or its cache changed, since it was cleared; if not, there is
+    /// nothing to clear.
+    was_used: Cell<bool>,
+    /// The drop epoch at which gathered requests were last checked for dropped tasks.
     pub(super) drop_epoch: Cell<u64>,
+    /// Counts the dropped tasks that waiting requests may belong to.
     pub(super) drop_counters: DropCounters,
+    /// Batches that will be answered later.
     pub(super) in_flight: InFlightTable<R::Key, R::Answer>,
-    /// The flights that are watched through each of these.
-    pub(super) watched: RefCell<HashMap<Waiter, InFlightId, ById>>,
-    /// Batches on the way, the parts of one counted once; where groups may overtake each other,
-    /// each has its own count.
+    /// For each watcher the batch in flight that is watched through this waiter.
+    pub(super) watchers: RefCell<HashMap<Waiter, InFlightId, ById>>,
+    /// Number of batches in flight that count for the limit, the parts of one batch counted once.
+    /// Unused where groups may overtake each other, as each group has its own count.
     pub(super) quota_used: Cell<usize>,
-    /// The number that the next request gets where they are numbered.
-    pub(super) last_ticket: Cell<u64>,
+    /// Highest sequence number given so far.
+    pub(super) last_seq: Cell<u64>,
+    /// With dedup, the keys that are queued or in flight.
     pub(super) pending_keys: Option<RefCell<PendingKeys<R::Key>>>,
+    /// With the option `cache`, the cached answers.
     pub(super) cache: Option<RefCell<Cache<R::Key, R::Answer>>>,
+    /// Empty buffers, for reuse.
     buf_pool: BufPool<R::Key, R::Answer>,
-    /// A request that nobody can join may be answered where it is asked: it leaves as it is, in
-    /// place, and its answer is given as it comes.
+    /// Whether a request that no other can join may be answered where it is asked: it leaves as it
+    /// is, is answered in place, and its answer needs no postprocessing.
     pub(crate) may_answer_at_once: bool,
-    /// Whether what comes back stays in hand…
-    pub(super) holds_answer: Cell<bool>,
-    /// … in this load, from which the next takes it.
+    /// Whether `push_ready` puts the batch into `held_answer` instead of the ready list.
+    pub(super) is_answering_at_once: Cell<bool>,
+    /// The buffer of the last request that was answered at once. The current answer may point into
+    /// it; the next such request reuses it.
     pub(super) held_answer: Cell<Option<BufOf<R>>>,
 }
 
 impl<R: Request> Queue<R> {
+    /// Creates the queue with this number. `is_replaced` says that a function of the schedule
+    /// answers in place of the dispatcher.
     pub(crate) fn new(
-        me: Weak<dyn OwnsQueue<R>>,
+        owner: Weak<dyn OwnsQueue<R>>,
         number: u32,
         shared: Rc<SharedState>,
         options: Options<R::Key, R::Answer>,
@@ -94,11 +110,11 @@ impl<R: Request> Queue<R> {
             shared.dedup_queues.set(shared.dedup_queues.get() + 1);
         }
         Queue {
-            me,
+            owner,
             number,
             options,
             is_concurrent: options.concurrent && !is_replaced,
-            waiting: HotCell::new(PendingRequests::gathering_in(Box::default())),
+            waiting: HotCell::new(PendingRequests::new(Box::default())),
             grouped: options
                 .groups
                 .filter(|_| !options.ordered)
@@ -110,35 +126,36 @@ impl<R: Request> Queue<R> {
             cached: Cell::default(),
             is_fast_path: options.is_fast_path(),
             postprocesses: options.postprocesses(),
-            copies_keys: options.copies_keys(),
-            listed: Cell::new(false),
-            used: Cell::new(false),
+            copy_sent_key: options.copy_sent_key(),
+            is_listed: Cell::new(false),
+            was_used: Cell::new(false),
             drop_epoch: Cell::new(shared.drop_epoch.get()),
             drop_counters: DropCounters::default(),
             in_flight: InFlightTable::default(),
-            watched: RefCell::default(),
+            watchers: RefCell::default(),
             quota_used: Cell::new(0),
-            last_ticket: Cell::new(0),
+            last_seq: Cell::new(0),
             pending_keys: options.dedup.map(|dedup| RefCell::new(PendingKeys::new(dedup))),
             cache: options.cache_policy.map(|policy| RefCell::new(Cache::new(policy))),
             buf_pool: BufPool::default(),
             may_answer_at_once: options.is_fast_path()
                 && !options.postprocesses()
-                && options.copies_keys().is_none()
+                && options.copy_sent_key().is_none()
                 && (is_replaced || !options.concurrent),
-            holds_answer: Cell::new(false),
+            is_answering_at_once: Cell::new(false),
             held_answer: Cell::default(),
             shared,
         }
     }
 
-    /// As `ask`, where others have asked and there is room: a straight way without calls, as nearly
-    /// all requests go it. Gives back the key otherwise.
+    /// Queues a request if others have gathered and the buffers need not grow; otherwise returns
+    /// the key. This is the fast path of `ask`, taken by nearly all requests, and calls nothing.
     #[inline(always)]
     pub(crate) fn ask_with_others(&self, waiter: Waiter, key: R::Key) -> Result<(), R::Key> {
         self.waiting.borrow_mut().gather_within_capacity(waiter, key)
     }
 
+    /// Queues a request, and lists the queue if nothing had gathered.
     #[inline]
     pub(crate) fn ask(&self, waiter: Waiter, key: R::Key) {
         if self.waiting.borrow_mut().gather(waiter, key) {
@@ -146,12 +163,12 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Puts the queue on the board, for its turn.
+    /// Lists the queue for the next `send`, unless it is listed.
     #[inline(never)]
     pub(super) fn list(&self) {
-        self.used.set(true);
+        self.was_used.set(true);
         self.shared.host.inline_budget.end();
-        if !self.listed.replace(true) {
+        if !self.is_listed.replace(true) {
             let asked = if self.is_concurrent {
                 &self.shared.asked_concurrent
             } else {
@@ -161,30 +178,33 @@ impl<R: Request> Queue<R> {
         }
     }
 
+    /// The options of the dispatcher.
     #[inline]
     pub(crate) fn options(&self) -> &Options<R::Key, R::Answer> {
         &self.options
     }
 
-    /// What keeps the queue in memory, for a future that answers later.
+    /// The owner of this queue, for a future that answers later.
     #[inline]
     pub(crate) fn owner(&self) -> Rc<dyn OwnsQueue<R>> {
-        match self.me.upgrade() {
+        match self.owner.upgrade() {
             Some(owner) => owner,
             None => unreachable!("the queue is being sent"),
         }
     }
 
+    /// Marks this queue as used, so that the next `clear` does not skip the queue.
     pub(super) fn mark_used(&self) {
-        self.used.set(true);
+        self.was_used.set(true);
     }
 
+    /// Takes an empty buffer from the pool.
     pub(super) fn take_buf(&self) -> BufOf<R> {
         self.buf_pool.take()
     }
 
-    /// Runs code of the user's. Where trouble is an error of the requests, so is its panic;
-    /// otherwise that goes on.
+    /// Runs user code. With `faults_as_errors` a panic becomes a fault; without that option the
+    /// panic propagates.
     #[inline]
     pub(crate) fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, Fault> {
         if self.options.fault.is_none() {
@@ -193,35 +213,38 @@ impl<R: Request> Queue<R> {
         catch_unwind(AssertUnwindSafe(run)).map_err(|panic| self.fault_of(panic))
     }
 
-    /// What requests hear of a panic.
+    /// The fault that requests get for a panic.
     pub(super) fn fault_of(&self, panic: Panic) -> Fault {
         let fault = Fault::Panicked { dispatcher: R::name(), message: panic_message(&*panic) };
         discard(panic);
         fault
     }
 
+    /// Clears a buffer and returns it to the pool. Runs the destructors of the keys and answers in
+    /// the buffer.
     pub(super) fn recycle(&self, buf: BufOf<R>) {
         self.buf_pool.put(buf);
     }
 
-    /// Forgets everything that waits and is in flight.
+    /// Drops everything that waits or is in flight, at the end of a run. Memory is kept for the
+    /// next run. If destructors panic, the first panic propagates after everything is cleared.
     pub(crate) fn clear(&self) {
-        if !self.used.replace(false) {
+        if !self.was_used.replace(false) {
             return;
         }
-        // Each is taken out before it is cleared: keys and answers have destructors of the user's.
-        // Memory is kept for the next run.
+        // Each part is taken out of its cell before it is dropped: keys and answers have
+        // destructors of the user.
         let mut panics = PanicCollector::default();
-        self.holds_answer.set(false);
+        self.is_answering_at_once.set(false);
         if let Some(held_answer) = self.held_answer.take() {
             panics.run(|| self.recycle(held_answer));
         }
         let gathered = self.waiting.borrow_mut().take_gathered(self.take_buf());
         let coalesced = self.waiting.borrow_mut().take_coalesced(usize::MAX);
-        let others = self.waiting.borrow_mut().take_others();
+        let rest = self.waiting.borrow_mut().take_rest();
         panics.run(|| self.recycle(gathered));
         panics.run(|| coalesced.into_iter().for_each(|buf| self.recycle(buf)));
-        panics.run(|| drop(others));
+        panics.run(|| drop(rest));
         if let Some(grouped) = &self.grouped {
             panics.run(|| drop(grouped.borrow_mut().clear()));
         }
@@ -231,7 +254,7 @@ impl<R: Request> Queue<R> {
         for flight in self.in_flight.take_all() {
             panics.run(|| drop(flight));
         }
-        self.watched.borrow_mut().clear();
+        self.watchers.borrow_mut().clear();
         self.drop_counters.clear();
         if let Some(pending_keys) = &self.pending_keys {
             let keys = pending_keys.borrow_mut().clear();
@@ -240,10 +263,10 @@ impl<R: Request> Queue<R> {
         if let Some(cache) = &self.cache {
             panics.run(|| cache.borrow_mut().leave());
         }
-        self.listed.set(false);
+        self.is_listed.set(false);
         self.quota_used.set(0);
-        // The roomiest gathers first in the next run.
-        let other = self.waiting.borrow_mut().gather_in_roomier(self.take_buf());
+        // The buffer with the largest capacity gathers first in the next run.
+        let other = self.waiting.borrow_mut().gather_in_larger(self.take_buf());
         self.recycle(other);
         panics.finish();
     }

@@ -1,20 +1,22 @@
-//! What tasks that were dropped have asked for: it must neither leave, nor keep the run waiting,
-//! nor hold others, nor stay in memory.
+//! What tasks that were dropped have asked for: such a request must not leave, keep the run
+//! waiting, hold back others, or stay in memory.
 //!
-//! A batch on its way is given up when nobody waits for it any more. It is *watched* through one of
-//! those who wait, and only when that one is gone is another looked for, from where it was found:
-//! so n who give up one by one are looked at once each, and however many batches are on their way,
-//! only those are looked at whose watch is gone.
+//! A batch in flight is abandoned when no live waiter is left. It is *watched* through one of its
+//! waiters. Only when this waiter is dropped is another one looked for, starting at the position of
+//! the last one. So n waiters that are dropped one by one are looked at once each; and however many
+//! batches are in flight, only those are looked at that have lost their watcher.
 //!
-//! What waits to be sent is looked through when half as many tasks were dropped as requests wait,
-//! which costs nothing to speak of for each; what is left of it then is left out when
-//! its batch leaves (`send_cx.rs`). If nobody waits for any of it, all of it is gone at once.
+//! Waiting requests are searched when more than half as many tasks were dropped as requests wait,
+//! so a search costs O(1) for each drop, amortized. Unwanted requests that are left are dropped
+//! when their batch leaves (`send.rs`). If no waiting request is wanted, all are dropped at once.
 //!
-//! So a queue knows of drops in three ways. *That* there were some since what has gathered was last
-//! looked through, `drop_epoch` tells, a number for all queues together: nobody has to be
-//! told. Queues with something on its way, or that waits on when others leave, are told *which*
-//! tasks were dropped (`drop_listeners`). And `drop_counters` counts how many these were, to know
-//! when looking through is worth it.
+//! A queue learns of drops in three ways:
+//!
+//! - `drop_epoch`, one number for all queues together, tells *that* tasks were dropped since the
+//!   gathered requests were last searched. No queue has to be notified.
+//! - Queues with batches in flight, or with requests that wait on after others have left, are told
+//!   *which* tasks were dropped (`drop_listeners`).
+//! - `drop_counters` counts these tasks, to tell when a search is worth its cost.
 
 use std::cell::Cell;
 
@@ -26,123 +28,130 @@ use crate::dispatch::keys::{PendingKey, Seq};
 use crate::dispatch::request::Request;
 use crate::observe::Event;
 
-/// Who waits for a flight.
-enum WaitedFor {
-    Somebody(Waiter),
-    Nobody,
-    /// Everything is answered. Whoever has answered may still have something to do.
-    NoLonger,
+/// The result of the search for a waiter of a batch in flight.
+enum LiveWaiter {
+    /// This waiter is alive.
+    Found(Waiter),
+    /// No waiter is alive, and requests are unanswered.
+    None,
+    /// Every request is answered. The future or job of the batch may still be running, and is left
+    /// to end.
+    NotNeeded,
 }
 
 impl<R: Request> Queue<R> {
-    /// Gives up what nobody wants any more.
+    /// Withdraws requests and abandons batches of dropped tasks.
     pub(crate) fn tasks_were_dropped(&self, dropped: &[Waiter]) {
         self.shared.with_current_dispatcher(R::name(), || self.withdraw(dropped));
     }
 
-    /// Tasks were dropped, these among them.
+    /// Withdraws what these waiters have asked for. They may include waiters of other queues.
     fn withdraw(&self, dropped: &[Waiter]) {
-        self.no_longer_wait(dropped.iter().copied());
+        self.withdraw_waiters(dropped.iter().copied());
         self.count_dropped(dropped.len());
         if self.in_flight.is_empty() && self.waiting_len() == 0 {
             self.shared.drop_listeners.borrow_mut().remove(&self.number);
         }
     }
 
-    /// Has the queue hear of tasks that are dropped from now on.
+    /// Makes the queue be told of tasks that are dropped from now on.
     pub(super) fn listen_for_drops(&self) {
         self.shared.drop_listeners.borrow_mut().insert(self.number);
     }
 
-    /// These do not wait for a flight any more: they are gone, or have their answers from
-    /// elsewhere.
-    pub(super) fn no_longer_wait(&self, waiters: impl Iterator<Item = Waiter>) {
+    /// Handles waiters that no longer wait for a batch in flight: they were dropped, or have got
+    /// their answers elsewhere.
+    pub(super) fn withdraw_waiters(&self, waiters: impl Iterator<Item = Waiter>) {
         for waiter in waiters {
-            let watched = self.watched.borrow_mut().remove(&waiter);
+            let watched = self.watchers.borrow_mut().remove(&waiter);
             if let Some(flight) = watched {
                 self.watch_or_abandon(flight);
             }
         }
     }
 
-    /// Has a flight that has lost its watch be watched through another; if nobody waits for it, it
-    /// is given up.
+    /// Gives a batch in flight that has lost its watcher another one. Abandons the batch if there
+    /// is none.
     pub(super) fn watch_or_abandon(&self, id: InFlightId) {
         if !self.watch(id) {
             self.abandon(id);
         }
     }
 
-    /// Has a flight watched through somebody who waits for it. False if nobody does.
+    /// Makes a live waiter of a batch in flight its watcher. Returns `false` if no live waiter is
+    /// left, and so the batch is to be abandoned.
     pub(super) fn watch(&self, id: InFlightId) -> bool {
-        // What has begun to be written is seen to its end: what is asked after it is to find it
-        // written, or not.
+        // An ordered batch is never abandoned: a write that has begun is seen to its end, so that
+        // requests after it find it either done or not done.
         if self.options.ordered {
             return true;
         }
         if let Some(pending_keys) = &self.pending_keys {
             for (flight, position) in pending_keys.borrow_mut().take_watch_again() {
                 self.in_flight.with(flight, |flight| {
-                    flight.unwatched.iter_mut().for_each(|places| places.push(position))
+                    flight.unwatched.iter_mut().for_each(|positions| positions.push(position))
                 });
             }
         }
-        let waits = self.in_flight.with(id, |flight| {
-            let waits = self.waited_for(flight);
-            if let WaitedFor::Somebody(waiter) = waits {
+        let live = self.in_flight.with(id, |flight| {
+            let live = self.find_live_waiter(flight);
+            if let LiveWaiter::Found(waiter) = live {
                 flight.watched_by = Some(waiter);
             }
-            waits
+            live
         });
-        match waits {
-            Some(WaitedFor::Somebody(waiter)) => {
-                self.watched.borrow_mut().insert(waiter, id);
+        match live {
+            Some(LiveWaiter::Found(waiter)) => {
+                self.watchers.borrow_mut().insert(waiter, id);
                 true
             }
-            Some(WaitedFor::Nobody) => false,
-            Some(WaitedFor::NoLonger) | None => true,
+            Some(LiveWaiter::None) => false,
+            Some(LiveWaiter::NotNeeded) | None => true,
         }
     }
 
-    fn waited_for(&self, flight: &mut InFlightOf<R>) -> WaitedFor {
+    /// Searches a batch in flight for a live waiter: first among those who asked, then among
+    /// followers.
+    fn find_live_waiter(&self, flight: &mut InFlightOf<R>) -> LiveWaiter {
         let is_alive = |waiter| self.shared.is_alive(waiter);
         if flight.left == 0 {
             return if flight.answered_elsewhere > 0 {
-                WaitedFor::Nobody
+                LiveWaiter::None
             } else {
-                WaitedFor::NoLonger
+                LiveWaiter::NotNeeded
             };
         }
-        // From where the last one was found: nobody comes back to life, and so all of this is
-        // linear.
+        // Positions before `wanted_from` need no look: a dropped task stays dropped. So all
+        // searches of a batch together are linear.
         let rest = &flight.buf.waiters[flight.wanted_from..];
         let found = rest.iter().position(|waiter| *waiter != SETTLED && is_alive(*waiter));
         flight.wanted_from += found.unwrap_or(rest.len());
         if found.is_some() {
-            return WaitedFor::Somebody(flight.buf.waiters[flight.wanted_from]);
+            return LiveWaiter::Found(flight.buf.waiters[flight.wanted_from]);
         }
-        let Some(pending_keys) = &self.pending_keys else { return WaitedFor::Nobody };
-        // Where nobody is found is not looked again, unless somebody joins there.
-        let mut places = flight.unwatched.take().unwrap_or_else(|| (0..flight.buf.len()).collect());
-        let mut waits = WaitedFor::Nobody;
-        while let Some(place) = places.last() {
-            // Whoever has joined what was given back to be tried again waits elsewhere.
-            let is_here = flight.buf.waiters[*place] != SETTLED;
-            let observers = || pending_keys.borrow_mut().watch(flight.buf.seq(*place), &is_alive);
-            if let Some(waiter) = is_here.then(observers).flatten() {
-                waits = WaitedFor::Somebody(waiter);
+        let Some(pending_keys) = &self.pending_keys else { return LiveWaiter::None };
+        // A position without a live follower is not searched again, unless a follower joins there.
+        let mut positions =
+            flight.unwatched.take().unwrap_or_else(|| (0..flight.buf.len()).collect());
+        let mut live = LiveWaiter::None;
+        while let Some(position) = positions.last() {
+            // Followers of a request that was requeued wait elsewhere.
+            let is_here = flight.buf.waiters[*position] != SETTLED;
+            let follower = || pending_keys.borrow_mut().watch(flight.buf.seq(*position), &is_alive);
+            if let Some(waiter) = is_here.then(follower).flatten() {
+                live = LiveWaiter::Found(waiter);
                 break;
             }
-            places.pop();
+            positions.pop();
         }
-        flight.unwatched = Some(places);
-        waits
+        flight.unwatched = Some(positions);
+        live
     }
 
-    /// Nobody waits for a flight: its future is dropped, late answers are thrown away, and its
-    /// place is free.
+    /// Abandons a batch in flight: its future is dropped, late answers are discarded, and it no
+    /// longer counts for limits.
     fn abandon(&self, id: InFlightId) {
-        // What is there counts: it may be kept.
+        // Answers that have arrived are taken first: they may be cached.
         if let Some(flight) = self.detach_and_read_mailbox(id) {
             self.in_flight.reattach(id, flight);
         }
@@ -150,8 +159,7 @@ impl<R: Request> Queue<R> {
             self.shared
                 .observers()
                 .emit(|| Event::Abandoned { dispatcher: R::name(), batch: flight.buf.batch });
-            // Those that were answered have let go of their keys; those that are tried again keep
-            // them.
+            // Answered requests have released their keys already; requeued ones keep theirs.
             for position in
                 (0..flight.buf.len()).filter(|position| flight.buf.waiters[*position] != SETTLED)
             {
@@ -160,20 +168,23 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Nobody waits for the request with this ticket: the next who asks for its key asks anew.
+    /// Removes the pending key of a request that no task waits for. The next request for the key is
+    /// sent anew.
     pub(super) fn release_key(&self, seq: Seq) {
         let Some(pending_keys) = &self.pending_keys else { return };
         let taken = pending_keys.borrow_mut().take(seq);
         if let Some(PendingKey { lead, .. }) = taken {
-            // Where trouble is an error of the requests, there is none here to hear of it.
-            let _nobody_hears = self.guarded(|| {
+            // With `faults_as_errors` a panic here is dropped, as no request is left to get the
+            // fault.
+            let _fault = self.guarded(|| {
                 pending_keys.borrow_mut().forget(&lead);
                 drop(lead);
             });
         }
     }
 
-    /// Whether somebody waits for a request that waits to be sent: who asked, or who has joined.
+    /// Whether a waiting request still needs an answer: its waiter or a follower is alive, and the
+    /// answer has not come from elsewhere.
     pub(super) fn is_wanted(&self, entry: &QueuedRequest<R::Key>) -> bool {
         let is_alive = |waiter| self.shared.is_alive(waiter);
         match &self.pending_keys {
@@ -187,37 +198,37 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Drops a request that nobody waits for, or that has its answer.
-    pub(super) fn forget(&self, entry: QueuedRequest<R::Key>) {
+    /// Drops a waiting request that no live task waits for, or that was answered from elsewhere.
+    pub(super) fn drop_unwanted(&self, entry: QueuedRequest<R::Key>) {
         if let Some(pending_keys) = &self.pending_keys {
             pending_keys.borrow_mut().forget_answered(entry.seq);
             self.release_key(entry.seq);
         }
     }
 
-    /// How many requests wait to be sent, those that pause included.
+    /// Number of requests that wait to be sent, paused ones included.
     fn waiting_len(&self) -> usize {
         self.waiting.borrow().len()
             + self.grouped.as_ref().map_or(0, |grouped| grouped.borrow().len())
     }
 
-    /// These are gone, or have their answers from elsewhere; what they have asked for may wait to
-    /// be sent.
+    /// Notes that this many waiters no longer wait: they were dropped, or have got their answers
+    /// elsewhere. Searches the waiting requests if this pays.
     pub(super) fn count_dropped(&self, waiters: usize) {
-        let due = |drop_counters: &Cell<usize>, of: usize| {
-            drop_counters.set(drop_counters.get() + waiters);
-            of > 0 && 2 * drop_counters.get() > of && drop_counters.take() > 0
+        let is_due = |counter: &Cell<usize>, requests: usize| {
+            counter.set(counter.get() + waiters);
+            requests > 0 && 2 * counter.get() > requests && counter.take() > 0
         };
         let is_wanted = &mut |entry: &QueuedRequest<R::Key>| self.is_wanted(entry);
         let mut unwanted = Vec::new();
-        // Counted on its own: a pause that nobody waits in is to hold nobody, however many wait
-        // elsewhere.
-        if due(&self.drop_counters.of_paused, self.waiting.borrow().paused_len()) {
+        // Paused requests are counted separately: an unwanted pause must not hold back others,
+        // however many requests wait elsewhere.
+        if is_due(&self.drop_counters.paused, self.waiting.borrow().paused_len()) {
             let alarms = self.waiting.borrow_mut().take_unwanted_paused(is_wanted, &mut unwanted);
             alarms.into_iter().for_each(|alarm| self.shared.due.borrow_mut().unset(alarm));
         }
-        if due(
-            &self.drop_counters.of_waiting,
+        if is_due(
+            &self.drop_counters.waiting,
             self.waiting_len() - self.waiting.borrow().paused_len(),
         ) {
             self.drop_unwanted_gathered();
@@ -226,11 +237,10 @@ impl<R: Request> Queue<R> {
                 grouped.borrow_mut().take_unwanted(is_wanted, &mut unwanted);
             }
         }
-        unwanted.into_iter().for_each(|entry| self.forget(entry));
+        unwanted.into_iter().for_each(|entry| self.drop_unwanted(entry));
     }
 
-    /// Drops what has gathered and nobody wants, if tasks were dropped since it was last looked
-    /// through.
+    /// Drops unwanted gathered requests, if tasks were dropped since the last search.
     pub(super) fn drop_unwanted_gathered(&self) {
         if self.drop_epoch.replace(self.shared.drop_epoch.get()) == self.shared.drop_epoch.get() {
             return;
