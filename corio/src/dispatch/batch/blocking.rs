@@ -8,8 +8,8 @@ use crate::dispatch::answers::Answers;
 use crate::dispatch::keys::BlockingData;
 use crate::dispatch::request::Request;
 
-/// With the feature `blocking`. Jobs run on the thread pool of the crate `blocking`. One whose run
-/// is over may finish its work, and its answers are thrown away.
+/// With the feature `blocking`: functions run on the thread pool of the crate `blocking`. A
+/// function whose run is over may finish its work; its answers are discarded.
 impl<R: Request> Requests<'_, '_, R> {
     /// Answers on a thread pool, from the keys by slice.
     ///
@@ -25,7 +25,8 @@ impl<R: Request> Requests<'_, '_, R> {
     /// impl<S> Dispatch<S> for Size {
     ///     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
     ///         requests.answer_blocking(|paths| {
-    ///             paths.iter().map(|path| Some(std::fs::metadata(path).ok()?.len())).collect::<Vec<_>>()
+    ///             let len = |path: &String| Some(std::fs::metadata(path).ok()?.len());
+    ///             paths.iter().map(len).collect::<Vec<_>>()
     ///         });
     ///     }
     /// }
@@ -37,15 +38,15 @@ impl<R: Request> Requests<'_, '_, R> {
         A: Answers<R::Key, Answer = R::Answer> + BlockingData + 'static,
     {
         let mut buf = self.take();
-        let Payload { keys, answers: mut room } = Payload::<R>::of(&mut buf);
+        let Payload { keys, mut answers } = Payload::<R>::of(&mut buf);
         let job = blocking::unblock(move || {
-            let answers = batch(&keys);
-            (keys, answers)
+            let returned = batch(&keys);
+            (keys, returned)
         });
         let answered = async move {
-            let (keys, answers) = job.await;
-            answers.put(&keys, keys.len(), &mut room);
-            Payload { keys, answers: room }
+            let (keys, returned) = job.await;
+            returned.put(&keys, keys.len(), &mut answers);
+            Payload { keys, answers }
         };
         self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| {
             queue.complete_later(id, payload, &[])
@@ -58,7 +59,7 @@ impl<R: Request> Requests<'_, '_, R> {
         R::Key: BlockingData,
         A: Answers<R::Key, Answer = R::Answer> + BlockingData + 'static,
     {
-        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else {
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_owned::<A>() else {
             return;
         };
         let mut payload = Payload::<R>::of(&mut buf);
@@ -72,7 +73,7 @@ impl<R: Request> Requests<'_, '_, R> {
         });
     }
 
-    /// Gives slots to a function on a thread pool.
+    /// Gives slots that own their keys to a function on a thread pool.
     pub fn batch_blocking(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) + Send + 'static)
     where
         R::Key: BlockingData,
@@ -89,7 +90,7 @@ impl<R: Request> Requests<'_, '_, R> {
     ) where
         R::Key: BlockingData,
     {
-        let (id, slots) = self.slots(wrap);
+        let (id, slots) = self.begin_slots(wrap);
         self.queue.job_has_started(id);
         self.start(id, blocking::unblock(move || batch(slots)), |queue, id, ()| {
             queue.job_has_ended(id)

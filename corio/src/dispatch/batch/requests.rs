@@ -1,4 +1,4 @@
-//! A batch as `Dispatch::dispatch` gets it: to be answered in one of several ways.
+//! A batch as `Dispatch::dispatch` gets it, to be answered in one of several ways.
 
 use std::convert::identity;
 use std::future::{Future, poll_fn};
@@ -18,34 +18,47 @@ use crate::dispatch::queue::{BufOf, Queue};
 use crate::dispatch::request::Request;
 use crate::util::{Panic, poll_caught};
 
-/// What goes out to a dispatcher that answers later, and comes back; without those who wait.
+/// The part of a batch that a dispatcher which answers later gets and gives back: keys and answers
+/// without the waiters.
 pub(crate) struct Payload<R: Request> {
     pub(crate) keys: Vec<R::Key>,
-    /// Empty on the way out.
+    /// Empty until the dispatcher has answered.
     pub(crate) answers: Vec<R::Answer>,
 }
 
 impl<R: Request> Payload<R> {
+    /// Takes the keys out of a buffer, and the memory for answers.
     pub(crate) fn of(buf: &mut BufOf<R>) -> Self {
         Payload { keys: mem::take(&mut buf.keys), answers: mem::take(&mut buf.answers) }
     }
 }
 
-/// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch): call
-/// the one method whose form fits.
+/// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch). Call
+/// the one method whose form fits:
 ///
-/// | form | in place | by a future | on a thread pool |
-/// |---|---|---|---|
-/// | keys by slice, answers returned | [`answer`](Requests::answer) | [`answer_async`](Requests::answer_async) | `answer_blocking` |
-/// | keys by value, answers returned | [`answer_owned`](Requests::answer_owned) | [`answer_owned_async`](Requests::answer_owned_async) | `answer_owned_blocking` |
-/// | keys by slice, answers filled in | [`fill`](Requests::fill) | | |
-/// | slots, answered one by one anywhere | [`batch`](Requests::batch) | [`batch_async`](Requests::batch_async) | `batch_blocking` |
+/// | the function takes | in place | by a future |
+/// |---|---|---|
+/// | keys by slice | [`answer`] | [`answer_async`] |
+/// | keys by value | [`answer_owned`] | [`answer_owned_async`] |
+/// | keys, and a vector to fill | [`fill`] | |
+/// | slots | [`batch`] | [`batch_async`] |
 ///
-/// Futures may borrow from the context, which lives for `'r`. Those for a thread pool are there
-/// with the feature `blocking`.
+/// Slots are answered one by one, anywhere; the other forms return or fill in all answers at once.
+/// With the feature `blocking`, `answer_blocking`, `answer_owned_blocking` and `batch_blocking`
+/// answer on a thread pool.
+///
+/// Futures may borrow from the context, which lives for `'r`.
+///
+/// [`answer`]: Self::answer
+/// [`answer_async`]: Self::answer_async
+/// [`answer_owned`]: Self::answer_owned
+/// [`answer_owned_async`]: Self::answer_owned_async
+/// [`fill`]: Self::fill
+/// [`batch`]: Self::batch
+/// [`batch_async`]: Self::batch_async
 pub struct Requests<'q, 'r, R: Request> {
     pub(super) queue: &'q Queue<R>,
-    /// Gone when a method has taken it.
+    /// Absent once a method has taken the buffer.
     buf: Option<BufOf<R>>,
     pub(super) part: Part,
     send_cx: &'q SendCx<'q, 'r>,
@@ -67,16 +80,18 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.buf.as_ref().map_or(&[], |buf| &buf.keys)
     }
 
+    /// Takes the buffer. Every method that does so takes `self`, so it is still there.
     pub(super) fn take(&mut self) -> BufOf<R> {
         match self.buf.take() {
             Some(buf) => buf,
-            None => unreachable!("every method that takes it takes `self`"),
+            None => unreachable!("every method that takes the buffer takes `self`"),
         }
     }
 
-    /// Takes the keys, which the dispatcher gets, and the load with copies of them as far as they
-    /// are needed. Nothing if to copy them has failed, and all with it.
-    pub(super) fn take_given<A: Answers<R::Key>>(
+    /// Takes the keys, for a dispatcher that takes them by value, and the buffer with copies of the
+    /// keys where these are needed afterwards. Returns `None` if copying has panicked; then the
+    /// whole batch has failed.
+    pub(super) fn take_owned<A: Answers<R::Key>>(
         &mut self,
     ) -> Option<(BufOf<R>, TakenKeys<R::Key>)> {
         let mut buf = self.take();
@@ -108,7 +123,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let mut buf = self.take();
         let BatchBuf { keys, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys).put(keys, keys.len(), answers));
-        self.answered(buf, result, &[]);
+        self.finish_in_place(buf, result, &[]);
     }
 
     /// Answers in place, from the keys by value.
@@ -116,25 +131,26 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         mut self,
         batch: impl FnOnce(Vec<R::Key>) -> A,
     ) {
-        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else {
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_owned::<A>() else {
             return;
         };
         let BatchBuf { keys: copies, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys).put(copies, len, answers));
-        self.answered(buf, result, &shown);
+        self.finish_in_place(buf, result, &shown);
     }
 
-    /// Answers in place, by filling a vector that is kept from batch to batch: no allocation even
+    /// Answers in place, by filling a vector that is reused from batch to batch: no allocation even
     /// for a batch of one.
     #[inline]
     pub fn fill(mut self, batch: impl FnOnce(&[R::Key], &mut Vec<R::Answer>)) {
         let mut buf = self.take();
         let BatchBuf { keys, answers, .. } = &mut *buf;
         let result = self.guarded(|| batch(keys, answers));
-        self.answered(buf, result, &[]);
+        self.finish_in_place(buf, result, &[]);
     }
 
-    /// Runs the dispatcher. Where trouble is an error of the requests, so is its panic.
+    /// Runs the dispatcher. With `faults_as_errors` its panic is returned; without that option the
+    /// panic propagates.
     #[inline]
     fn guarded(&self, run: impl FnOnce()) -> Result<(), Panic> {
         if self.queue.options().fault.is_some() {
@@ -144,9 +160,9 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         Ok(())
     }
 
-    /// It has run.
+    /// Completes a batch that was answered in place, or whose dispatcher has panicked.
     #[inline]
-    fn answered(&self, buf: BufOf<R>, result: Result<(), Panic>, shown: &[String]) {
+    fn finish_in_place(&self, buf: BufOf<R>, result: Result<(), Panic>, shown: &[String]) {
         match result {
             Ok(()) => self.queue.answered(buf, shown),
             Err(panic) => self.queue.panicked(InFlight::new(buf, Part::default()), panic),
@@ -160,7 +176,11 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// ```
     /// # use corio::{Dispatch, Provide, Request, Requests};
     /// # struct Db;
-    /// # impl Db { async fn names(&self, ids: &[u64]) -> Vec<String> { ids.iter().map(u64::to_string).collect() } }
+    /// # impl Db {
+    /// #     async fn names(&self, ids: &[u64]) -> Vec<String> {
+    /// #         ids.iter().map(u64::to_string).collect()
+    /// #     }
+    /// # }
     /// # struct Name(u64);
     /// # impl Request for Name {
     /// #     type Key = u64;
@@ -176,8 +196,8 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// # assert_eq!(corio::Schedule::new(&Db).run(Name(7)).unwrap(), "7");
     /// ```
     ///
-    /// Say so in [`Request::OPTIONS`] by [`concurrent`](crate::Options::concurrent), and it starts
-    /// before what answers in place.
+    /// With [`concurrent`](crate::Options::concurrent) in [`Request::OPTIONS`] such batches start
+    /// before those that are answered in place.
     pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(
         mut self,
         batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r,
@@ -185,9 +205,9 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         let mut buf = self.take();
         let mut payload = Payload::<R>::of(&mut buf);
         let answered = async move {
-            let answers = batch(&payload.keys).await;
-            let Payload { keys, answers: room } = &mut payload;
-            answers.put(keys, keys.len(), room);
+            let returned = batch(&payload.keys).await;
+            let Payload { keys, answers } = &mut payload;
+            returned.put(keys, keys.len(), answers);
             payload
         };
         self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| {
@@ -200,7 +220,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         mut self,
         batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r,
     ) {
-        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_given::<A>() else {
+        let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_owned::<A>() else {
             return;
         };
         let mut payload = Payload::<R>::of(&mut buf);
@@ -214,8 +234,8 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         });
     }
 
-    /// Starts the future of a flight. When it ends, so is the flight: by `then`, or by its panic
-    /// where trouble is an error of the requests.
+    /// Starts the future of a batch in flight. When the future ends, `then` completes the batch.
+    /// With `faults_as_errors` a panic of the future fails the batch.
     pub(super) fn start<T>(
         &self,
         id: InFlightId,
@@ -241,7 +261,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
                 let queue = owner.queue();
                 queue.future_has_ended(id);
                 match result {
-                    Ok(ended) => then(queue, id, ended),
+                    Ok(output) => then(queue, id, output),
                     Err(panic) => queue.panicked_later(id, panic),
                 }
             }),
@@ -253,24 +273,26 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
 
     // ── by slots ──
 
-    /// Answers by slots that own their keys, one by one, in any order, on any thread; now or later.
+    /// Gives slots that own their keys to a function. Slots are answered one by one, in any order,
+    /// on any thread, during the call or later.
     pub fn batch(self, batch: impl FnOnce(Batch<R::Key, R::Answer>)) {
         self.batch_with(identity, batch);
     }
 
-    /// The same, given to a future.
+    /// Gives slots that own their keys to an async function, which may answer them one by one, in
+    /// any order, on any thread. The batch is in flight until the function has ended, too.
     pub fn batch_async(self, batch: impl AsyncFnOnce(Batch<R::Key, R::Answer>) + 'r) {
         self.batch_async_with(identity, batch);
     }
 
-    /// For generated code: `wrap` makes of what slots are answered with what a request gets.
+    /// For generated code: `wrap` turns what slots are answered with into what a request gets.
     #[doc(hidden)]
     pub fn batch_with<A: 'static>(
         mut self,
         wrap: fn(A) -> R::Answer,
         batch: impl FnOnce(Batch<R::Key, A>),
     ) {
-        let (id, slots) = self.slots(wrap);
+        let (id, slots) = self.begin_slots(wrap);
         if let Err(panic) = self.guarded(|| batch(slots)) {
             self.queue.panicked_later(id, panic);
         }
@@ -282,16 +304,17 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         wrap: fn(A) -> R::Answer,
         batch: impl AsyncFnOnce(Batch<R::Key, A>) + 'r,
     ) {
-        let (id, slots) = self.slots(wrap);
+        let (id, slots) = self.begin_slots(wrap);
         self.start(id, async move { batch(slots).await }, |_, _, ()| ());
     }
 
     /// Slots that own their keys, to be answered one by one, in any order, on any thread.
     pub fn into_batch(mut self) -> Batch<R::Key, R::Answer> {
-        self.slots(identity).1
+        self.begin_slots(identity).1
     }
 
-    pub(super) fn slots<A: 'static>(
+    /// Puts the batch in flight and returns its slots.
+    pub(super) fn begin_slots<A: 'static>(
         &mut self,
         wrap: fn(A) -> R::Answer,
     ) -> (InFlightId, Batch<R::Key, A>) {
@@ -306,17 +329,20 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     }
 }
 
-/// Keys that a dispatcher takes.
+/// Keys that a dispatcher takes by value.
 pub(super) struct TakenKeys<K> {
     pub(super) keys: Vec<K>,
+    /// Number of keys, which is needed after the keys are dropped.
     pub(super) len: usize,
+    /// The keys as text, with the option `show_keys`.
     pub(super) shown: Vec<String>,
 }
 
 impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
         if let Some(buf) = self.buf.take() {
-            // A panic ends the run, and is the better reason.
+            // While a panic unwinds, the batch is not reported: the panic ends the run, and is the
+            // better reason.
             if self.send_cx.was_panicking || !std::thread::panicking() {
                 self.queue.ignored(buf);
             }

@@ -1,7 +1,7 @@
-//! One request's place in a batch.
+//! One request of a batch, as a slot.
 //!
-//! What becomes of it is said by a method that takes the slot, so that nothing can be answered
-//! twice; and if none is called, the destructor says that.
+//! Every method that decides about the request takes the slot, so no request is answered twice. If
+//! none is called, the destructor reports the request as unanswered.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use crate::dispatch::in_flight::{Mailbox, SlotOutcome};
 
-/// One request's place in a batch, waiting for its answer. Answering uses it up, so nothing can be
-/// answered twice.
+/// One request of a [`Batch`](crate::Batch), waiting for its answer. Answering consumes the slot,
+/// so no request can be answered twice.
+///
+/// A slot that is dropped is reported as
+/// [`RequestError::Unanswered`](crate::RequestError::Unanswered).
 #[must_use = "a slot that is dropped is an unanswered request, which ends the run with an error"]
 pub struct Slot<K, R> {
-    /// Gone when it has been said what becomes of it.
+    /// Absent once the outcome is in the mailbox.
     content: Option<(K, Arc<Mailbox<K, R>>)>,
     position: usize,
 }
@@ -23,7 +26,7 @@ impl<K, R> Slot<K, R> {
         Slot { content: Some((key, mailbox)), position }
     }
 
-    /// What was asked for.
+    /// The key that was asked for.
     pub fn key(&self) -> &K {
         match &self.content {
             Some((key, _)) => key,
@@ -36,6 +39,8 @@ impl<K, R> Slot<K, R> {
         self.position
     }
 
+    /// Takes the key and the mailbox. Every method that does so takes `self`, so they are still
+    /// there.
     fn take(&mut self) -> (K, Arc<Mailbox<K, R>>) {
         match self.content.take() {
             Some(content) => content,
@@ -49,23 +54,28 @@ impl<K, R> Slot<K, R> {
         mailbox.put(SlotOutcome::Answer { position: self.position, answer, key: Some(key) });
     }
 
-    /// Answers the request from its key, by value. Such an answer is the last word: without its key
-    /// the request can't be tried again.
+    /// Answers the request from its key, by value. Such an answer is final: without its key the
+    /// request can't be retried. If `answer` panics, the request is reported as unanswered.
     pub fn answer_with(mut self, answer: impl FnOnce(K) -> R) {
         let (key, mailbox) = self.take();
-        // Should `answer` panic, this says that the request went unanswered.
-        let mut unanswered = Unanswered { mailbox: &mailbox, position: self.position, armed: true };
+        // If `answer` panics, this guard reports the request as unanswered.
+        let mut guard = Unanswered { mailbox: &mailbox, position: self.position, armed: true };
         let answer = answer(key);
-        unanswered.armed = false;
+        guard.armed = false;
         mailbox.put(SlotOutcome::Answer { position: self.position, answer, key: None });
     }
 
-    /// Has the request sent again, in a batch to come, after the pause that the dispatcher's
-    /// `retry` option says (none without that option). A dispatcher that says nothing of
-    /// retries gives each request five attempts in all.
+    /// Sends the request again in a later batch, after the pause of the dispatcher's `retry` option
+    /// (without that option there is no pause). Without a `retry` option each request has five
+    /// attempts in all.
     ///
+<<<<<<< HEAD
     /// When all attempts are used up, that is trouble with the batch:
     /// [`RequestError::RetriesExhausted`](crate::RequestError::RetriesExhausted).
+=======
+    /// When all attempts are used up, the request fails with
+    /// [`RequestError::RetriesSpent`](crate::RequestError::RetriesSpent).
+>>>>>>> 21bcee3 (Comments and names of batches and slots in the field's words)
     ///
     /// ```
     /// use corio::Batch;
@@ -80,32 +90,40 @@ impl<K, R> Slot<K, R> {
     ///     }
     /// }
     /// # struct Server(std::cell::Cell<u32>);
-    /// # impl Server { fn get(&self, id: u64) -> Option<String> { self.0.set(self.0.get() + 1); (self.0.get() > 2).then(|| id.to_string()) } }
+    /// # impl Server {
+    /// #     fn get(&self, id: u64) -> Option<String> {
+    /// #         self.0.set(self.0.get() + 1);
+    /// #         (self.0.get() > 2).then(|| id.to_string())
+    /// #     }
+    /// # }
     /// # assert_eq!(corio::Schedule::new(&Server(Default::default())).run(fetch(7)).unwrap(), "7");
     /// ```
     pub fn retry(self) {
-        self.again(None);
+        self.put_retry(None);
     }
 
-    /// The same, after this pause: what a server said in `Retry-After`, say.
+    /// Sends the request again in a later batch, after this pause (from a `Retry-After` header,
+    /// say). Otherwise as [`retry`](Slot::retry).
     pub fn retry_after(self, pause: Duration) {
-        self.again(Some(pause));
+        self.put_retry(Some(pause));
     }
 
-    fn again(mut self, after: Option<Duration>) {
+    /// Puts a retry into the mailbox.
+    fn put_retry(mut self, after: Option<Duration>) {
         let (key, mailbox) = self.take();
         mailbox.put(SlotOutcome::Retry { position: self.position, key, after });
     }
 }
 
 impl<K, T, E> Slot<K, Result<T, E>> {
-    /// Answers the request with an error; which the dispatcher's `retry` option may call worth
+    /// Answers the request with an error. The dispatcher's `retry` option may call the error worth
     /// another try.
     pub fn fail(self, error: E) {
         self.answer(Err(error));
     }
 }
 
+/// Reports a request as unanswered when dropped while armed.
 struct Unanswered<'a, K, R> {
     mailbox: &'a Mailbox<K, R>,
     position: usize,

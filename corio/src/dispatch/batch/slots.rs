@@ -38,10 +38,10 @@ use crate::dispatch::in_flight::Mailbox;
 /// # Ok::<(), corio::Error>(())
 /// ```
 ///
-/// A batch is in flight until its last slot is answered, and where an `async fn` took it until that
-/// has ended. What is not answered yet when its run is over may still be answered, and is thrown
-/// away. A slot that is dropped without an answer ends the run with
-/// [`RequestError::Unanswered`](crate::RequestError::Unanswered); one that is forgotten
+/// A batch is in flight until its last slot is answered; if an `async fn` took the batch, until
+/// that function has ended as well. Slots may still be answered when their run is over; such
+/// answers are discarded. A slot that is dropped without an answer ends the run with
+/// [`RequestError::Unanswered`](crate::RequestError::Unanswered). A slot that is leaked
 /// (`std::mem::forget`) keeps its run waiting.
 #[must_use = "a batch that is dropped leaves its requests unanswered, which ends the run with an \
               error"]
@@ -59,12 +59,12 @@ impl<K, R> Batch<K, R> {
         }
     }
 
-    /// How many slots there are.
+    /// Number of slots.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there are no slots; never so for a batch that was just handed over.
+    /// Whether there are no slots. A batch that was just handed over has at least one.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -74,7 +74,7 @@ impl<K, R> Batch<K, R> {
         self.slots.iter().map(Slot::key)
     }
 
-    /// Takes the slots from position `at` on out, as a batch of their own.
+    /// Splits off the slots from position `at` on, as a batch of their own.
     ///
     /// # Panics
     /// If `at` is larger than the batch.
@@ -82,15 +82,17 @@ impl<K, R> Batch<K, R> {
         Batch { slots: self.slots.split_off(at) }
     }
 
-    /// Splits the batch into so many parts, of sizes that differ by one at most: for as many
-    /// workers. Fewer, if it has fewer slots.
+    /// Splits the batch into `parts` parts, one for each worker, say. Their sizes differ by one at
+    /// most. A batch with fewer slots gives one part for each slot.
     ///
     /// ```
     /// # use corio::Batch;
     /// #[corio::dispatcher]
     /// fn square(batch: Batch<u64, u64>) {
     ///     for part in batch.split(4) {
-    ///         std::thread::spawn(move || part.into_iter().for_each(|slot| slot.answer_with(|n| n * n)));
+    ///         std::thread::spawn(move || {
+    ///             part.into_iter().for_each(|slot| slot.answer_with(|n| n * n))
+    ///         });
     ///     }
     /// }
     /// # #[corio::task]
@@ -110,35 +112,37 @@ impl<K, R> Batch<K, R> {
         split
     }
 
-    /// Splits the batch by something about its keys (the shard that holds them, say), in the order
-    /// in which each first appears.
+    /// Splits the batch by a property of its keys (the shard that holds them, say). The parts are
+    /// in the order in which their values of `by` first appear.
     ///
     /// ```
     /// # use corio::Batch;
     /// #[corio::dispatcher]
     /// fn fetch(batch: Batch<u64, String>) {
     ///     for (shard, part) in batch.split_by(|id| id % 2) {
-    ///         part.into_iter().for_each(|slot| slot.answer_with(|id| format!("{id} of shard {shard}")));
+    ///         for slot in part {
+    ///             slot.answer_with(|id| format!("{id} of shard {shard}"));
+    ///         }
     ///     }
     /// }
     /// # assert_eq!(corio::Schedule::new(()).run(fetch(7)).unwrap(), "7 of shard 1");
     /// ```
     pub fn split_by<G: Hash + Eq + Clone>(self, by: impl Fn(&K) -> G) -> Vec<(G, Batch<K, R>)> {
-        let mut places = HashMap::new();
+        let mut indices = HashMap::new();
         let mut parts: Vec<(G, Batch<K, R>)> = Vec::new();
         for slot in self.slots {
-            let part = by(slot.key());
-            let place = *places.entry(part.clone()).or_insert_with(|| {
-                parts.push((part, Batch { slots: Vec::new() }));
+            let value = by(slot.key());
+            let index = *indices.entry(value.clone()).or_insert_with(|| {
+                parts.push((value, Batch { slots: Vec::new() }));
                 parts.len() - 1
             });
-            parts[place].1.slots.push(slot);
+            parts[index].1.slots.push(slot);
         }
         parts
     }
 
-    /// Answers position by position. Slots for which there is no answer are dropped, which ends the
-    /// run with an error.
+    /// Answers position by position. Slots without an answer are dropped, which ends the run with
+    /// an error; answers without a slot are dropped.
     ///
     /// ```
     /// # use corio::Batch;
