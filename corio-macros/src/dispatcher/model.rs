@@ -20,7 +20,7 @@ pub(super) struct Dispatcher {
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) max_batch: Option<Number>,
-    pub(super) in_flight: Option<Number>,
+    pub(super) max_in_flight: Option<Number>,
     pub(super) dedup: Option<Ident>,
     pub(super) show_keys: Option<Ident>,
     pub(super) blocking: Option<Ident>,
@@ -30,7 +30,7 @@ pub(super) struct Options {
     pub(super) retry: Option<Retry>,
     pub(super) cache: Option<Cache>,
     pub(super) capacity: Option<Number>,
-    pub(super) time_to_live: Option<Named<Duration>>,
+    pub(super) ttl: Option<Named<Duration>>,
     pub(super) by: Option<Partition>,
     pub(super) cache_errors: Option<Ident>,
     /// `faults = "error"`: faults become errors of the requests.

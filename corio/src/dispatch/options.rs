@@ -10,7 +10,7 @@ use crate::dispatch::cache::CachePolicy;
 use crate::dispatch::keys::{CloneAnswer, CopyKey, Dedup, Groups, HashKey, ShowKey};
 
 /// Batches of one dispatcher in flight at once, by default. Chosen by simulation: see
-/// [`Options::in_flight`].
+/// [`Options::max_in_flight`].
 const DEFAULT_IN_FLIGHT: usize = 1;
 
 /// Creates the object that numbers the groups of keys, one for each queue.
@@ -22,7 +22,7 @@ type MakeGroups<K> = fn() -> Groups<K>;
 ///
 /// ```
 /// # use corio::Options;
-/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).in_flight(4).dedup();
+/// const OPTIONS: Options<u64, String> = Options::new().max_batch(500).max_in_flight(4).dedup();
 /// ```
 pub struct Options<K, A> {
     pub(super) max_batch: usize,
@@ -127,7 +127,7 @@ impl<K, A> Options<K, A> {
 
     /// Sends only keys of one group together, each group as a batch of its own: for keys with a
     /// page size, a tenant or a locale that has to be the same for a whole batch. Each group has
-    /// its own limit of batches [`in_flight`](Options::in_flight), so a group whose batch is slow
+    /// its own limit of batches [`max_in_flight`](Options::max_in_flight), so a group whose batch is slow
     /// holds back no other.
     ///
     /// `groups` creates the object that finds the group of a key.
@@ -163,8 +163,8 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// If `batches` is 0; at compile time, if the options are a constant.
-    pub const fn in_flight(mut self, batches: usize) -> Self {
-        assert!(batches > 0, "in_flight must be at least 1");
+    pub const fn max_in_flight(mut self, batches: usize) -> Self {
+        assert!(batches > 0, "max_in_flight must be at least 1");
         self.in_flight = batches;
         self
     }
@@ -256,7 +256,7 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// If [`cache`](Options::cache) was not called before.
-    pub const fn cache_between_runs(mut self) -> Self {
+    pub const fn cache_in_schedule(mut self) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).between_runs());
         self
     }
@@ -280,7 +280,7 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// If [`cache`](Options::cache) was not called before.
-    pub const fn time_to_live(mut self, time: Duration) -> Self {
+    pub const fn ttl(mut self, time: Duration) -> Self {
         self.cache_policy = Some(cache_policy(self.cache_policy).at_most_for(time));
         self
     }

@@ -22,7 +22,7 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     }
     let options = &dispatcher.options;
     chain.number("max_batch", &options.max_batch);
-    chain.number("in_flight", &options.in_flight);
+    chain.number("max_in_flight", &options.max_in_flight);
     // A cache implies `dedup`, and requires the same traits of keys: one of the two is enough.
     chain.flag("dedup", options.dedup.as_ref().filter(|_| options.cache.is_none()));
     chain.flag("show_keys", options.show_keys.as_ref());
@@ -42,11 +42,11 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     if let Some(cache) = &options.cache {
         chain.option("cache", cache.name.span(), should_cache(options.cache_errors.is_some()));
         if let Scope::Schedule(at) = cache.scope {
-            chain.option("cache_between_runs", at, quote!());
+            chain.option("cache_in_schedule", at, quote!());
         }
     }
     chain.number("capacity", &options.capacity);
-    chain.duration("time_to_live", &options.time_to_live);
+    chain.duration("ttl", &options.ttl);
     chain.flag("faults_as_errors", options.faults.as_ref());
     let Chain(options) = chain;
     match answers_check(answer, dispatcher) {
@@ -165,7 +165,7 @@ pub(super) fn number_assertions(dispatcher: &Dispatcher) -> TokenStream {
     let attempts = options.retry.as_ref().map(|retry| &retry.attempts);
     let numbers = [
         options.max_batch.as_ref(),
-        options.in_flight.as_ref(),
+        options.max_in_flight.as_ref(),
         attempts,
         options.capacity.as_ref(),
     ]

@@ -45,7 +45,7 @@ pub(super) enum OptionName {
 const KNOWN: KnownOptions<OptionName> = KnownOptions {
     names: &[
         ("max_batch", OptionName::MaxBatch),
-        ("in_flight", OptionName::InFlight),
+        ("max_in_flight", OptionName::InFlight),
         ("dedup", OptionName::Dedup),
         ("show_keys", OptionName::ShowKeys),
         ("blocking", OptionName::Blocking),
@@ -70,7 +70,7 @@ const MAX_BATCH: Minimum =
     Minimum { min: 1, message: "a batch holds at least one request: `max_batch = 1` or more" };
 const IN_FLIGHT: Minimum = Minimum {
     min: 1,
-    message: "at least one batch is on its way at a time: `in_flight = 1` or more",
+    message: "at least one batch is on its way at a time: `max_in_flight = 1` or more",
 };
 const CAPACITY: Minimum =
     Minimum { min: 1, message: "a cache holds at least one answer: `capacity = 1` or more" };
@@ -97,7 +97,8 @@ fn option(name: OptionName, arg: &Arg<OptionName>, options: &mut Options, errors
                 values::number(arg, "a number: `max_batch = 500`", &MAX_BATCH, errors)
         }
         OptionName::InFlight => {
-            options.in_flight = values::number(arg, "a number: `in_flight = 4`", &IN_FLIGHT, errors)
+            options.max_in_flight =
+                values::number(arg, "a number: `max_in_flight = 4`", &IN_FLIGHT, errors)
         }
         OptionName::Dedup => options.dedup = values::flag(arg, errors),
         OptionName::ShowKeys => options.show_keys = values::flag(arg, errors),
@@ -117,7 +118,7 @@ fn option(name: OptionName, arg: &Arg<OptionName>, options: &mut Options, errors
             options.capacity =
                 values::number(arg, "a number: `capacity = 10_000`", &CAPACITY, errors)
         }
-        OptionName::TimeToLive => options.time_to_live = durations::duration(arg, errors),
+        OptionName::TimeToLive => options.ttl = durations::duration(arg, errors),
         OptionName::By => options.by = cache::partition(arg, errors),
         OptionName::CacheErrors => options.cache_errors = values::flag(arg, errors),
         OptionName::Faults => options.faults = faults(arg, errors),

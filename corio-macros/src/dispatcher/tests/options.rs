@@ -43,9 +43,9 @@ fn check(options: &str, item: &str, expected: &str) {
 fn words_and_numbers() {
     check("", PLAIN, "");
     check(
-        "max_batch = 5, in_flight = limits::MOST",
+        "max_batch = 5, max_in_flight = limits::MOST",
         PLAIN,
-        ".max_batch(5).in_flight(limits::MOST)",
+        ".max_batch(5).max_in_flight(limits::MOST)",
     );
     check("dedup, show_keys", PLAIN, ".dedup().show_keys()");
     check(
@@ -123,8 +123,8 @@ fn caches() {
         "cache = \"schedule\", by = || (), capacity = 100, ttl = \"1min\"",
         PLAIN,
         &format!(
-            "{KEPT}.cache_between_runs().capacity(100).\
-             time_to_live(::core::time::Duration::new(60, 0))"
+            "{KEPT}.cache_in_schedule().capacity(100).\
+             ttl(::core::time::Duration::new(60, 0))"
         ),
     );
 }
@@ -173,14 +173,14 @@ fn constants_are_checked_where_they_are_written() {
     };
     assert_items(
         checks(
-            "max_batch = A, in_flight = B, retry(attempts = C), cache = \"schedule\", by = || (), \
+            "max_batch = A, max_in_flight = B, retry(attempts = C), cache = \"schedule\", by = || (), \
              capacity = D",
             SLOTS,
         ),
         "const _: () = ::core::assert!(A >= 1, \"a batch holds at least one request: `max_batch = \
          1` or more\");
         const _: () = ::core::assert!(B >= 1, \"at least one batch is on its way at a time: \
-         `in_flight = 1` or more\");
+         `max_in_flight = 1` or more\");
         const _: () = ::core::assert!(C >= 2, \"the first attempt counts too: `attempts = 2` or \
          more\");
         const _: () = ::core::assert!(D >= 1, \"a cache holds at least one answer: `capacity = 1` \

@@ -8,7 +8,7 @@ use crate::testing::{messages, tokens};
 const PLAIN: &str = "fn f(keys: &[K]) -> Vec<R> {}";
 const SLOTS: &str = "fn f(batch: Batch<K, R>) {}";
 
-const KNOWN: &str = "`max_batch`, `in_flight`, `dedup`, `show_keys`, `blocking`, `ordered`, \
+const KNOWN: &str = "`max_batch`, `max_in_flight`, `dedup`, `show_keys`, `blocking`, `ordered`, \
                      `timeout`, `group_by`, `retry`, `cache`, `capacity`, `ttl`, `by`, \
                      `cache_errors`, `faults`, `read`, `write`";
 
@@ -48,9 +48,9 @@ fn values_of_another_kind() {
     refuse_alone("max_batch(5)", PLAIN, "`max_batch` takes a number: `max_batch = 500`");
     refuse("max_batch = limits::MOST", PLAIN, &[]);
     refuse_alone(
-        "in_flight = 0",
+        "max_in_flight = 0",
         PLAIN,
-        "at least one batch is on its way at a time: `in_flight = 1` or more",
+        "at least one batch is on its way at a time: `max_in_flight = 1` or more",
     );
     refuse_alone("dedup = true", PLAIN, "`dedup` takes no value");
     refuse_alone("dedup(true)", PLAIN, "`dedup` takes no value");
@@ -205,9 +205,9 @@ fn options_that_exclude_each_other() {
     refuse_alone("cache, write", PLAIN, &exclude("write", "cache", MEMORY));
     refuse_alone("write, read", PLAIN, &exclude("read", "write", ASKED));
     refuse_alone(
-        "in_flight = 2, ordered",
+        "max_in_flight = 2, ordered",
         PLAIN,
-        &exclude("ordered", "in_flight", "batches that keep their order go out one at a time"),
+        &exclude("ordered", "max_in_flight", "batches that keep their order go out one at a time"),
     );
     // Several conflicts are all reported.
     refuse(

@@ -69,13 +69,8 @@ impl<K, R> Slot<K, R> {
     /// (without that option there is no pause). Without a `retry` option each request has five
     /// attempts in all.
     ///
-<<<<<<< HEAD
-    /// When all attempts are used up, that is trouble with the batch:
-    /// [`RequestError::RetriesExhausted`](crate::RequestError::RetriesExhausted).
-=======
     /// When all attempts are used up, the request fails with
-    /// [`RequestError::RetriesSpent`](crate::RequestError::RetriesSpent).
->>>>>>> 21bcee3 (Comments and names of batches and slots in the field's words)
+    /// [`RequestError::RetriesExhausted`](crate::RequestError::RetriesExhausted).
     ///
     /// ```
     /// use corio::Batch;

@@ -121,7 +121,7 @@ impl<K, R> Batch<K, R> {
     /// fn fetch(batch: Batch<u64, String>) {
     ///     for (shard, part) in batch.split_by(|id| id % 2) {
     ///         for slot in part {
-    ///             slot.answer_with(|id| format!("{id} of shard {shard}"));
+    ///             slot = slot.answer_with(|id| format!("{id} of shard {shard}"));
     ///         }
     ///     }
     /// }
