@@ -142,7 +142,7 @@ fn order(number: u32, random: &mut Rng) -> Order {
     // One in a hundred each: a customer, a product that nobody knows, and a quantity that makes no sense.
     let email = if random.u8(0..100) == 0 { "nobody@example.org".to_owned() } else { email(random.usize(0..CUSTOMERS)) };
     let mut products: Vec<usize> = (0..PRODUCTS).collect();
-    random = random.shuffle(&mut products);
+    random.shuffle(&mut products);
     products.truncate(random.usize(1..=4));
     let mut lines: Vec<Line> = products.into_iter().map(|product| Line { sku: sku(product), quantity: random.i64(1..=6) }).collect();
     let last = lines.last_mut().expect("at least one line");

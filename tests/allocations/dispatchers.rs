@@ -84,7 +84,7 @@ fn tree(keys: &[u64]) -> BTreeMap<u64, u64> {
 #[corio::dispatcher]
 fn slots(batch: Batch<u64, u64>) {
     for slot in batch {
-        slot = slot.answer_with(|key| key);
+        slot.answer_with(|key| key);
     }
 }
 
@@ -117,7 +117,7 @@ async fn woken_list(keys: &[u64]) -> Vec<u64> {
 #[corio::dispatcher]
 async fn later_slots(batch: Batch<u64, u64>) {
     for slot in batch {
-        slot = slot.answer_with(|key| key);
+        slot.answer_with(|key| key);
     }
 }
 

@@ -52,12 +52,12 @@ fn as_such() {
     line(warm(|schedule| schedule, many), "schedule.run of 10,000 tasks");
     line(warm(|schedule| schedule, |schedule| run_async(schedule, 1)), "schedule.run_async of a task");
     line(warm(|schedule| schedule, |schedule| run_async(schedule, 10_000)), "schedule.run_async of 10,000 tasks");
-    line(warm(|schedule| schedule.timeout(Duration::from_secs(3600)), many), "… with a deadline");
-    line(warm(|schedule| schedule.cancel_on(&CancellationToken::new()), many), "… with a token");
-    line(warm(|schedule| schedule.max_tasks(10), many), "… with at most ten tasks");
-    line(warm(|schedule| schedule.max_resumes_per_phase(10), many), "… with fairness");
-    line(warm(|schedule| schedule.barrier(), many), "… with rounds");
-    line(warm(|schedule| schedule.shuffle(7), many), "… shuffled: a set of the dispatchers that have answers");
+    line(warm(|schedule| &mut schedule.timeout(Duration::from_secs(3600)), many), "… with a deadline");
+    line(warm(|schedule| &mut schedule.cancel_on(&CancellationToken::new()), many), "… with a token");
+    line(warm(|schedule| &mut schedule.max_tasks(10), many), "… with at most ten tasks");
+    line(warm(|schedule| &mut schedule.max_resumes_per_phase(10), many), "… with fairness");
+    line(warm(|schedule| &mut schedule.barrier(), many), "… with rounds");
+    line(warm(|schedule| &mut schedule.shuffle(7), many), "… shuffled: a set of the dispatchers that have answers");
     expect![[r#"
 
         takes

@@ -27,7 +27,7 @@ async fn name(keys: Vec<u64>) -> HashMap<u64, String> {
 #[corio::dispatcher]
 fn slots(batch: Batch<u64, u64>) {
     for slot in batch {
-        slot = slot.answer_with(|key| key * 2);
+        slot.answer_with(|key| key * 2);
     }
 }
 

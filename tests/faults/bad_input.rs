@@ -283,7 +283,7 @@ mod a_slot_dropped_unanswered {
         fn all_but_two(batch: Batch<u64, u64>) {
             for slot in batch {
                 if *slot.key() != 2 {
-                    slot = slot.answer_with(|key| key);
+                    slot.answer_with(|key| key);
                 }
             }
         }
@@ -309,7 +309,7 @@ mod a_slot_dropped_unanswered {
         async fn last_is_missing(mut batch: Batch<u64, u64>) {
             let last = batch.split_off(2);
             for slot in batch {
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
             drop(last);
         }
@@ -359,7 +359,7 @@ mod a_slot_dropped_unanswered {
         fn panicking(batch: Batch<u64, u64>) {
             thread::spawn(move || {
                 for slot in batch {
-                    slot = slot.answer_with(|_| resume_unwind(Box::new("while answering")));
+                    slot.answer_with(|_| resume_unwind(Box::new("while answering")));
                 }
             });
         }
@@ -373,7 +373,7 @@ mod a_slot_dropped_unanswered {
         fn parts(batch: Batch<u64, u64>) {
             for slot in batch {
                 if *slot.key() != 4 {
-                    slot = slot.answer_with(|key| key);
+                    slot.answer_with(|key| key);
                 }
             }
         }
@@ -389,7 +389,7 @@ mod a_slot_dropped_unanswered {
                 if *slot.key() == 2 {
                     KEPT.with_borrow_mut(|kept| kept.push(slot));
                 } else {
-                    slot = slot.answer_with(|key| key);
+                    slot.answer_with(|key| key);
                 }
             }
         }
@@ -578,7 +578,7 @@ mod a_foreign_future {
     #[track_caller]
     fn check<T>(task: impl Task<(), Output = T>, named: &str) {
         match error_of(task) {
-            Error::ForeignFuture { task } => assert!(task.contains(named), "{task}"),
+            Error::ForeignFuture { task, .. } => assert!(task.contains(named), "{task}"),
             other => panic!("{other}"),
         }
     }

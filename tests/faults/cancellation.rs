@@ -347,7 +347,7 @@ impl Clock for Stoppable {
         self.timeline.clock.now()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.timeline.clock.sleep_until(time)
     }
 

@@ -27,7 +27,7 @@ fn kept(batch: Batch<u64, u64>) {
 
 fn answer_kept() {
     for slot in SLOTS.take() {
-        slot = slot.answer_with(|key| key);
+        slot.answer_with(|key| key);
     }
 }
 
@@ -148,7 +148,7 @@ mod a_run {
                 }
             }
             for slot in batch {
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
         });
         assert_eq!(schedule.run(asks(10..13)), Ok(vec![10, 11, 12]));
@@ -257,7 +257,7 @@ mod the_losers_of_a_race {
         #[corio::dispatcher]
         fn counted(batch: Batch<Counted, Counted>) {
             for slot in batch {
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
         }
 
@@ -309,7 +309,7 @@ mod the_losers_of_a_race {
         }
         assert!(poll(&mut run).is_pending());
         for slot in new {
-            slot = slot.answer_with(|key| key);
+            slot.answer_with(|key| key);
         }
         assert_eq!(poll(&mut run), Poll::Ready(Ok(())));
     }

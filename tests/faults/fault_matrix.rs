@@ -334,7 +334,7 @@ impl Clone for Token {
 impl Drop for Token {
     fn drop(&mut self) {
         lock(&self.0.counts).1 += 1;
-        self.0.changed.notify_waiters();
+        self.0.changed.notify_all();
     }
 }
 
@@ -513,7 +513,7 @@ impl Script {
     fn let_go(&self) {
         self.gate.open();
         for slot in mem::take(&mut *lock(&self.held)) {
-            slot = slot.answer_with(|key| Ok(key.answer()));
+            slot.answer_with(|key| Ok(key.answer()));
         }
     }
 }
@@ -529,7 +529,7 @@ struct Gate {
 impl Gate {
     fn reach(&self) {
         lock(&self.state).0 = true;
-        self.changed.notify_waiters();
+        self.changed.notify_all();
     }
 
     fn pass(&self) {
@@ -547,7 +547,7 @@ impl Gate {
 
     fn open(&self) {
         lock(&self.state).1 = true;
-        self.changed.notify_waiters();
+        self.changed.notify_all();
     }
 }
 
@@ -559,7 +559,7 @@ impl Clock for ClockAtTheGate {
         self.0.clock.now()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.0.clock.sleep_until(time)
     }
 
@@ -742,11 +742,11 @@ fn word_of_fault<E: Debug>(fault: &RequestError<E>, cell: &Cell) -> String {
     let late = if cell.way.has_slots() { 1 } else { asked };
     let limited = if cell.way.has_slots() { "each" } else { "slow" };
     match fault {
-        RequestError::WrongCount { dispatcher: "each", requests, answers, key: None } if (*requests, *answers) == (asked, asked - 1) => "WrongCount".into(),
-        RequestError::Unanswered { dispatcher: "each", position, requests, key: None } if (*position, *requests) == (asked - 1, asked) => "Unanswered".into(),
-        RequestError::TimedOut { dispatcher, requests, limit: LIMIT } if (*dispatcher, *requests) == (limited, late) => "TimedOut".into(),
-        RequestError::RetriesExhausted { dispatcher: "each", attempts, key: None } if *attempts as usize == ATTEMPTS => "RetriesExhausted".into(),
-        RequestError::Panicked { dispatcher: "each", message } if message == BOOM => "Panicked".into(),
+        RequestError::WrongCount { dispatcher: "each", requests, answers, key: None, .. } if (*requests, *answers) == (asked, asked - 1) => "WrongCount".into(),
+        RequestError::Unanswered { dispatcher: "each", position, requests, key: None, .. } if (*position, *requests) == (asked - 1, asked) => "Unanswered".into(),
+        RequestError::TimedOut { dispatcher, requests, limit: LIMIT, .. } if (*dispatcher, *requests) == (limited, late) => "TimedOut".into(),
+        RequestError::RetriesExhausted { dispatcher: "each", attempts, key: None, .. } if *attempts as usize == ATTEMPTS => "RetriesExhausted".into(),
+        RequestError::Panicked { dispatcher: "each", message, .. } if message == BOOM => "Panicked".into(),
         wrong => format!("{wrong:?}"),
     }
 }

@@ -175,7 +175,7 @@ mod in_a_dispatcher {
         #[corio::dispatcher]
         fn slots(batch: Batch<u64, u64>) {
             for slot in batch {
-                slot = slot.answer_with(|_| boom(8));
+                slot.answer_with(|_| boom(8));
             }
         }
 
@@ -877,7 +877,7 @@ mod far_down_tells_the_lines_above {
         let told = Rc::new(RefCell::new(String::new()));
         let tell = told.clone();
         let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
-            if let Event::Panicked { place, above } = event {
+            if let Event::Panicked { place, above, .. } = event {
                 let line = |at: &Location<'_>| SOURCE.lines().nth(at.line() as usize - 1).unwrap().trim().to_owned();
                 let above: String = above.iter().map(|(name, at)| format!("{name}: {}\n", line(at))).collect();
                 tell.borrow_mut().push_str(&format!("{place}\n{above}"));

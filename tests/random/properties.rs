@@ -751,7 +751,7 @@ impl Record {
     fn hears(&self, event: &Event<'_>) {
         let mut run = self.run.borrow_mut();
         match event {
-            Event::Round { round } => run.round = *round,
+            Event::Round { round, .. } => run.round = *round,
             Event::Asked { .. } => run.events.asked += 1,
             Event::BatchAnswered { len, .. } => {
                 run.events.answered += len;
@@ -890,7 +890,7 @@ impl Clock for WatchfulClock {
         self.clock.now()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.clock.sleep_until(time)
     }
 

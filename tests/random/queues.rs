@@ -663,7 +663,7 @@ mod at_random {
             self.0.clock.now()
         }
 
-        fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+        fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
             self.0.clock.sleep_until(time)
         }
 
@@ -710,7 +710,7 @@ mod at_random {
         let (log, state) = (Rc::new(RefCell::new(String::new())), lab.state.clone());
         let (told, clock) = (log.clone(), lab.clock.clone());
         schedule = schedule.observe(move |event: &Event<'_>| {
-            if let Event::Round { round } = event {
+            if let Event::Round { round, .. } = event {
                 state.borrow_mut().round = *round;
             }
             *told.borrow_mut() += &format!("{:?}: {event:?}\n", clock.now());

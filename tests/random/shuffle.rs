@@ -585,7 +585,7 @@ mod promised {
 
     #[test]
     fn an_interrupted_run_does_the_same() {
-        let plain = log_of(Schedule::new(()).shuffle(5), healthy());
+        let plain = log_of(&mut Schedule::new(()).shuffle(5), healthy());
         let mut schedule = Schedule::new(());
         let log = Log::new();
         schedule = schedule.shuffle(5).yield_every(1).observe(log.verbose_observer());
@@ -625,14 +625,14 @@ mod the_seed {
             schedule.run(program()).unwrap();
             assert_eq!(log.take(), first);
         }
-        assert_eq!(log_of(Schedule::new(()).shuffle(17), program()), first);
+        assert_eq!(log_of(&mut Schedule::new(()).shuffle(17), program()), first);
     }
 
     #[test]
     fn gives_another_log_than_other_seeds() {
         let mut schedule = Schedule::new(());
         let plain = log_of(&mut schedule, program());
-        let logs: BTreeSet<String> = (1..=SEEDS).map(|seed| log_of(schedule.shuffle(seed), program())).collect();
+        let logs: BTreeSet<String> = (1..=SEEDS).map(|seed| log_of(&mut schedule.shuffle(seed), program())).collect();
         assert_eq!(logs.len() as u64, SEEDS);
         assert!(!logs.contains(&plain));
     }
@@ -647,7 +647,7 @@ mod the_seed {
         let took = |set: &dyn Fn(&mut Schedule<()>)| {
             let clock = VirtualClock::new();
             let mut schedule = Schedule::new(());
-            set(schedule.clock(clock.clone()));
+            set(&mut schedule.clock(clock.clone()));
             schedule.run(never(1)).unwrap().unwrap_err();
             clock.now()
         };

@@ -1,9 +1,8 @@
 //! A virtual clock, and what happened by it.
 
-use std::cell::RefCell;
 use std::fmt::{Display, Write};
 use std::future::Future;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
@@ -14,24 +13,22 @@ use corio::{Event, FutureRequest, Observer, Schedule};
 pub struct Timeline {
     /// The time, which moves when nothing else can happen.
     pub clock: VirtualClock,
-    lines: Rc<RefCell<Vec<(Duration, String)>>>,
+    lines: Arc<Mutex<Vec<(Duration, String)>>>,
 }
 
 impl Timeline {
     /// A schedule by this clock, whose batches are told when they leave.
     pub fn schedule(&self) -> Schedule<&Timeline> {
-        let mut schedule = Schedule::new(self).clock(self.clock.clone()).observe(self.observer());
-        schedule
+        Schedule::new(self).clock(self.clock.clone()).observe(self.observer())
     }
 
     /// The same, and all that becomes of the batches is told as well.
     pub fn schedule_at_length(&self) -> Schedule<&Timeline> {
-        let mut schedule = Schedule::new(self).clock(self.clock.clone()).observe(self.observer_at_length());
-        schedule
+        Schedule::new(self).clock(self.clock.clone()).observe(self.observer_at_length())
     }
 
     /// For schedules over a context of which this is a part.
-    pub fn observer(&self) -> impl Observer + use<> {
+    pub fn observer(&self) -> impl Observer + Send + use<> {
         let timeline = self.clone();
         move |event: &Event<'_>| match event {
             Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => timeline.note(format_args!("{dispatcher}{keys:?}")),
@@ -40,21 +37,21 @@ impl Timeline {
     }
 
     /// The same, and all that becomes of the batches is told as well.
-    pub fn observer_at_length(&self) -> impl Observer + use<> {
+    pub fn observer_at_length(&self) -> impl Observer + Send + use<> {
         let timeline = self.clone();
         move |event: &Event<'_>| match event {
             Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => timeline.note(format_args!("{dispatcher}{keys:?}")),
             Event::BatchAnswered { dispatcher, len, .. } if *dispatcher != PAUSE => timeline.note(format_args!("{dispatcher}: {len} answered")),
             Event::Retried { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: {len} to be retried")),
             Event::TimedOut { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: timed out with {len}")),
-            Event::CacheHit { dispatcher, len } => timeline.note(format_args!("{dispatcher}: {len} kept")),
+            Event::CacheHit { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: {len} kept")),
             _ => {}
         }
     }
 
     /// A line of now.
     pub fn note(&self, line: impl Display) {
-        self.lines.borrow_mut().push((self.clock.now(), line.to_string()));
+        self.lines.lock().unwrap().push((self.clock.now(), line.to_string()));
     }
 
     /// A note when it is dropped.
@@ -83,12 +80,12 @@ impl Timeline {
 
     /// When the lines so far were noted.
     pub fn times(&self) -> Vec<Duration> {
-        self.lines.borrow().iter().map(|(time, _)| *time).collect()
+        self.lines.lock().unwrap().iter().map(|(time, _)| *time).collect()
     }
 
     /// The lines so far, which begin anew.
     pub fn take(&self) -> String {
-        self.lines.take().into_iter().fold(String::new(), |mut text, (time, line)| {
+        std::mem::take(&mut *self.lines.lock().unwrap()).into_iter().fold(String::new(), |mut text, (time, line)| {
             writeln!(text, "{time:?}: {line}").expect("writing to a String does not fail");
             text
         })

@@ -39,7 +39,7 @@ impl Clock for Ticking {
         Duration::from_millis(self.0.get())
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         call("clock");
         self.0.set(time.as_millis() as u64 + 1);
         Box::pin(ready(()))

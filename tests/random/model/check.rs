@@ -37,7 +37,7 @@ impl Clock for WatchfulClock {
         self.shared.clock.now()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.shared.clock.sleep_until(time)
     }
 

@@ -91,7 +91,7 @@ pub(crate) fn case(seed: u64) -> Case {
     let slowest = [0, 1, 3, 10, 10, 30][random.index(6)];
     let shuffle = random.percent(60).then(|| random.next());
     let mut ranks: Vec<i64> = (0..RESOURCES as i64).collect();
-    random = random.shuffle(&mut ranks);
+    random.shuffle(&mut ranks);
     let weights = weights(&mut random);
     let (ordered, panics) = (fate != Fate::MayDeadlock, fate == Fate::MayPanic);
     let mut generator = Generator { random, weights, ranks, ordered, panics, left: MOST_STEPS };

@@ -398,13 +398,13 @@ impl Record {
                 state.tasks.numbers.insert(*task, state.tasks.all.len());
                 state.tasks.all.push((parent, 0));
             }
-            corio::Event::Resumed { task } => {
+            corio::Event::Resumed { task, .. } => {
                 state.events.push(Event::Resumed { task: *task });
                 state.is_torn_down = false;
                 state.tasks.running = state.tasks.numbers.get(task).copied();
             }
             corio::Event::Suspended { .. } => state.tasks.running = None,
-            corio::Event::Ended { task } => {
+            corio::Event::Ended { task, .. } => {
                 state.events.push(Event::Ended { task: *task });
                 state.tasks.running = None;
                 let alive = state.tasks.numbers.get(task).map(|task| state.tasks.all[*task].1);

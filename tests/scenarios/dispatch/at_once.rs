@@ -149,7 +149,7 @@ mod which {
                 "a deadline",
                 way!(
                     with(|it| {
-                        it = it.timeout(Duration::from_secs(60));
+                        it = &mut it.timeout(Duration::from_secs(60));
                     }),
                     plain
                 ),
@@ -158,7 +158,7 @@ mod which {
                 "a cancel token",
                 way!(
                     with(|it| {
-                        it = it.cancel_on(&token);
+                        it = &mut it.cancel_on(&token);
                     }),
                     plain
                 ),
@@ -167,7 +167,7 @@ mod which {
                 "an observer",
                 way!(
                     with(|it| {
-                        it = it.observe(|_: &Event<'_>| ());
+                        it = &mut it.observe(|_: &Event<'_>| ());
                     }),
                     plain
                 ),
@@ -176,7 +176,7 @@ mod which {
                 "at most one task",
                 way!(
                     with(|it| {
-                        it = it.max_tasks(1);
+                        it = &mut it.max_tasks(1);
                     }),
                     plain
                 ),
@@ -185,7 +185,7 @@ mod which {
                 "one batch in flight",
                 way!(
                     with(|it| {
-                        it = it.max_in_flight(1);
+                        it = &mut it.max_in_flight(1);
                     }),
                     plain
                 ),
@@ -194,7 +194,7 @@ mod which {
                 "rounds",
                 way!(
                     with(|it| {
-                        it = it.barrier();
+                        it = &mut it.barrier();
                     }),
                     plain
                 ),
@@ -203,7 +203,7 @@ mod which {
                 "an answer for a test",
                 way!(
                     with(|it| {
-                        it = it.answer_with(later, |keys: &[Key]| answers(keys));
+                        it = &mut it.answer_with(later, |keys: &[Key]| answers(keys));
                     }),
                     later
                 ),
@@ -212,7 +212,7 @@ mod which {
                 "a shuffle",
                 way!(
                     with(|it| {
-                        it = it.shuffle(1);
+                        it = &mut it.shuffle(1);
                     }),
                     plain
                 ),

@@ -795,8 +795,7 @@ mod of_a_schedule {
     }
 
     fn schedule(app: &App) -> Schedule<&App> {
-        let mut schedule = Schedule::new(app).clock(app.timeline.clock.clone()).observe(app.timeline.observer());
-        schedule
+        Schedule::new(app).clock(app.timeline.clock.clone()).observe(app.timeline.observer())
     }
 
     #[track_caller]

@@ -82,7 +82,7 @@ mod groups {
     fn one_that_is_larger_than_max_batch_leaves_in_parts() {
         check_under(
             |schedule| {
-                schedule = schedule.options(pages, |options| options.max_batch(2));
+                schedule = &mut schedule.options(pages, |options| options.max_batch(2));
             },
             all_of([("a", 1), ("b", 2), ("a", 3), ("a", 4), ("b", 5), ("a", 6), ("a", 7)].to_vec()),
             expect![[r#"
@@ -103,7 +103,7 @@ mod groups {
     fn equal_keys_are_asked_once_in_theirs() {
         check_under(
             |schedule| {
-                schedule = schedule.options(pages, |options| options.dedup());
+                schedule = &mut schedule.options(pages, |options| options.dedup());
             },
             all_of([("a", 1), ("b", 1), ("a", 1), ("b", 1), ("a", 2)].to_vec()),
             expect![[r#"
@@ -155,7 +155,7 @@ mod groups {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(1).options(slow, |options| options.max_in_flight(9));
+                schedule = &mut schedule.max_in_flight(1).options(slow, |options| options.max_in_flight(9));
             },
             program(),
             expect![[r#"
@@ -238,7 +238,7 @@ mod order {
 
         check_under(
             |schedule| {
-                schedule = schedule.options(log, |options| options.max_batch(2));
+                schedule = &mut schedule.options(log, |options| options.max_batch(2));
             },
             program(),
             expect![[r#"
@@ -277,7 +277,7 @@ mod order {
             let slots: Vec<_> = batch.into_iter().collect();
             for slot in slots.into_iter().rev() {
                 timeline.sleep(10).await;
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
         }
 
@@ -377,7 +377,7 @@ mod order {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(1);
+                schedule = &mut schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -547,7 +547,7 @@ mod order_and_retries {
 
         check_under(
             |schedule| {
-                schedule = schedule.options(until, |options| {
+                schedule = &mut schedule.options(until, |options| {
                     options.max_batch(1).retry(corio::Retry::attempts(3).backoff(Duration::from_millis(10), Duration::from_millis(10)).when(Result::is_err))
                 });
             },

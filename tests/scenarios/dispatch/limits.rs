@@ -183,7 +183,7 @@ mod of_a_dispatcher {
         async fn one_by_one(timeline: &Timeline, batch: Batch<u64, u64>) {
             for slot in batch {
                 timeline.sleep(10).await;
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
         }
 
@@ -339,7 +339,7 @@ mod parts {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(2);
+                schedule = &mut schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -350,7 +350,7 @@ mod parts {
         );
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(1);
+                schedule = &mut schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -396,7 +396,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(2);
+                schedule = &mut schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -417,7 +417,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(1);
+                schedule = &mut schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -438,7 +438,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(1);
+                schedule = &mut schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -459,7 +459,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(2);
+                schedule = &mut schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -479,7 +479,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(2);
+                schedule = &mut schedule.max_in_flight(2);
             },
             program(),
             expect![[r#"
@@ -506,7 +506,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule = schedule.max_in_flight(1);
+                schedule = &mut schedule.max_in_flight(1);
             },
             program(),
             expect![[r#"
@@ -528,7 +528,7 @@ mod of_a_schedule {
 
         check_under(
             |schedule| {
-                schedule = schedule.options(many, |options| options.max_in_flight(1).max_batch(2));
+                schedule = &mut schedule.options(many, |options| options.max_in_flight(1).max_batch(2));
             },
             program(),
             expect![[r#"
@@ -601,7 +601,7 @@ mod rounds {
 
         check_under(
             |schedule| {
-                schedule = schedule.barrier();
+                schedule = &mut schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -635,7 +635,7 @@ mod rounds {
 
         check_under(
             |schedule| {
-                schedule = schedule.barrier();
+                schedule = &mut schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -663,7 +663,7 @@ mod rounds {
 
         check_under(
             |schedule| {
-                schedule = schedule.barrier();
+                schedule = &mut schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -695,7 +695,7 @@ mod rounds {
         // In the order in which the first answers came.
         check_under(
             |schedule| {
-                schedule = schedule.barrier();
+                schedule = &mut schedule.barrier();
             },
             program(),
             expect![[r#"
@@ -758,7 +758,7 @@ mod decay {
     #[test]
     fn rounds_keep_tasks_together() {
         let batches = batches(|schedule| {
-            schedule = schedule.barrier();
+            schedule = &mut schedule.barrier();
         });
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
@@ -766,7 +766,7 @@ mod decay {
     #[test]
     fn one_in_flight_keeps_tasks_together() {
         let batches = batches(|schedule| {
-            schedule = schedule.options(in_ten_parts, |options| options.max_in_flight(1));
+            schedule = &mut schedule.options(in_ten_parts, |options| options.max_in_flight(1));
         });
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
@@ -792,7 +792,7 @@ mod decay {
     #[test]
     fn without_a_limit_what_is_there_at_one_time_still_leaves_together() {
         let batches = batches(|schedule| {
-            schedule = schedule.options(in_ten_parts, |options| options.max_in_flight(usize::MAX));
+            schedule = &mut schedule.options(in_ten_parts, |options| options.max_in_flight(usize::MAX));
         });
         check_whole(&batches);
         // A task asks last after 30 ms at the latest.

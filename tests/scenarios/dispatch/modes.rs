@@ -181,7 +181,7 @@ mod blocking {
         fn slots(batch: Batch<u64, u64>) {
             // Last first.
             for slot in batch.into_iter().collect::<Vec<_>>().into_iter().rev() {
-                slot = slot.answer_with(|key| key + 1);
+                slot.answer_with(|key| key + 1);
             }
         }
 
@@ -322,7 +322,7 @@ mod blocking {
         fn panics_half_way(batch: Batch<u64, u64>) {
             for slot in batch {
                 assert_ne!(*slot.key(), 2);
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
         }
 
@@ -494,7 +494,7 @@ mod slots {
             for part in batch.split(3) {
                 timeline.sleep(10).await;
                 for slot in part {
-                    slot = slot.answer_with(|key| key);
+                    slot.answer_with(|key| key);
                 }
             }
         }

@@ -106,7 +106,7 @@ macro_rules! shapes {
             #[corio::dispatcher(show_keys)]
             $($asyncness)? fn slots($($piece: &$type,)* batch: Batch<u64, u64>) {
                 for slot in batch {
-                    slot = slot.answer_with(|key| key $(+ $piece.0)*);
+                    slot.answer_with(|key| key $(+ $piece.0)*);
                 }
             }
 
@@ -272,7 +272,7 @@ fn dedup_sends_each_key_once_and_everyone_gets_the_answer() {
     #[corio::dispatcher(dedup, show_keys)]
     fn slots(batch: Batch<u64, u64>) {
         for slot in batch {
-            slot = slot.answer_with(|key| key);
+            slot.answer_with(|key| key);
         }
     }
 
@@ -447,7 +447,7 @@ mod batches {
         let total = batch.len();
         for slot in batch.into_iter().collect::<Vec<_>>().into_iter().rev() {
             let position = slot.position();
-            slot = slot.answer_with(|key| format!("{key} at {position} of {total}"));
+            slot.answer_with(|key| format!("{key} at {position} of {total}"));
         }
     }
 
@@ -531,7 +531,7 @@ mod batches {
         let worker = thread::spawn(move || {
             for batch in receiver {
                 for slot in batch {
-                    slot = slot.answer_with(|key| key + 1);
+                    slot.answer_with(|key| key + 1);
                 }
             }
         });
@@ -558,7 +558,7 @@ mod batches {
         fn release(kept: &Kept, counts: &[usize]) -> Vec<usize> {
             for count in counts {
                 for slot in kept.0.borrow_mut().drain(..count) {
-                    slot = slot.answer_with(|key| key * 100);
+                    slot.answer_with(|key| key * 100);
                 }
             }
             counts.to_vec()
@@ -676,7 +676,7 @@ mod batches {
     #[corio::dispatcher]
     async fn async_slots(tens: &Tens, batch: Batch<u64, u64>) {
         for slot in batch {
-            slot = slot.answer_with(|key| key + tens.0);
+            slot.answer_with(|key| key + tens.0);
         }
     }
 
@@ -968,7 +968,7 @@ mod many {
     fn seven_on_threads(batch: Batch<u64, u64>) {
         thread::spawn(move || {
             for slot in batch {
-                slot = slot.answer_with(|key| key * 7);
+                slot.answer_with(|key| key * 7);
             }
         });
     }
@@ -1046,7 +1046,7 @@ mod types {
     fn aligned(batch: Batch<Aligned, Aligned>) {
         for slot in batch {
             assert!(std::ptr::from_ref(slot.key()).is_aligned());
-            slot = slot.answer_with(|key| key);
+            slot.answer_with(|key| key);
         }
     }
 
@@ -1128,7 +1128,7 @@ mod types {
         #[corio::dispatcher]
         fn slots(batch: Batch<Counted, Counted>) {
             for slot in batch {
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
         }
 

@@ -358,7 +358,7 @@ mod park_token {
             self.start.elapsed()
         }
 
-        fn sleep_until(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+        fn sleep_until(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
             user_code::call();
             Box::pin(Sleeping)
         }

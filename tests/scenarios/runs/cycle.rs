@@ -213,7 +213,7 @@ fn concurrent_dispatchers_start_before_an_inline_one_runs() {
     fn slots(trace: &Trace, batch: Batch<u32, u32>) {
         trace.note(format!("batch {:?} starts", batch.keys().collect::<Vec<_>>()));
         for slot in batch {
-            slot = slot.answer_with(|key| key);
+            slot.answer_with(|key| key);
         }
     }
 
@@ -261,7 +261,7 @@ fn all_answers_that_are_there_are_taken_before_tasks_run() {
     #[corio::dispatcher]
     fn slots(batch: Batch<u32, u32>) {
         for slot in batch {
-            slot = slot.answer_with(|key| key);
+            slot.answer_with(|key| key);
         }
     }
 

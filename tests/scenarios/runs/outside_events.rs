@@ -55,7 +55,7 @@ impl Clock for Watched {
         self.0.now()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         user_code::call();
         self.0.sleep_until(time)
     }

@@ -180,8 +180,7 @@ mod answering {
     #[test]
     fn with_another_function_for_one_schedule() {
         let log = Log::new();
-        let mut schedule = Schedule::new(App { server: Server });
-        schedule
+        Schedule::new(App { server: Server })
             .observe(log.observer())
             // Any shape will do that gives the same answers.
             .answer_with(name, |keys| keys.iter().map(|key| (*key != 2).then(|| format!("name {key}"))).collect::<Vec<_>>())
@@ -296,12 +295,12 @@ mod observing {
             fn on(&mut self, event: &Event<'_>) {
                 let mut counts = self.0.borrow_mut();
                 match event {
-                    Event::Started { task, name, parent } => {
+                    Event::Started { task, name, parent, .. } => {
                         assert!(parent.is_none_or(|parent| counts.running.contains_key(&parent)));
                         assert_eq!(counts.running.insert(*task, name), None, "two tasks of one id");
                     }
-                    Event::Resumed { task } | Event::Suspended { task } => assert!(counts.running.contains_key(task)),
-                    Event::Ended { task } => {
+                    Event::Resumed { task, .. } | Event::Suspended { task, .. } => assert!(counts.running.contains_key(task)),
+                    Event::Ended { task, .. } => {
                         counts.ended += 1;
                         assert!(counts.running.remove(task).is_some());
                     }
@@ -386,7 +385,7 @@ mod executors {
     fn triple(batch: Batch<u64, u64>) {
         thread::spawn(move || {
             for slot in batch {
-                slot = slot.answer_with(|key| key * 3);
+                slot.answer_with(|key| key * 3);
             }
         });
     }
@@ -763,7 +762,7 @@ mod nested {
         fn from_a_thread(batch: Batch<u64, u64>) {
             thread::spawn(move || {
                 for slot in batch {
-                    slot = slot.answer_with(|key| key * 2);
+                    slot.answer_with(|key| key * 2);
                 }
             });
         }

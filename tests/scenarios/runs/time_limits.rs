@@ -216,7 +216,7 @@ mod of_batches {
             let _noted = timeline.note_of_drop("the future is dropped");
             for slot in batch {
                 timeline.sleep(4).await;
-                slot = slot.answer_with(|key| key);
+                slot.answer_with(|key| key);
             }
         }
 
@@ -353,7 +353,7 @@ mod of_batches {
     fn a_schedule_can_set_another() {
         check_under(
             |schedule| {
-                schedule = schedule.options(limited, |options| options.timeout(ms(20))).options(unlimited, |options| options.timeout(ms(5)));
+                schedule = &mut schedule.options(limited, |options| options.timeout(ms(20))).options(unlimited, |options| options.timeout(ms(5)));
             },
             all_three,
             expect![[r#"
@@ -425,7 +425,7 @@ mod of_runs {
     fn a_run_that_is_over_by_its_deadline_knows_nothing_of_it() {
         check_under(
             |schedule| {
-                schedule = schedule.timeout(ms(14));
+                schedule = &mut schedule.timeout(ms(14));
             },
             two_steps,
             expect![[r#"
@@ -442,7 +442,7 @@ mod of_runs {
     fn a_run_that_is_not_ends_with_an_error() {
         check_under(
             |schedule| {
-                schedule = schedule.timeout(ms(12));
+                schedule = &mut schedule.timeout(ms(12));
             },
             two_steps,
             expect![[r#"
@@ -458,7 +458,7 @@ mod of_runs {
     fn an_answer_at_the_time_of_the_deadline_is_taken() {
         check_under(
             |schedule| {
-                schedule = schedule.timeout(ms(13)).yield_every(1);
+                schedule = &mut schedule.timeout(ms(13)).yield_every(1);
             },
             two_steps,
             expect![[r#"
@@ -475,7 +475,7 @@ mod of_runs {
     fn what_is_asked_at_the_time_of_the_deadline_does_not_leave() {
         check_under(
             |schedule| {
-                schedule = schedule.timeout(ms(6)).yield_every(1);
+                schedule = &mut schedule.timeout(ms(6)).yield_every(1);
             },
             two_steps,
             expect![[r#"
@@ -517,7 +517,7 @@ mod of_runs {
 
         check_under(
             |schedule| {
-                schedule = schedule.timeout(ms(15));
+                schedule = &mut schedule.timeout(ms(15));
             },
             || fails(1),
             expect![[r#"
@@ -838,7 +838,7 @@ mod clocks {
             LONG_AGO + self.clock.now()
         }
 
-        fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+        fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
             self.clock.sleep_until(time - LONG_AGO)
         }
 
@@ -919,7 +919,7 @@ mod clocks {
             panic!("nothing here has to do with time")
         }
 
-        fn sleep_until(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+        fn sleep_until(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
             panic!("nothing here has to do with time")
         }
     }

@@ -37,7 +37,7 @@ impl Clock for OfTokio {
         self.0.elapsed()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(tokio::time::sleep_until(self.0 + time))
     }
 }
@@ -50,7 +50,7 @@ impl Clock for OfSmol {
         self.0.elapsed()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let timer = smol::Timer::at(self.0 + time);
         Box::pin(async move {
             {
@@ -68,7 +68,7 @@ impl<C: Clock> Clock for Telling<C> {
         self.0.now()
     }
 
-    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.0.sleep_until(time)
     }
 
@@ -104,7 +104,7 @@ impl Way {
                 drop(sender);
                 &mut schedule
             }
-            Kind::Virtual => schedule.clock(VirtualClock::new()),
+            Kind::Virtual => &mut schedule.clock(VirtualClock::new()),
             Kind::Smol => schedule.clock(Telling(OfSmol(Instant::now()), sender)),
             Kind::Tokio => schedule.clock(Telling(OfTokio(tokio::time::Instant::now()), sender)),
         };
@@ -210,7 +210,7 @@ const PLACES: [Place; 8] = [
     ("timeout! in timeout!", |way, time| format!("{:?}", way.run(|_| {}, limited_twice(time)))),
     ("timeout = ..", |way, time| {
         let limit = |schedule: &mut Schedule<Lab>| {
-            schedule = schedule.options(later, |options| options.timeout(time));
+            schedule = &mut schedule.options(later, |options| options.timeout(time));
         };
         format!("{:?}", way.run(limit, later(7)))
     }),
@@ -219,7 +219,7 @@ const PLACES: [Place; 8] = [
             "{:?}",
             way.run(
                 |schedule| {
-                    schedule = schedule.timeout(time);
+                    schedule = &mut schedule.timeout(time);
                 },
                 later(7)
             )
@@ -227,20 +227,20 @@ const PLACES: [Place; 8] = [
     }),
     ("backoff", |way, time| {
         let backoff = |schedule: &mut Schedule<Lab>| {
-            schedule = schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time)));
+            schedule = &mut schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time)));
         };
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
     ("backoff, jitter", |way, time| {
         let backoff = |schedule: &mut Schedule<Lab>| {
-            schedule = schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time).jitter()));
+            schedule = &mut schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time).jitter()));
         };
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
     ("retry_after", |way, time| format!("{:?}", way.run(|_| {}, in_a_pause(Some(time))))),
     ("ttl", |way, time| {
         let keep = |schedule: &mut Schedule<Lab>| {
-            schedule = schedule.options(kept, |options| options.ttl(time));
+            schedule = &mut schedule.options(kept, |options| options.ttl(time));
         };
         format!("{:?}", way.run(keep, asks_twice()))
     }),
@@ -295,7 +295,7 @@ fn a_virtual_clock_does_not_jump_to_the_end_of_a_time_that_has_none() {
     fn answered(schedule: &mut Schedule<Lab>, task: impl Task<Lab, Output = Result<u64, Elapsed>>) -> Duration {
         let clock = VirtualClock::new();
         let (sender, receiver) = mpsc::channel();
-        schedule = schedule.clock(Telling(clock.clone(), sender));
+        schedule = &mut schedule.clock(Telling(clock.clone(), sender));
         schedule.context().gate.0.set(Some(receiver));
         assert_eq!(schedule.run(task), Ok(Ok(7)));
         clock.now()

@@ -406,7 +406,7 @@ fn a_member_is_named_after_its_task_and_observed_once() {
     let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| match event {
         Event::Started { name, .. } => hears.say(*name),
         Event::Ended { .. } => counts.set(counts.get() + 1),
-        Event::Asked { task, dispatcher } => hears.say(format!("{task:?} asks {dispatcher}")),
+        Event::Asked { task, dispatcher, .. } => hears.say(format!("{task:?} asks {dispatcher}")),
         _ => {}
     });
     schedule.run(group_of(vec![vec![0], vec![2]], None)).unwrap().unwrap();

@@ -347,7 +347,7 @@ mod nested_calls {
         let told = Rc::new(RefCell::new(String::new()));
         let heard = told.clone();
         let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
-            if let Event::Panicked { place, above } = event {
+            if let Event::Panicked { place, above, .. } = event {
                 let above: Vec<&str> = above.iter().map(|(name, _)| *name).collect();
                 *heard.borrow_mut() = format!("{place}, below {}", above.join(", "));
             }

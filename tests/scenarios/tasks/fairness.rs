@@ -32,7 +32,7 @@ impl Told {
         move |event: &Event<'_>| {
             let line = match event {
                 Event::Resumed { .. } => return resumes.set(resumes.get() + 1),
-                Event::LongPhase { resumes } => format!("overlong: {resumes}"),
+                Event::LongPhase { resumes, .. } => format!("overlong: {resumes}"),
                 Event::BatchSent { dispatcher, keys, .. } => format!("{dispatcher}{keys:?}"),
                 _ => return,
             };

@@ -674,7 +674,7 @@ mod asking {
         #[corio::dispatcher]
         fn backwards(batch: corio::Batch<u64, u64>) {
             for slot in batch.into_iter().collect::<Vec<_>>().into_iter().rev() {
-                slot = slot.answer_with(|key| key + 100);
+                slot.answer_with(|key| key + 100);
             }
         }
 

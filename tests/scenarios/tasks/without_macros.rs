@@ -213,7 +213,7 @@ mod tasks {
         }
 
         let mut schedule = Schedule::new(());
-        let Err(Error::ForeignFuture { task }) = schedule.run(waits_for_ever()) else { panic!("should be found") };
+        let Err(Error::ForeignFuture { task, .. }) = schedule.run(waits_for_ever()) else { panic!("should be found") };
         assert!(task.contains("waits_for_ever"), "{task}");
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 4);
     }
@@ -296,7 +296,7 @@ mod requests {
 
     fn answer_backwards(batch: Batch<u64, u64>, offset: u64) {
         for slot in batch.into_iter().collect::<Vec<_>>().into_iter().rev() {
-            slot = slot.answer_with(|key| key + offset);
+            slot.answer_with(|key| key + offset);
         }
     }
 
