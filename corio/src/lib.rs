@@ -23,7 +23,7 @@ pub use dispatch::{
     Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
 };
 pub use error::Error;
-pub use executor::{Deadlock, StuckTask};
+pub use executor::{Deadlock, StuckTask, WaitCause};
 pub use observe::{Event, Log, Observer, TaskId, print_panics};
 pub use schedule::{Config, RunAsync, RunOptions, Schedule};
 pub use task::{AnyTask, Boxed, Cx, IsTask, JoinHandle, Task, boxed, cache, task_fn};

@@ -10,7 +10,8 @@ use super::deadlock_report::{Awaited, CallFrame, Deadlock, StuckTask};
 use super::flag;
 use super::id::Id;
 use super::state::Executor;
-use super::wait_reason::{AwaitPoint, Relation, ResumeReason, WaitReason, WaitTrace};
+use super::wait_cause::WaitCause;
+use super::wait_reason::{AwaitPoint, ResumeReason, WaitReason, WaitTrace};
 use crate::util::type_names;
 
 /// Number of awaited tasks that a report names for each stuck task.
@@ -129,12 +130,9 @@ impl Executor {
                 Some(entry) => (entry.has(flag::RETURNED), tree.awaited_children(node.id.index())),
                 None => (false, Vec::new()),
             };
-            let what = if has_returned {
-                "its children, having returned"
-            } else {
-                "something that it does not name"
-            };
-            WaitReason::ends(what, on)
+            let cause =
+                if has_returned { WaitCause::ChildrenOfReturned } else { WaitCause::Unknown };
+            WaitReason::ends(cause, on)
         });
         let on = reason
             .on
@@ -146,11 +144,8 @@ impl Executor {
             path: self.path(node.id),
             frames,
             on: on.collect(),
-            waits_for: reason.what,
-            relation: match reason.relation {
-                Relation::HeldBy => ", held by ",
-                Relation::Awaits => ": ",
-            },
+            waits_for: reason.cause,
+            relation: reason.relation,
         }
     }
 }

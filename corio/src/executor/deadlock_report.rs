@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 
+use super::wait_cause::WaitCause;
+use super::wait_reason::Relation;
 use crate::util::plural;
 
 /// The tasks of a run that wait for each other, or for something that no task will do. Found in
@@ -24,7 +26,7 @@ use crate::util::plural;
 /// let error = corio::Schedule::new(()).run(locks_twice(&mutex)).unwrap_err();
 /// let corio::Error::Deadlock(deadlock) = error else { panic!("it waits for itself") };
 /// let stuck = &deadlock.tasks()[0];
-/// assert_eq!((stuck.path(), stuck.waits_for()), ("locks_twice", "a mutex"));
+/// assert_eq!((stuck.path(), stuck.waits_for()), ("locks_twice", &corio::WaitCause::Mutex));
 /// assert!(stuck.location().is_some_and(|at| at.file().ends_with(".rs")));
 /// assert_eq!(deadlock.cycles().len(), 1);
 /// ```
@@ -45,9 +47,9 @@ pub struct StuckTask {
     pub(super) path: String,
     /// From the innermost await point outward.
     pub(super) frames: Vec<CallFrame>,
-    pub(super) waits_for: String,
-    /// Joins `waits_for` and `on` in a sentence, such as ", held by ".
-    pub(super) relation: &'static str,
+    pub(super) waits_for: WaitCause,
+    /// How the tasks in `on` are related to what is waited for.
+    pub(super) relation: Relation,
     pub(super) on: Vec<Awaited>,
 }
 
@@ -105,7 +107,7 @@ impl StuckTask {
     }
 
     /// Returns what this task waits for, in words: `a mutex`, `its children`.
-    pub fn waits_for(&self) -> &str {
+    pub fn waits_for(&self) -> &WaitCause {
         &self.waits_for
     }
 
@@ -186,7 +188,11 @@ impl fmt::Display for StuckTask {
             None => write!(f, " waits for {}", self.waits_for)?,
         }
         for (index, awaited) in self.on.iter().take(MAX_HOLDERS).enumerate() {
-            f.write_str(if index == 0 { self.relation } else { ", " })?;
+            f.write_str(match self.relation {
+                _ if index > 0 => ", ",
+                Relation::HeldBy => ", held by ",
+                Relation::Awaits => ": ",
+            })?;
             match awaited.index {
                 Some(index) => write!(f, "#{}", index + 1)?,
                 None => write!(f, "`{}`", awaited.path)?,

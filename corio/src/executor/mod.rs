@@ -83,6 +83,7 @@ mod state;
 mod task_limit;
 mod task_numbers;
 mod tree;
+mod wait_cause;
 mod wait_reason;
 
 pub(crate) use body::ChildBody;
@@ -92,4 +93,5 @@ pub use deadlock_report::{Deadlock, StuckTask};
 pub(crate) use id::Id;
 pub(crate) use pool::{BlockOf, Pool};
 pub(crate) use state::Executor;
+pub use wait_cause::WaitCause;
 pub(crate) use wait_reason::{AwaitPoint, WaitReason};

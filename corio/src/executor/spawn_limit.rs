@@ -5,6 +5,7 @@
 //! leave together.
 
 use super::state::Executor;
+use super::wait_cause::WaitCause;
 use super::wait_reason::WaitReason;
 
 impl Executor {
@@ -28,13 +29,7 @@ impl Executor {
             self.task_limit.enqueue(self.current.get(), |id| self.is_alive(id));
         }
         self.park_for(|| {
-            WaitReason::ends(
-                format!(
-                    "room for one more task: the schedule is limited to {}",
-                    self.task_limit.max
-                ),
-                Vec::new(),
-            )
+            WaitReason::ends(WaitCause::MaxTasks { max: self.task_limit.max }, Vec::new())
         });
     }
 

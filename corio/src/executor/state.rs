@@ -19,6 +19,7 @@ use super::ready_queue::ReadyQueue;
 use super::task_limit::TaskLimit;
 use super::task_numbers::TaskNumbers;
 use super::tree::{NIL, Removed, Tree};
+use super::wait_cause::WaitCause;
 use super::wait_reason::{ResumeReason, WaitReason, WaitTrace};
 use crate::observe::{Event, Observers};
 use crate::util::{HotCell, InlineBudget};
@@ -402,7 +403,7 @@ impl Executor {
         let all_ended = !tree.has_tasks(scope.index());
         if !all_ended {
             tree[scope.index()].flags |= flag::AWAITED;
-            self.park_for(|| WaitReason::ends("its children", tree.tasks_in(scope.index())));
+            self.park_for(|| WaitReason::ends(WaitCause::Children, tree.tasks_in(scope.index())));
         }
         all_ended
     }
@@ -413,7 +414,7 @@ impl Executor {
         let mut tree = self.tree.borrow_mut();
         let entry = tree.get_mut(scope).expect(SCOPE_DROPPED);
         entry.flags |= flag::AWAITED | flag::WAKE_ON_EACH_CHILD;
-        self.park_for(|| WaitReason::ends("its children", tree.tasks_in(scope.index())));
+        self.park_for(|| WaitReason::ends(WaitCause::Children, tree.tasks_in(scope.index())));
     }
 
     /// Removes a scope and drops its remaining children. A scope that was removed already, with its
@@ -444,7 +445,7 @@ impl Executor {
         };
         if !done {
             self.joiners.borrow_mut().insert(id, self.current.get());
-            self.park_for(|| WaitReason::ends("the end of a task", vec![id]));
+            self.park_for(|| WaitReason::ends(WaitCause::Task, vec![id]));
         }
         done
     }

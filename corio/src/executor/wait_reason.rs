@@ -3,12 +3,12 @@
 use std::panic::Location;
 
 use super::id::Id;
+use super::wait_cause::WaitCause;
 
 /// What a task waits for.
 #[derive(Debug)]
 pub(crate) struct WaitReason {
-    /// Completes the sentence "the task waits for …".
-    pub(super) what: String,
+    pub(super) cause: WaitCause,
     /// The tasks that can end the wait, as far as they are known. May contain tasks that have
     /// ended, which are skipped.
     pub(super) on: Vec<Id>,
@@ -16,7 +16,7 @@ pub(crate) struct WaitReason {
 }
 
 /// How the tasks in `WaitReason::on` are related to what is waited for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Relation {
     /// The tasks hold, or have to provide, what is waited for.
     HeldBy,
@@ -26,13 +26,13 @@ pub(super) enum Relation {
 
 impl WaitReason {
     /// Returns the reason of a wait for something that the tasks `by` hold or have to provide.
-    pub(crate) fn held(what: impl Into<String>, by: Vec<Id>) -> Self {
-        WaitReason { what: what.into(), on: by, relation: Relation::HeldBy }
+    pub(crate) fn held(cause: WaitCause, by: Vec<Id>) -> Self {
+        WaitReason { cause, on: by, relation: Relation::HeldBy }
     }
 
     /// Returns the reason of a wait for the ends of `tasks`.
-    pub(crate) fn ends(what: impl Into<String>, tasks: Vec<Id>) -> Self {
-        WaitReason { what: what.into(), on: tasks, relation: Relation::Awaits }
+    pub(crate) fn ends(cause: WaitCause, tasks: Vec<Id>) -> Self {
+        WaitReason { cause, on: tasks, relation: Relation::Awaits }
     }
 }
 

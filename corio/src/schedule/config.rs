@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Schedule;
-use crate::context::AsContext;
 use crate::dispatch::{Answers, DispatchConfig, Options, Override, Request, Requests};
 use crate::runtime::RunConfig;
 use crate::util::{CancellationToken, Clock, limit};
@@ -13,7 +11,7 @@ use crate::util::{CancellationToken, Clock, limit};
 /// What schedules are told: limits, options of dispatchers, what stands in for them, a clock.
 ///
 /// A configuration is made once, in `main` say, and cloned into every handler: clones share what they
-/// hold, and it can be used by any number of threads. A [`Schedule`] is made from it and a context by
+/// hold, and it can be used by any number of threads. A [`Schedule`](crate::Schedule) is made from it and a context by
 /// [`schedule`](Config::schedule). What belongs to one run (a time limit, a token that cancels it, an
 /// observer) is given with the run: [`RunOptions`](crate::RunOptions).
 ///
@@ -59,15 +57,10 @@ struct Shared {
 }
 
 impl Config {
-    /// The configuration of [`Schedule::new`]: no time limit, the system's clock, every dispatcher as
+    /// The configuration of [`Schedule::new`](crate::Schedule::new): no time limit, the system's clock, every dispatcher as
     /// it is written.
     pub fn new() -> Self {
         Config::default()
-    }
-
-    /// A schedule over a context. Allocates nothing until it runs.
-    pub fn schedule<C: AsContext>(&self, context: C) -> Schedule<C> {
-        Schedule::with_config(context, self.clone())
     }
 
     /// Answers the requests of one dispatcher by another function: for tests, and for tenants that

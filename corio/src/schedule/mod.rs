@@ -71,14 +71,18 @@ pub struct Schedule<C> {
     config: Config,
 }
 
-impl<C: AsContext> Schedule<C> {
-    /// A schedule over a context, as [`Config::new`] says. Allocates next to nothing until it runs.
-    pub fn new(context: C) -> Self {
-        Self::with_config(context, Config::new())
+impl Config {
+    /// A schedule over a context. It can be made for each request of a server: it holds a pointer to
+    /// this configuration, and allocates its own memory when it first runs.
+    pub fn schedule<C: AsContext>(&self, context: C) -> Schedule<C> {
+        Schedule { context, state: None, observers: Observers::default(), config: self.clone() }
     }
+}
 
-    pub(crate) fn with_config(context: C, config: Config) -> Self {
-        Schedule { context, state: None, observers: Observers::default(), config }
+impl<C: AsContext> Schedule<C> {
+    /// A schedule over a context, as [`Config::new`] says.
+    pub fn new(context: C) -> Self {
+        Config::new().schedule(context)
     }
 
     /// The context.

@@ -20,9 +20,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
-use crate::executor::{Id, WaitReason};
+use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
-use crate::util::plural;
 
 /// Creates a bounded channel, which holds up to `capacity` values.
 ///
@@ -325,7 +324,7 @@ impl<T> Future for Sending<'_, T> {
             };
             if waits {
                 run.executor.park_for(|| {
-                    WaitReason::held(format!("room in a channel of {}", state.capacity), Vec::new())
+                    WaitReason::held(WaitCause::Capacity { capacity: state.capacity }, Vec::new())
                 });
                 return Poll::Pending;
             }
@@ -382,15 +381,7 @@ impl<T> Future for Receiving<'_, T> {
                 }
             }
             run.executor.park_for(|| {
-                let verb = if state.senders == 1 { "is" } else { "are" };
-                WaitReason::held(
-                    format!(
-                        "a message: {} sender{} {verb} there",
-                        state.senders,
-                        plural(state.senders)
-                    ),
-                    Vec::new(),
-                )
+                WaitReason::held(WaitCause::Message { senders: state.senders }, Vec::new())
             });
             Poll::Pending
         })

@@ -22,10 +22,10 @@ use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, Permits, Wording};
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
-use crate::executor::{Id, WaitReason};
+use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
 use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};
-use crate::util::{Slots, plural};
+use crate::util::Slots;
 
 /// A group of tasks that are all cancelled once one of them has failed.
 ///
@@ -105,10 +105,8 @@ struct Member {
 /// Maximum number of members in one wait reason.
 const MAX_REPORTED_MEMBERS: usize = 100;
 
-static WORDING: Wording = Wording {
-    in_another_run: IN_ANOTHER_RUN,
-    awaited: |_, _| String::from("a place among the members of an error group that run"),
-};
+static WORDING: Wording =
+    Wording { in_another_run: IN_ANOTHER_RUN, awaited: |_, _| WaitCause::ErrGroupLimit };
 
 const IN_ANOTHER_RUN: &str =
     "corio: this error group is in use in another run; a group belongs to one run at a time";
@@ -440,21 +438,14 @@ impl<E> Future for GroupEnded<'_, E> {
                     this.ticket = state.queue.join(task, ());
                 }
                 run.executor.park_for(|| {
-                    let left = state.members.iter().count();
-                    let verb = if left == 1 { "is" } else { "are" };
+                    let members = state.members.iter().count();
                     let running = state
                         .members
                         .iter()
                         .map(|member| member.task)
                         .filter(|task| *task != Id::NONE)
                         .take(MAX_REPORTED_MEMBERS);
-                    WaitReason::ends(
-                        format!(
-                            "the end of an error group, of which {left} member{} {verb} left",
-                            plural(left)
-                        ),
-                        running.collect(),
-                    )
+                    WaitReason::ends(WaitCause::ErrGroup { members }, running.collect())
                 });
             }
             (result, discarded)

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use crate::executor::WaitCause;
 
 /// A mutual exclusion lock for tasks, which serves waiting tasks first come, first served.
 ///
@@ -52,7 +53,7 @@ pub struct Mutex<T> {
 static WORDING: Wording = Wording {
     in_another_run: "corio: this mutex is locked in another run; a lock belongs to one run at a \
                      time",
-    awaited: |_, _| String::from("a mutex"),
+    awaited: |_, _| WaitCause::Mutex,
 };
 
 impl<T> Mutex<T> {

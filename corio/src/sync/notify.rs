@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::wait_queue::{Ticket, TicketSet, TicketState, WaitQueue};
-use crate::executor::WaitReason;
+use crate::executor::{WaitCause, WaitReason};
 use crate::runtime::current;
 
 /// Notifies one waiting task, or all of them.
@@ -153,7 +153,7 @@ impl Future for Notified<'_> {
             } else {
                 self.ticket = state.queue.join(task, ());
             }
-            run.executor.park_for(|| WaitReason::held("a notification", Vec::new()));
+            run.executor.park_for(|| WaitReason::held(WaitCause::Notification, Vec::new()));
             Poll::Pending
         })
     }

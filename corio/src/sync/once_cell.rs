@@ -8,6 +8,7 @@ use std::fmt;
 use std::future::poll_fn;
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use crate::executor::WaitCause;
 use crate::task::{Call, Sealed, Task, task};
 
 /// A cell whose value is made by a task, when the value is first needed.
@@ -49,7 +50,7 @@ pub struct OnceCell<T> {
 static WORDING: Wording = Wording {
     in_another_run: "corio: the value of this once-cell is being made in another run; a once-cell \
                      without a value belongs to one run at a time",
-    awaited: |_, _| String::from("the value of a once-cell"),
+    awaited: |_, _| WaitCause::OnceCell,
 };
 
 impl<T> OnceCell<T> {

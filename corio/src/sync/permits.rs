@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::task::Poll;
 
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
-use crate::executor::{Id, WaitReason};
+use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
 use crate::util::Slots;
 
@@ -45,7 +45,7 @@ pub(super) struct Wording {
     /// Message of the panic when a task wants permits while another run uses the primitive.
     pub(super) in_another_run: &'static str,
     /// What a task waits for, by the numbers of permits that are requested and that are free.
-    pub(super) awaited: fn(usize, usize) -> String,
+    pub(super) awaited: fn(usize, usize) -> WaitCause,
 }
 
 /// Maximum number of holders in one wait reason. Without a limit, a deadlock report would be

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use crate::executor::WaitCause;
 
 /// A read-write lock for tasks: many readers or one writer, first come, first served.
 ///
@@ -56,11 +57,7 @@ static WORDING: Wording = Wording {
     in_another_run: "corio: this lock is in use in another run; a lock belongs to one run at a \
                      time",
     awaited: |requested, _| {
-        String::from(if requested == ALL {
-            "a read-write lock, to write"
-        } else {
-            "a read-write lock, to read"
-        })
+        if requested == ALL { WaitCause::RwLockWrite } else { WaitCause::RwLockRead }
     },
 };
 

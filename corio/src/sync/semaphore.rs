@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use crate::executor::WaitCause;
 
 /// A counting semaphore for tasks, which limits how many do something at a time.
 ///
@@ -45,11 +46,7 @@ pub struct Semaphore {
 static WORDING: Wording = Wording {
     in_another_run: "corio: this semaphore is in use in another run; a semaphore belongs to one \
                      run at a time",
-    awaited: |requested, free| {
-        let permits =
-            if requested == 1 { String::from("a permit") } else { format!("{requested} permits") };
-        format!("{permits} of a semaphore, {free} {} free", if free == 1 { "is" } else { "are" })
-    },
+    awaited: |requested, free| WaitCause::Permits { requested, free },
 };
 
 impl Semaphore {

@@ -25,7 +25,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
-use crate::executor::{Id, WaitReason};
+use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunRef, RunState, current};
 use crate::task::{Call, Sealed, Task, task};
 
@@ -86,8 +86,8 @@ impl<K, V> OngoingCall<K, V> {
     #[cold]
     fn wait_reason(&self, task: Id) -> WaitReason {
         let leader = self.leader.get();
-        let by_whom = if leader == task { "which it leads itself" } else { "which is on the way" };
-        WaitReason::ends(format!("the single-flight of a key, {by_whom}"), vec![leader])
+        let cause = WaitCause::SingleFlight { is_leader: leader == task };
+        WaitReason::ends(cause, vec![leader])
     }
 }
 

@@ -7,9 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
-use crate::executor::WaitReason;
+use crate::executor::{WaitCause, WaitReason};
 use crate::runtime::current;
-use crate::util::plural;
 
 /// Waits until as many things are done as were added.
 ///
@@ -140,13 +139,8 @@ impl Future for AllDone<'_> {
                     return Poll::Ready(());
                 }
             }
-            run.executor.park_for(|| {
-                let verb = if pending == 1 { "is" } else { "are" };
-                WaitReason::held(
-                    format!("a wait group: {pending} thing{} {verb} not done", plural(pending)),
-                    Vec::new(),
-                )
-            });
+            run.executor
+                .park_for(|| WaitReason::held(WaitCause::WaitGroup { pending }, Vec::new()));
             Poll::Pending
         })
     }
