@@ -223,15 +223,15 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// ## How batches are put together
 ///
 /// - `max_batch = 500`: at most 500 requests in a batch. The rest leaves as further batches.
-/// - `max_in_flight = 4`: at most four batches in flight at once. At the limit, requests gather, and
-///   leave together when a batch is answered; the parts of a split batch count as one. The default
-///   is 1, and `usize::MAX` means no limit. `corio::Options::max_in_flight` shows what a limit costs
-///   and gains. Not with `ordered`.
+/// - `max_in_flight = 4`: at most four batches in flight at once. At the limit, requests gather,
+///   and leave together when a batch is answered; the parts of a split batch count as one. The
+///   default is 1, and `usize::MAX` means no limit. `corio::Options::max_in_flight` shows what a
+///   limit costs and gains. Not with `ordered`.
 /// - `dedup`: equal keys are asked once, and each request gets a clone of the answer. Needs
 ///   `K: Clone + Eq + Hash` and `R: Clone`. Implied by a map, and by `cache`. Not with `ordered`.
 /// - `group_by = |key| key.page_size`: a batch for each value. Requests whose keys differ in the
-///   value never share a batch, and each value has an `max_in_flight` limit of its own. Takes a closure
-///   or a function from `&K` to a type that is `Eq + Hash`.
+///   value never share a batch, and each value has a limit `max_in_flight` of its own. Takes a
+///   closure or a function from `&K` to a type that is `Eq + Hash`.
 /// - `ordered`: batches leave one at a time, in the order in which their requests were asked; the
 ///   next starts when the last is answered. `corio::Options::ordered` says what becomes of a batch
 ///   that is in flight when its run is dropped. Not with `dedup`, `cache` or `max_in_flight`.

@@ -25,7 +25,11 @@ use crate::executor::Deadlock;
 /// }
 ///
 /// let error = corio::Schedule::new(()).run(program()).unwrap_err();
-/// assert_eq!(error.to_string(), "dispatcher `broken` gave 1 answer to a batch of 2 requests: there must be one for each, in order");
+/// assert_eq!(
+///     error.to_string(),
+///     "dispatcher `broken` gave 1 answer to a batch of 2 requests: \
+///      there must be one for each, in order"
+/// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

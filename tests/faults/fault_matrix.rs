@@ -743,7 +743,9 @@ fn word_of_fault<E: Debug>(fault: &RequestError<E>, cell: &Cell) -> String {
     let limited = if cell.way.has_slots() { "each" } else { "slow" };
     match fault {
         RequestError::WrongCount { dispatcher: "each", requests, answers, key: None, .. } if (*requests, *answers) == (asked, asked - 1) => "WrongCount".into(),
-        RequestError::Unanswered { dispatcher: "each", position, requests, key: None, .. } if (*position, *requests) == (asked - 1, asked) => "Unanswered".into(),
+        RequestError::Unanswered { dispatcher: "each", position, requests, key: None, .. } if (*position, *requests) == (asked - 1, asked) => {
+            "Unanswered".into()
+        }
         RequestError::TimedOut { dispatcher, requests, limit: LIMIT, .. } if (*dispatcher, *requests) == (limited, late) => "TimedOut".into(),
         RequestError::RetriesExhausted { dispatcher: "each", attempts, key: None, .. } if *attempts as usize == ATTEMPTS => "RetriesExhausted".into(),
         RequestError::Panicked { dispatcher: "each", message, .. } if message == BOOM => "Panicked".into(),

@@ -29,7 +29,7 @@ use crate::util::plural;
 /// #[corio::task]
 /// fn program() -> Result<u32, RequestError> {
 ///     let (one, two) = io!(flaky(1), flaky(2));
-///     assert!(matches!(two, Err(RequestError::Unanswered { dispatcher: "flaky", position: 1, .. })));
+///     assert!(matches!(two, Err(RequestError::Unanswered { position: 1, .. })));
 ///     one
 /// }
 ///

@@ -127,8 +127,8 @@ impl<K, A> Options<K, A> {
 
     /// Sends only keys of one group together, each group as a batch of its own: for keys with a
     /// page size, a tenant or a locale that has to be the same for a whole batch. Each group has
-    /// its own limit of batches [`max_in_flight`](Options::max_in_flight), so a group whose batch is slow
-    /// holds back no other.
+    /// its own limit of batches [`max_in_flight`](Options::max_in_flight), so a group whose batch
+    /// is slow holds back no other.
     ///
     /// `groups` creates the object that finds the group of a key.
     /// [`corio::groups`](crate::groups()) makes one from what the keys of a group have in common.
@@ -156,7 +156,6 @@ impl<K, A> Options<K, A> {
     ///
     /// The default is one: requests that are made while a batch is in flight leave together in the
     /// next one, as in group commit. `usize::MAX` means no limit.
-    ///
     #[doc = include_str!("../../docs/limits.md")]
     ///
     #[doc = include_str!("../../docs/limits.svg")]

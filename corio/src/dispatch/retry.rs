@@ -11,9 +11,9 @@ use crate::util::LONGEST;
 /// A request is sent again when its slot says [`retry`](crate::Slot::retry), when `when` returns
 /// true for its answer, or with [`timeouts`](Retry::timeouts) when its batch has timed out. When
 /// all attempts are used up, the task gets the last answer; for a slot that asks for one more
-/// attempt, that is the error [`RetriesExhausted`](crate::RequestError::RetriesExhausted). A pause holds no
-/// other request. After its pause, a request leaves with the next batch of its dispatcher, before
-/// requests that were asked later.
+/// attempt, that is the error [`RetriesExhausted`](crate::RequestError::RetriesExhausted). A pause
+/// holds no other request. After its pause, a request leaves with the next batch of its dispatcher,
+/// before requests that were asked later.
 ///
 /// ```
 /// # use std::time::Duration;

@@ -7,8 +7,8 @@
 //! | `log.rs` | a readable log of the batches, which tests compare with text |
 //! | `panics.rs` | where a panic came from, on standard error |
 //!
-//! Observers are code of the user: they are called while nothing of a run is borrowed, and may panic,
-//! wake tasks and cancel the run.
+//! Observers are code of the user: they are called while nothing of a run is borrowed, and may
+//! panic, wake tasks and cancel the run.
 
 mod event;
 mod log;

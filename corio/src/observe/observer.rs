@@ -7,8 +7,8 @@ use super::event::Event;
 
 /// Hears of everything that happens in a run, in order: logs, spans, statistics, pictures.
 ///
-/// Any `FnMut(&Event)` is one. A schedule has as many as it is given, and each hears every event, in
-/// the order in which they were given. An observer must not use the schedule that it observes.
+/// Any `FnMut(&Event)` is one. A schedule has as many as it is given, and each hears every event,
+/// in the order in which they were given. An observer must not use the schedule that it observes.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -55,8 +55,8 @@ pub(crate) type BoxedObserver = Box<dyn Observer + Send>;
 /// The observers of a schedule, and those of the run that is going on. Clones share the list: the
 /// executor, the dispatching side and the run hold one each.
 ///
-/// What must hold: each clone is refreshed when a run begins, after the observers of that run are in
-/// the list; no observer comes or goes while the run goes on.
+/// What must hold: each clone is refreshed when a run begins, after the observers of that run are
+/// in the list; no observer comes or goes while the run goes on.
 #[derive(Clone, Default)]
 pub(crate) struct Observers {
     /// Whether any observer is there: all that an event costs when none is.

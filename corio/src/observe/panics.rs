@@ -4,7 +4,8 @@ use super::event::Event;
 use super::observer::Observer;
 
 /// Prints to standard error where a panic came from that ends a run: the dispatcher, or the path of
-/// tasks with the line on which each waits; and what to do, where the panic is a known one of others.
+/// tasks with the line on which each waits; and what to do, where the panic is a known one of
+/// others.
 ///
 /// What the panic said itself, the panic hook prints. corio prints nothing of its own accord.
 ///

@@ -14,8 +14,8 @@
 //!   queued requests have been dropped. A run that is forgotten keeps its state, so tasks whose
 //!   borrows have ended are never resumed.
 //! - While `state` is `None`, the run is over or is being turned.
-//! - `resumes_left` counts down from `max_resumes` and starts anew whenever batches may leave, inline
-//!   answers included.
+//! - `resumes_left` counts down from `max_resumes` and starts anew whenever batches may leave,
+//!   inline answers included.
 //! - The first panic ends the run. Everything is torn down before the panic leaves the turn; later
 //!   panics are discarded.
 
@@ -446,8 +446,8 @@ impl<'s, T> Run<'s, T> {
         panics
     }
 
-    /// The CPU phase: delivers answers and resumes the tasks that get them, then resumes ready tasks,
-    /// until none can run or the allowance of resumes is used.
+    /// The CPU phase: delivers answers and resumes the tasks that get them, then resumes ready
+    /// tasks, until none can run or the allowance of resumes is used.
     #[inline(always)]
     fn run_tasks(&self, state: &RunState) {
         let RunState { executor, dispatchers, .. } = state;

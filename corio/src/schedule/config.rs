@@ -10,10 +10,10 @@ use crate::util::{CancellationToken, Clock, limit};
 
 /// What schedules are told: limits, options of dispatchers, what stands in for them, a clock.
 ///
-/// A configuration is made once, in `main` say, and cloned into every handler: clones share what they
-/// hold, and it can be used by any number of threads. A [`Schedule`](crate::Schedule) is made from it and a context by
-/// [`schedule`](Config::schedule). What belongs to one run (a time limit, a token that cancels it, an
-/// observer) is given with the run: [`RunOptions`](crate::RunOptions).
+/// A configuration is made once, in `main` say, and cloned into every handler: clones share what
+/// they hold, and it can be used by any number of threads. A [`Schedule`](crate::Schedule) is made
+/// from it and a context by [`schedule`](Config::schedule). What belongs to one run (a time limit,
+/// a token that cancels it, an observer) is given with the run: [`RunOptions`](crate::RunOptions).
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,7 +25,9 @@ use crate::util::{CancellationToken, Clock, limit};
 /// }
 ///
 /// # struct Db;
-/// # impl Db { fn names(&self, ids: &[u64]) -> Vec<String> { ids.iter().map(u64::to_string).collect() } }
+/// # impl Db {
+/// #     fn names(&self, ids: &[u64]) -> Vec<String> { ids.iter().map(u64::to_string).collect() }
+/// # }
 /// #[corio::dispatcher]
 /// fn name(db: &Db, ids: &[u64]) -> Vec<String> {
 ///     db.names(ids)
@@ -57,8 +59,8 @@ struct Shared {
 }
 
 impl Config {
-    /// The configuration of [`Schedule::new`](crate::Schedule::new): no time limit, the system's clock, every dispatcher as
-    /// it is written.
+    /// The configuration of [`Schedule::new`](crate::Schedule::new): no time limit, the system's
+    /// clock, every dispatcher as it is written.
     pub fn new() -> Self {
         Config::default()
     }
@@ -95,12 +97,12 @@ impl Config {
         self.dispatch(|dispatch| dispatch.replace(answer))
     }
 
-    /// Changes options of one dispatcher: smaller batches for a tenant with a small server, a longer
-    /// time limit for a nightly job.
+    /// Changes options of one dispatcher: smaller batches for a tenant with a small server, a
+    /// longer time limit for a nightly job.
     ///
-    /// The dispatcher is named by its function; the change gets the options that it has so far. What
-    /// follows from its code (whether its answers can be cloned, how keys are grouped) is there as
-    /// options too.
+    /// The dispatcher is named by its function; the change gets the options that it has so far.
+    /// What follows from its code (whether its answers can be cloned, how keys are grouped) is
+    /// there as options too.
     ///
     /// ```
     /// #[corio::dispatcher]
@@ -156,16 +158,17 @@ impl Config {
         self.run(|run| run.seed = Some(seed))
     }
 
-    /// Runs tasks in another order, which the seed decides: for tests of what must not depend on it.
+    /// Runs tasks in another order, which the seed decides: for tests of what must not depend on
+    /// it.
     ///
     /// Of the tasks that can run any is next, be it that they were spawned or woken, or that their
-    /// answers are there. What is random is as with this [`seed`](Config::seed). All that is promised
-    /// stays: a batch leaves when no task can run, with its keys in the order asked, locks are handed
-    /// on in the order of asking, and what was dropped does not run.
+    /// answers are there. What is random is as with this [`seed`](Config::seed). All that is
+    /// promised stays: a batch leaves when no task can run, with its keys in the order asked,
+    /// locks are handed on in the order of asking, and what was dropped does not run.
     ///
-    /// Each run begins with the seed anew: the same program does the same in the same order, whatever
-    /// ran before. [`testing::explore`](crate::testing::explore()) goes through many seeds, and says
-    /// under which one a program fails.
+    /// Each run begins with the seed anew: the same program does the same in the same order,
+    /// whatever ran before. [`testing::explore`](crate::testing::explore()) goes through many
+    /// seeds, and says under which one a program fails.
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc};
@@ -200,10 +203,11 @@ impl Config {
     }
 
     /// Gives each run so much time, unless the run is [told another](crate::RunOptions::timeout). A
-    /// run that is not over by then ends with [`Error::TimedOut`](crate::Error::TimedOut), as soon as
-    /// its tasks wait: no code is interrupted. The answers that are there by then are taken, and tasks
-    /// run once more; nothing leaves any more. The time is looked at before batches leave; of batches
-    /// of one that are answered in place one after another, before each sixteenth.
+    /// run that is not over by then ends with [`Error::TimedOut`](crate::Error::TimedOut), as soon
+    /// as its tasks wait: no code is interrupted. The answers that are there by then are taken,
+    /// and tasks run once more; nothing leaves any more. The time is looked at before batches
+    /// leave; of batches of one that are answered in place one after another, before each
+    /// sixteenth.
     ///
     /// A thousand years or more, as [`Duration::MAX`], is no limit; this holds for every time that
     /// corio is told.
@@ -240,19 +244,19 @@ impl Config {
 
     /// Cancels runs by `token`, from any thread: one that is shared by all runs of a server, and
     /// cancelled when that shuts down. A cancelled run ends with
-    /// [`Error::Cancelled`](crate::Error::Cancelled), as soon as its tasks wait. Of several tokens any
-    /// cancels; one for a single run is given [with it](crate::RunOptions::cancel_on).
+    /// [`Error::Cancelled`](crate::Error::Cancelled), as soon as its tasks wait. Of several tokens
+    /// any cancels; one for a single run is given [with it](crate::RunOptions::cancel_on).
     pub fn cancel_on(self, token: &CancellationToken) -> Self {
         self.run(|run| run.cancel.push(token.clone()))
     }
 
-    /// Limits the spawned tasks that live at a time, whatever they wait for: `spawn!` of the next one
-    /// waits until another has ended. So ten million short tasks run in the memory of a few. Children
-    /// of `all!`, `join!` and their like are not counted; they have
+    /// Limits the spawned tasks that live at a time, whatever they wait for: `spawn!` of the next
+    /// one waits until another has ended. So ten million short tasks run in the memory of a
+    /// few. Children of `all!`, `join!` and their like are not counted; they have
     /// [`all!(limit = n, ..)`](macro@crate::task#in-the-body).
     ///
-    /// A task that runs while there is room takes it; the tasks that wait for room take turns. Tasks
-    /// that spawn count as well: if as many as that wait to spawn, the run ends with
+    /// A task that runs while there is room takes it; the tasks that wait for room take turns.
+    /// Tasks that spawn count as well: if as many as that wait to spawn, the run ends with
     /// [`Error::Deadlock`](crate::Error::Deadlock), which says so.
     ///
     /// ```
@@ -286,8 +290,8 @@ impl Config {
     }
 
     /// Limits the resumes in one CPU phase: after so many, what is queued leaves although there are
-    /// still tasks that can run, so that tasks which keep waking each other cannot hold up the others
-    /// for ever. About 17 million unless told otherwise. An observer hears of it, as
+    /// still tasks that can run, so that tasks which keep waking each other cannot hold up the
+    /// others for ever. About 17 million unless told otherwise. An observer hears of it, as
     /// [`Event::LongPhase`](crate::Event::LongPhase).
     ///
     /// # Panics

@@ -6,9 +6,9 @@
 //! | `run_options.rs` | what one run is told |
 //! | `run_async.rs` | a run as a future, for any executor |
 //!
-//! A schedule keeps the state of a run from one to the next: memory that is warm, and answers that are
-//! cached. A run takes the state out and puts it back when everything in it is dropped; what is told
-//! per run changes nothing of it.
+//! A schedule keeps the state of a run from one to the next: memory that is warm, and answers that
+//! are cached. A run takes the state out and puts it back when everything in it is dropped; what is
+//! told per run changes nothing of it.
 
 mod config;
 mod run_async;
@@ -32,8 +32,8 @@ use crate::util::{CancellationToken, Clock};
 
 /// Runs tasks over a context.
 ///
-/// A schedule is made from a context by value, by reference or in an `Arc` or `Rc`, and can be used for
-/// run after run: memory that one run needed is there for the next. A run stays on its thread;
+/// A schedule is made from a context by value, by reference or in an `Arc` or `Rc`, and can be used
+/// for run after run: memory that one run needed is there for the next. A run stays on its thread;
 /// schedules on different threads share nothing, and one for each request of a server is fine.
 ///
 /// ```
@@ -72,8 +72,8 @@ pub struct Schedule<C> {
 }
 
 impl Config {
-    /// A schedule over a context. It can be made for each request of a server: it holds a pointer to
-    /// this configuration, and allocates its own memory when it first runs.
+    /// A schedule over a context. It can be made for each request of a server: it holds a pointer
+    /// to this configuration, and allocates its own memory when it first runs.
     pub fn schedule<C: AsContext>(&self, context: C) -> Schedule<C> {
         Schedule { context, state: None, observers: Observers::default(), config: self.clone() }
     }
@@ -97,15 +97,15 @@ impl<C: AsContext> Schedule<C> {
 
     /// Runs a task and all that it spawns to the end, on this thread, and gives its result.
     ///
-    /// The thread sleeps while every task waits for asynchronous answers. The task may borrow from the
-    /// caller.
+    /// The thread sleeps while every task waits for asynchronous answers. The task may borrow from
+    /// the caller.
     ///
     /// A thread that polls futures for an executor must not sleep: a handler of a server `.await`s
-    /// [`run_async`](Schedule::run_async) instead, or has `run` called where a thread may block. Where
-    /// `run` is about to sleep on a thread that is known to poll, it ends with
+    /// [`run_async`](Schedule::run_async) instead, or has `run` called where a thread may block.
+    /// Where `run` is about to sleep on a thread that is known to poll, it ends with
     /// [`Error::WouldBlockExecutor`]; where all dispatchers answer in place it works anywhere. What
-    /// tokio polls is known with the feature `tokio`, what other executors do only below a `run_async`;
-    /// tasks that tokio runs
+    /// tokio polls is known with the feature `tokio`, what other executors do only below a
+    /// `run_async`; tasks that tokio runs
     /// [unconstrained](https://docs.rs/tokio/latest/tokio/task/coop/fn.unconstrained.html) are not
     /// found out. (Within tokio's `block_in_place` below a `run_async` it needs that feature to see
     /// that the thread may block.)
@@ -132,8 +132,8 @@ impl<C: AsContext> Schedule<C> {
     /// ```
     ///
     /// # Errors
-    /// See [`Error`]. A fallible task gives two layers: `schedule.run(card(id))??`, the run's error and
-    /// the task's own.
+    /// See [`Error`]. A fallible task gives two layers: `schedule.run(card(id))??`, the run's error
+    /// and the task's own.
     ///
     /// # Panics
     /// With what a task or dispatcher panicked with, after every other task was dropped.
@@ -165,8 +165,8 @@ impl<C: AsContext> Schedule<C> {
         options: RunOptions,
         task: impl Task<C::Context, Output = O>,
     ) -> Result<O, Error> {
-        // SAFETY: the run is over, or dropped by unwinding, before this returns; what the task borrows
-        // outlives the call.
+        // SAFETY: the run is over, or dropped by unwinding, before this returns; what the task
+        // borrows outlives the call.
         let run = unsafe { self.begin(options, task) };
         block_on(run)
     }
@@ -217,8 +217,8 @@ impl<C: AsContext> Schedule<C> {
         task: T,
     ) -> RunAsync<'_, T> {
         let yield_every = self.config.run_config().yield_every;
-        // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows outlives
-        // it. If it is forgotten, the run is never turned again.
+        // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows
+        // outlives it. If it is forgotten, the run is never turned again.
         let run = unsafe { self.begin(options, task) };
         RunAsync::new(run, yield_every)
     }
@@ -239,7 +239,8 @@ impl<C: AsContext> Schedule<C> {
         unsafe { Run::new(context, state_of_run, state, run, settings, task.into_future(Sealed)) }
     }
 
-    /// Tells an observer of everything that happens in the runs to come, beside those that are there.
+    /// Tells an observer of everything that happens in the runs to come, beside those that are
+    /// there.
     ///
     /// ```
     /// # #[corio::dispatcher]

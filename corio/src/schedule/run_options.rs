@@ -50,27 +50,29 @@ impl RunOptions {
         self
     }
 
-    /// Cancels this run by `token`, from any thread: that of a client who may leave. The tokens of the
-    /// [schedule](crate::Config::cancel_on) cancel it as well.
+    /// Cancels this run by `token`, from any thread: that of a client who may leave. The tokens of
+    /// the [schedule](crate::Config::cancel_on) cancel it as well.
     pub fn cancel_on(mut self, token: &CancellationToken) -> Self {
         self.settings.cancel.push(token.clone());
         self
     }
 
-    /// Tells an observer of this run, beside those of the [schedule](crate::Schedule::observe). It is
-    /// dropped when the run is over.
+    /// Tells an observer of this run, beside those of the [schedule](crate::Schedule::observe). It
+    /// is dropped when the run is over.
     pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.settings.observers.push(Box::new(observer));
         self
     }
 
-    /// Seeds what is random in this run (the jitter of pauses); see [`Config::seed`](crate::Config::seed).
+    /// Seeds what is random in this run (the jitter of pauses); see
+    /// [`Config::seed`](crate::Config::seed).
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
         self
     }
 
-    /// Runs the tasks of this run in another order; see [`Config::shuffle`](crate::Config::shuffle).
+    /// Runs the tasks of this run in another order; see
+    /// [`Config::shuffle`](crate::Config::shuffle).
     pub fn shuffle(mut self, seed: u64) -> Self {
         self.settings.shuffle = Some(seed);
         self.seed(seed)

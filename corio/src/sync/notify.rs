@@ -58,7 +58,8 @@ struct NotifyState {
     stored: bool,
     queue: WaitQueue<()>,
     /// Tickets of tasks that `notify_one` has granted, and that have not continued yet. If such a
-    /// task is dropped, the next one is notified; a task granted by `notify_waiters` is not replaced.
+    /// task is dropped, the next one is notified; a task granted by `notify_waiters` is not
+    /// replaced.
     notified: TicketSet,
 }
 

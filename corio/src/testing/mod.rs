@@ -55,7 +55,9 @@
 //! let authors =
 //!     Recorded::canned([(1, Ok("Jane Austen".into())), (2, Err("no author 2".into()))]);
 //! let log = corio::Log::new();
-//! let mut schedule = corio::Schedule::new(&db).answer_with(fetch_author, authors.answer()).observe(log.observer());
+//! let mut schedule = corio::Schedule::new(&db)
+//!     .answer_with(fetch_author, authors.answer())
+//!     .observe(log.observer());
 //! assert_eq!(schedule.run(cards(&[1, 2]))?, ["Jane Austen", "no author 2"]);
 //! assert_eq!(authors.batches(), [[1, 2]]);
 //!

@@ -75,8 +75,8 @@ impl CancellationToken {
         self.state.is_cancelled.clone()
     }
 
-    /// Nudges `sleeper` when the token is cancelled, until what this returns is dropped. A token that
-    /// is cancelled already is seen by the run when it looks, before it sleeps.
+    /// Nudges `sleeper` when the token is cancelled, until what this returns is dropped. A token
+    /// that is cancelled already is seen by the run when it looks, before it sleeps.
     pub(crate) fn nudge_when_cancelled(&self, sleeper: Weak<dyn Nudge>) -> Nudging {
         let mut sleepers = self.state.sleepers();
         sleepers.last += 1;

@@ -3,7 +3,7 @@
 //!
 //! | file | is |
 //! |---|---|
-//! | `cancel` | `CancellationToken`, with which users cancel runs; `Nudge`, the seam to a sleeping run |
+//! | `cancel` | `CancellationToken`, with which users cancel runs; `Nudge`, what wakes one |
 //! | `clock` | `Clock`, which users implement; `Time`, which a run reads; `Elapsed`, an error |
 //! | `timers` | a queue of alarms, ordered by time |
 //! | `inline_budget` | how many requests may be answered inline while a run is idle |

@@ -173,8 +173,8 @@ fn constants_are_checked_where_they_are_written() {
     };
     assert_items(
         checks(
-            "max_batch = A, max_in_flight = B, retry(attempts = C), cache = \"schedule\", by = || (), \
-             capacity = D",
+            "max_batch = A, max_in_flight = B, retry(attempts = C), cache = \"schedule\", \
+             by = || (), capacity = D",
             SLOTS,
         ),
         "const _: () = ::core::assert!(A >= 1, \"a batch holds at least one request: `max_batch = \
