@@ -21,7 +21,7 @@ use crate::util::plural;
 /// fn flaky(batch: Batch<u32, u32>) {
 ///     for slot in batch {
 ///         if *slot.key() != 2 {
-///             slot = slot.answer_with(|key| key * 10);
+///             slot.answer_with(|key| key * 10);
 ///         }       // … and the slot of key 2 is dropped
 ///     }
 /// }

@@ -23,7 +23,7 @@ use crate::dispatch::in_flight::Mailbox;
 ///     for part in [even, odd] {
 ///         std::thread::spawn(move || {
 ///             for slot in part {
-///                 slot = slot.answer_with(|n| n * n);
+///                 slot.answer_with(|n| n * n);
 ///             }
 ///         });
 ///     }
@@ -121,7 +121,7 @@ impl<K, R> Batch<K, R> {
     /// fn fetch(batch: Batch<u64, String>) {
     ///     for (shard, part) in batch.split_by(|id| id % 2) {
     ///         for slot in part {
-    ///             slot = slot.answer_with(|id| format!("{id} of shard {shard}"));
+    ///             slot.answer_with(|id| format!("{id} of shard {shard}"));
     ///         }
     ///     }
     /// }
