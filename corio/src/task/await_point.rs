@@ -9,6 +9,8 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
+
 use crate::executor::AwaitPoint;
 use crate::runtime::{RunState, current};
 
@@ -31,11 +33,14 @@ pub fn here() -> &'static Location<'static> {
     Location::caller()
 }
 
-/// The future that is awaited at a waiting point, with its line.
-#[must_use]
-pub struct At<F, L> {
-    future: F,
-    line: L,
+pin_project! {
+    /// The future that is awaited at a waiting point, with its line.
+    #[must_use]
+    pub struct At<F, L> {
+        #[pin]
+        future: F,
+        line: L,
+    }
 }
 
 impl<F, L> At<F, L> {
@@ -50,15 +55,10 @@ impl<F: Future, L: CallSite> Future for At<F, L> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: `future` is structurally pinned: it is never moved out of `self`. `line` is not
-        // pinned and only read.
-        let (future, line) = unsafe {
-            let this = self.get_unchecked_mut();
-            (Pin::new_unchecked(&mut this.future), &this.line)
-        };
-        let poll = future.poll(context);
+        let this = self.project();
+        let poll = this.future.poll(context);
         if poll.is_pending() {
-            current::with(|run| record_await_point::<F>(run, line));
+            current::with(|run| record_await_point::<F>(run, this.line));
         }
         poll
     }
