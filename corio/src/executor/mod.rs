@@ -16,6 +16,7 @@
 //! | `ready_queue` | the tasks that can run, first in, first out |
 //! | `body` | what an entry runs, type-erased; spawned tasks |
 //! | `child_cell` | the children of sets, in the block of their set; the policy of a set |
+//! | `leaf` | children that are no coroutine, through a safe trait |
 //! | `coroutine` | the `genawaiter` coroutine of a task |
 //! | `pool` | memory for bodies and sets |
 //! | `call_depth` | how deeply calls are nested on the stack |
@@ -75,6 +76,7 @@ mod flag;
 mod id;
 mod inline;
 mod inspect;
+mod leaf;
 mod pool;
 mod ready_queue;
 mod remove;
@@ -91,6 +93,7 @@ pub(crate) use child_cell::{ChildCell, SetPolicy};
 pub(crate) use coroutine::Coroutine;
 pub use deadlock_report::{Deadlock, StuckTask};
 pub(crate) use id::Id;
+pub(crate) use leaf::{Leaf, LeafBody, MapOutput, MappedBody};
 pub(crate) use pool::{BlockOf, Pool};
 pub(crate) use state::Executor;
 pub use wait_cause::WaitCause;

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 
 use super::await_point::{CallSite, record_await_point};
 use crate::dispatch::Request;
-use crate::executor::{ChildBody, Executor, Id};
+use crate::executor::{Executor, Id, Leaf, LeafBody};
 use crate::runtime::{RunState, current};
 
 /// Takes the current answer; parks the running task or child if there is none.
@@ -88,31 +88,28 @@ pub struct RequestChild<R> {
     request: Option<R>,
 }
 
-impl<R: Request> ChildBody for RequestChild<R> {
-    type Input = R;
-    type Output = R::Answer;
-    const IS_TASK: bool = false;
+/// How a request runs in a cell.
+pub(super) type RequestBody<R> = LeafBody<RequestChild<R>>;
 
-    unsafe fn init(this: *mut Self, request: R) {
-        // SAFETY: the caller guarantees that `this` is valid for writes.
-        unsafe { this.write(RequestChild { request: Some(request) }) }
+impl<R> RequestChild<R> {
+    /// The child that asks `request`. The lane of `R` must be open when the child starts.
+    pub(super) fn new(request: R) -> Self {
+        RequestChild { request: Some(request) }
     }
+}
 
-    unsafe fn start(this: *mut Self, _: &Executor, id: Id) {
-        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
-        if let Some(request) = unsafe { (*this).request.take() } {
+impl<R: Request> Leaf for RequestChild<R> {
+    type Output = R::Answer;
+
+    fn start(&mut self, _: &Executor, id: Id) {
+        if let Some(request) = self.request.take() {
             let key = request.into_key();
             current::with(|run| run.ask::<R>(id, key));
         }
     }
 
-    unsafe fn resume(_: *mut Self) -> Poll<R::Answer> {
+    fn poll(&mut self) -> Poll<R::Answer> {
         current::with(poll_answer)
-    }
-
-    unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: the caller guarantees that `this` was made by `init` and is not used afterwards.
-        unsafe { std::ptr::drop_in_place(this) }
     }
 
     fn name() -> &'static str {

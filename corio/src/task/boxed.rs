@@ -6,16 +6,16 @@
 //! task, which the run loop resumes from the bottom of the stack.
 
 use std::any::type_name;
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::{fmt, ptr};
 
 use super::call::Call;
 use super::set::{IntoChild, IntoChildren, Set, WaitAll};
 use super::traits::{IsTask, Sealed, Task};
-use crate::executor::{ChildBody, Executor, Id};
+use crate::executor::{Executor, Id, Leaf, LeafBody};
 use crate::runtime::current;
 
 /// A task in a box; made by [`boxed`].
@@ -99,6 +99,7 @@ impl<'a, T> BoxedCall<'a, T> {
 impl<T> Future for BoxedCall<'_, T> {
     type Output = T;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
             CallMode::Nested(call) => current::with(|run| {
@@ -115,38 +116,24 @@ impl<T> Future for BoxedCall<'_, T> {
 struct BoxedChild<'a, T>(BoxFuture<'a, T>);
 
 impl<'a, T> IntoChild for BoxedChild<'a, T> {
-    type ChildBody = Self;
-    type Input = BoxFuture<'a, T>;
+    type ChildBody = LeafBody<Self>;
+    type Input = Self;
 
-    fn into_input(self) -> BoxFuture<'a, T> {
-        self.0
+    fn into_input(self) -> Self {
+        self
     }
 }
 
-impl<'a, T> ChildBody for BoxedChild<'a, T> {
-    type Input = BoxFuture<'a, T>;
+impl<'a, T> Leaf for BoxedChild<'a, T> {
     type Output = T;
-    const IS_TASK: bool = false;
     const RUNS_CODE: bool = true;
 
-    unsafe fn init(this: *mut Self, input: Self::Input) {
-        // SAFETY: the caller guarantees that `this` is valid for writes.
-        unsafe { this.write(BoxedChild(input)) }
-    }
-
-    unsafe fn start(_: *mut Self, executor: &Executor, id: Id) {
+    fn start(&mut self, executor: &Executor, id: Id) {
         executor.wake(id);
     }
 
-    unsafe fn resume(this: *mut Self) -> Poll<T> {
-        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
-        let future = unsafe { &mut (*this).0 };
-        Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: the caller guarantees that `this` was made by `init` and is not used afterwards.
-        unsafe { ptr::drop_in_place(this) }
+    fn poll(&mut self) -> Poll<T> {
+        Pin::new(&mut self.0).poll(&mut Context::from_waker(Waker::noop()))
     }
 
     fn name() -> &'static str {

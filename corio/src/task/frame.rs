@@ -18,7 +18,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::answer::{Answer, RequestChild};
+use super::answer::{Answer, RequestBody, RequestChild};
 use super::await_point::At;
 use super::set::{
     ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll,
@@ -113,13 +113,13 @@ impl<S> Frame<S> {
         &self,
         line: L,
         requests: I,
-    ) -> At<Set<ChildVec<RequestChild<R>, WaitAll>>, L>
+    ) -> At<Set<ChildVec<RequestBody<R>, WaitAll>>, L>
     where
         I: IntoIterator<Item = R>,
         I::Item: Dispatch<S>,
     {
         Self::open::<I::Item>();
-        At::new(line, Set::list(requests))
+        At::new(line, Set::list(requests.into_iter().map(RequestChild::new)))
     }
 
     /// `call!(t)`
@@ -270,11 +270,11 @@ impl<S> Frame<S> {
 pub struct RequestInput<R>(R);
 
 impl<R: Request> IntoChild for RequestInput<R> {
-    type ChildBody = RequestChild<R>;
-    type Input = R;
+    type ChildBody = RequestBody<R>;
+    type Input = RequestChild<R>;
 
-    fn into_input(self) -> R {
-        self.0
+    fn into_input(self) -> RequestChild<R> {
+        RequestChild::new(self.0)
     }
 }
 

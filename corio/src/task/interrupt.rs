@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::task::Poll;
 
 use super::set::{FirstDone, IntoChild, IntoChildren, Set};
-use crate::executor::{ChildBody, Executor, Id};
+use crate::executor::{ChildBody, Executor, Id, Leaf, LeafBody, MapOutput, MappedBody};
 use crate::runtime::current;
 
 /// A condition that ends a task early.
@@ -35,25 +35,16 @@ pub struct Interruption<I, T> {
     output: PhantomData<fn() -> T>,
 }
 
-impl<I: Interrupt, T> ChildBody for Interruption<I, T> {
-    type Input = I;
+impl<I: Interrupt, T> Leaf for Interruption<I, T> {
     type Output = Result<T, I::Reason>;
-    const IS_TASK: bool = false;
     const ASKS: bool = false;
 
-    unsafe fn init(this: *mut Self, interrupt: I) {
-        // SAFETY: the caller guarantees that `this` is valid for writes.
-        unsafe { this.write(Interruption { interrupt, output: PhantomData }) }
+    fn start(&mut self, _: &Executor, id: Id) {
+        self.interrupt.start(id);
     }
 
-    unsafe fn start(this: *mut Self, _: &Executor, id: Id) {
-        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
-        unsafe { (*this).interrupt.start(id) }
-    }
-
-    unsafe fn resume(this: *mut Self) -> Poll<Self::Output> {
-        // SAFETY: the caller guarantees that `this` was made by `init` and is not in use elsewhere.
-        match unsafe { (*this).interrupt.reason() } {
+    fn poll(&mut self) -> Poll<Self::Output> {
+        match self.interrupt.reason() {
             Some(reason) => Poll::Ready(Err(reason)),
             None => {
                 current::with(|run| run.executor.park());
@@ -62,60 +53,38 @@ impl<I: Interrupt, T> ChildBody for Interruption<I, T> {
         }
     }
 
-    unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: the caller guarantees that `this` was made by `init` and is not used afterwards.
-        unsafe { std::ptr::drop_in_place(this) }
-    }
-
     fn name() -> &'static str {
         std::any::type_name::<I>()
     }
 }
 
-/// The task as a child. Its output is wrapped in `Ok`.
-#[repr(transparent)]
-pub struct Interruptible<K, I>(K, PhantomData<I>);
+impl<I: Interrupt, T> IntoChild for Interruption<I, T> {
+    type ChildBody = LeafBody<Self>;
+    type Input = Self;
 
-impl<K: ChildBody, I: Interrupt> ChildBody for Interruptible<K, I> {
-    type Input = K::Input;
+    fn into_input(self) -> Self {
+        self
+    }
+}
+
+/// The task as a child, with the body `K`. Its output is wrapped in `Ok`.
+pub struct Interruptible<K, I>(PhantomData<(K, I)>);
+
+impl<K: ChildBody, I: Interrupt> MapOutput for Interruptible<K, I> {
+    type ChildBody = K;
     type Output = Result<K::Output, I::Reason>;
     const IS_TASK: bool = K::IS_TASK && I::BESIDE_A_TASK;
-    const RUNS_CODE: bool = K::RUNS_CODE;
 
-    unsafe fn init(this: *mut Self, input: K::Input) {
-        // SAFETY: `Self` is a transparent wrapper of `K`; the caller guarantees the contract of
-        // `init`.
-        unsafe { K::init(this.cast(), input) }
-    }
-
-    unsafe fn start(this: *mut Self, executor: &Executor, id: Id) {
-        // SAFETY: `this` points to a `K`; the caller guarantees the contract of `start`.
-        unsafe { K::start(this.cast(), executor, id) }
-    }
-
-    unsafe fn resume(this: *mut Self) -> Poll<Self::Output> {
-        // SAFETY: `this` points to a `K`; the caller guarantees the contract of `resume`.
-        unsafe { K::resume(this.cast()) }.map(Ok)
-    }
-
-    unsafe fn drop_in_place(this: *mut Self) {
-        // SAFETY: `this` points to a `K`; the caller guarantees the contract of `drop_in_place`.
-        unsafe { K::drop_in_place(this.cast()) }
-    }
-
-    fn name() -> &'static str {
-        K::name()
+    fn map(output: K::Output) -> Self::Output {
+        Ok(output)
     }
 }
 
 /// What an [`Interruptible`] is made from.
 pub struct InterruptibleInput<T, I>(T, PhantomData<I>);
 
-/// What an [`Interruption`] is made from.
-pub struct InterruptionInput<I, T>(I, PhantomData<fn() -> T>);
-
 impl<T: IntoChild, I: Interrupt> IntoChild for InterruptibleInput<T, I> {
-    type ChildBody = Interruptible<T::ChildBody, I>;
+    type ChildBody = MappedBody<Interruptible<T::ChildBody, I>>;
     type Input = T::Input;
 
     fn into_input(self) -> T::Input {
@@ -123,20 +92,9 @@ impl<T: IntoChild, I: Interrupt> IntoChild for InterruptibleInput<T, I> {
     }
 }
 
-impl<I: Interrupt, T> IntoChild for InterruptionInput<I, T> {
-    type ChildBody = Interruption<I, T>;
-    type Input = I;
-
-    fn into_input(self) -> I {
-        self.0
-    }
-}
-
 /// A task and its interrupt, before they become children of a set.
-pub(super) type InterruptPair<T, I> = (
-    InterruptibleInput<T, I>,
-    InterruptionInput<I, <<T as IntoChild>::ChildBody as ChildBody>::Output>,
-);
+pub(super) type InterruptPair<T, I> =
+    (InterruptibleInput<T, I>, Interruption<I, <<T as IntoChild>::ChildBody as ChildBody>::Output>);
 
 /// The cells of a task and its interrupt in a set.
 pub(super) type InterruptChildren<T, I> =
@@ -153,6 +111,6 @@ where
 {
     Set::tuple::<FirstDone>((
         InterruptibleInput(child, PhantomData),
-        InterruptionInput(interrupt, PhantomData),
+        Interruption { interrupt, output: PhantomData },
     ))
 }
