@@ -15,6 +15,7 @@
 //! | `wait` | `wait!()`: waits for all spawned children |
 //! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
 //! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
+//! | `cells` | the memory in which children of sets and windows run, with their scope |
 //! | `interrupt`, `timeout` | a task beside something that ends it early; `timeout!` |
 //! | `cache` | `corio::cache`: tasks that change cached answers |
 //!
@@ -61,6 +62,7 @@ mod await_point;
 mod boxed;
 pub mod cache;
 mod call;
+mod cells;
 mod frame;
 mod handle;
 mod interrupt;

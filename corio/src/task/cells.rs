@@ -1,0 +1,682 @@
+//! The memory in which children of a set run, with their scope: all `unsafe` of sets and windows.
+//! The owners here close the scope before they clear the cells; `set` and `window` are safe code
+//! above them.
+//!
+//! | type | is |
+//! |---|---|
+//! | [`CellSet`] | owns the cells of a fixed number of children, and their scope |
+//! | [`ChildVec`], [`ChildTuple`] | the cells of a set: any number of one type, or up to eight |
+//! | [`Closed`], [`ClosedCell`] | access to cells whose scope is closed: no child is in them |
+//! | [`WindowSlots`] | owns slots that successive children use, and their scope |
+//! | [`FreeSlot`], [`Ended`] | a slot without a child; what the child of a slot has left |
+//!
+//! # Contracts
+//!
+//! Kept in this file:
+//! - **In place.** A cell does not move once its child was started: the executor resumes and drops
+//!   children by address. Cells are therefore in blocks of the pool, never in the frame.
+//! - **Closed before cleared.** An owner starts children below its own scope only. The scope leaves
+//!   the tree, and all children with it, before the cells are cleared and the blocks given back; so
+//!   no child is in the tree when its memory is used again. Closing does so even if a destructor of
+//!   a child panics. If the owner's task was removed from the tree, its children were dropped
+//!   before the frame with the owner.
+//! - **One at a time.** While a child is in the tree, the executor alone uses its cell. The owner
+//!   uses a cell before the child was started, after the scope was closed, and, in a window, after
+//!   the child has ended. No child runs meanwhile: an owner is used by its own task or by the
+//!   destructor of that task's frame, and the run loop resumes one task at a time.
+//!
+//! Kept by the code that makes a set or window, which is generated code, `Cx` and the combinators
+//! of this crate:
+//! - **In a frame.** An owner lives in the frame of a task of the run that it was made in, or is
+//!   bound to such a task by the lifetime of a `Cx`. A run keeps its state until all frames are
+//!   dropped, or forever, so the state is there when the owner is dropped.
+//! - **Not forgotten.** An owner of children that borrow is dropped before what they borrow ends.
+//!   User code never holds such an owner, and so cannot forget it (see `traits`). The children of
+//!   an owner that user code may hold are `'static`; if it is forgotten, its blocks are never given
+//!   back, and stay valid.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr;
+use std::ptr::NonNull;
+use std::task::Poll;
+
+use crate::executor::{BlockOf, ChildBody, ChildCell, Executor, Id, Pool, SetPolicy};
+use crate::runtime::RunState;
+use crate::util::PanicCollector;
+
+// ── scope and run ──
+
+/// The scope of an owner, in the run that the owner was made in. The current run may be another
+/// one: a frame may be dropped, or polled by hand, while a nested run is being turned.
+struct Scope {
+    /// The id of the scope, or `NOT_OPEN` or `CLOSED`.
+    id: Id,
+    run: NonNull<RunState>,
+}
+
+/// The id of a scope that was not opened yet. No entry of the tree has this id.
+const NOT_OPEN: Id = Id::NONE;
+/// The id of a scope that was closed. No entry of the tree has this id.
+const CLOSED: Id = Id::NOBODY;
+
+impl Scope {
+    fn new(run: &RunState) -> Self {
+        Scope { id: NOT_OPEN, run: NonNull::from(run) }
+    }
+
+    fn is_of(&self, run: &RunState) -> bool {
+        self.run == NonNull::from(run)
+    }
+
+    fn executor(&self) -> &Executor {
+        // SAFETY: the owner of this scope lives in the frame of a task of this run, or is bound to
+        // such a task by the lifetime of a `Cx`. The run keeps its state until all frames are
+        // dropped, or forever; and the state is only ever used by shared references.
+        unsafe { &self.run.as_ref().executor }
+    }
+}
+
+// ── a fixed number of children ──
+
+/// The cells of a set, in one block: [`ChildVec`] or [`ChildTuple`].
+pub trait Cells {
+    /// Makes the children from their inputs and puts them into the tree, below `scope`.
+    ///
+    /// # Safety
+    /// Called once. The children of `scope` are removed from the tree before `clear` is called.
+    #[doc(hidden)]
+    unsafe fn start(&mut self, executor: &Executor, scope: Id);
+
+    /// Drops what is left in the cells and gives the block back.
+    ///
+    /// # Safety
+    /// Called once, as the last method, with the pool that the block came from. No child is in the
+    /// tree any more.
+    #[doc(hidden)]
+    unsafe fn clear(&mut self, pool: &Pool);
+}
+
+/// The cells of a set, with what its policy makes of the outputs.
+pub trait Children: Cells + Sized {
+    /// What the set gives.
+    #[doc(hidden)]
+    type Outputs;
+
+    /// Takes the outputs out of the cells. Called once, when all children have ended or one has
+    /// short-circuited the set.
+    #[doc(hidden)]
+    fn outputs(cells: Closed<'_, Self>) -> Self::Outputs;
+}
+
+/// Cells whose scope is closed: no child is in the tree, and nothing else uses the cells.
+pub struct Closed<'c, G>(&'c mut G);
+
+/// One cell whose scope is closed.
+pub(super) struct ClosedCell<'c, K: ChildBody, P> {
+    cell: *mut ChildCell<K, P>,
+    cells: PhantomData<&'c mut ChildCell<K, P>>,
+}
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> ClosedCell<'_, K, P> {
+    /// Takes the output, if the child has ended and the output was not taken before.
+    pub(super) fn take(&mut self) -> Option<K::Output> {
+        // SAFETY: the cell was made with its set. The scope is closed, and the set is borrowed for
+        // as long as this value lives, so the cell is not in use elsewhere.
+        unsafe { ChildCell::take(self.cell) }
+    }
+
+    /// Whether the output is there and has short-circuited the set.
+    pub(super) fn short_circuited(&self) -> bool {
+        // SAFETY: the cell was made with its set. The scope is closed, so the child is not in the
+        // tree; the set is borrowed for as long as this value lives, so the cell is not in use
+        // elsewhere.
+        unsafe { ChildCell::short_circuited(self.cell) }
+    }
+}
+
+/// Owns the cells of a set and their scope. Closes the scope before it clears the cells.
+pub(super) struct CellSet<G: Cells> {
+    // In a block of its own, to keep frames small: a frame contains all sets that its task may
+    // make, and most tasks of a tree are leaves, which make none.
+    state: NonNull<CellSetState<G>>,
+    owns: PhantomData<CellSetState<G>>,
+}
+
+struct CellSetState<G> {
+    /// The cells, in a block of the pool of the run that `scope` belongs to.
+    cells: G,
+    scope: Scope,
+}
+
+// Neither the state nor the cells are in the set itself.
+impl<G: Cells> Unpin for CellSet<G> {}
+
+impl<G: Cells> CellSet<G> {
+    const BLOCK: BlockOf = BlockOf::new(Layout::new::<CellSetState<G>>());
+
+    /// Owns `cells`, whose block came from the pool of `run`.
+    fn new(run: &RunState, cells: G) -> Self {
+        let state = run.executor.pool().take(Self::BLOCK).cast();
+        // SAFETY: the block has the layout of `CellSetState<G>`, and the set owns it until `drop`
+        // gives it back.
+        unsafe { state.write(CellSetState { cells, scope: Scope::new(run) }) };
+        CellSet { state, owns: PhantomData }
+    }
+
+    /// A set of one to eight children of different types.
+    pub(super) fn tuple<P>(run: &RunState, inputs: impl IntoChildren<P, Children = G>) -> Self
+    where
+        G: Children,
+    {
+        Self::new(run, inputs.into_children(run.executor.pool()))
+    }
+
+    fn state(&self) -> &CellSetState<G> {
+        // SAFETY: `new` has written the state and only `drop` gives it back. The set is the only
+        // owner of the pointer, and is borrowed for as long as the reference.
+        unsafe { self.state.as_ref() }
+    }
+
+    fn state_mut(&mut self) -> &mut CellSetState<G> {
+        // SAFETY: `new` has written the state and only `drop` gives it back. The set is the only
+        // owner of the pointer, and is borrowed for as long as the reference.
+        unsafe { self.state.as_mut() }
+    }
+
+    /// Whether the set was made in this run.
+    pub(super) fn is_of(&self, run: &RunState) -> bool {
+        self.state().scope.is_of(run)
+    }
+
+    /// Starts the children on the first call. Closes the scope and gives access to the cells when
+    /// all children have ended or one has short-circuited the set; until then, the running task is
+    /// woken when they have.
+    ///
+    /// # Panics
+    /// If the scope was closed before, by this method or with the task of the set.
+    pub(super) fn poll_closed(&mut self) -> Poll<Closed<'_, G>> {
+        let CellSetState { cells, scope } = self.state_mut();
+        assert!(scope.id != CLOSED, "corio: a set of children was polled after it was over");
+        if scope.id == NOT_OPEN {
+            scope.id = scope.executor().open_scope();
+            // SAFETY: called once, since the scope is not `NOT_OPEN` any more; `drop` closes the
+            // scope before it clears the cells.
+            unsafe { cells.start(scope.executor(), scope.id) };
+        }
+        // Panics if the task of the set was removed from the tree: its children may still have to
+        // be dropped.
+        if !scope.executor().await_children(scope.id) {
+            return Poll::Pending;
+        }
+        let id = mem::replace(&mut scope.id, CLOSED);
+        scope.executor().close_scope(id);
+        Poll::Ready(Closed(cells))
+    }
+}
+
+impl<G: Cells> Drop for CellSet<G> {
+    fn drop(&mut self) {
+        let block = self.state.cast();
+        let CellSetState { cells, scope } = self.state_mut();
+        let executor = scope.executor();
+        let mut panics = PanicCollector::default();
+        // Does nothing for a scope that was not opened or is closed.
+        panics.run(|| executor.close_scope(scope.id));
+        // SAFETY: called once, by the destructor. The block of the cells came from the pool of this
+        // run; the scope is closed, or was never opened, so no child is in the tree.
+        panics.run(|| unsafe { cells.clear(executor.pool()) });
+        // SAFETY: cleared cells need no drop, the block is not used any more, and it came from this
+        // pool with this layout.
+        unsafe { executor.pool().give(block, Self::BLOCK) };
+        panics.finish();
+    }
+}
+
+// ── any number of children of one type ──
+
+const TOO_MANY: &str = "corio: more than four billion children in one set";
+
+/// Any number of cells of one type, side by side in a block.
+pub struct ChildVec<K: ChildBody, P> {
+    cells: NonNull<ChildCell<K, P>>,
+    /// Number of cells that are in use, from the first one.
+    len: u32,
+    capacity: u32,
+    owns: PhantomData<ChildCell<K, P>>,
+}
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> CellSet<ChildVec<K, P>> {
+    /// A set of children of one type, made from their inputs.
+    pub(super) fn list(run: &RunState, inputs: impl Iterator<Item = K::Input>) -> Self {
+        let pool = run.executor.pool();
+        // The set is made before the inputs are: the iterator is user code, and if it panics, the
+        // inputs that it has given are dropped with the set.
+        let mut set = Self::new(run, ChildVec::with_capacity(pool, inputs.size_hint().0));
+        for input in inputs {
+            set.state_mut().cells.push(pool, input);
+        }
+        set
+    }
+}
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
+    fn with_capacity(pool: &Pool, capacity: usize) -> Self {
+        let capacity = u32::try_from(capacity).expect(TOO_MANY);
+        ChildVec {
+            cells: pool.take(Self::block(capacity)).cast(),
+            len: 0,
+            capacity,
+            owns: PhantomData,
+        }
+    }
+
+    /// Adds a child. May move the cells, which is allowed until the children are started.
+    fn push(&mut self, pool: &Pool, input: K::Input) {
+        if self.len == self.capacity {
+            self.grow(pool);
+        }
+        // SAFETY: `len < capacity`, so the cell lies in the block; nothing was written there yet.
+        unsafe { ChildCell::put(self.cells.as_ptr().add(self.len as usize), input) };
+        self.len += 1;
+    }
+
+    fn block(capacity: u32) -> BlockOf {
+        BlockOf::new(
+            Layout::array::<ChildCell<K, P>>(capacity as usize)
+                .expect("a set smaller than the address space"),
+        )
+    }
+
+    fn grow(&mut self, pool: &Pool) {
+        assert!(self.capacity < u32::MAX, "{TOO_MANY}");
+        let capacity = self.capacity.saturating_mul(2).max(4);
+        let cells = pool.take(Self::block(capacity)).cast::<ChildCell<K, P>>();
+        // SAFETY: the two blocks are distinct and have space for at least `len` cells each; cells
+        // that hold inputs can be moved. The old block came from this pool with this layout.
+        unsafe {
+            self.cells.copy_to_nonoverlapping(cells, self.len as usize);
+            pool.give(self.cells.cast(), Self::block(self.capacity));
+        }
+        (self.cells, self.capacity) = (cells, capacity);
+    }
+
+    fn cells(&self) -> impl ExactSizeIterator<Item = *mut ChildCell<K, P>> + use<K, P> {
+        let cells = self.cells;
+        // SAFETY: every index is below `len`, so the cell lies in the block.
+        (0..self.len as usize).map(move |index| unsafe { cells.as_ptr().add(index) })
+    }
+}
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> Cells for ChildVec<K, P> {
+    unsafe fn start(&mut self, executor: &Executor, scope: Id) {
+        for cell in self.cells() {
+            // SAFETY: `push` has put the input into the cell, and the caller calls this once. The
+            // caller guarantees that the children of `scope` are removed before the cells are
+            // cleared, and nothing else moves or frees them.
+            unsafe { ChildCell::start(cell, executor, scope) };
+        }
+    }
+
+    unsafe fn clear(&mut self, pool: &Pool) {
+        let mut panics = PanicCollector::default();
+        for cell in self.cells() {
+            // SAFETY: `push` has made the cell, and the caller guarantees that no child is in the
+            // tree, so the cell is not in use.
+            panics.run(|| unsafe { ChildCell::clear(cell) });
+        }
+        // SAFETY: every cell is empty, this is the last use of the block, and the caller guarantees
+        // that it came from this pool; its layout is that of `capacity` cells.
+        unsafe { pool.give(self.cells.cast(), Self::block(self.capacity)) };
+        panics.finish();
+    }
+}
+
+impl<'c, K: ChildBody, P: SetPolicy<K::Output>> Closed<'c, ChildVec<K, P>> {
+    /// The number of children.
+    pub(super) fn len(&self) -> usize {
+        self.0.len as usize
+    }
+
+    pub(super) fn iter(&mut self) -> impl ExactSizeIterator<Item = ClosedCell<'_, K, P>> {
+        self.0.cells().map(|cell| ClosedCell { cell, cells: PhantomData })
+    }
+
+    /// Takes the outputs of all children.
+    ///
+    /// # Panics
+    /// If a child has not ended.
+    pub(super) fn take_all(mut self) -> Vec<K::Output> {
+        let outputs =
+            self.iter().map(|mut cell| cell.take().expect("every child has ended")).collect();
+        // All cells are empty: `clear` need not visit them.
+        self.0.len = 0;
+        outputs
+    }
+}
+
+// ── up to eight children of different types ──
+
+/// Children of different types: `C` is a tuple of their cells.
+pub struct ChildTuple<C> {
+    cells: NonNull<C>,
+    owns: PhantomData<C>,
+}
+
+/// Something that becomes a child of a set, as `Child` and `RequestInput` do.
+pub trait IntoChild {
+    /// How the child runs in its cell.
+    #[doc(hidden)]
+    type ChildBody: ChildBody<Input = Self::Input>;
+    /// What the child is made from.
+    #[doc(hidden)]
+    type Input;
+    /// Converts into the input of the child.
+    #[doc(hidden)]
+    fn into_input(self) -> Self::Input;
+}
+
+/// A tuple of one to eight children, under the policy `P`.
+#[diagnostic::on_unimplemented(
+    message = "these children can't go together",
+    label = "not one to eight children",
+    note = "`try_join!` takes children that give a `Result` with one type of error; `race!` takes \
+            children that give the same type"
+)]
+pub trait IntoChildren<P> {
+    /// The cells of the children.
+    #[doc(hidden)]
+    type Children: Children;
+    /// Puts the inputs of the children into cells in one block of the pool.
+    #[doc(hidden)]
+    fn into_children(self, pool: &Pool) -> Self::Children;
+}
+
+/// Calls a macro for each number of children in a tuple. `$S` are converted into children with
+/// bodies `$K` at positions `$at`; where the outputs are `Result`s, they are results of `$T`.
+macro_rules! for_each_arity {
+    ($call:ident) => {
+        $call!(A KA TA 0);
+        $call!(A KA TA 0, B KB TB 1);
+        $call!(A KA TA 0, B KB TB 1, C KC TC 2);
+        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3);
+        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4);
+        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5);
+        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6);
+        $call!(
+            A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6, H KH TH 7
+        );
+    };
+}
+pub(super) use for_each_arity;
+
+/// Implements the cells of one number of children, under any policy.
+macro_rules! tuple {
+    ($($S:ident $K:ident $T:ident $at:tt),+) => {
+        impl<P, $($K: ChildBody),+> Cells for ChildTuple<($(ChildCell<$K, P>,)+)>
+        where
+            $(P: SetPolicy<$K::Output>,)+
+        {
+            unsafe fn start(&mut self, executor: &Executor, scope: Id) {
+                // SAFETY: `into_children` has put the inputs into the cells, and the caller calls
+                // this once. The caller guarantees that the children of `scope` are removed before
+                // the cells are cleared, and nothing else moves or frees them.
+                unsafe {
+                    $(ChildCell::start(&raw mut (*self.cells.as_ptr()).$at, executor, scope);)+
+                }
+            }
+
+            unsafe fn clear(&mut self, pool: &Pool) {
+                let mut panics = PanicCollector::default();
+                // SAFETY: `into_children` has made the cells, and the caller guarantees that no
+                // child is in the tree, so the cells are not in use.
+                $(panics.run(|| unsafe { ChildCell::clear(&raw mut (*self.cells.as_ptr()).$at) });)+
+                let block = const { BlockOf::new(Layout::new::<($(ChildCell<$K, P>,)+)>()) };
+                // SAFETY: every cell is empty, this is the last use of the block, and the caller
+                // guarantees that it came from this pool; its layout is that of the tuple.
+                unsafe { pool.give(self.cells.cast(), block) };
+                panics.finish();
+            }
+        }
+
+        impl<'c, P, $($K: ChildBody),+> Closed<'c, ChildTuple<($(ChildCell<$K, P>,)+)>> {
+            /// The cells one by one.
+            pub(super) fn split(self) -> ($(ClosedCell<'c, $K, P>,)+) {
+                let cells = self.0.cells.as_ptr();
+                ($(
+                    ClosedCell {
+                        // SAFETY: the block of the tuple is given back by `clear` only, so the
+                        // field lies in it.
+                        cell: unsafe { &raw mut (*cells).$at },
+                        cells: PhantomData,
+                    },
+                )+)
+            }
+        }
+
+        impl<P, $($S: IntoChild),+> IntoChildren<P> for ($($S,)+)
+        where
+            ChildTuple<($(ChildCell<$S::ChildBody, P>,)+)>: Children,
+            $(P: SetPolicy<<$S::ChildBody as ChildBody>::Output>,)+
+        {
+            type Children = ChildTuple<($(ChildCell<$S::ChildBody, P>,)+)>;
+
+            fn into_children(self, pool: &Pool) -> Self::Children {
+                let block =
+                    const { BlockOf::new(Layout::new::<($(ChildCell<$S::ChildBody, P>,)+)>()) };
+                let cells = pool.take(block).cast::<($(ChildCell<$S::ChildBody, P>,)+)>();
+                // SAFETY: the block has the layout of the tuple, and nothing was written to the
+                // cells yet.
+                unsafe {
+                    $(
+                        let cell = &raw mut (*cells.as_ptr()).$at;
+                        ChildCell::put(cell, self.$at.into_input());
+                    )+
+                }
+                ChildTuple { cells, owns: PhantomData }
+            }
+        }
+    };
+}
+
+for_each_arity!(tuple);
+
+// ── successive children in a bounded number of slots ──
+
+/// The policy `P` for a child in a slot, which also links the slot into the list of ended slots.
+#[derive(Debug)]
+struct InWindow<K, P>(PhantomData<(K, P)>);
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> SetPolicy<K::Output> for InWindow<K, P> {
+    const AT_END: Option<unsafe fn(NonNull<()>)> = Some(WindowSlot::<K, P>::at_end);
+    const AT_ONCE: bool = P::AT_ONCE;
+
+    fn short_circuits(output: &K::Output) -> bool {
+        P::short_circuits(output)
+    }
+}
+
+/// A cell that successive children use, with its links.
+// The cell must be the first field: the executor passes its address to `at_end`.
+#[repr(C)]
+struct WindowSlot<K: ChildBody, P> {
+    cell: ChildCell<K, InWindow<K, P>>,
+    /// The index of the current child.
+    index: usize,
+    ended: NonNull<EndedSlots<K, P>>,
+    /// The next slot of the ended list or of the free list.
+    next: Cell<*mut WindowSlot<K, P>>,
+    /// The next slot of the list of all slots.
+    next_of_all: *mut WindowSlot<K, P>,
+}
+
+/// The list of slots whose children have ended, the last one first.
+struct EndedSlots<K: ChildBody, P> {
+    first: Cell<*mut WindowSlot<K, P>>,
+}
+
+impl<K: ChildBody, P> WindowSlot<K, P> {
+    /// Links the slot of a child that has ended into the list of ended slots.
+    ///
+    /// # Safety
+    /// `cell` points to the cell of a slot whose owner has not been dropped, and was made from a
+    /// pointer to the whole slot.
+    unsafe fn at_end(cell: NonNull<()>) {
+        let slot = cell.cast::<Self>();
+        // SAFETY: the cell is the first field of its slot, and the pointer to the cell comes from a
+        // pointer to the slot; slot and list are freed only with their owner.
+        unsafe {
+            let ended = &slot.as_ref().ended.as_ref().first;
+            slot.as_ref().next.set(ended.replace(slot.as_ptr()));
+        }
+    }
+}
+
+/// Owns the slots of a window and the scope of the children in them. Closes the scope before it
+/// clears the slots.
+///
+/// Invariants:
+/// - Slots and the list of ended slots do not move and are freed only when the owner is dropped,
+///   after its scope was closed.
+/// - A slot is on the free list (its cell is empty), on the ended list (its child has ended), or on
+///   neither (its child is running, or was removed). Every slot is on the list of all slots.
+pub(super) struct WindowSlots<K: ChildBody, P: SetPolicy<K::Output>> {
+    /// How many more slots may be allocated.
+    slots_left: usize,
+    ended: NonNull<EndedSlots<K, P>>,
+    /// The head of the free list.
+    free: *mut WindowSlot<K, P>,
+    /// The head of the list of all slots.
+    all: *mut WindowSlot<K, P>,
+    scope: Scope,
+}
+
+/// A slot without a child.
+pub(super) struct FreeSlot<'s, K: ChildBody, P: SetPolicy<K::Output>> {
+    slots: &'s mut WindowSlots<K, P>,
+    /// The first slot of the free list.
+    slot: NonNull<WindowSlot<K, P>>,
+}
+
+/// What a child has left that has ended.
+pub(super) struct Ended<T> {
+    /// The index of the child.
+    pub(super) index: usize,
+    pub(super) output: Option<T>,
+    /// Whether the output short-circuits the window.
+    pub(super) short_circuited: bool,
+}
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> WindowSlots<K, P> {
+    const SLOT: BlockOf = BlockOf::new(Layout::new::<WindowSlot<K, P>>());
+    const LIST: BlockOf = BlockOf::new(Layout::new::<EndedSlots<K, P>>());
+
+    /// At most `limit` slots, allocated as they are needed.
+    pub(super) fn new(run: &RunState, limit: usize) -> Self {
+        let ended = run.executor.pool().take(Self::LIST).cast::<EndedSlots<K, P>>();
+        // SAFETY: the block has the layout of `EndedSlots`, and these slots own it.
+        unsafe { ended.write(EndedSlots { first: Cell::new(ptr::null_mut()) }) };
+        let (free, all) = (ptr::null_mut(), ptr::null_mut());
+        WindowSlots { slots_left: limit, ended, free, all, scope: Scope::new(run) }
+    }
+
+    /// Whether the slots were made in this run.
+    pub(super) fn is_of(&self, run: &RunState) -> bool {
+        self.scope.is_of(run)
+    }
+
+    /// The scope of the children; opened on the first call.
+    pub(super) fn scope(&mut self) -> Id {
+        if self.scope.id == NOT_OPEN {
+            self.scope.id = self.scope.executor().open_scope();
+        }
+        self.scope.id
+    }
+
+    /// Takes what the last child has left that has ended, and frees its slot.
+    pub(super) fn take_ended(&mut self) -> Option<Ended<K::Output>> {
+        // SAFETY: the list is freed only when the slots are dropped.
+        let ended = unsafe { &self.ended.as_ref().first };
+        let slot = NonNull::new(ended.get())?;
+        // SAFETY: slots are freed only when they are dropped together. The slot is on the ended
+        // list, so its child has ended and has left the tree, and the cell is not in use.
+        unsafe {
+            ended.set((*slot.as_ptr()).next.replace(self.free));
+            self.free = slot.as_ptr();
+            let cell = &raw mut (*slot.as_ptr()).cell;
+            let short_circuited = ChildCell::short_circuited(cell);
+            let output = ChildCell::take(cell);
+            Some(Ended { index: (*slot.as_ptr()).index, output, short_circuited })
+        }
+    }
+
+    /// Returns the first slot of the free list, or a new one if the limit allows for more.
+    pub(super) fn free_slot(&mut self) -> Option<FreeSlot<'_, K, P>> {
+        let slot = match NonNull::new(self.free) {
+            Some(slot) => slot,
+            None => self.new_slot()?,
+        };
+        Some(FreeSlot { slots: self, slot })
+    }
+
+    /// Allocates a slot, the only one of the free list, if the limit allows for more.
+    fn new_slot(&mut self) -> Option<NonNull<WindowSlot<K, P>>> {
+        self.slots_left = self.slots_left.checked_sub(1)?;
+        let slot = self.scope.executor().pool().take(Self::SLOT).cast::<WindowSlot<K, P>>();
+        // SAFETY: the block has the layout of `WindowSlot`, and these slots own it.
+        unsafe {
+            slot.write(WindowSlot {
+                cell: ChildCell::empty(),
+                index: 0,
+                ended: self.ended,
+                next: Cell::new(ptr::null_mut()),
+                next_of_all: self.all,
+            })
+        };
+        (self.free, self.all) = (slot.as_ptr(), slot.as_ptr());
+        Some(slot)
+    }
+}
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> FreeSlot<'_, K, P> {
+    /// Starts the child with this index in the slot.
+    pub(super) fn start(self, index: usize, input: K::Input) {
+        let FreeSlot { slots, slot } = self;
+        let scope = slots.scope();
+        // SAFETY: the slot is taken off the free list, so its cell is empty and not in use. The
+        // slot does not move and is freed only when the slots are dropped, after `scope`, which is
+        // theirs, was closed.
+        unsafe {
+            slots.free = (*slot.as_ptr()).next.replace(ptr::null_mut());
+            (*slot.as_ptr()).index = index;
+            let cell = &raw mut (*slot.as_ptr()).cell;
+            ChildCell::put(cell, input);
+            ChildCell::start(cell, slots.scope.executor(), scope);
+        }
+    }
+}
+
+impl<K: ChildBody, P: SetPolicy<K::Output>> Drop for WindowSlots<K, P> {
+    fn drop(&mut self) {
+        let executor = self.scope.executor();
+        let mut panics = PanicCollector::default();
+        // Does nothing for a scope that was not opened.
+        panics.run(|| executor.close_scope(self.scope.id));
+        let mut next = self.all;
+        while let Some(slot) = NonNull::new(next) {
+            // SAFETY: the scope is closed, so the cell is not in use; the slot came from this pool
+            // with this layout, and is not used any more.
+            unsafe {
+                next = (*slot.as_ptr()).next_of_all;
+                panics.run(|| ChildCell::clear(&raw mut (*slot.as_ptr()).cell));
+                executor.pool().give(slot.cast(), Self::SLOT);
+            }
+        }
+        // SAFETY: no slot is left that refers to the list; the block of the list came from this
+        // pool with this layout.
+        unsafe { executor.pool().give(self.ended.cast(), Self::LIST) };
+        panics.finish();
+    }
+}
