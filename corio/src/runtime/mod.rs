@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `run` | [`Run`]: the cycle, turned from outside; deadline, cancellation, panics |
 //! | `state` | [`RunState`]: executor, dispatchers, timers, inbox; [`RunRef`]: a weak reference |
+//! | `task_of` | [`TaskOf`]: a spawned task, with the type of its output |
 //! | `current` | the thread-local pointer to the run state that is being turned |
 //! | `answer_now` | the fast path that answers a request without suspending the task |
 //! | `shuffle` | the seeded order of tasks, for tests |
@@ -58,6 +59,7 @@ mod run;
 mod shuffle;
 mod sleep;
 mod state;
+mod task_of;
 
 pub(crate) use block_on::block_on;
 pub(crate) use config::{RunConfig, RunSettings};
@@ -65,3 +67,4 @@ pub(crate) use executor_thread::Polling;
 pub(crate) use run::{Run, Turn};
 pub(crate) use sleep::Sleep;
 pub(crate) use state::{RunRef, RunState};
+pub(crate) use task_of::TaskOf;

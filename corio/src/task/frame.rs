@@ -142,10 +142,7 @@ impl<S> Frame<S> {
         task: T,
     ) -> Spawned<O> {
         let future = task.into_future(Sealed);
-        current::with(|run| {
-            // SAFETY: the task is `'static`, so its future and its output borrow nothing.
-            Spawned::new(run, unsafe { run.executor.spawn(run.executor.scope(), future) })
-        })
+        Spawned::new(current::with(|run| run.spawn(future)))
     }
 
     /// `wait!()`

@@ -10,8 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::traits::{IsTask, Sealed, Task};
-use crate::executor::Id;
-use crate::runtime::current;
+use crate::runtime::{TaskOf, current};
 
 /// The handle of a spawned task: `call!(handle)` waits for the end of the task and gives its
 /// result.
@@ -38,18 +37,15 @@ use crate::runtime::current;
 /// # Panics
 /// When called in another run than that of its task, or after the task was dropped.
 pub struct JoinHandle<T> {
-    id: Id,
-    /// The id of the run in which the task was spawned.
-    run_id: u64,
+    task: TaskOf<T>,
     output: PhantomData<(T, *const ())>,
 }
 
 impl<T> JoinHandle<T> {
-    /// The handle of the task `id`, which was spawned in the run `run_id` with a future of output
-    /// `T` and has no other handle.
+    /// The handle of a spawned task, which has no other handle.
     #[inline]
-    pub(super) fn new(id: Id, run_id: u64) -> Self {
-        JoinHandle { id, run_id, output: PhantomData }
+    pub(super) fn new(task: TaskOf<T>) -> Self {
+        JoinHandle { task, output: PhantomData }
     }
 }
 
@@ -59,8 +55,8 @@ impl<T> Drop for JoinHandle<T> {
         // Outside the run of the task there is no interest to drop: that run is over, or drops the
         // output when it ends.
         current::current(|run| {
-            if run.id() == self.run_id {
-                run.executor.drop_interest(self.id);
+            if self.task.is_of(run) {
+                run.executor.drop_interest(self.task.id());
             }
         });
     }
@@ -68,7 +64,7 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("JoinHandle").field(&self.id).finish()
+        f.debug_tuple("JoinHandle").field(&self.task.id()).finish()
     }
 }
 
@@ -83,18 +79,16 @@ impl<T> Future for Join<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        let JoinHandle { id, run_id, .. } = self.0;
+        let task = self.0.task;
         current::with(|run| {
             assert!(
-                run.id() == run_id,
+                task.is_of(run),
                 "corio: a handle can only be called in the run that its task was spawned in"
             );
-            if !run.executor.await_end(id) {
+            if !run.executor.await_end(task.id()) {
                 return Poll::Pending;
             }
-            // SAFETY: by the contract of `JoinHandle::new`, the task was spawned in this run with a
-            // future of output `T`.
-            let output = unsafe { run.executor.take_output::<T>(id) };
+            let output = run.take_output(task);
             Poll::Ready(output.expect("corio: the task of this handle was dropped before it ended"))
         })
     }

@@ -10,8 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::handle::JoinHandle;
-use crate::executor::Id;
-use crate::runtime::{RunState, current};
+use crate::runtime::{TaskOf, current};
 
 /// The future of the wait for a permit in a `spawn!`.
 #[must_use]
@@ -54,16 +53,15 @@ pub struct Spawned<O>(Started<O>);
 
 /// The part of [`Spawned`] for tasks with any output.
 pub struct Started<O> {
-    id: Id,
-    run_id: u64,
+    task: TaskOf<O>,
     output: PhantomData<O>,
 }
 
 impl<O> Spawned<O> {
-    /// The task `id`, which was spawned in `run` with a future of output `O`.
+    /// The spawned task, which has no handle yet.
     #[inline]
-    pub(super) fn new(run: &RunState, id: Id) -> Self {
-        Spawned(Started { id, run_id: run.id(), output: PhantomData })
+    pub(super) fn new(task: TaskOf<O>) -> Self {
+        Spawned(Started { task, output: PhantomData })
     }
 }
 
@@ -90,6 +88,6 @@ impl<O> Started<O> {
     /// The handle of the task; called once, by the expansion of `spawn!`.
     #[inline]
     pub fn __corio_handle(&self) -> JoinHandle<O> {
-        JoinHandle::new(self.id, self.run_id)
+        JoinHandle::new(self.task)
     }
 }
