@@ -1,8 +1,8 @@
 //! The interface of a lane with the type of its requests erased.
 
-use super::host::SendCx;
 use super::ids::{InFlightId, Waiter};
 use super::ready::ReadyBatch;
+use super::send_cx::SendCx;
 use crate::util::Alarm;
 
 /// A [`Lane`](super::Lane) of any request type.

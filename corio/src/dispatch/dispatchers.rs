@@ -5,23 +5,24 @@
 //! [`next_delivery`](Dispatchers::next_delivery). Nothing happens between these calls. The
 //! invariants are those of the folder: see `mod.rs`.
 
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::CacheChange;
-use super::context_ref::ContextRef;
 use super::delivery::Delivery;
-use super::dispatch_fns::DispatchFns;
 use super::dispatcher::Dispatch;
+use super::erased::{DispatchFns, RunsOver};
 use super::error::RequestError;
-use super::host::{Host, SendCx};
+use super::host::Host;
 use super::ids::{InFlightId, Waiter};
 use super::lane::Lane;
 use super::overrides::DispatchConfig;
 use super::ready::ReadyBatch;
 use super::registry::Registry;
 use super::request::Request;
+use super::send_cx::{ContextRef, SendCx};
 use super::shared_state::{Due, SharedState};
 use crate::util::{HotCell, PanicCollector};
 
@@ -50,12 +51,9 @@ impl Dispatchers {
     // ── asking ──
 
     /// Opens the lane of `R`, answered over the context type `S`, unless it is open.
-    ///
-    /// # Safety
-    /// `S` is the type of the context of every run of these dispatchers, or `AnyContext`.
     #[inline]
-    pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
-        self.open_lane::<S, R>();
+    pub(crate) fn open<S, R: Dispatch<S>>(&self, proof: RunsOver<S>) {
+        self.open_lane::<S, R>(proof);
     }
 
     /// Returns the lane of `R`, if it is open and has a number of its own.
@@ -65,31 +63,28 @@ impl Dispatchers {
     }
 
     /// Returns the lane of `R`, and opens the lane if need be.
-    ///
-    /// # Safety
-    /// `S` is the type of the context of every run of these dispatchers, or `AnyContext`.
     #[inline(never)]
-    pub(crate) unsafe fn opened_queue<S, R: Dispatch<S>>(&self) -> &Lane<R> {
-        self.open_lane::<S, R>()
+    pub(crate) fn opened_queue<S, R: Dispatch<S>>(&self, proof: RunsOver<S>) -> &Lane<R> {
+        self.open_lane::<S, R>(proof)
     }
 
     #[inline]
-    fn open_lane<S, R: Dispatch<S>>(&self) -> &Lane<R> {
+    fn open_lane<S, R: Dispatch<S>>(&self, proof: RunsOver<S>) -> &Lane<R> {
         match self.registry.get::<R>() {
             Some(lane) => lane,
-            None => self.open_slow::<S, R>(),
+            None => self.open_slow::<S, R>(proof),
         }
     }
 
     #[cold]
-    fn open_slow<S, R: Dispatch<S>>(&self) -> &Lane<R> {
+    fn open_slow<S, R: Dispatch<S>>(&self, proof: RunsOver<S>) -> &Lane<R> {
         let (options, override_fn) = (self.config.options::<R>(), self.config.override_fn::<R>());
         self.registry.add(|me, number| {
             Lane::<R>::new(
                 me,
                 number,
                 self.shared.clone(),
-                DispatchFns::over::<S>(),
+                DispatchFns::over(proof),
                 options,
                 override_fn,
             )
@@ -123,6 +118,46 @@ impl Dispatchers {
             .get::<R>()
             .expect("opened before it is changed")
             .change_cache(context, change);
+    }
+
+    // ── answering inline ──
+
+    /// Calls `f`, and lends `send_cx` to lanes that answer inline meanwhile.
+    #[inline]
+    pub(crate) fn lend_send_cx<T>(&self, send_cx: &SendCx<'_, '_>, f: impl FnOnce() -> T) -> T {
+        self.shared.lent_send_cx.lend(send_cx, f)
+    }
+
+    /// Whether no request is queued, no batch is in flight, no future is to be dropped, no alarm is
+    /// set, and at most one batch has answers to deliver.
+    pub(crate) fn is_idle(&self) -> bool {
+        let SharedState {
+            asked_in_place,
+            asked_concurrent,
+            answered,
+            in_flight,
+            cancelled,
+            due,
+            ..
+        } = &*self.shared;
+        let nothing_asked =
+            asked_in_place.borrow().is_empty() && asked_concurrent.borrow().is_empty();
+        let nothing_in_flight = in_flight.get() == 0 && cancelled.borrow().is_empty();
+        nothing_asked
+            && nothing_in_flight
+            && due.borrow().is_empty()
+            && answered.borrow().len() <= 1
+    }
+
+    /// Whether every answer of the batch that is being delivered has been taken.
+    #[inline]
+    pub(crate) fn has_delivered(&self) -> bool {
+        let SharedState { delivery_cursor, current_answer, .. } = &*self.shared;
+        // SAFETY: the pointer is set only during a delivery, which owns the buffer that holds the
+        // cursor.
+        let is_over = NonNull::new(delivery_cursor.get())
+            .is_none_or(|cursor| unsafe { cursor.as_ref() }.is_over());
+        is_over && current_answer.is_empty()
     }
 
     // ── driving ──

@@ -7,36 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context_ref::ContextRef;
 use super::ids::{Waiter, WakeRun};
 use crate::observe::Observers;
-use crate::util::{InlineBudget, StopFlag};
-
-/// What the run passes in whenever batches are sent.
-pub(crate) struct SendCx<'q, 'r> {
-    /// The context of the run.
-    pub(crate) context: ContextRef<'r>,
-    /// Where futures of dispatchers are polled.
-    pub(crate) futures: &'q dyn Futures<'r>,
-    /// Set when no further batch may leave. Checked before each batch, as a dispatcher may set it.
-    pub(crate) stopped: &'q [StopFlag],
-    /// Whether the thread was already panicking when the run began: a destructor may run a
-    /// schedule.
-    pub(crate) was_panicking: bool,
-}
-
-impl SendCx<'_, '_> {
-    /// Whether a batch may leave.
-    #[inline]
-    pub(super) fn may_send(&self) -> bool {
-        self.stopped.is_empty() || !self.is_stopped()
-    }
-
-    #[inline(never)]
-    fn is_stopped(&self) -> bool {
-        self.stopped.iter().any(StopFlag::is_set)
-    }
-}
+use crate::util::InlineBudget;
 
 /// What `Dispatchers` get from their environment, for the lifetime of a schedule.
 pub(crate) struct Host {

@@ -8,15 +8,15 @@ use std::rc::{Rc, Weak};
 use super::any_lane::AnyLane;
 use super::batch::Requests;
 use super::cache::{CacheChange, Partition};
-use super::context_ref::ContextRef;
-use super::dispatch_fns::{DispatchFns, Override};
-use super::host::SendCx;
+use super::erased::DispatchFns;
 use super::ids::{InFlightId, Waiter};
 use super::in_flight::Part;
 use super::options::Options;
+use super::overrides::Override;
 use super::queue::{BufOf, Outlet, OwnsQueue, Queue};
 use super::ready::ReadyBatch;
 use super::request::Request;
+use super::send_cx::{ContextRef, SendCx};
 use super::shared_state::SharedState;
 use crate::util::Alarm;
 
@@ -51,9 +51,7 @@ impl<R: Request> Outlet<R> for LaneOutlet<'_, '_, '_, R> {
         let requests = Requests::new(queue, buf, part, self.send_cx);
         match override_fn {
             Some(override_fn) => override_fn(requests),
-            // SAFETY: `Dispatchers::open` guarantees that the functions are those for the type of
-            // the run's context (or for `AnyContext`), and `send_cx` carries that context.
-            None => unsafe { (dispatch_fns.dispatch)(self.send_cx.context, requests) },
+            None => dispatch_fns.dispatch(self.send_cx.context, requests),
         }
     }
 }
@@ -89,9 +87,7 @@ impl<R: Request> Lane<R> {
 
     /// Returns the cache partition of the run with this context.
     fn partition(&self, context: ContextRef<'_>) -> Option<Partition> {
-        // SAFETY: `Dispatchers::open` guarantees that the functions are those for the type of the
-        // run's context (or for `AnyContext`), and `context` is that context.
-        unsafe { (self.dispatch_fns.partition)(context) }
+        self.dispatch_fns.partition(context)
     }
 
     /// Primes, invalidates or clears cached answers.
@@ -102,17 +98,14 @@ impl<R: Request> Lane<R> {
         self.queue.change_cache(&|| self.partition(context), change);
     }
 
-    /// Returns with what a batch may be sent now, if the lane may answer inline and the run is not
-    /// cancelled.
+    /// Calls `f` with what a batch may be sent with now, if the lane may answer inline and the run
+    /// is not cancelled.
     #[inline]
-    pub(crate) fn lent_send_cx(&self) -> Option<&SendCx<'_, '_>> {
-        let send_cx =
-            self.queue.shared.inline_send_cx.get().filter(|_| self.queue.may_answer_at_once)?;
-        // SAFETY: the guard of `lend_send_cx` borrows the `SendCx` until it unsets the pointer,
-        // when the run loop is left. The reference is not used any more then: tasks that
-        // ask are called by the run loop.
-        let send_cx: &SendCx<'_, '_> = unsafe { send_cx.cast().as_ref() };
-        send_cx.may_send().then_some(send_cx)
+    pub(crate) fn with_lent_send_cx<T>(&self, f: impl FnOnce(Option<&SendCx<'_, '_>>) -> T) -> T {
+        let queue = &self.queue;
+        queue.shared.lent_send_cx.with(|send_cx| {
+            f(send_cx.filter(|send_cx| queue.may_answer_at_once && send_cx.may_send()))
+        })
     }
 
     /// Sends a batch of one from within the asking task. Returns whether the answer is offered now;

@@ -28,8 +28,8 @@
 //! |---|---|
 //! | `ids` | [`Waiter`], [`InFlightId`], and [`WakeRun`], by which other threads wake the run |
 //! | `error` | [`RequestError`]; a fault is one before the type of answers is known |
-//! | `context_ref` | the context of a run, with its type erased |
-//! | `host` | [`Host`], [`SendCx`], [`Futures`]: what the driver of a run provides |
+//! | `host` | [`Host`], [`Futures`]: what the driver of a run provides |
+//! | `send_cx` | [`SendCx`]: what a run lends to its lanes, its context among it |
 //! | `limits`, `retry` | limits of all dispatchers together; when a request is sent again |
 //! | `cursor`, `buffer`, `buffer_pool` | the buffer of a batch, and how it is reused |
 //! | `keys/` | what is done with keys: bounds, dedup, groups, showing them |
@@ -42,12 +42,13 @@
 //! | `shared_state` | what all queues of a schedule share |
 //! | `queue/` | a queue: requests from asking to answers; does not know who answers |
 //! | `batch/` | what a dispatcher holds: [`Requests`], [`Batch`], [`Slot`] |
-//! | `dispatcher`, `dispatch_fns` | the trait [`Dispatch`]; its functions with the context erased |
+//! | `dispatcher` | the trait [`Dispatch`] |
+//! | `erased` | the context of a run and the functions of [`Dispatch`], the context type erased |
 //! | `overrides` | what one schedule changes: limits, options, dispatchers |
 //! | `any_lane`, `lane` | a queue and what answers its batches |
 //! | `registry` | lanes by request type and by number |
 //! | `delivery` | ready answers, offered to their waiters |
-//! | `dispatchers`, `idle` | all lanes of a schedule: the interface to the driver of a run |
+//! | `dispatchers` | all lanes of a schedule: the interface to the driver of a run |
 //! | `future_request` | a future as a request |
 //!
 //! # Glossary
@@ -129,16 +130,14 @@ mod batch;
 mod buffer;
 mod buffer_pool;
 mod cache;
-mod context_ref;
 mod cursor;
 mod delivery;
-mod dispatch_fns;
 mod dispatcher;
 mod dispatchers;
+mod erased;
 mod error;
 mod future_request;
 mod host;
-mod idle;
 mod ids;
 mod in_flight;
 mod keys;
@@ -151,6 +150,7 @@ mod ready;
 mod registry;
 mod request;
 mod retry;
+mod send_cx;
 mod shared_state;
 
 pub use answers::{
@@ -160,17 +160,17 @@ pub use answers::{
 pub use batch::{Batch, Requests, Slot};
 pub(crate) use cache::CacheChange;
 pub use cache::Partition;
-pub(crate) use context_ref::ContextRef;
-pub(crate) use dispatch_fns::Override;
 pub use dispatcher::Dispatch;
 pub(crate) use dispatchers::Dispatchers;
+pub(crate) use erased::RunsOver;
 pub use error::RequestError;
 pub use future_request::{FutureRequest, future};
-pub(crate) use host::{Futures, Host, SendCx};
+pub(crate) use host::{Futures, Host};
 pub(crate) use ids::{InFlightId, Waiter, WakeRun};
 pub use keys::{Groups, groups};
 pub(crate) use lane::Lane;
 pub use options::Options;
-pub(crate) use overrides::DispatchConfig;
+pub(crate) use overrides::{DispatchConfig, Override};
 pub use request::{DispatcherId, Request};
 pub use retry::Retry;
+pub(crate) use send_cx::{ContextRef, SendCx};

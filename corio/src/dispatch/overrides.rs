@@ -4,10 +4,13 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::dispatch_fns::Override;
 use super::limits::Limits;
 use super::options::Options;
 use super::request::Request;
+use crate::dispatch::batch::Requests;
+
+/// A function that answers batches in place of a dispatcher, in one schedule.
+pub(crate) type Override<R> = Arc<dyn for<'q, 'r> Fn(Requests<'q, 'r, R>) + Send + Sync>;
 
 #[derive(Clone, Default)]
 pub(crate) struct DispatchConfig {

@@ -4,7 +4,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::ptr;
-use std::ptr::NonNull;
 use std::time::Duration;
 
 use super::cursor::Cursor;
@@ -13,6 +12,7 @@ use super::host::Host;
 use super::ids::{InFlightId, Waiter};
 use super::limits::Limits;
 use super::ready::{CurrentAnswer, ReadyBatch};
+use super::send_cx::LentSendCx;
 use crate::observe::{Event, Observers};
 use crate::util::{Alarm, HotCell, LONGEST, Timers};
 
@@ -38,8 +38,8 @@ pub(crate) struct SharedState {
     pub(super) current_answer: CurrentAnswer,
     /// The cursor of the current delivery; null if there is none.
     pub(super) delivery_cursor: Cell<*mut Cursor>,
-    /// A `SendCx`, while requests may be answered inline.
-    pub(super) inline_send_cx: Cell<Option<NonNull<()>>>,
+    /// The `SendCx` of the run, while requests may be answered inline.
+    pub(super) lent_send_cx: LentSendCx,
     /// Number of batches in flight.
     pub(super) in_flight: Cell<usize>,
     /// Number of batches in flight that count for the limit: the parts of a split batch count as
@@ -84,7 +84,7 @@ impl SharedState {
             answered: HotCell::default(),
             current_answer: CurrentAnswer::default(),
             delivery_cursor: Cell::new(ptr::null_mut()),
-            inline_send_cx: Cell::new(None),
+            lent_send_cx: LentSendCx::default(),
             in_flight: Cell::new(0),
             quota_used: Cell::new(0),
             due: HotCell::default(),

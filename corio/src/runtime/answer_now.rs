@@ -19,7 +19,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::state::RunState;
-use crate::dispatch::{Lane, Request, Waiter};
+use crate::dispatch::{Lane, Request, SendCx, Waiter};
 use crate::executor::Id;
 
 impl RunState {
@@ -39,11 +39,28 @@ impl RunState {
         id: Id,
         key: R::Key,
     ) -> Result<(), R::Key> {
-        let RunState { executor, inline_budget, inline_panic, .. } = self;
         if !self.can_answer_now() {
             return Err(key);
         }
-        let Some(send_cx) = lane.lent_send_cx() else { return Err(key) };
+        lane.with_lent_send_cx(|send_cx| match send_cx {
+            Some(send_cx) => {
+                self.answer_with(send_cx, lane, id, key);
+                Ok(())
+            }
+            None => Err(key),
+        })
+    }
+
+    /// Answers a request inline with `send_cx`.
+    #[inline(always)]
+    fn answer_with<R: Request>(
+        &self,
+        send_cx: &SendCx<'_, '_>,
+        lane: &Lane<R>,
+        id: Id,
+        key: R::Key,
+    ) {
+        let RunState { executor, inline_budget, inline_panic, .. } = self;
         inline_budget.0.set(inline_budget.0.get() - 1);
         let task_and_scope = executor.step_aside();
         let is_answered = catch_unwind(AssertUnwindSafe(|| {
@@ -64,6 +81,5 @@ impl RunState {
                 executor.pause();
             }
         }
-        Ok(())
     }
 }

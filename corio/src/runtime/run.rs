@@ -65,7 +65,7 @@ pub(crate) struct Run<'s, T> {
     /// The largest number of resumes in one CPU phase.
     max_resumes: usize,
     /// The number of resumes left in this CPU phase.
-    resumes_left: usize,
+    resumes_left: Cell<usize>,
     /// Whether requests may be answered inline.
     answers_inline: bool,
     output: PhantomData<T>,
@@ -141,7 +141,7 @@ impl<'s, T> Run<'s, T> {
             _nudging: tokens().map(nudge).collect(),
             shuffle: shuffle.or(config.shuffle).map(Shuffle::new),
             max_resumes,
-            resumes_left: max_resumes,
+            resumes_left: Cell::new(max_resumes),
             answers_inline: config.at_once,
             output: PhantomData,
         };
@@ -203,8 +203,7 @@ impl<'s, T> Run<'s, T> {
 
     /// Repeats CPU phase and I/O phase until the root has ended, the run has to wait, or `budget`
     /// tasks have been resumed.
-    fn cycle(&mut self, state: &RunState, mut budget: usize) -> Result<CycleEnd, Error> {
-        let RunState { executor, dispatchers, .. } = state;
+    fn cycle(&self, state: &RunState, budget: usize) -> Result<CycleEnd, Error> {
         let was_panicking = std::thread::panicking();
         let send_cx = SendCx {
             context: self.context,
@@ -212,13 +211,23 @@ impl<'s, T> Run<'s, T> {
             stopped: &self.cancelled,
             was_panicking,
         };
-        let _lent_send_cx = dispatchers.lend_send_cx(&send_cx);
+        state.dispatchers.lend_send_cx(&send_cx, || self.cycle_with(&send_cx, state, budget))
+    }
+
+    /// `cycle`, while `send_cx` is lent.
+    fn cycle_with(
+        &self,
+        send_cx: &SendCx<'_, 's>,
+        state: &RunState,
+        mut budget: usize,
+    ) -> Result<CycleEnd, Error> {
+        let RunState { executor, dispatchers, .. } = state;
         loop {
             self.check_cancelled()?;
             if budget == 0 {
                 return Ok(CycleEnd::BudgetSpent);
             }
-            let allowance = budget.min(self.resumes_left).min(RESUMES_PER_CHECK);
+            let allowance = budget.min(self.resumes_left.get()).min(RESUMES_PER_CHECK);
             executor.allow(allowance);
             state.inline_budget.begin(self.inline_budget(state));
             self.run_tasks(state);
@@ -228,10 +237,10 @@ impl<'s, T> Run<'s, T> {
             budget -= allowance - unused;
             // A request was answered inline if a task went on without having waited. A batch has
             // left then, so the count starts anew at that point.
-            self.resumes_left = match executor.take_went_on_at() {
+            self.resumes_left.set(match executor.take_went_on_at() {
                 Some(at) => self.max_resumes - (at - unused),
-                None => self.resumes_left - (allowance - unused),
-            };
+                None => self.resumes_left.get() - (allowance - unused),
+            });
             if let Some(panic) = state.inline_panic.take() {
                 resume_unwind(panic);
             }
@@ -249,14 +258,14 @@ impl<'s, T> Run<'s, T> {
             // Free places under the task limit are handed out only when no other task can run.
             let can_go_on =
                 executor.has_ready() || dispatchers.has_answers() || executor.wake_next_spawner();
-            if can_go_on && self.resumes_left > 0 {
+            if can_go_on && self.resumes_left.get() > 0 {
                 if executor.dropped_len() >= WITHDRAW_THRESHOLD {
                     self.withdraw_mid_phase(state);
                 }
                 continue;
             }
             self.check_cancelled()?;
-            if state.wake_due() && self.resumes_left > 0 {
+            if state.wake_due() && self.resumes_left.get() > 0 {
                 continue;
             }
 
@@ -267,20 +276,20 @@ impl<'s, T> Run<'s, T> {
                 });
                 self.cancel_futures(state);
             }
-            dispatchers.coalesce(&send_cx);
+            dispatchers.coalesce(send_cx);
             if self.deadline.is_some() && self.has_just_timed_out()? {
-                self.resumes_left = self.max_resumes;
+                self.resumes_left.set(self.max_resumes);
                 self.take_last_arrivals(state)?;
                 continue;
             }
             // Cached answers are delivered first: a task that gets one may ask for something that
             // leaves together with the queued requests.
             let can_go_on = dispatchers.has_answers() || executor.has_ready();
-            if self.resumes_left == 0 || !can_go_on {
+            if self.resumes_left.get() == 0 || !can_go_on {
                 if can_go_on && dispatchers.can_send() {
                     state.observers.emit(|| Event::LongPhase { resumes: self.max_resumes });
                 }
-                self.resumes_left = self.max_resumes;
+                self.resumes_left.set(self.max_resumes);
                 dispatchers.send(&send_cx);
             }
             self.take_arrivals(state)?;

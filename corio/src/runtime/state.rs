@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::config::RunConfig;
 use super::inbox::Inbox;
 use crate::dispatch::{
-    ContextRef, Dispatch, DispatchConfig, Dispatchers, Host, Lane, Request, Waiter,
+    ContextRef, Dispatch, DispatchConfig, Dispatchers, Host, Lane, Request, RunsOver, Waiter,
 };
 use crate::executor::{Executor, Id};
 use crate::observe::{BoxedObserver, Observers};
@@ -139,7 +139,8 @@ impl RunState {
     pub(crate) unsafe fn open<S, R: Dispatch<S>>(&self) {
         // SAFETY: the caller guarantees that `S` fits this run. A run state serves one schedule,
         // whose context has one type, so `S` fits every run of these dispatchers.
-        unsafe { self.dispatchers.open::<S, R>() }
+        let proof = unsafe { RunsOver::<S>::new() };
+        self.dispatchers.open::<S, R>(proof);
     }
 
     /// Asks for `R` on behalf of the task `id`; opens the lane of `R` first if needed.
@@ -151,8 +152,8 @@ impl RunState {
         let Some(lane) = self.dispatchers.queue::<R>() else {
             // SAFETY: the caller guarantees that `S` fits this run. A run state serves one
             // schedule, whose context has one type, so `S` fits every run of these dispatchers.
-            let lane = unsafe { self.dispatchers.opened_queue::<S, R>() };
-            return self.ask_slow(lane, id, key);
+            let proof = unsafe { RunsOver::<S>::new() };
+            return self.ask_slow(self.dispatchers.opened_queue::<S, R>(proof), id, key);
         };
         let asked = if self.executor.is_observed() {
             Err(key)

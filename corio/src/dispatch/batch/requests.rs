@@ -10,12 +10,12 @@ use std::{fmt, mem};
 use super::slots::Batch;
 use crate::dispatch::answers::Answers;
 use crate::dispatch::buffer::BatchBuf;
-use crate::dispatch::host::SendCx;
 use crate::dispatch::ids::InFlightId;
 use crate::dispatch::in_flight::{InFlight, MailboxReader, Part};
 use crate::dispatch::keys::all_shown;
 use crate::dispatch::queue::{BufOf, Queue};
 use crate::dispatch::request::Request;
+use crate::dispatch::send_cx::SendCx;
 use crate::util::{Panic, poll_caught};
 
 /// The part of a batch that a dispatcher which answers later gets and gives back: keys and answers
