@@ -21,7 +21,7 @@ pub(super) trait AnyLane {
     fn can_send(&self) -> bool;
 
     /// Emits the event that the answers of `ready` are delivered.
-    fn emit_answered(&self, ready: &mut ReadyBatch);
+    fn emit_answered(&self, ready: &ReadyBatch);
 
     /// Drops the next answer of `ready`, whose waiter did not take it.
     fn drop_next_answer(&self, ready: &mut ReadyBatch);

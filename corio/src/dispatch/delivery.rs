@@ -4,17 +4,16 @@
 //! that task runs. So an answer needs no storage in the task, and an answer that is not taken
 //! reaches no other task.
 
-use std::{mem, ptr};
+use std::mem;
 
 use super::any_lane::AnyLane;
-use super::cursor::Cursor;
 use super::ids::Waiter;
-use super::ready::ReadyBatch;
+use super::ready::{CurrentAnswer, ReadyBatch};
 use super::shared_state::SharedState;
 
-/// The delivery of one batch of answers. There is at most one at a time.
+/// The delivery of one batch of answers. There is at most one at a time; its batch is in
+/// [`CurrentAnswer`].
 pub(crate) struct Delivery<'b> {
-    ready: ReadyBatch,
     lane: &'b dyn AnyLane,
     shared: &'b SharedState,
 }
@@ -27,33 +26,28 @@ impl<'b> Delivery<'b> {
         lane: &'b dyn AnyLane,
         shared: &'b SharedState,
     ) -> Self {
-        if shared.observers().has_observer() && !ready.cursor().has_started {
-            ready = Self::emit_answered(ready, lane, shared);
+        let had_started = ready.start();
+        shared.current_answer.begin(ready);
+        let delivery = Delivery { lane, shared };
+        if shared.observers().has_observer() && !had_started {
+            delivery.emit_answered();
         }
-        let Cursor { has_started, answer_type, .. } = ready.cursor_mut();
-        *has_started = true;
-        shared.current_answer.answer_type.set(*answer_type);
-        shared.delivery_cursor.set(ready.buf.as_ptr());
-        Delivery { ready, lane, shared }
+        delivery
     }
 
     /// Emits the event of a delivery. If an observer panics, the answers are put back.
     #[cold]
-    fn emit_answered(
-        ready: ReadyBatch,
-        lane: &'b dyn AnyLane,
-        shared: &'b SharedState,
-    ) -> ReadyBatch {
-        let mut delivery = Delivery { ready, lane, shared };
-        lane.emit_answered(&mut delivery.ready);
-        delivery.into_ready()
+    fn emit_answered(&self) {
+        self.interrupted(|ready| self.lane.emit_answered(ready));
     }
 
-    /// Returns the batch without running the destructor.
-    fn into_ready(self) -> ReadyBatch {
-        let ready = ReadyBatch { ..self.ready };
-        mem::forget(self);
-        ready
+    /// Calls `f` with the batch, which is no current delivery meanwhile.
+    fn interrupted(&self, f: impl FnOnce(&mut ReadyBatch)) {
+        let current_answer = &self.shared.current_answer;
+        let mut guard = ResumeGuard { current_answer, ready: current_answer.end() };
+        if let Some(ready) = &mut guard.ready {
+            f(ready);
+        }
     }
 
     /// Offers the next answer and returns its waiter. Drops the previous answer if it was not
@@ -61,36 +55,23 @@ impl<'b> Delivery<'b> {
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Waiter> {
         self.retract();
-        let Cursor { answers, next, end, .. } = self.ready.cursor_mut();
-        if *next == *end {
-            return None;
-        }
-        self.shared.current_answer.answers.set(*answers);
-        // SAFETY: `next` leads into the list of waiters, before its end.
-        unsafe {
-            let waiter = **next;
-            *next = next.add(1);
-            Some(waiter)
-        }
+        self.shared.current_answer.advance()
     }
 
     /// Withdraws the offer of an answer that was not taken.
     #[inline(always)]
     fn retract(&mut self) {
-        if !self.shared.current_answer.answers.get().is_null() {
+        if self.shared.current_answer.is_offered() {
             self.retract_slow();
         }
     }
 
     #[cold]
     fn retract_slow(&mut self) {
-        // An answer that was given inline is not in this buffer but in its queue's `held_answer`;
+        // An answer that was given inline is not in this batch but in its queue's `held_answer`;
         // the next inline answer replaces it.
-        let is_of_this_batch =
-            self.shared.current_answer.answers.get() == self.ready.cursor().answers;
-        self.shared.current_answer.answers.set(ptr::null_mut());
-        if is_of_this_batch {
-            self.lane.drop_next_answer(&mut self.ready);
+        if self.shared.current_answer.retract() {
+            self.interrupted(|ready| self.lane.drop_next_answer(ready));
         }
     }
 
@@ -99,23 +80,37 @@ impl<'b> Delivery<'b> {
     #[inline]
     pub(crate) fn end(mut self) {
         self.retract();
-        let Delivery { lane, shared, .. } = self;
-        shared.delivery_cursor.set(ptr::null_mut());
-        let ready = self.into_ready();
-        if ready.cursor().is_over() {
-            lane.take_back(ready);
-        } else {
-            shared.answered.borrow_mut().push_front(ready);
+        let Delivery { lane, shared } = self;
+        mem::forget(self);
+        match shared.current_answer.end() {
+            Some(ready) if ready.is_over() => lane.take_back(ready),
+            ready => ready.into_iter().for_each(|ready| put_back(ready, shared)),
         }
     }
+}
+
+/// Puts a batch back to be delivered next.
+fn put_back(ready: ReadyBatch, shared: &SharedState) {
+    shared.answered.borrow_mut().push_front(ready);
 }
 
 impl Drop for Delivery<'_> {
     /// Puts the remaining answers back after a panic of a task, to be dropped with everything else.
     fn drop(&mut self) {
-        self.shared.current_answer.answers.set(ptr::null_mut());
-        self.shared.delivery_cursor.set(ptr::null_mut());
-        let ready = ReadyBatch { ..self.ready };
-        self.shared.answered.borrow_mut().push_front(ready);
+        if let Some(ready) = self.shared.current_answer.end() {
+            put_back(ready, self.shared);
+        }
+    }
+}
+
+/// Resumes a delivery that was interrupted, when it is dropped.
+struct ResumeGuard<'b> {
+    current_answer: &'b CurrentAnswer,
+    ready: Option<ReadyBatch>,
+}
+
+impl Drop for ResumeGuard<'_> {
+    fn drop(&mut self) {
+        self.ready.take().into_iter().for_each(|ready| self.current_answer.begin(ready));
     }
 }

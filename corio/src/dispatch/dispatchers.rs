@@ -5,7 +5,6 @@
 //! [`next_delivery`](Dispatchers::next_delivery). Nothing happens between these calls. The
 //! invariants are those of the folder: see `mod.rs`.
 
-use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,12 +151,7 @@ impl Dispatchers {
     /// Whether every answer of the batch that is being delivered has been taken.
     #[inline]
     pub(crate) fn has_delivered(&self) -> bool {
-        let SharedState { delivery_cursor, current_answer, .. } = &*self.shared;
-        // SAFETY: the pointer is set only during a delivery, which owns the buffer that holds the
-        // cursor.
-        let is_over = NonNull::new(delivery_cursor.get())
-            .is_none_or(|cursor| unsafe { cursor.as_ref() }.is_over());
-        is_over && current_answer.is_empty()
+        self.shared.current_answer.has_delivered()
     }
 
     // ── driving ──
@@ -293,7 +287,7 @@ impl Dispatchers {
     #[inline]
     pub(crate) fn next_delivery(&self) -> Option<Delivery<'_>> {
         let ready = self.shared.answered.borrow_mut().pop_front()?;
-        let lane = self.registry.by_number(ready.queue)?;
+        let lane = self.registry.by_number(ready.queue())?;
         Some(Delivery::new(ready, lane, &self.shared))
     }
 
@@ -309,7 +303,7 @@ impl Dispatchers {
         let batch = choose(answered.len());
         answered.swap(0, batch);
         let next = &mut answered[0];
-        if let Some(lane) = self.registry.by_number(next.queue) {
+        if let Some(lane) = self.registry.by_number(next.queue()) {
             let waiter = choose(next.left());
             lane.bring_forward(next, waiter);
         }
@@ -367,7 +361,7 @@ impl Dispatchers {
         let mut panics = PanicCollector::default();
         loop {
             let Some(ready) = self.shared.answered.borrow_mut().pop_front() else { break };
-            if let Some(lane) = self.registry.by_number(ready.queue) {
+            if let Some(lane) = self.registry.by_number(ready.queue()) {
                 panics.run(|| lane.take_back(ready));
             }
         }

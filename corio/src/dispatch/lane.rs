@@ -98,13 +98,20 @@ impl<R: Request> Lane<R> {
         self.queue.change_cache(&|| self.partition(context), change);
     }
 
-    /// Calls `f` with what a batch may be sent with now, if the lane may answer inline and the run
-    /// is not cancelled.
+    /// Calls `f` with what a batch may be sent with now and with `key`. Returns the key if the lane
+    /// may not answer inline, or the run is cancelled.
     #[inline]
-    pub(crate) fn with_lent_send_cx<T>(&self, f: impl FnOnce(Option<&SendCx<'_, '_>>) -> T) -> T {
-        let queue = &self.queue;
-        queue.shared.lent_send_cx.with(|send_cx| {
-            f(send_cx.filter(|send_cx| queue.may_answer_at_once && send_cx.may_send()))
+    pub(crate) fn with_lent_send_cx(
+        &self,
+        key: R::Key,
+        f: impl FnOnce(&SendCx<'_, '_>, R::Key),
+    ) -> Result<(), R::Key> {
+        self.queue.shared.lent_send_cx.with(key, |send_cx, key| {
+            if !self.queue.may_answer_at_once || !send_cx.may_send() {
+                return Err(key);
+            }
+            f(send_cx, key);
+            Ok(())
         })
     }
 
@@ -138,7 +145,7 @@ impl<R: Request> AnyLane for Lane<R> {
         self.queue.can_send()
     }
 
-    fn emit_answered(&self, ready: &mut ReadyBatch) {
+    fn emit_answered(&self, ready: &ReadyBatch) {
         self.queue.emit_answered(ready);
     }
 

@@ -97,12 +97,19 @@ impl LentSendCx {
         f()
     }
 
-    /// Calls `f` with the `SendCx` that is lent, if there is one.
+    /// Calls `f` with the `SendCx` that is lent and with `value`. Returns `value` if none is lent.
     #[inline(always)]
-    pub(super) fn with<T>(&self, f: impl FnOnce(Option<&SendCx<'_, '_>>) -> T) -> T {
-        // SAFETY: the pointer is set, so this runs within a call of `lend`, which borrows the
-        // `SendCx` until it returns, and this returns before. `f` takes any lifetimes, those that
-        // were erased among them.
-        f(self.send_cx.get().map(|send_cx| unsafe { send_cx.cast::<SendCx<'_, '_>>().as_ref() }))
+    pub(super) fn with<T, V>(
+        &self,
+        value: V,
+        f: impl FnOnce(&SendCx<'_, '_>, V) -> Result<T, V>,
+    ) -> Result<T, V> {
+        match self.send_cx.get() {
+            // SAFETY: the pointer is set, so this runs within a call of `lend`, which borrows the
+            // `SendCx` until it returns, and this returns before. `f` takes any lifetimes, those
+            // that were erased among them.
+            Some(send_cx) => f(unsafe { send_cx.cast::<SendCx<'_, '_>>().as_ref() }, value),
+            None => Err(value),
+        }
     }
 }

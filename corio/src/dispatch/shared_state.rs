@@ -3,10 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
-use std::ptr;
 use std::time::Duration;
 
-use super::cursor::Cursor;
 use super::error::Fault;
 use super::host::Host;
 use super::ids::{InFlightId, Waiter};
@@ -35,9 +33,8 @@ pub(crate) struct SharedState {
     pub(super) asked_in_place: HotCell<Vec<u32>>,
     /// Batches of answers to be delivered, in the order in which they became ready.
     pub(super) answered: HotCell<VecDeque<ReadyBatch>>,
+    /// The delivery that is going on, and the answer that the running task may take.
     pub(super) current_answer: CurrentAnswer,
-    /// The cursor of the current delivery; null if there is none.
-    pub(super) delivery_cursor: Cell<*mut Cursor>,
     /// The `SendCx` of the run, while requests may be answered inline.
     pub(super) lent_send_cx: LentSendCx,
     /// Number of batches in flight.
@@ -83,7 +80,6 @@ impl SharedState {
             asked_in_place: HotCell::default(),
             answered: HotCell::default(),
             current_answer: CurrentAnswer::default(),
-            delivery_cursor: Cell::new(ptr::null_mut()),
             lent_send_cx: LentSendCx::default(),
             in_flight: Cell::new(0),
             quota_used: Cell::new(0),
@@ -198,6 +194,7 @@ impl SharedState {
         self.due.borrow_mut().clear();
         self.cancelled.borrow_mut().clear();
         self.drop_listeners.borrow_mut().clear();
+        self.current_answer.retract();
         self.take_fault();
         self.rounds.set(0);
         self.batches.set(0);

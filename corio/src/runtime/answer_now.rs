@@ -42,13 +42,7 @@ impl RunState {
         if !self.can_answer_now() {
             return Err(key);
         }
-        lane.with_lent_send_cx(|send_cx| match send_cx {
-            Some(send_cx) => {
-                self.answer_with(send_cx, lane, id, key);
-                Ok(())
-            }
-            None => Err(key),
-        })
+        lane.with_lent_send_cx(key, |send_cx, key| self.answer_with(send_cx, lane, id, key))
     }
 
     /// Answers a request inline with `send_cx`.

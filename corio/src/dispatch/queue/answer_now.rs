@@ -34,7 +34,7 @@ impl<R: Request> Queue<R> {
             self.send_batch(buf, shared.begin_round(), Part::default(), outlet)
         });
         self.is_answering_at_once.set(false);
-        let Some(mut buf) = self.held_answer.take() else { return false };
+        let Some(mut buf) = self.answered_at_once.take() else { return false };
         if !outlet.is_open() {
             // The dispatcher has cancelled its run: no task is resumed.
             self.push_ready(buf);
@@ -49,13 +49,7 @@ impl<R: Request> Queue<R> {
             batch: buf.batch,
             len: 1,
         });
-        self.held_answer.set(Some(buf));
-        // SAFETY: no other reference into the cell exists or is made while `buf` lives. The offered
-        // pointer stays valid because the cell is left alone until the next request is answered at
-        // once or the queue is cleared.
-        if let Some(buf) = unsafe { &mut *self.held_answer.as_ptr() } {
-            shared.current_answer.offer(&raw mut buf.answers);
-        }
+        self.held_answer.offer(buf, &shared.current_answer);
         true
     }
 }

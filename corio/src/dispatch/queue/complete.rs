@@ -175,7 +175,7 @@ impl<R: Request> Queue<R> {
     #[inline]
     pub(super) fn push_ready(&self, mut buf: BufOf<R>) {
         if self.is_answering_at_once.get() {
-            return self.held_answer.set(Some(buf));
+            return self.answered_at_once.set(Some(buf));
         }
         self.shared.host.inline_budget.end();
         buf.answers.reverse();

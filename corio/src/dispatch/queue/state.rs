@@ -16,6 +16,7 @@ use crate::dispatch::ids::{InFlightId, Waiter};
 use crate::dispatch::in_flight::{InFlight, InFlightTable};
 use crate::dispatch::keys::{CopyKey, Groups, PendingKeys};
 use crate::dispatch::options::Options;
+use crate::dispatch::ready::HeldBuf;
 use crate::dispatch::request::Request;
 use crate::dispatch::shared_state::SharedState;
 use crate::util::{ById, HotCell, Panic, PanicCollector, discard, panic_message};
@@ -89,11 +90,13 @@ pub(crate) struct Queue<R: Request> {
     /// Whether a request that no other can join may be answered where it is asked: it leaves as it
     /// is, is answered in place, and its answer needs no postprocessing.
     pub(crate) may_answer_at_once: bool,
-    /// Whether `push_ready` puts the batch into `held_answer` instead of the ready list.
+    /// Whether `push_ready` puts the batch into `answered_at_once` instead of the ready list.
     pub(super) is_answering_at_once: Cell<bool>,
-    /// The buffer of the last request that was answered at once. The current answer may point into
-    /// it; the next such request reuses it.
-    pub(super) held_answer: Cell<Option<BufOf<R>>>,
+    /// The batch that is being answered at once, when it has its answer.
+    pub(super) answered_at_once: Cell<Option<BufOf<R>>>,
+    /// The buffer of the last request that was answered at once, the answer of which may be the
+    /// current answer. The next such request reuses the buffer.
+    pub(super) held_answer: Rc<HeldBuf<R::Key, R::Answer>>,
 }
 
 impl<R: Request> Queue<R> {
@@ -143,7 +146,8 @@ impl<R: Request> Queue<R> {
                 && options.copy_sent_key().is_none()
                 && (is_replaced || !options.concurrent),
             is_answering_at_once: Cell::new(false),
-            held_answer: Cell::default(),
+            answered_at_once: Cell::default(),
+            held_answer: HeldBuf::new(),
             shared,
         }
     }
@@ -236,8 +240,8 @@ impl<R: Request> Queue<R> {
         // destructors of the user.
         let mut panics = PanicCollector::default();
         self.is_answering_at_once.set(false);
-        if let Some(held_answer) = self.held_answer.take() {
-            panics.run(|| self.recycle(held_answer));
+        for buf in [self.answered_at_once.take(), self.held_answer.take()].into_iter().flatten() {
+            panics.run(|| self.recycle(buf));
         }
         let gathered = self.waiting.borrow_mut().take_gathered(self.take_buf());
         let coalesced = self.waiting.borrow_mut().take_coalesced(usize::MAX);
