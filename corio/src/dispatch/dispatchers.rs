@@ -78,16 +78,21 @@ impl Dispatchers {
     #[cold]
     fn open_slow<S, R: Dispatch<S>>(&self, proof: RunsOver<S>) -> &Lane<R> {
         let (options, override_fn) = (self.config.options::<R>(), self.config.override_fn::<R>());
-        self.registry.add(|me, number| {
-            Lane::<R>::new(
-                me,
-                number,
-                self.shared.clone(),
-                DispatchFns::over(proof),
-                options,
-                override_fn,
-            )
-        });
+        // Code of the user's, which may open lanes, this one among them.
+        let groups = options.groups.map(|make_groups| make_groups());
+        if self.registry.get::<R>().is_none() {
+            self.registry.add(|me, number| {
+                Lane::<R>::new(
+                    me,
+                    number,
+                    self.shared.clone(),
+                    DispatchFns::over(proof),
+                    options,
+                    groups,
+                    override_fn,
+                )
+            });
+        }
         self.registry.get::<R>().expect("just added")
     }
 

@@ -11,6 +11,7 @@ use super::cache::{CacheChange, Partition};
 use super::erased::DispatchFns;
 use super::ids::{InFlightId, Waiter};
 use super::in_flight::Part;
+use super::keys::Groups;
 use super::options::Options;
 use super::overrides::Override;
 use super::queue::{BufOf, Outlet, OwnsQueue, Queue};
@@ -63,10 +64,11 @@ impl<R: Request> Lane<R> {
         shared: Rc<SharedState>,
         dispatch_fns: DispatchFns<R>,
         options: Options<R::Key, R::Answer>,
+        groups: Option<Groups<R::Key>>,
         override_fn: Option<Override<R>>,
     ) -> Self {
         Lane {
-            queue: Queue::new(me.clone(), number, shared, options, override_fn.is_some()),
+            queue: Queue::new(me.clone(), number, shared, options, groups, override_fn.is_some()),
             dispatch_fns,
             override_fn,
         }

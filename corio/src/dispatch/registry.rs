@@ -1,8 +1,12 @@
 //! The lanes of a schedule, found by request type in a few instructions.
 //!
-//! # Invariants
-//! - A registered lane stays until the registry is dropped.
-//! - The `TypeId` beside an erased pointer is that of the requests of the lane it leads to.
+//! # Contract
+//!
+//! A registered lane stays in its `Rc` in `Tables::lanes` until the registry is dropped, so a
+//! reference to a lane is valid as long as the registry is borrowed. The `TypeId` beside an erased
+//! pointer is that of the requests of the lane it leads to, and is compared before the cast. The
+//! tables are in an `UnsafeCell`: no reference into the tables outlives the method that made it,
+//! and `add` has a mutable one only while nothing runs that could come back to the registry.
 //!
 //! The number of a `DispatcherId` alone would not identify a lane: all instantiations of a generic
 //! function share its statics, and users may write `dispatcher_id` by hand.
@@ -21,10 +25,6 @@ use super::request::Request;
 #[derive(Default)]
 pub(super) struct Registry {
     /// Looked up with each request.
-    ///
-    /// Invariant: a reference into the tables does not outlive the expression that looks into them,
-    /// and while there is a mutable one there is no other. So nothing is called meanwhile that
-    /// could come back to the registry.
     tables: UnsafeCell<Tables>,
 }
 
@@ -54,17 +54,22 @@ impl ErasedLane {
         ErasedLane { request_type: TypeId::of::<NoRequest>(), lane: NonNull::dangling() }
     }
 
+    /// The lane, if its requests are `R`.
+    ///
+    /// # Safety
+    /// The registry of this entry exists for `'l`.
     #[inline(always)]
-    fn get<R: Request>(self) -> Option<NonNull<Lane<R>>> {
-        (self.request_type == TypeId::of::<R>()).then_some(self.lane.cast())
+    unsafe fn lane<'l, R: Request>(self) -> Option<&'l Lane<R>> {
+        // SAFETY: the request type was compared. The lane stays in its `Rc` as long as its registry
+        // exists, and the pointer was made from a reference to that lane.
+        (self.request_type == TypeId::of::<R>()).then(|| unsafe { self.lane.cast().as_ref() })
     }
 }
 
 impl Registry {
     #[inline(always)]
     fn tables(&self) -> &Tables {
-        // SAFETY: by the invariant of `tables` no mutable reference exists now, and none is made
-        // while the returned one is used.
+        // SAFETY: `add` has the only mutable reference, and calls nothing that comes here.
         unsafe { &*self.tables.get() }
     }
 
@@ -78,40 +83,37 @@ impl Registry {
     #[inline(always)]
     pub(super) fn get_by_id<R: Request>(&self) -> Option<&Lane<R>> {
         let id = R::dispatcher_id()?;
-        let lane = self.tables().by_id.get(id.number())?.get::<R>()?;
-        // SAFETY: the request type was compared; the lane stays in its `Rc` in `lanes` as long as
-        // `self` is borrowed.
-        Some(unsafe { lane.as_ref() })
+        let lane = self.tables().by_id.get(id.number())?;
+        // SAFETY: `self`, which the entry is of, is borrowed.
+        unsafe { lane.lane() }
     }
 
     #[inline(never)]
     fn get_by_type<R: Request>(&self) -> Option<&Lane<R>> {
-        let lane = self.tables().by_type.get(&TypeId::of::<R>())?.get::<R>()?;
-        // SAFETY: the request type was compared; the lane stays in its `Rc` in `lanes` as long as
-        // `self` is borrowed.
-        Some(unsafe { lane.as_ref() })
+        let lane = self.tables().by_type.get(&TypeId::of::<R>())?;
+        // SAFETY: `self`, which the entry is of, is borrowed.
+        unsafe { lane.lane() }
     }
 
     /// Returns the lane whose queue has this number.
     #[inline]
     pub(super) fn by_number(&self, number: u32) -> Option<&dyn AnyLane> {
-        let lane = NonNull::from(&**self.tables().lanes.get(number as usize)?);
-        // SAFETY: the lane stays in its `Rc` in `lanes` as long as `self` is borrowed.
-        Some(unsafe { lane.as_ref() })
+        self.tables().lanes.get(number as usize).map(|lane| &**lane)
     }
 
-    /// Opens a lane; `make` gets a weak reference to the lane and the number of its queue.
+    /// Opens a lane; `make` gets a weak reference to the lane and the number of its queue, and opens
+    /// no other lane.
     pub(super) fn add<R: Request>(&self, make: impl FnOnce(&Weak<Lane<R>>, u32) -> Lane<R>) {
-        // Code of the user's, which may open other lanes, so called before the number is taken.
+        // Code of the user's, which may open other lanes: called before the number is taken.
         let id = R::dispatcher_id();
         let number = self.tables().lanes.len() as u32;
         let lane = Rc::new_cyclic(|me| make(me, number));
+        assert_eq!(self.tables().lanes.len(), number as usize, "`make` opens no lane");
         let erased =
             ErasedLane { request_type: TypeId::of::<R>(), lane: NonNull::from(&*lane).cast() };
-        // SAFETY: by the invariant of `tables` no other reference exists; until the function
-        // returns nothing is called that comes back to the registry.
+        // SAFETY: no reference into the tables outlives the method that made it, and none is on its
+        // way: those call nothing. Until this function returns, nothing comes back here.
         let Tables { lanes, by_id, by_type } = unsafe { &mut *self.tables.get() };
-        assert_eq!(lanes.len(), number as usize, "each queue has a number of its own");
         lanes.push(lane);
         if let Some(id) = id {
             let number = id.assign();

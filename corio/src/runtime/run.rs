@@ -290,7 +290,7 @@ impl<'s, T> Run<'s, T> {
                     state.observers.emit(|| Event::LongPhase { resumes: self.max_resumes });
                 }
                 self.resumes_left.set(self.max_resumes);
-                dispatchers.send(&send_cx);
+                dispatchers.send(send_cx);
             }
             self.take_arrivals(state)?;
             if !dispatchers.has_answers() && !executor.has_ready() && !dispatchers.can_send() {

@@ -100,32 +100,31 @@ pub(crate) struct Queue<R: Request> {
 }
 
 impl<R: Request> Queue<R> {
-    /// Creates the queue with this number. `is_replaced` says that a function of the schedule
-    /// answers in place of the dispatcher.
+    /// Creates the queue with this number. `groups` is what `options.groups` made, as nothing here
+    /// runs code of the user's. `is_replaced` says that a function of the schedule answers in place
+    /// of the dispatcher.
     pub(crate) fn new(
         owner: Weak<dyn OwnsQueue<R>>,
         number: u32,
         shared: Rc<SharedState>,
         options: Options<R::Key, R::Answer>,
+        groups: Option<Groups<R::Key>>,
         is_replaced: bool,
     ) -> Self {
         if options.dedup.is_some() {
             shared.dedup_queues.set(shared.dedup_queues.get() + 1);
         }
+        let (groups_in_order, grouped) =
+            if options.ordered { (groups, None) } else { (None, groups) };
         Queue {
             owner,
             number,
             options,
             is_concurrent: options.concurrent && !is_replaced,
             waiting: HotCell::new(PendingRequests::new(Box::default())),
-            grouped: options
-                .groups
-                .filter(|_| !options.ordered)
-                .map(|groups| RefCell::new(GroupedRequests::new(groups(), options.in_flight))),
-            groups_in_order: options
-                .groups
-                .filter(|_| options.ordered)
-                .map(|groups| RefCell::new(groups())),
+            grouped: grouped
+                .map(|groups| RefCell::new(GroupedRequests::new(groups, options.in_flight))),
+            groups_in_order: groups_in_order.map(RefCell::new),
             cached: Cell::default(),
             is_fast_path: options.is_fast_path(),
             postprocesses: options.postprocesses(),
