@@ -265,7 +265,7 @@ mod exploring {
     #[test]
     fn gives_each_seed_a_schedule_of_its_own() {
         let mut results = Vec::new();
-        explore(50, |schedule| results.push(schedule.run(last_one_wins()).unwrap()));
+        explore(50, |mut schedule| results.push(schedule.run(last_one_wins()).unwrap()));
         let by_hand: Vec<u64> = (1..=50).map(|seed| Schedule::new(()).shuffle(seed).run(last_one_wins()).unwrap()).collect();
         assert_eq!(results, by_hand);
         assert!(results.contains(&1) && results.contains(&2));
@@ -275,7 +275,7 @@ mod exploring {
     fn ends_with_the_first_seed_that_fails_and_its_panic() {
         let mut tried = 0;
         let panic = catch_unwind(AssertUnwindSafe(|| {
-            explore(1000, |schedule| {
+            explore(1000, |mut schedule| {
                 tried += 1;
                 if schedule.run(last_one_wins()).unwrap() != 2 {
                     std::panic::panic_any(tried);
@@ -312,7 +312,7 @@ mod exploring {
                 made += 1;
                 Counter { count: Cell::new(0) }
             },
-            |schedule| assert_eq!(schedule.run(program()).unwrap(), 1 + 2 + 3),
+            |mut schedule| assert_eq!(schedule.run(program()).unwrap(), 1 + 2 + 3),
         );
         assert_eq!(made, 20);
     }

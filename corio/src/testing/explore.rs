@@ -13,7 +13,8 @@ const SEED_VARIABLE: &str = "CORIO_SEED";
 /// Runs a program under each of the seeds 1 to `seeds`, so that its tasks run in many orders.
 ///
 /// A test by `explore` asserts what must not depend on the order of tasks. For each seed the
-/// program gets a new schedule, [shuffled](Schedule::shuffle) by the seed.
+/// program gets a new schedule, [shuffled](Schedule::shuffle) by the seed, and can tell it more:
+/// `schedule.answer_with(…)`.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -43,7 +44,7 @@ const SEED_VARIABLE: &str = "CORIO_SEED";
 ///     call!(greet(session))
 /// }
 ///
-/// corio::testing::explore(100, |schedule| {
+/// corio::testing::explore(100, |mut schedule| {
 ///     assert_eq!(schedule.run(waits()).unwrap(), 8000);
 /// });
 /// ```
@@ -77,13 +78,13 @@ const SEED_VARIABLE: &str = "CORIO_SEED";
 /// assert_eq!(schedule.run(hopes())?, 8000);
 ///
 /// let explored = catch_unwind(|| {
-///     corio::testing::explore(100, |schedule| {
+///     corio::testing::explore(100, |mut schedule| {
 ///         assert_eq!(schedule.run(hopes()).unwrap(), 8000);
 ///     });
 /// });
 /// assert!(explored.is_err());
 ///
-/// schedule = schedule.shuffle(2);
+/// let mut schedule = schedule.shuffle(2);
 /// assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(hopes()))).is_err());
 /// # Ok::<(), corio::Error>(())
 /// ```
@@ -91,7 +92,7 @@ const SEED_VARIABLE: &str = "CORIO_SEED";
 /// # Panics
 /// With the payload of a panic of the program. If `seeds` is 0, or `CORIO_SEED` is not a number.
 #[track_caller]
-pub fn explore(seeds: u64, program: impl FnMut(&mut Schedule<()>)) {
+pub fn explore(seeds: u64, program: impl FnMut(Schedule<()>)) {
     explore_over(seeds, || (), program);
 }
 
@@ -119,7 +120,7 @@ pub fn explore(seeds: u64, program: impl FnMut(&mut Schedule<()>)) {
 ///     context!().balance.get()
 /// }
 ///
-/// corio::testing::explore_over(100, || Bank { balance: Cell::new(0) }, |schedule| {
+/// corio::testing::explore_over(100, || Bank { balance: Cell::new(0) }, |mut schedule| {
 ///     assert_eq!(schedule.run(program()).unwrap(), 60);
 /// });
 /// ```
@@ -131,11 +132,11 @@ pub fn explore(seeds: u64, program: impl FnMut(&mut Schedule<()>)) {
 pub fn explore_over<C: AsContext>(
     seeds: u64,
     mut context: impl FnMut() -> C,
-    mut program: impl FnMut(&mut Schedule<C>),
+    mut program: impl FnMut(Schedule<C>),
 ) {
     let only = env::var_os(SEED_VARIABLE);
     let seeds = seeds_to_try(seeds, only.as_ref().map(|seed| seed.to_string_lossy()).as_deref());
-    run_each(seeds, |seed| program(&mut Schedule::new(context()).shuffle(seed)));
+    run_each(seeds, |seed| program(Schedule::new(context()).shuffle(seed)));
 }
 
 /// Returns the seeds 1 to `count`, or the one in `only`, the value of the environment variable. An

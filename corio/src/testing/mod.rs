@@ -73,7 +73,7 @@
 //! assert_eq!(clock.now(), Duration::from_secs(3));
 //!
 //! // What must not depend on the order of tasks is tested in many orders.
-//! explore_over(100, || &db, |schedule| {
+//! explore_over(100, || &db, |mut schedule| {
 //!     assert_eq!(schedule.run(cards(&[1, 2])).unwrap(), ["author 1", "author 2"]);
 //! });
 //! # Ok(()) }
