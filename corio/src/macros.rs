@@ -678,7 +678,7 @@ only_in_tasks! {
     /// continues when the task has ended or the time is over. No code is interrupted: the time is
     /// looked at only when no task can run. An answer that has arrived by then is delivered first,
     /// with everything that follows from it; the table at
-    /// [`Schedule::deadline`](crate::Schedule::deadline) has the order of events at one time.
+    /// [`Config::timeout`](crate::Config::timeout) has the order of events at one time.
     ///
     /// # Examples
     ///

@@ -4,7 +4,7 @@
 //! cargo run --release --example limits [-- --svg corio/docs/limits.svg]
 //! ```
 //!
-//! A thousand tasks ask a server twenty times each, under every limit: with `rounds()`, with `in_flight` of 1, 2, 4 and 8, and without one. Without a limit every answer
+//! A thousand tasks ask a server twenty times each, under every limit: with `barrier()`, with `max_in_flight` of 1, 2, 4 and 8, and without one. Without a limit every answer
 //! resumes some tasks, which ask at once, in a batch of their own, which comes back alone: batches decay until they hold single requests. With too small a limit
 //! everybody waits for the slowest. The default of corio is chosen from this table.
 
@@ -52,7 +52,7 @@ const SCENARIOS: [Scenario; 11] = {
 };
 
 const LIMITS: [(&str, Limit); 6] = [
-    ("rounds()", Limit::Rounds),
+    ("barrier()", Limit::Barrier),
     ("1", Limit::InFlight(1)),
     ("2", Limit::InFlight(2)),
     ("4", Limit::InFlight(4)),

@@ -64,7 +64,7 @@ pub(crate) struct Scenario {
 /// How many batches may be on the way.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
-    Rounds,
+    Barrier,
     InFlight(usize),
     None,
 }
@@ -173,13 +173,13 @@ pub(crate) fn simulate(scenario: Scenario, limit: Limit) -> Result<Taken, corio:
     let server = Server { scenario, random, batches: Cell::new(0), of_one: Cell::new(0) };
     let mut schedule = Schedule::new(World { clock: clock.clone(), server }).clock(clock.clone()).max_in_flight(usize::MAX);
     let max_in_flight = match limit {
-        Limit::Rounds | Limit::None => usize::MAX,
+        Limit::Barrier | Limit::None => usize::MAX,
         Limit::InFlight(batches) => batches,
     };
-    if let Limit::Rounds = limit {
+    if let Limit::Barrier = limit {
         schedule = schedule.barrier();
     }
-    schedule = schedule.options(ask, |options| options.max_in_flight(in_flight)).options(ask_another, |options| options.max_in_flight(in_flight));
+    schedule = schedule.options(ask, |options| options.max_in_flight(max_in_flight)).options(ask_another, |options| options.max_in_flight(max_in_flight));
     if scenario.shards == Shards::TenOfWhichOneIsSlow {
         schedule = schedule.options(ask, |options| options.group_by(|| corio::groups(|key: &u64| shard(*key))));
     }

@@ -17,11 +17,11 @@ pub(crate) struct Args {
 
     /// At most so many batches on their way at once, the parts of one that was split counted once [default: 4, which the dispatcher says]
     #[arg(long, value_name = "NUMBER", value_parser = number())]
-    pub(crate) in_flight: Option<u32>,
+    pub(crate) max_in_flight: Option<u32>,
 
-    /// Send batches in rounds, each when the one before has come back: the same ones every time
+    /// Send nothing before all that was sent before has come back: the same batches every time
     #[arg(long)]
-    pub(crate) rounds: bool,
+    pub(crate) barrier: bool,
 
     /// Go into hidden folders and caches (those with a CACHEDIR.TAG, such as `target`) as well, and count hidden files
     #[arg(long)]

@@ -1,12 +1,12 @@
 //! Lines of code by language, of a folder and all that is below it.
 //!
 //! ```text
-//! cargo run --release --example lines_of_code [-- PATH] [--max-batch 8] [--in-flight 1] [--rounds] [--all]
+//! cargo run --release --example lines_of_code [-- PATH] [--max-batch 8] [--max-in-flight 1] [--barrier] [--all]
 //! ```
 //!
 //! [`tasks`] looks like the simplest program there could be: list a folder, visit each entry, count each file. What it asks for is read in batches, on a pool of threads.
 //!
-//! The table of languages is always the same. The batches are not: they depend on which of them comes back first, unless there are `--rounds`.
+//! The table of languages is always the same. The batches are not: they depend on which of them comes back first, unless there is a `--barrier`.
 
 mod args;
 mod batches;
@@ -50,9 +50,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let mut schedule =
         Schedule::new(App { progress: progress.clone(), options: Options { all: args.all } }).observe(batches.observer()).options(count_lines, |options| {
             let options = args.max_batch.map_or(options, |files| options.max_batch(files as usize));
-            args.in_flight.map_or(options, |batches| options.max_in_flight(batches as usize))
+            args.max_in_flight.map_or(options, |batches| options.max_in_flight(batches as usize))
         });
-    if args.rounds {
+    if args.barrier {
         schedule = schedule.barrier();
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The system calls of files block, so the dispatchers are `blocking`: each batch is a job on a pool of threads, and while jobs are on their way the tasks whose answers have come
 //! go on, and ask for more. What has gathered beyond `max_batch` leaves as several jobs at once: large enough that a job is worth a thread, and small enough that there are
-//! several. `in_flight` takes them for the one batch that they were. It keeps together what gathers meanwhile; it is no limit on threads.
+//! several. `max_in_flight` takes them for the one batch that they were. It keeps together what gathers meanwhile; it is no limit on threads.
 
 use std::fs::{self, DirEntry};
 use std::io::Error;

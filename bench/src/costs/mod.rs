@@ -83,11 +83,10 @@ const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(1_000_000);
 
 /// Runs it under virtual time.
-fn run<T>(change: impl FnOnce(&mut Schedule<Time>), program: impl Task<Time, Output = T>) -> T {
+fn run<T>(change: impl FnOnce(Schedule<Time>) -> Schedule<Time>, program: impl Task<Time, Output = T>) -> T {
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(Time { clock: clock.clone() }).clock(clock);
-    change(&mut schedule);
-    schedule.run(program).expect("no run of these ends badly")
+    let schedule = Schedule::new(Time { clock: clock.clone() }).clock(clock);
+    change(schedule).run(program).expect("no run of these ends badly")
 }
 
 /// Ends after a while, of virtual time.

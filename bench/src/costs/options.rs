@@ -30,7 +30,7 @@ const ALL: [(Choice, &str); 7] = [
     (MaxBatch, "max_batch"),
     (Dedup, "dedup"),
     (Retry, "retry"),
-    (InFlight, "in_flight"),
+    (InFlight, "max_in_flight"),
 ];
 
 const EXCLUDED: [(Choice, Choice); 3] = [(Ordered, Dedup), (Ordered, InFlight), (TwoGroups, GroupsOfOne)];
@@ -114,10 +114,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn run_with(choose: &dyn Fn(Chosen) -> Chosen, program: impl Task<Time, Output = ()>) {
-    let change = |schedule: &mut Schedule<Time>| {
-        schedule = schedule.options(answer, choose);
-    };
-    run(change, program);
+    run(|schedule: Schedule<Time>| schedule.options(answer, choose), program);
 }
 
 fn add(rows: &mut Vec<Row>, options: String, choices: [Option<Choice>; 2]) {

@@ -506,18 +506,18 @@ macro_rules! rows {
 
     (add $add:ident:) => {};
     (add $add:ident: in_turn $($more:ident)*) => {
-        $add("n give up in turn, one stays", Memory::OneStays, Box::new(|n| run(|_| {}, give_up(n))));
-        $add("n lose in turn, one stays", Memory::OneStays, Box::new(|n| run(|_| {}, lose(n))));
+        $add("n give up in turn, one stays", Memory::OneStays, Box::new(|n| run(|schedule| schedule, give_up(n))));
+        $add("n lose in turn, one stays", Memory::OneStays, Box::new(|n| run(|schedule| schedule, lose(n))));
         rows!(add $add: $($more)*);
     };
     (add $add:ident: together $($more:ident)*) => {
-        $add("n wait and give up, the first first", Memory::All, Box::new(|n| run(|_| {}, first_goes_first(n))));
-        $add("n wait and give up, the last first", Memory::All, Box::new(|n| run(|_| {}, last_goes_first(n))));
-        $add("n wait and are dropped, one stays", Memory::All, Box::new(|n| run(|_| {}, all_go_but_one(n))));
+        $add("n wait and give up, the first first", Memory::All, Box::new(|n| run(|schedule| schedule, first_goes_first(n))));
+        $add("n wait and give up, the last first", Memory::All, Box::new(|n| run(|schedule| schedule, last_goes_first(n))));
+        $add("n wait and are dropped, one stays", Memory::All, Box::new(|n| run(|schedule| schedule, all_go_but_one(n))));
         rows!(add $add: $($more)*);
     };
     (add $add:ident: served $($more:ident)*) => {
-        $add("n wait and are served", Memory::All, Box::new(|n| run(|_| {}, are_served(n))));
+        $add("n wait and are served", Memory::All, Box::new(|n| run(|schedule| schedule, are_served(n))));
         rows!(add $add: $($more)*);
     };
 }

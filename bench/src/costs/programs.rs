@@ -14,10 +14,8 @@ const N: u64 = 500;
 
 pub(super) fn rows() -> Vec<Row> {
     let row = |name: &str, memory, run: Box<dyn Fn(u64) + Sync>| Row { name: name.to_owned(), n: N, memory, run };
-    let unchanged = |_: &mut Schedule<Time>| {};
-    let one_task = |schedule: &mut Schedule<Time>| {
-        schedule = schedule.max_tasks(2);
-    };
+    let unchanged = |schedule: Schedule<Time>| schedule;
+    let one_task = |schedule: Schedule<Time>| schedule.max_tasks(2);
     vec![
         row("gathered: n lose in one phase, one stays", Memory::OneStays, Box::new(move |n| run(unchanged, lose_in_one_phase(n)))),
         row("gathered, dedup: n lose in one phase, one stays", Memory::OneStays, Box::new(move |n| run(unchanged, lose_in_one_phase_dedup(n)))),

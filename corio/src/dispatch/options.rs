@@ -200,7 +200,7 @@ impl<K, A> Options<K, A> {
     ///
     /// When a task is dropped (it lost a race, say), its requests are withdrawn unless they have
     /// left. A write that has begun is seen to its end, and later writes wait for it. When a whole
-    /// run is dropped (by a panic, a deadline, or a `run_async` future that is dropped), every
+    /// run is dropped (by a panic, a time limit, or a `run_async` future that is dropped), every
     /// request that has not left is withdrawn. What happens to a batch that has left depends on the
     /// dispatcher:
     ///
@@ -296,7 +296,7 @@ impl<K, A> Options<K, A> {
 
     /// Gives up a batch that is not answered within `limit`: its future is dropped, late answers
     /// are discarded. A dispatcher that answers in place cannot be interrupted. Answers that have
-    /// arrived by then count: see [`Schedule::deadline`](crate::Schedule::deadline).
+    /// arrived by then count: see [`Config::timeout`](crate::Config::timeout).
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = crate::util::limit(limit);
         self

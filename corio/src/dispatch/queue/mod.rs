@@ -60,7 +60,7 @@
 //! - *Pending key*: a key whose leader is queued or in flight, with the followers of that leader.
 //! - *Quota*: the batches in flight as limits count them. The parts of a batch that exceeded
 //!   `max_batch` count as one; an unbatched request (`corio::future`) does not count.
-//! - *Held*: kept back by a limit or by the barrier of `rounds()`.
+//! - *Held*: kept back by a limit or by the barrier of `barrier()`.
 //! - *Paused*: waiting for an alarm, before it is retried.
 //! - *Watcher*: a live waiter through which a batch in flight is known to be wanted.
 //! - *Drop epoch*: how many times tasks were dropped, counted by the state that all queues share.
