@@ -14,7 +14,6 @@
 //! | `panic_advice` | advice for well-known panics of other crates |
 //! | `type_names` | readable names of tasks, from type names |
 //! | `text` | helpers for English messages |
-//! | `not_send` | `NeverSend`, a bound whose failure explains why a type is not `Send` |
 //! | `static_assert` | assertions about types, checked when the crate is compiled |
 //!
 //! # Terms
