@@ -6,13 +6,18 @@ pub mod timeline;
 pub mod user_code;
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
 
-use corio::{Schedule, Task};
+use corio::{Error, Schedule, Task};
 
 /// Runs a task in a schedule of its own.
 pub fn run<T>(task: impl Task<(), Output = T>) -> T {
@@ -32,6 +37,14 @@ pub fn message<T>(panics: impl FnOnce() -> T) -> String {
         Ok(message) => *message,
         Err(payload) => payload.downcast::<&str>().expect("a panic with a message").to_string(),
     }
+}
+
+/// Fails a program that hangs.
+#[track_caller]
+pub fn ends<T: Send + 'static>(program: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(program()));
+    receiver.recv_timeout(Duration::from_secs(20)).expect("it ends, and does not hang")
 }
 
 /// Answers at once.
@@ -80,19 +93,54 @@ pub fn take_wakers() -> Vec<Waker> {
     WAKERS.take()
 }
 
-/// Words in the order in which tasks say them.
+/// The time limit that ended a run, which must have come to that end.
+#[track_caller]
+pub fn time_limit<T: Debug>(end: Result<T, Error>) -> Duration {
+    match end {
+        Err(Error::TimedOut { limit, .. }) => limit,
+        end => panic!("its time limit must end this run, not {end:?}"),
+    }
+}
+
+/// Words in the order in which tasks and observers say them.
 #[derive(Default)]
-pub struct Diary(RefCell<Vec<String>>);
+pub struct Diary(Mutex<Vec<String>>);
 
 impl Diary {
     /// Adds a word.
     pub fn say(&self, word: impl Into<String>) {
-        self.0.borrow_mut().push(word.into());
+        self.0.lock().unwrap().push(word.into());
     }
 
     /// What was said so far; it begins anew.
     pub fn take(&self) -> String {
-        self.0.take().join(", ")
+        std::mem::take(&mut *self.0.lock().unwrap()).join(", ")
+    }
+}
+
+/// A number that observers and clocks can share with the test, although they are `Send`.
+#[derive(Clone, Default)]
+pub struct Number(Arc<AtomicUsize>);
+
+impl Number {
+    /// The number.
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// It is another one.
+    pub fn set(&self, number: usize) {
+        self.0.store(number, Ordering::SeqCst);
+    }
+
+    /// It is so much more.
+    pub fn add(&self, more: usize) {
+        self.0.fetch_add(more, Ordering::SeqCst);
+    }
+
+    /// The number, which begins anew.
+    pub fn take(&self) -> usize {
+        self.0.swap(0, Ordering::SeqCst)
     }
 }
 

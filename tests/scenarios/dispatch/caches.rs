@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use corio::{Batch, Context, Event, Log, RequestError, Schedule, Task, cache};
 use expect_test::{Expect, expect};
+use support::Number;
 use support::timeline::Timeline;
 
 /// Runs a program, and shows what left and what was kept, and its result.
@@ -976,12 +977,12 @@ mod of_a_schedule {
             io_all!((0..100).map(few))
         }
 
-        let asked = Rc::new(Cell::new(0));
+        let asked = Number::default();
         let mut schedule = Schedule::new(()).observe({
             let asked = asked.clone();
             move |event: &Event<'_>| {
                 if let Event::BatchSent { len, .. } = event {
-                    asked.set(asked.get() + len);
+                    asked.add(*len);
                 }
             }
         });
@@ -1397,8 +1398,8 @@ fn with_trouble_as_errors_what_the_dispatcher_says_is_kept_as_told() {
     #[corio::task(Timeline)]
     fn program() {
         for _ in 0..2 {
-            assert_eq!(io!(untold(1)), Err(RequestError::from("failed")));
-            assert_eq!(io!(told(1)), Err(RequestError::from("failed")));
+            assert_eq!(io!(untold(1)), Err(RequestError::of_dispatcher("failed")));
+            assert_eq!(io!(told(1)), Err(RequestError::of_dispatcher("failed")));
         }
     }
 

@@ -13,14 +13,17 @@ use support::timeline::Timeline;
 
 #[track_caller]
 fn check<T: Debug>(program: impl Task<Timeline, Output = T>, expect: Expect) {
-    check_under(|_| {}, program, expect);
+    check_under(|schedule| schedule, program, expect);
 }
 
 #[track_caller]
-fn check_under<T: Debug>(tell: impl FnOnce(&mut Schedule<&Timeline>), program: impl Task<Timeline, Output = T>, expect: Expect) {
+fn check_under<T: Debug>(
+    tell: impl for<'t> FnOnce(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>,
+    program: impl Task<Timeline, Output = T>,
+    expect: Expect,
+) {
     let timeline = Timeline::default();
-    let mut schedule = timeline.schedule();
-    tell(&mut schedule);
+    let mut schedule = tell(timeline.schedule());
     let result = schedule.run(program).unwrap();
     expect.assert_eq(&format!("{}{result:?}", timeline.take()));
 }
@@ -81,9 +84,7 @@ mod groups {
     #[test]
     fn one_that_is_larger_than_max_batch_leaves_in_parts() {
         check_under(
-            |schedule| {
-                schedule = &mut schedule.options(pages, |options| options.max_batch(2));
-            },
+            |schedule| schedule.options(pages, |options| options.max_batch(2)),
             all_of([("a", 1), ("b", 2), ("a", 3), ("a", 4), ("b", 5), ("a", 6), ("a", 7)].to_vec()),
             expect![[r#"
                 0ns: pages[("a", 1), ("a", 3)]
@@ -102,9 +103,7 @@ mod groups {
     #[test]
     fn equal_keys_are_asked_once_in_theirs() {
         check_under(
-            |schedule| {
-                schedule = &mut schedule.options(pages, |options| options.dedup());
-            },
+            |schedule| schedule.options(pages, |options| options.dedup()),
             all_of([("a", 1), ("b", 1), ("a", 1), ("b", 1), ("a", 2)].to_vec()),
             expect![[r#"
                 0ns: pages[("a", 1), ("a", 2)]
@@ -154,9 +153,7 @@ mod groups {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(1).options(slow, |options| options.max_in_flight(9));
-            },
+            |schedule| schedule.max_in_flight(1).options(slow, |options| options.max_in_flight(9)),
             program(),
             expect![[r#"
                 0ns: slow[("a", 4)]
@@ -237,9 +234,7 @@ mod order {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.options(log, |options| options.max_batch(2));
-            },
+            |schedule| schedule.options(log, |options| options.max_batch(2)),
             program(),
             expect![[r#"
                 0ns: log[1, 2]
@@ -376,9 +371,7 @@ mod order {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(1);
-            },
+            |schedule| schedule.max_in_flight(1),
             program(),
             expect![[r#"
                 0ns: other[0]
@@ -547,9 +540,9 @@ mod order_and_retries {
 
         check_under(
             |schedule| {
-                schedule = &mut schedule.options(until, |options| {
+                schedule.options(until, |options| {
                     options.max_batch(1).retry(corio::Retry::attempts(3).backoff(Duration::from_millis(10), Duration::from_millis(10)).when(Result::is_err))
-                });
+                })
             },
             program(),
             expect![[r#"

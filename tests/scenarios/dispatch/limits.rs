@@ -1,7 +1,6 @@
 //! How many batches are on their way at once, and what happens at the limit: requests gather, and leave together when a place is free.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use corio::{Batch, Event, Schedule, Task};
 use expect_test::{Expect, expect};
@@ -9,16 +8,14 @@ use support::timeline::Timeline;
 
 #[track_caller]
 fn check(program: impl Task<Timeline>, expect: Expect) {
-    check_under(|_| {}, program, expect);
+    check_under(|schedule| schedule, program, expect);
 }
 
 /// Runs a program under a schedule that was told something.
 #[track_caller]
-fn check_under(tell: impl FnOnce(&mut Schedule<&Timeline>), program: impl Task<Timeline>, expect: Expect) {
+fn check_under(tell: impl for<'t> FnOnce(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>, program: impl Task<Timeline>, expect: Expect) {
     let timeline = Timeline::default();
-    let mut schedule = timeline.schedule();
-    tell(&mut schedule);
-    schedule.run(program).unwrap();
+    tell(timeline.schedule()).run(program).unwrap();
     expect.assert_eq(&timeline.take());
 }
 
@@ -338,9 +335,7 @@ mod parts {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(2);
-            },
+            |schedule| schedule.max_in_flight(2),
             program(),
             expect![[r#"
                 0ns: pairs[10, 9]
@@ -349,9 +344,7 @@ mod parts {
             "#]],
         );
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(1);
-            },
+            |schedule| schedule.max_in_flight(1),
             program(),
             expect![[r#"
                 0ns: pairs[10, 9]
@@ -395,9 +388,7 @@ mod of_a_schedule {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(2);
-            },
+            |schedule| schedule.max_in_flight(2),
             program(),
             expect![[r#"
                 0ns: many[10]
@@ -416,9 +407,7 @@ mod of_a_schedule {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(1);
-            },
+            |schedule| schedule.max_in_flight(1),
             program(),
             expect![[r#"
                 0ns: many[10]
@@ -437,9 +426,7 @@ mod of_a_schedule {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(1);
-            },
+            |schedule| schedule.max_in_flight(1),
             program(),
             expect![[r#"
                 0ns: many[10]
@@ -458,9 +445,7 @@ mod of_a_schedule {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(2);
-            },
+            |schedule| schedule.max_in_flight(2),
             program(),
             expect![[r#"
                 0ns: beta[1]
@@ -478,9 +463,7 @@ mod of_a_schedule {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(2);
-            },
+            |schedule| schedule.max_in_flight(2),
             program(),
             expect![[r#"
                 0ns: one[10]
@@ -505,9 +488,7 @@ mod of_a_schedule {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.max_in_flight(1);
-            },
+            |schedule| schedule.max_in_flight(1),
             program(),
             expect![[r#"
                 0ns: alpha[10, 10]
@@ -527,9 +508,7 @@ mod of_a_schedule {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.options(many, |options| options.max_in_flight(1).max_batch(2));
-            },
+            |schedule| schedule.options(many, |options| options.max_in_flight(1).max_batch(2)),
             program(),
             expect![[r#"
                 0ns: many[10]
@@ -558,7 +537,8 @@ mod of_a_schedule {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule();
         for limit in [1, 2, 1] {
-            schedule.options(many, |options| options.max_in_flight(limit)).run(program()).unwrap();
+            schedule = schedule.options(many, |options| options.max_in_flight(limit));
+            schedule.run(program()).unwrap();
             timeline.note(format!("the limit was {limit}"));
         }
         expect![[r#"
@@ -600,9 +580,7 @@ mod rounds {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.barrier();
-            },
+            |schedule| schedule.barrier(),
             program(),
             expect![[r#"
                 0ns: many[1]
@@ -634,9 +612,7 @@ mod rounds {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.barrier();
-            },
+            |schedule| schedule.barrier(),
             program(),
             expect![[r#"
                 0ns: many[10]
@@ -662,9 +638,7 @@ mod rounds {
         }
 
         check_under(
-            |schedule| {
-                schedule = &mut schedule.barrier();
-            },
+            |schedule| schedule.barrier(),
             program(),
             expect![[r#"
                 0ns: many[10]
@@ -694,9 +668,7 @@ mod rounds {
 
         // In the order in which the first answers came.
         check_under(
-            |schedule| {
-                schedule = &mut schedule.barrier();
-            },
+            |schedule| schedule.barrier(),
             program(),
             expect![[r#"
                 0ns: alone[10]
@@ -736,38 +708,32 @@ mod decay {
     }
 
     /// The times in milliseconds at which batches left, and their sizes.
-    fn batches(tell: impl FnOnce(&mut Schedule<&Timeline>)) -> Vec<(u128, usize)> {
+    fn batches(tell: impl for<'t> FnOnce(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>) -> Vec<(u128, usize)> {
         let timeline = Timeline::default();
-        let mut schedule = timeline.schedule();
-        tell(&mut schedule);
-        let batches = Rc::new(RefCell::new(Vec::new()));
-        schedule = schedule.observe({
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let mut schedule = tell(timeline.schedule()).observe({
             let (batches, clock) = (batches.clone(), timeline.clock.clone());
             move |event: &Event<'_>| {
                 if let Event::BatchSent { len, .. } = event {
-                    batches.borrow_mut().push((clock.now().as_millis(), *len));
+                    batches.lock().unwrap().push((clock.now().as_millis(), *len));
                 }
             }
         });
         schedule.run(program()).unwrap();
-        let batches = batches.take();
+        let batches = std::mem::take(&mut *batches.lock().unwrap());
         assert_eq!(batches.iter().map(|(_, len)| len).sum::<usize>(), 4000);
         batches
     }
 
     #[test]
     fn rounds_keep_tasks_together() {
-        let batches = batches(|schedule| {
-            schedule = &mut schedule.barrier();
-        });
+        let batches = batches(|schedule| schedule.barrier());
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
 
     #[test]
     fn one_in_flight_keeps_tasks_together() {
-        let batches = batches(|schedule| {
-            schedule = &mut schedule.options(in_ten_parts, |options| options.max_in_flight(1));
-        });
+        let batches = batches(|schedule| schedule.options(in_ten_parts, |options| options.max_in_flight(1)));
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
 
@@ -780,7 +746,7 @@ mod decay {
 
     #[test]
     fn the_default_keeps_batches_large() {
-        let batches = batches(|_| {});
+        let batches = batches(|schedule| schedule);
         check_whole(&batches);
         // 7 with two places, which take turns: most tasks go by one of them, and the first answered part by the other. 4 would be the fewest, and no limit makes 24; more than
         // two batches a step, and a bit for the last, would be more groups than places.
@@ -791,9 +757,7 @@ mod decay {
 
     #[test]
     fn without_a_limit_what_is_there_at_one_time_still_leaves_together() {
-        let batches = batches(|schedule| {
-            schedule = &mut schedule.options(in_ten_parts, |options| options.max_in_flight(usize::MAX));
-        });
+        let batches = batches(|schedule| schedule.options(in_ten_parts, |options| options.max_in_flight(usize::MAX)));
         check_whole(&batches);
         // A task asks last after 30 ms at the latest.
         assert!(batches.len() <= 31, "{batches:?}");

@@ -17,7 +17,7 @@ use std::time::Duration;
 use corio::{Batch, Context, Error, Event, Log, RequestError, Schedule, Slot, Task};
 use expect_test::{Expect, expect};
 use support::timeline::Timeline;
-use support::{double, healthy};
+use support::{Number, double, healthy, time_limit};
 
 #[track_caller]
 fn check<T: Debug>(program: impl Task<Timeline, Output = T>, expect: Expect) {
@@ -307,8 +307,10 @@ mod blocking {
         }
 
         let slow = Slow::new();
-        let panicked = Err(RequestError::Panicked { dispatcher: "half_way", message: "half-way".into() });
-        assert_eq!(Schedule::new(&slow).run(program()).unwrap(), [Ok(0), panicked.clone(), panicked]);
+        let panicked =
+            |answer: &Result<u64, RequestError>| matches!(answer, Err(RequestError::Panicked { dispatcher: "half_way", message, .. }) if message == "half-way");
+        let answers = Schedule::new(&slow).run(program()).unwrap();
+        assert!(matches!(&answers[..], [Ok(0), second, third] if panicked(second) && panicked(third)), "{answers:?}");
     }
 
     #[test]
@@ -332,7 +334,7 @@ mod blocking {
         }
 
         let (whole, half_way) = Schedule::new(()).run(program()).unwrap();
-        assert_eq!(whole, Err(RequestError::Panicked { dispatcher: "panics", message: "of 7".into() }));
+        assert!(matches!(&whole, Err(RequestError::Panicked { dispatcher: "panics", message, .. }) if message == "of 7"), "{whole:?}");
         assert_eq!(half_way, [Some(1), None, None]);
     }
 
@@ -541,10 +543,14 @@ mod slots {
         let mut schedule = Schedule::new(());
         let answers = schedule.run(ask_all([1, 2, 3].map(by_key).into())).unwrap();
         assert_eq!((&answers[0], &answers[2]), (&Ok("one"), &Ok("three")));
-        assert_eq!(answers[1], Err(RequestError::Unanswered { dispatcher: "by_key", position: 1, requests: 3, key: Some("2".into()) }));
-        assert_eq!(
-            schedule.run(ask_all([1, 2].map(too_few).into())),
-            Err(Error::Batch(RequestError::Unanswered { dispatcher: "too_few", position: 1, requests: 2, key: Some("2".into()) }))
+        assert!(
+            matches!(&answers[1], Err(RequestError::Unanswered { dispatcher: "by_key", position: 1, requests: 3, key: Some(key), .. }) if key == "2"),
+            "{answers:?}"
+        );
+        let end = schedule.run(ask_all([1, 2].map(too_few).into()));
+        assert!(
+            matches!(&end, Err(Error::Batch(RequestError::Unanswered { dispatcher: "too_few", position: 1, requests: 2, key: Some(key), .. })) if key == "2"),
+            "{end:?}"
         );
         assert_eq!(schedule.run(ask_all([1, 2].map(more_than_enough).into())).unwrap(), [100, 101]);
     }
@@ -575,14 +581,14 @@ mod budget {
     /// What left, how often the run was polled, and the most tasks that a poll resumed.
     fn polled(budget: Option<usize>) -> (String, usize, usize) {
         let log = Log::new();
-        let resumed = Rc::new(Cell::new(0));
+        let resumed = Number::default();
         let mut schedule = Schedule::new(());
         let mut observer = log.observer();
         schedule = schedule.observe({
             let resumed = resumed.clone();
             move |event: &Event<'_>| {
                 if let Event::Resumed { .. } = event {
-                    resumed.set(resumed.get() + 1);
+                    resumed.add(1);
                 }
                 corio::Observer::on(&mut observer, event);
             }
@@ -794,8 +800,8 @@ mod futures {
     fn one_that_never_ends_is_no_deadlock_but_has_a_deadline() {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule().timeout(Duration::from_millis(10));
-        assert_eq!(schedule.run(corio::future(pending::<()>())), Err(Error::TimedOut { limit: Duration::from_millis(10) }));
-        assert_eq!(smol::block_on(schedule.run_async(corio::future(pending::<()>()))), Err(Error::TimedOut { limit: Duration::from_millis(10) }));
+        assert_eq!(time_limit(schedule.run(corio::future(pending::<()>()))), Duration::from_millis(10));
+        assert_eq!(time_limit(smol::block_on(schedule.run_async(corio::future(pending::<()>())))), Duration::from_millis(10));
         assert_eq!(timeline.clock.now(), Duration::from_millis(20));
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
     }

@@ -510,7 +510,7 @@ mod batches {
             sum
         }
 
-        assert_eq!(logged(program()).0, (0..200).map(|key| key * 2).sum());
+        assert_eq!(logged(program()).0, (0..200).map(|key| key * 2).sum::<u64>());
     }
 
     #[test]
@@ -629,7 +629,10 @@ mod batches {
 
         let mut schedule = Schedule::new(());
         let error = schedule.run(program()).unwrap_err();
-        assert_eq!(error, Error::Batch(RequestError::Unanswered { dispatcher: "drops_the_second", position: 1, requests: 3, key: Some("8".into()) }));
+        assert!(
+            matches!(&error, Error::Batch(RequestError::Unanswered { dispatcher: "drops_the_second", position: 1, requests: 3, key: Some(key), .. }) if key == "8"),
+            "{error:?}"
+        );
         // The schedule goes on being usable.
         assert_eq!(schedule.run(drops_the_second(1)).unwrap(), 0);
     }

@@ -1,25 +1,15 @@
 //! `Schedule::run` puts its thread to sleep: where it may, where it must not, and by what it is
 //! woken.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use corio::{Batch, Clock, Elapsed, Error, Event, Schedule};
-use support::{Counts, healthy};
-
-/// Fails a program that hangs.
-#[track_caller]
-fn ends<T: Send + 'static>(program: impl FnOnce() -> T + Send + 'static) -> T {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(program()));
-    receiver.recv_timeout(Duration::from_secs(20)).expect("it ends, and does not hang")
-}
+use support::{Counts, ends, healthy};
 
 mod on_executors {
     use super::*;
@@ -236,7 +226,7 @@ mod without_an_executor {
     fn a_client_that_needs_one_panics_and_the_report_says_what_to_do() {
         const AGAIN: &str = "CORIO_TEST_OF_A_REPORT";
         if env::var_os(AGAIN).is_some() {
-            Schedule::new(()).run(needs_tokio(1)).unwrap();
+            Schedule::new(()).observe(corio::print_panics()).run(needs_tokio(1)).unwrap();
         }
         // The name of this test, without that of the crate.
         let (_, module) = module_path!().split_once("::").unwrap();
@@ -286,7 +276,7 @@ mod park_token {
     }
 
     /// Tells when the answers are on their way, so that the run is about to sleep when they come.
-    type Sent = Rc<RefCell<Option<mpsc::Receiver<()>>>>;
+    type Sent = Arc<Mutex<Option<mpsc::Receiver<()>>>>;
 
     #[derive(corio::Context)]
     struct Lab {
@@ -297,7 +287,7 @@ mod park_token {
     fn threaded(sent: &Sent, batch: Batch<Key, u64>) {
         user_code::call();
         let (sender, receiver) = mpsc::channel();
-        *sent.borrow_mut() = Some(receiver);
+        *sent.lock().unwrap() = Some(receiver);
         // A thread of its own: what it does with its token is its affair.
         thread::spawn(move || {
             batch.into_iter().for_each(|slot| slot.answer_with(|key| key.0));
@@ -365,7 +355,8 @@ mod park_token {
 
         fn idle(&self) {
             // The answer, if it comes by a thread, is announced by now, and not seen yet.
-            if let Some(sent) = self.sent.take() {
+            let sent = self.sent.lock().unwrap().take();
+            if let Some(sent) = sent {
                 sent.recv().unwrap();
             }
             user_code::call();

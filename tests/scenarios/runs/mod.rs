@@ -1,6 +1,7 @@
 //! Who turns a run, and by which clock.
 
 mod blocking;
+mod configuration;
 mod cycle;
 mod nested;
 mod outside_events;

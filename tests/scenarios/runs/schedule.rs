@@ -1,12 +1,13 @@
 //! The schedule: run after run, on any executor, on many threads, one inside another.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -180,7 +181,7 @@ mod answering {
     #[test]
     fn with_another_function_for_one_schedule() {
         let log = Log::new();
-        Schedule::new(App { server: Server })
+        let mut schedule = Schedule::new(App { server: Server })
             .observe(log.observer())
             // Any shape will do that gives the same answers.
             .answer_with(name, |keys| keys.iter().map(|key| (*key != 2).then(|| format!("name {key}"))).collect::<Vec<_>>())
@@ -203,24 +204,24 @@ mod answering {
 
     #[test]
     fn with_a_function_that_has_a_state_and_can_be_replaced_again() {
-        let asked = Rc::new(RefCell::new(Vec::new()));
+        let asked = Arc::new(Mutex::new(Vec::new()));
         let mut schedule = Schedule::new(());
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 4);
-        let mut factor = 10;
+        let factor = AtomicU64::new(10);
         schedule = schedule.answer_with(double, {
             let asked = asked.clone();
             move |keys| {
-                asked.borrow_mut().extend_from_slice(keys);
-                factor += 1;
+                asked.lock().unwrap().extend_from_slice(keys);
+                let factor = factor.fetch_add(1, Ordering::Relaxed) + 1;
                 keys.iter().map(|key| key * factor).collect::<Vec<_>>()
             }
         });
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 11 * 12);
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 13 * 14);
-        assert_eq!(*asked.borrow(), [1, 11, 1, 13]);
+        assert_eq!(*asked.lock().unwrap(), [1, 11, 1, 13]);
         schedule = schedule.answer_with(double, |keys| keys.to_vec());
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 1);
-        assert_eq!(Rc::strong_count(&asked), 1, "the replaced function is kept");
+        assert_eq!(Arc::strong_count(&asked), 1, "the replaced function is kept");
         // Other schedules are not concerned.
         assert_eq!(Schedule::new(()).run(quadruple(1)).unwrap(), 4);
     }
@@ -289,11 +290,11 @@ mod observing {
             answered: usize,
         }
 
-        struct Counting(Rc<RefCell<Counts>>);
+        struct Counting(Arc<Mutex<Counts>>);
 
         impl Observer for Counting {
             fn on(&mut self, event: &Event<'_>) {
-                let mut counts = self.0.borrow_mut();
+                let mut counts = self.0.lock().unwrap();
                 match event {
                     Event::Started { task, name, parent, .. } => {
                         assert!(parent.is_none_or(|parent| counts.running.contains_key(&parent)));
@@ -324,11 +325,11 @@ mod observing {
             spawn!(sum_of(1));
         }
 
-        let counts = Rc::new(RefCell::new(Counts::default()));
+        let counts = Arc::new(Mutex::new(Counts::default()));
         let mut schedule = Schedule::new(()).observe(Counting(counts.clone()));
         for run in 1..=2 {
             schedule.run(program()).unwrap();
-            let counts = counts.borrow();
+            let counts = counts.lock().unwrap();
             assert!(counts.running.is_empty(), "{:?}", counts.running);
             // 45 + 1 calls of `quadruple` ask two things each.
             assert_eq!((counts.asked, counts.sent, counts.answered), (92 * run, 92 * run, 92 * run));
@@ -338,14 +339,17 @@ mod observing {
     }
 
     #[test]
-    fn the_next_observer_replaces_the_one_before() {
+    fn the_next_observer_hears_beside_the_one_before() {
         let (first, second) = (Log::new(), Log::new());
-        let mut schedule = Schedule::new(()).observe(first.observer()).observe(second.observer());
+        let mut schedule = Schedule::new(()).observe(first.observer());
         schedule.run(double(1)).unwrap();
-        assert_eq!((first.take(), second.take()), (String::new(), "round 1: double[1]\n".into()));
+        assert_eq!((first.take(), second.take()), ("round 1: double[1]\n".into(), String::new()));
+        schedule = schedule.observe(second.observer());
+        schedule.run(double(2)).unwrap();
+        assert_eq!((first.take(), second.take()), ("round 1: double[2]\n".into(), "round 1: double[2]\n".into()));
         schedule = schedule.observe(|_: &Event<'_>| {});
-        schedule.run(double(1)).unwrap();
-        assert_eq!(second.take(), "");
+        schedule.run(double(3)).unwrap();
+        assert_eq!((first.take(), second.take()), ("round 1: double[3]\n".into(), "round 1: double[3]\n".into()));
     }
 
     #[test]

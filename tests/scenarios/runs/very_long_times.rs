@@ -93,22 +93,22 @@ const KINDS: [Kind; 4] = [Kind::System, Kind::Virtual, Kind::Smol, Kind::Tokio];
 struct Way(Kind, bool);
 
 impl Way {
-    fn run<T>(self, tell: impl FnOnce(&mut Schedule<Lab>), task: impl Task<Lab, Output = T>) -> Result<T, Error> {
+    fn run<T>(self, tell: impl FnOnce(Schedule<Lab>) -> Schedule<Lab>, task: impl Task<Lab, Output = T>) -> Result<T, Error> {
         let Way(kind, is_async) = self;
         let (sender, receiver) = mpsc::channel();
         let gate = Gate(Cell::new((kind != Kind::Virtual).then_some(receiver)));
-        let mut schedule = Schedule::new(Lab { gate, ..Lab::default() });
-        match kind {
+        let schedule = Schedule::new(Lab { gate, ..Lab::default() });
+        let schedule = match kind {
             // Nobody can tell when it is asked; what is awaited comes at any time.
             Kind::System => {
                 drop(sender);
-                &mut schedule
+                schedule
             }
-            Kind::Virtual => &mut schedule.clock(VirtualClock::new()),
+            Kind::Virtual => schedule.clock(VirtualClock::new()),
             Kind::Smol => schedule.clock(Telling(OfSmol(Instant::now()), sender)),
             Kind::Tokio => schedule.clock(Telling(OfTokio(tokio::time::Instant::now()), sender)),
         };
-        tell(&mut schedule);
+        let mut schedule = tell(schedule);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
         let _entered = runtime.enter();
         if is_async { smol::block_on(schedule.run_async(task)) } else { schedule.run(task) }
@@ -206,42 +206,24 @@ fn asks_twice() -> String {
 type Place = (&'static str, fn(Way, Duration) -> String);
 
 const PLACES: [Place; 8] = [
-    ("timeout!", |way, time| format!("{:?}", way.run(|_| {}, limited(time)))),
-    ("timeout! in timeout!", |way, time| format!("{:?}", way.run(|_| {}, limited_twice(time)))),
+    ("timeout!", |way, time| format!("{:?}", way.run(|schedule| schedule, limited(time)))),
+    ("timeout! in timeout!", |way, time| format!("{:?}", way.run(|schedule| schedule, limited_twice(time)))),
     ("timeout = ..", |way, time| {
-        let limit = |schedule: &mut Schedule<Lab>| {
-            schedule = &mut schedule.options(later, |options| options.timeout(time));
-        };
+        let limit = |schedule: Schedule<Lab>| schedule.options(later, |options| options.timeout(time));
         format!("{:?}", way.run(limit, later(7)))
     }),
-    ("deadline", |way, time| {
-        format!(
-            "{:?}",
-            way.run(
-                |schedule| {
-                    schedule = &mut schedule.timeout(time);
-                },
-                later(7)
-            )
-        )
-    }),
+    ("deadline", |way, time| format!("{:?}", way.run(|schedule| schedule.timeout(time), later(7)))),
     ("backoff", |way, time| {
-        let backoff = |schedule: &mut Schedule<Lab>| {
-            schedule = &mut schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time)));
-        };
+        let backoff = |schedule: Schedule<Lab>| schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time)));
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
     ("backoff, jitter", |way, time| {
-        let backoff = |schedule: &mut Schedule<Lab>| {
-            schedule = &mut schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time).jitter()));
-        };
+        let backoff = |schedule: Schedule<Lab>| schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time).jitter()));
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
-    ("retry_after", |way, time| format!("{:?}", way.run(|_| {}, in_a_pause(Some(time))))),
+    ("retry_after", |way, time| format!("{:?}", way.run(|schedule| schedule, in_a_pause(Some(time))))),
     ("ttl", |way, time| {
-        let keep = |schedule: &mut Schedule<Lab>| {
-            schedule = &mut schedule.options(kept, |options| options.ttl(time));
-        };
+        let keep = |schedule: Schedule<Lab>| schedule.options(kept, |options| options.ttl(time));
         format!("{:?}", way.run(keep, asks_twice()))
     }),
 ];
@@ -292,17 +274,17 @@ fn no_time_at_all_and_a_nanosecond_end_in_one_way_or_the_other() {
 
 #[test]
 fn a_virtual_clock_does_not_jump_to_the_end_of_a_time_that_has_none() {
-    fn answered(schedule: &mut Schedule<Lab>, task: impl Task<Lab, Output = Result<u64, Elapsed>>) -> Duration {
+    fn answered(schedule: Schedule<Lab>, task: impl Task<Lab, Output = Result<u64, Elapsed>>) -> Duration {
         let clock = VirtualClock::new();
         let (sender, receiver) = mpsc::channel();
-        schedule = &mut schedule.clock(Telling(clock.clone(), sender));
+        let mut schedule = schedule.clock(Telling(clock.clone(), sender));
         schedule.context().gate.0.set(Some(receiver));
         assert_eq!(schedule.run(task), Ok(Ok(7)));
         clock.now()
     }
 
-    let mut schedule = Schedule::new(Lab::default()).timeout(Duration::MAX);
-    assert_eq!(answered(&mut schedule, limited(Duration::MAX)), Duration::ZERO);
+    let schedule = Schedule::new(Lab::default()).timeout(Duration::MAX);
+    assert_eq!(answered(schedule, limited(Duration::MAX)), Duration::ZERO);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use corio::sync::ErrGroup;
 use corio::{Event, Log, Schedule};
 use expect_test::expect;
-use support::{Counts, Diary, double, message, rounds, run, without_lines};
+use support::{Counts, Diary, Number, double, message, rounds, run, without_lines};
 
 /// Answers odd keys with an error.
 #[corio::dispatcher(show_keys)]
@@ -401,11 +402,11 @@ fn a_group_that_waits_for_itself_is_a_deadlock_that_says_so() {
 
 #[test]
 fn a_member_is_named_after_its_task_and_observed_once() {
-    let (names, ended) = (Rc::new(Diary::default()), Rc::new(Cell::new(0)));
+    let (names, ended) = (Arc::new(Diary::default()), Number::default());
     let (hears, counts) = (names.clone(), ended.clone());
     let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| match event {
         Event::Started { name, .. } => hears.say(*name),
-        Event::Ended { .. } => counts.set(counts.get() + 1),
+        Event::Ended { .. } => counts.add(1),
         Event::Asked { task, dispatcher, .. } => hears.say(format!("{task:?} asks {dispatcher}")),
         _ => {}
     });

@@ -338,7 +338,7 @@ mod a_semaphore {
         run(program(&semaphore, &diary));
         assert_eq!((semaphore.available_permits(), diary.take().as_str()), (1, "+3, -3"));
         let full = Semaphore::new(usize::MAX);
-        assert_eq!(message(|| full.add(1)), "corio: more permits than fit in a usize");
+        assert_eq!(message(|| full.add_permits(1)), "corio: more permits than fit in a usize");
     }
 
     #[test]

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Error, JoinHandle, Schedule};
+use support::Diary;
 
 const MANY: u64 = 100_000;
 
@@ -29,8 +31,8 @@ async fn never(_keys: &[u64]) -> Vec<u64> {
 
 /// Runs until everything waits, and drops what is left.
 fn drop_half_way(task: impl corio::Task<()>) {
-    let mut schedule = Schedule::new(());
-    let mut run = schedule.yield_every(usize::MAX).run_async(task);
+    let mut schedule = Schedule::new(()).yield_every(usize::MAX);
+    let mut run = schedule.run_async(task);
     assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(run);
     assert_eq!(schedule.run(double(1)), Ok(2));
@@ -344,12 +346,12 @@ mod nested_calls {
     #[test]
     fn panic_under_the_name_of_the_task_that_called_them() {
         let gone = RefCell::default();
-        let told = Rc::new(RefCell::new(String::new()));
+        let told = Arc::new(Diary::default());
         let heard = told.clone();
         let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
             if let Event::Panicked { place, above, .. } = event {
                 let above: Vec<&str> = above.iter().map(|(name, _)| *name).collect();
-                *heard.borrow_mut() = format!("{place}, below {}", above.join(", "));
+                heard.say(format!("{place}, below {}", above.join(", ")));
             }
         });
         assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(by_its_name(100, Bottom::Panics, &gone)))).is_err());
@@ -410,13 +412,13 @@ mod nested_calls {
         }
 
         let tell = |depth| {
-            let events = Rc::new(RefCell::new(Vec::new()));
+            let events = Arc::new(Diary::default());
             let heard = events.clone();
             let group = WaitGroup::new();
             group.add(1);
             let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
                 if let Event::Started { name, .. } | Event::Asked { dispatcher: name, .. } = event {
-                    heard.borrow_mut().push(name.to_string());
+                    heard.say(*name);
                 }
             });
             let Err(Error::Deadlock(deadlock)) = schedule.run(down(depth, &group)) else { panic!("nobody ends the group") };
@@ -424,7 +426,7 @@ mod nested_calls {
             (events.take(), tasks)
         };
         assert_eq!(tell(1000), tell(1));
-        assert_eq!(tell(1).0, ["down"]);
+        assert_eq!(tell(1).0, "down");
     }
 }
 

@@ -1,13 +1,14 @@
-//! `Schedule::fairness`: tasks that never wait for long do not hold up for ever what others have asked.
+//! `Schedule::max_resumes_per_phase`: tasks that never wait for long do not hold up for ever what others have asked.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::Cell;
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::testing::VirtualClock;
-use corio::{CancellationToken, Error, Event, Log, Schedule, Task};
+use corio::{CancellationToken, Error, Event, Log, RunOptions, Schedule, Task};
 use expect_test::expect;
+use support::{Number, time_limit};
 
 #[corio::dispatcher(show_keys)]
 fn double(keys: &[u64]) -> Vec<u64> {
@@ -22,8 +23,8 @@ fn kept(keys: &[u64]) -> Vec<u64> {
 /// Resumes, batches and what is said of a CPU phase that is too long, as text; runs of resumes as their number.
 #[derive(Clone, Default)]
 struct Told {
-    lines: Rc<RefCell<Vec<String>>>,
-    resumes: Rc<Cell<usize>>,
+    lines: Arc<StdMutex<Vec<String>>>,
+    resumes: Number,
 }
 
 impl Told {
@@ -31,18 +32,18 @@ impl Told {
         let Told { lines, resumes } = self.clone();
         move |event: &Event<'_>| {
             let line = match event {
-                Event::Resumed { .. } => return resumes.set(resumes.get() + 1),
+                Event::Resumed { .. } => return resumes.add(1),
                 Event::LongPhase { resumes, .. } => format!("overlong: {resumes}"),
                 Event::BatchSent { dispatcher, keys, .. } => format!("{dispatcher}{keys:?}"),
                 _ => return,
             };
-            lines.borrow_mut().push(format!("after {} resumes: {line}\n", resumes.take()));
+            lines.lock().unwrap().push(format!("after {} resumes: {line}\n", resumes.take()));
         }
     }
 
     fn take(&self) -> String {
         self.resumes.set(0);
-        self.lines.take().concat()
+        std::mem::take(&mut *self.lines.lock().unwrap()).concat()
     }
 }
 
@@ -220,7 +221,7 @@ mod tasks_that_wake_each_other_for_ever {
         }
 
         let mut schedule = Schedule::new(()).max_resumes_per_phase(50).clock(clock.clone()).timeout(limit);
-        assert_eq!(schedule.run(program(&ball, clock.clone())), Err(Error::TimedOut { limit }));
+        assert_eq!(time_limit(schedule.run(program(&ball, clock.clone()))), limit);
         assert!((1000..1100).contains(&ball.passes.get()), "{} passes", ball.passes.get());
         assert_eq!(schedule.run(double(1)), Ok(2));
     }
@@ -241,10 +242,9 @@ mod tasks_that_wake_each_other_for_ever {
         }
 
         let (ball, token) = (Ball::new(), CancellationToken::new());
-        let mut schedule = Schedule::new(()).max_resumes_per_phase(50).cancel_on(&token);
-        assert_eq!(schedule.run(program(&ball, token.clone())), Err(Error::Cancelled));
+        let mut schedule = Schedule::new(()).max_resumes_per_phase(50);
+        assert_eq!(schedule.run_with(RunOptions::new().cancel_on(&token), program(&ball, token.clone())), Err(Error::Cancelled));
         assert!((1000..1100).contains(&ball.passes.get()), "{} passes", ball.passes.get());
-        schedule = schedule.cancel_on(&CancellationToken::new());
         assert_eq!(schedule.run(double(1)), Ok(2));
     }
 }
@@ -363,8 +363,8 @@ fn a_phase_that_ends_by_itself_is_not_told_of() {
     let mut schedule = Schedule::new(()).observe(log.observer());
     assert_eq!(schedule.run(program()), Ok(()));
     for resumes in [9, 10] {
-        schedule = schedule.max_resumes_per_phase(resumes).observe(told.observer());
-        assert_eq!(schedule.run(program()), Ok(()));
+        schedule = schedule.max_resumes_per_phase(resumes);
+        assert_eq!(schedule.run_with(RunOptions::new().observe(told.observer()), program()), Ok(()));
         let text = told.take();
         assert_eq!(text.contains("overlong"), resumes == 9, "{text}");
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use corio::sync::WaitGroup;
 use corio::{Error, Event, JoinHandle, Log, Schedule, Task};
 use expect_test::expect;
-use support::{Counted, Counts, double, healthy};
+use support::{Counted, Counts, Number, double, healthy};
 
 /// Runs a program with room for so many; gives the batches.
 #[track_caller]
@@ -21,8 +21,8 @@ fn batches<T>(most: usize, task: impl Task<(), Output = T>) -> (Result<T, Error>
 }
 
 /// The most tasks that live at a time, without the first one.
-fn living() -> (Rc<Cell<usize>>, impl FnMut(&Event<'_>)) {
-    let most = Rc::new(Cell::new(0));
+fn living() -> (Number, impl FnMut(&Event<'_>)) {
+    let most = Number::default();
     let (tell, mut now) = (most.clone(), 0usize);
     let observer = move |event: &Event<'_>| match event {
         Event::Started { parent: Some(_), .. } => {
