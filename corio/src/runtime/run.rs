@@ -117,14 +117,15 @@ impl<'s, T> Run<'s, T> {
         future: F,
     ) -> Self {
         let RunSettings { timeout, cancel, observers, seed, shuffle } = settings;
-        state.begin_run((&raw const *context).cast(), seed.or(config.seed), observers);
         let sleeper: Arc<dyn Nudge> = state.inbox.clone();
         let nudge =
             |token: &CancellationToken| token.nudge_when_cancelled(Arc::downgrade(&sleeper));
         let futures = FutureSet::new(state.inbox.clone());
         let time = state.time.clone();
         let timeout = timeout.unwrap_or(config.timeout);
+        // Read first: if the clock panics, nothing of the run stays in the schedule.
         let deadline = timeout.map(|limit| (limit, time.now().saturating_add(limit)));
+        state.begin_run((&raw const *context).cast(), seed.or(config.seed), observers);
         let tokens = || config.cancel.iter().chain(&cancel);
         let max_resumes = config.max_resumes;
         let context = ContextRef::new(context);
