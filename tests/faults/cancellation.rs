@@ -9,13 +9,14 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Batch, CancellationToken, Clock, Error, Schedule, Slot};
+use corio::{Batch, CancellationToken, Clock, Error, RunOptions, Schedule, Slot};
 use expect_test::expect;
 use support::healthy;
 use support::timeline::Timeline;
@@ -119,7 +120,7 @@ struct Lab {
     /// Nobody is ever done.
     never: WaitGroup,
     /// Time stands still, and whoever cuts from outside may do so.
-    stands_still: Rc<Cell<bool>>,
+    stands_still: Arc<AtomicBool>,
     guards: Cell<usize>,
 }
 
@@ -272,7 +273,7 @@ fn cuts(way: Way, doing: Doing) -> Result<(), ()> {
         TokenInATask => lab.token.borrow().cancel(),
         TokenInADispatcher => io!(cancels(())),
         PanicElsewhere => resume_unwind(Box::new("elsewhere")),
-        TokenOnAThread | TokenBesideAnAsyncRun | DropOfTheRun => lab.stands_still.set(true),
+        TokenOnAThread | TokenBesideAnAsyncRun | DropOfTheRun => lab.stands_still.store(true, Ordering::Relaxed),
         TimeLimit | Deadline => unreachable!("nobody cuts"),
     }
     call!(waits_for_ever())
@@ -338,7 +339,7 @@ fn answers_slots() {
 /// The clock of the lab, which can be made to stand still; then it tells that the run sleeps.
 struct Stoppable {
     timeline: Timeline,
-    stands_still: Rc<Cell<bool>>,
+    stands_still: Arc<AtomicBool>,
     sleeps: Option<mpsc::Sender<()>>,
 }
 
@@ -352,7 +353,7 @@ impl Clock for Stoppable {
     }
 
     fn idle(&self) {
-        if self.stands_still.get() {
+        if self.stands_still.load(Ordering::Relaxed) {
             self.sleeps.iter().for_each(|sleeps| sleeps.send(()).unwrap());
         } else {
             self.timeline.clock.idle();
@@ -367,7 +368,7 @@ fn cell(way: Way, doing: Doing) {
         slots: RefCell::default(),
         mutex: Mutex::new(()),
         never: WaitGroup::new(),
-        stands_still: Rc::default(),
+        stands_still: Arc::default(),
         guards: Cell::new(0),
     };
     lab.never.add(1);
@@ -386,8 +387,8 @@ fn cell(way: Way, doing: Doing) {
     for _ in 0..4 {
         let token = CancellationToken::new();
         lab.token.replace(token.clone());
-        schedule = schedule.cancel_on(&token);
-        lab.stands_still.set(false);
+        let options = RunOptions::new().cancel_on(&token);
+        lab.stands_still.store(false, Ordering::Relaxed);
         let ends = match way {
             TokenOnAThread => {
                 let (of_thread, waits) = (token.clone(), sleeps.take().unwrap());
@@ -396,14 +397,14 @@ fn cell(way: Way, doing: Doing) {
                     of_thread.cancel();
                     waits
                 });
-                let result = schedule.run(program(way, doing));
+                let result = schedule.run_with(options, program(way, doing));
                 sleeps = Some(cancels.join().unwrap());
                 format!("{result:?}")
             }
             TokenBesideAnAsyncRun | DropOfTheRun => {
-                let mut run = schedule.run_async(program(way, doing));
+                let mut run = schedule.run_async_with(options, program(way, doing));
                 let mut context = Context::from_waker(Waker::noop());
-                while !lab.stands_still.get() {
+                while !lab.stands_still.load(Ordering::Relaxed) {
                     assert!(Pin::new(&mut run).poll(&mut context).is_pending());
                 }
                 if way == DropOfTheRun {
@@ -416,13 +417,13 @@ fn cell(way: Way, doing: Doing) {
                 }
             }
             PanicElsewhere => {
-                let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program(way, doing)))).unwrap_err();
+                let payload = catch_unwind(AssertUnwindSafe(|| schedule.run_with(options, program(way, doing)))).unwrap_err();
                 payload.downcast_ref::<&str>().unwrap().to_string()
             }
-            _ => format!("{:?}", schedule.run(program(way, doing))),
+            _ => format!("{:?}", schedule.run_with(options, program(way, doing))),
         };
-        let ended = match way {
-            Deadline => format!("{:?}", Err::<(), _>(Error::TimedOut { limit: Duration::from_millis(5) })),
+        let ended: String = match way {
+            Deadline => "Err(TimedOut { limit: 5ms })".into(),
             DropOfTheRun => "dropped".into(),
             PanicElsewhere => "elsewhere".into(),
             _ if way.ends_the_run() => "Err(Cancelled)".into(),
@@ -430,7 +431,6 @@ fn cell(way: Way, doing: Doing) {
         };
         assert_eq!(ends, ended);
         check_story(&lab, way, doing, &lab.timeline.take());
-        schedule = schedule.cancel_on(&CancellationToken::new());
         assert_eq!(schedule.run(healthy()), Ok(10));
         // Late, after the run: to nobody.
         lab.slots.take().into_iter().for_each(|slot| slot.answer(999));
@@ -552,13 +552,12 @@ fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_ru
     let mut schedule = Schedule::new(&shelf).observe(log.observer());
     for _ in 0..3 {
         shelf.token.take();
-        schedule = schedule.cancel_on(&shelf.token.borrow());
-        assert_eq!(schedule.run(program()), Err(Error::Cancelled));
+        let options = RunOptions::new().cancel_on(&shelf.token.borrow());
+        assert_eq!(schedule.run_with(options, program()), Err(Error::Cancelled));
         let late = shelf.slots.take();
         assert_eq!(late.len(), 3);
 
         // The next run asks for the same; the late answers come while it waits.
-        schedule = schedule.cancel_on(&CancellationToken::new());
         let mut run = schedule.run_async(shelved(1));
         assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         late.into_iter().for_each(|slot| slot.answer(999));
@@ -694,7 +693,7 @@ mod a_token {
 
         let token = CancellationToken::new();
         let mut schedule = Schedule::new(());
-        assert_eq!(schedule.cancel_on(&token).run(program(token.clone())), Err(Error::Cancelled));
-        assert_eq!(schedule.cancel_on(&CancellationToken::new()).run(healthy()), Ok(10));
+        assert_eq!(schedule.run_with(RunOptions::new().cancel_on(&token), program(token.clone())), Err(Error::Cancelled));
+        assert_eq!(schedule.run(healthy()), Ok(10));
     }
 }

@@ -42,30 +42,30 @@ use support::{Counts, healthy};
 /// `io!` asks for one, `io!(a, b)` and `join!` for two, `io_all!` and `all!` for three. Children of `join!` are a request and a task that asks, those of `all!` are tasks.
 /// A request may be sent three times; being slow takes 10 s, and a batch may take 2 s. An in-place function can't be given a time limit, and so takes its time.
 const TABLE: &str = "
-    scenario         | way            | faults | io!               | io!(a, b)           | io_all!               | join!               | all!
+    scenario         | way            | faults | io!                   | io!(a, b)             | io_all!                | join!                 | all!
 
-    answers          | fn             | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async fn       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | Batch          | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async Batch    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | fn             | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async fn       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | Batch          | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | async Batch    | error  | ok                | all ok              | all ok                | all ok              | all ok
-    answers          | blocking Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
+    answers          | fn             | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | async fn       | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | blocking       | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | Batch          | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | async Batch    | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | blocking Batch | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | fn             | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | async fn       | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | blocking       | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | Batch          | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | async Batch    | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    answers          | blocking Batch | error  | ok                    | all ok                | all ok                 | all ok                | all ok
 
-    wrong count      | fn             | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | async fn       | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
-    wrong count      | blocking       | run    | run: WrongCount   | run: WrongCount     | run: WrongCount       | run: WrongCount     | run: WrongCount
+    wrong count      | fn             | run    | run: WrongCount       | run: WrongCount       | run: WrongCount        | run: WrongCount       | run: WrongCount
+    wrong count      | async fn       | run    | run: WrongCount       | run: WrongCount       | run: WrongCount        | run: WrongCount       | run: WrongCount
+    wrong count      | blocking       | run    | run: WrongCount       | run: WrongCount       | run: WrongCount        | run: WrongCount       | run: WrongCount
     wrong count      | Batch          | run    | n/a: each slot is answered once, or dropped
     wrong count      | async Batch    | run    | n/a: each slot is answered once, or dropped
     wrong count      | blocking Batch | run    | n/a: each slot is answered once, or dropped
-    wrong count      | fn             | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | async fn       | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
-    wrong count      | blocking       | error  | WrongCount        | all WrongCount      | all WrongCount        | all WrongCount      | all WrongCount
+    wrong count      | fn             | error  | WrongCount            | all WrongCount        | all WrongCount         | all WrongCount        | all WrongCount
+    wrong count      | async fn       | error  | WrongCount            | all WrongCount        | all WrongCount         | all WrongCount        | all WrongCount
+    wrong count      | blocking       | error  | WrongCount            | all WrongCount        | all WrongCount         | all WrongCount        | all WrongCount
     wrong count      | Batch          | error  | n/a: each slot is answered once, or dropped
     wrong count      | async Batch    | error  | n/a: each slot is answered once, or dropped
     wrong count      | blocking Batch | error  | n/a: each slot is answered once, or dropped
@@ -73,106 +73,106 @@ const TABLE: &str = "
     drops a slot     | fn             | run    | n/a: there are no slots to drop
     drops a slot     | async fn       | run    | n/a: there are no slots to drop
     drops a slot     | blocking       | run    | n/a: there are no slots to drop
-    drops a slot     | Batch          | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
-    drops a slot     | async Batch    | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
-    drops a slot     | blocking Batch | run    | run: Unanswered   | run: Unanswered     | run: Unanswered       | run: Unanswered     | run: Unanswered
+    drops a slot     | Batch          | run    | run: Unanswered       | run: Unanswered       | run: Unanswered        | run: Unanswered       | run: Unanswered
+    drops a slot     | async Batch    | run    | run: Unanswered       | run: Unanswered       | run: Unanswered        | run: Unanswered       | run: Unanswered
+    drops a slot     | blocking Batch | run    | run: Unanswered       | run: Unanswered       | run: Unanswered        | run: Unanswered       | run: Unanswered
     drops a slot     | fn             | error  | n/a: there are no slots to drop
     drops a slot     | async fn       | error  | n/a: there are no slots to drop
     drops a slot     | blocking       | error  | n/a: there are no slots to drop
-    drops a slot     | Batch          | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
-    drops a slot     | async Batch    | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
-    drops a slot     | blocking Batch | error  | Unanswered        | ok Unanswered       | ok ok Unanswered      | ok Unanswered       | ok ok Unanswered
+    drops a slot     | Batch          | error  | Unanswered            | ok Unanswered         | ok ok Unanswered       | ok Unanswered         | ok ok Unanswered
+    drops a slot     | async Batch    | error  | Unanswered            | ok Unanswered         | ok ok Unanswered       | ok Unanswered         | ok ok Unanswered
+    drops a slot     | blocking Batch | error  | Unanswered            | ok Unanswered         | ok ok Unanswered       | ok Unanswered         | ok ok Unanswered
 
-    fails one        | fn             | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | async fn       | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | blocking       | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | Batch          | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | async Batch    | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | blocking Batch | run    | Err(refused)      | ok Err(refused)     | ok ok Err(refused)    | ok Err(refused)     | ok ok Err(refused)
-    fails one        | fn             | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | async fn       | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | blocking       | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | Batch          | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | async Batch    | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
-    fails one        | blocking Batch | error  | Failed(refused)   | ok Failed(refused)  | ok ok Failed(refused) | ok Failed(refused)  | ok ok Failed(refused)
+    fails one        | fn             | run    | Err(refused)          | ok Err(refused)       | ok ok Err(refused)     | ok Err(refused)       | ok ok Err(refused)
+    fails one        | async fn       | run    | Err(refused)          | ok Err(refused)       | ok ok Err(refused)     | ok Err(refused)       | ok ok Err(refused)
+    fails one        | blocking       | run    | Err(refused)          | ok Err(refused)       | ok ok Err(refused)     | ok Err(refused)       | ok ok Err(refused)
+    fails one        | Batch          | run    | Err(refused)          | ok Err(refused)       | ok ok Err(refused)     | ok Err(refused)       | ok ok Err(refused)
+    fails one        | async Batch    | run    | Err(refused)          | ok Err(refused)       | ok ok Err(refused)     | ok Err(refused)       | ok ok Err(refused)
+    fails one        | blocking Batch | run    | Err(refused)          | ok Err(refused)       | ok ok Err(refused)     | ok Err(refused)       | ok ok Err(refused)
+    fails one        | fn             | error  | Failed(refused)       | ok Failed(refused)    | ok ok Failed(refused)  | ok Failed(refused)    | ok ok Failed(refused)
+    fails one        | async fn       | error  | Failed(refused)       | ok Failed(refused)    | ok ok Failed(refused)  | ok Failed(refused)    | ok ok Failed(refused)
+    fails one        | blocking       | error  | Failed(refused)       | ok Failed(refused)    | ok ok Failed(refused)  | ok Failed(refused)    | ok ok Failed(refused)
+    fails one        | Batch          | error  | Failed(refused)       | ok Failed(refused)    | ok ok Failed(refused)  | ok Failed(refused)    | ok ok Failed(refused)
+    fails one        | async Batch    | error  | Failed(refused)       | ok Failed(refused)    | ok ok Failed(refused)  | ok Failed(refused)    | ok ok Failed(refused)
+    fails one        | blocking Batch | error  | Failed(refused)       | ok Failed(refused)    | ok ok Failed(refused)  | ok Failed(refused)    | ok ok Failed(refused)
 
-    fails all        | fn             | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | async fn       | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | blocking       | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | Batch          | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | async Batch    | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | blocking Batch | run    | Err(refused)      | all Err(refused)    | all Err(refused)      | all Err(refused)    | all Err(refused)
-    fails all        | fn             | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | async fn       | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | blocking       | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | Batch          | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | async Batch    | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
-    fails all        | blocking Batch | error  | Failed(refused)   | all Failed(refused) | all Failed(refused)   | all Failed(refused) | all Failed(refused)
+    fails all        | fn             | run    | Err(refused)          | all Err(refused)      | all Err(refused)       | all Err(refused)      | all Err(refused)
+    fails all        | async fn       | run    | Err(refused)          | all Err(refused)      | all Err(refused)       | all Err(refused)      | all Err(refused)
+    fails all        | blocking       | run    | Err(refused)          | all Err(refused)      | all Err(refused)       | all Err(refused)      | all Err(refused)
+    fails all        | Batch          | run    | Err(refused)          | all Err(refused)      | all Err(refused)       | all Err(refused)      | all Err(refused)
+    fails all        | async Batch    | run    | Err(refused)          | all Err(refused)      | all Err(refused)       | all Err(refused)      | all Err(refused)
+    fails all        | blocking Batch | run    | Err(refused)          | all Err(refused)      | all Err(refused)       | all Err(refused)      | all Err(refused)
+    fails all        | fn             | error  | Failed(refused)       | all Failed(refused)   | all Failed(refused)    | all Failed(refused)   | all Failed(refused)
+    fails all        | async fn       | error  | Failed(refused)       | all Failed(refused)   | all Failed(refused)    | all Failed(refused)   | all Failed(refused)
+    fails all        | blocking       | error  | Failed(refused)       | all Failed(refused)   | all Failed(refused)    | all Failed(refused)   | all Failed(refused)
+    fails all        | Batch          | error  | Failed(refused)       | all Failed(refused)   | all Failed(refused)    | all Failed(refused)   | all Failed(refused)
+    fails all        | async Batch    | error  | Failed(refused)       | all Failed(refused)   | all Failed(refused)    | all Failed(refused)   | all Failed(refused)
+    fails all        | blocking Batch | error  | Failed(refused)       | all Failed(refused)   | all Failed(refused)    | all Failed(refused)   | all Failed(refused)
 
-    retries once     | fn             | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async fn       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking       | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | Batch          | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async Batch    | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking Batch | run    | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | fn             | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async fn       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking       | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | Batch          | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | async Batch    | error  | ok                | all ok              | all ok                | all ok              | all ok
-    retries once     | blocking Batch | error  | ok                | all ok              | all ok                | all ok              | all ok
+    retries once     | fn             | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | async fn       | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | blocking       | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | Batch          | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | async Batch    | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | blocking Batch | run    | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | fn             | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | async fn       | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | blocking       | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | Batch          | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | async Batch    | error  | ok                    | all ok                | all ok                 | all ok                | all ok
+    retries once     | blocking Batch | error  | ok                    | all ok                | all ok                 | all ok                | all ok
 
-    retries for ever | fn             | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | async fn       | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | blocking       | run    | Err(busy)         | ok Err(busy)        | ok ok Err(busy)       | ok Err(busy)        | ok ok Err(busy)
-    retries for ever | Batch          | run    | run: RetriesExhausted | run: RetriesExhausted   | run: RetriesExhausted     | run: RetriesExhausted   | run: RetriesExhausted
-    retries for ever | async Batch    | run    | run: RetriesExhausted | run: RetriesExhausted   | run: RetriesExhausted     | run: RetriesExhausted   | run: RetriesExhausted
-    retries for ever | blocking Batch | run    | run: RetriesExhausted | run: RetriesExhausted   | run: RetriesExhausted     | run: RetriesExhausted   | run: RetriesExhausted
-    retries for ever | fn             | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | async fn       | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | blocking       | error  | Failed(busy)      | ok Failed(busy)     | ok ok Failed(busy)    | ok Failed(busy)     | ok ok Failed(busy)
-    retries for ever | Batch          | error  | RetriesExhausted      | ok RetriesExhausted     | ok ok RetriesExhausted    | ok RetriesExhausted     | ok ok RetriesExhausted
-    retries for ever | async Batch    | error  | RetriesExhausted      | ok RetriesExhausted     | ok ok RetriesExhausted    | ok RetriesExhausted     | ok ok RetriesExhausted
-    retries for ever | blocking Batch | error  | RetriesExhausted      | ok RetriesExhausted     | ok ok RetriesExhausted    | ok RetriesExhausted     | ok ok RetriesExhausted
+    retries for ever | fn             | run    | Err(busy)             | ok Err(busy)          | ok ok Err(busy)        | ok Err(busy)          | ok ok Err(busy)
+    retries for ever | async fn       | run    | Err(busy)             | ok Err(busy)          | ok ok Err(busy)        | ok Err(busy)          | ok ok Err(busy)
+    retries for ever | blocking       | run    | Err(busy)             | ok Err(busy)          | ok ok Err(busy)        | ok Err(busy)          | ok ok Err(busy)
+    retries for ever | Batch          | run    | run: RetriesExhausted | run: RetriesExhausted | run: RetriesExhausted  | run: RetriesExhausted | run: RetriesExhausted
+    retries for ever | async Batch    | run    | run: RetriesExhausted | run: RetriesExhausted | run: RetriesExhausted  | run: RetriesExhausted | run: RetriesExhausted
+    retries for ever | blocking Batch | run    | run: RetriesExhausted | run: RetriesExhausted | run: RetriesExhausted  | run: RetriesExhausted | run: RetriesExhausted
+    retries for ever | fn             | error  | Failed(busy)          | ok Failed(busy)       | ok ok Failed(busy)     | ok Failed(busy)       | ok ok Failed(busy)
+    retries for ever | async fn       | error  | Failed(busy)          | ok Failed(busy)       | ok ok Failed(busy)     | ok Failed(busy)       | ok ok Failed(busy)
+    retries for ever | blocking       | error  | Failed(busy)          | ok Failed(busy)       | ok ok Failed(busy)     | ok Failed(busy)       | ok ok Failed(busy)
+    retries for ever | Batch          | error  | RetriesExhausted      | ok RetriesExhausted   | ok ok RetriesExhausted | ok RetriesExhausted   | ok ok RetriesExhausted
+    retries for ever | async Batch    | error  | RetriesExhausted      | ok RetriesExhausted   | ok ok RetriesExhausted | ok RetriesExhausted   | ok ok RetriesExhausted
+    retries for ever | blocking Batch | error  | RetriesExhausted      | ok RetriesExhausted   | ok ok RetriesExhausted | ok RetriesExhausted   | ok ok RetriesExhausted
 
-    is slow          | fn             | run    | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
-    is slow          | async fn       | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | blocking       | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | Batch          | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | async Batch    | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | blocking Batch | run    | run: TimedOut @2s | run: TimedOut @2s   | run: TimedOut @2s     | run: TimedOut @2s   | run: TimedOut @2s
-    is slow          | fn             | error  | ok @10s           | all ok @10s         | all ok @10s           | all ok @10s         | all ok @10s
-    is slow          | async fn       | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
-    is slow          | blocking       | error  | TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s      | all TimedOut @2s    | all TimedOut @2s
-    is slow          | Batch          | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
-    is slow          | async Batch    | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
-    is slow          | blocking Batch | error  | TimedOut @2s      | ok TimedOut @2s     | ok ok TimedOut @2s    | ok TimedOut @2s     | ok ok TimedOut @2s
+    is slow          | fn             | run    | ok @10s               | all ok @10s           | all ok @10s            | all ok @10s           | all ok @10s
+    is slow          | async fn       | run    | run: TimedOut @2s     | run: TimedOut @2s     | run: TimedOut @2s      | run: TimedOut @2s     | run: TimedOut @2s
+    is slow          | blocking       | run    | run: TimedOut @2s     | run: TimedOut @2s     | run: TimedOut @2s      | run: TimedOut @2s     | run: TimedOut @2s
+    is slow          | Batch          | run    | run: TimedOut @2s     | run: TimedOut @2s     | run: TimedOut @2s      | run: TimedOut @2s     | run: TimedOut @2s
+    is slow          | async Batch    | run    | run: TimedOut @2s     | run: TimedOut @2s     | run: TimedOut @2s      | run: TimedOut @2s     | run: TimedOut @2s
+    is slow          | blocking Batch | run    | run: TimedOut @2s     | run: TimedOut @2s     | run: TimedOut @2s      | run: TimedOut @2s     | run: TimedOut @2s
+    is slow          | fn             | error  | ok @10s               | all ok @10s           | all ok @10s            | all ok @10s           | all ok @10s
+    is slow          | async fn       | error  | TimedOut @2s          | all TimedOut @2s      | all TimedOut @2s       | all TimedOut @2s      | all TimedOut @2s
+    is slow          | blocking       | error  | TimedOut @2s          | all TimedOut @2s      | all TimedOut @2s       | all TimedOut @2s      | all TimedOut @2s
+    is slow          | Batch          | error  | TimedOut @2s          | ok TimedOut @2s       | ok ok TimedOut @2s     | ok TimedOut @2s       | ok ok TimedOut @2s
+    is slow          | async Batch    | error  | TimedOut @2s          | ok TimedOut @2s       | ok ok TimedOut @2s     | ok TimedOut @2s       | ok ok TimedOut @2s
+    is slow          | blocking Batch | error  | TimedOut @2s          | ok TimedOut @2s       | ok ok TimedOut @2s     | ok TimedOut @2s       | ok ok TimedOut @2s
 
-    panics before    | fn             | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | async fn       | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | blocking       | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | Batch          | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | async Batch    | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | blocking Batch | run    | panic             | panic               | panic                 | panic               | panic
-    panics before    | fn             | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | async fn       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | blocking       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | Batch          | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | async Batch    | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics before    | blocking Batch | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
+    panics before    | fn             | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics before    | async fn       | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics before    | blocking       | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics before    | Batch          | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics before    | async Batch    | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics before    | blocking Batch | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics before    | fn             | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics before    | async fn       | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics before    | blocking       | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics before    | Batch          | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics before    | async Batch    | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics before    | blocking Batch | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
 
-    panics half-way  | fn             | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | async fn       | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | blocking       | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | Batch          | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | async Batch    | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | blocking Batch | run    | panic             | panic               | panic                 | panic               | panic
-    panics half-way  | fn             | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | async fn       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | blocking       | error  | Panicked          | all Panicked        | all Panicked          | all Panicked        | all Panicked
-    panics half-way  | Batch          | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
-    panics half-way  | async Batch    | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
-    panics half-way  | blocking Batch | error  | Panicked          | ok Panicked         | ok ok Panicked        | ok Panicked         | ok ok Panicked
+    panics half-way  | fn             | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics half-way  | async fn       | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics half-way  | blocking       | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics half-way  | Batch          | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics half-way  | async Batch    | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics half-way  | blocking Batch | run    | panic                 | panic                 | panic                  | panic                 | panic
+    panics half-way  | fn             | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics half-way  | async fn       | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics half-way  | blocking       | error  | Panicked              | all Panicked          | all Panicked           | all Panicked          | all Panicked
+    panics half-way  | Batch          | error  | Panicked              | ok Panicked           | ok ok Panicked         | ok Panicked           | ok ok Panicked
+    panics half-way  | async Batch    | error  | Panicked              | ok Panicked           | ok ok Panicked         | ok Panicked           | ok ok Panicked
+    panics half-way  | blocking Batch | error  | Panicked              | ok Panicked           | ok ok Panicked         | ok Panicked           | ok ok Panicked
 ";
 
 /// The scenarios, in the order of the table.
@@ -765,7 +765,7 @@ where
 {
     let script = Arc::new(Script::new(cell.scenario));
     let mut schedule = Schedule::new(Lab { script: script.clone() });
-    match (cell.way.is_on_a_pool(), cell.scenario) {
+    schedule = match (cell.way.is_on_a_pool(), cell.scenario) {
         (true, Scenario::IsSlow) => schedule.clock(ClockAtTheGate(script.clone())).timeout(Duration::from_secs(3600)),
         // Virtual time would jump to the deadline while a thread works.
         (true, _) => schedule.timeout(NET),

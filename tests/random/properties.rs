@@ -18,12 +18,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{Clock, Context, Dispatch, Event, Log, Observer, Options, Request, RequestError, Requests, Retry, Schedule, Slot, groups};
+use corio::{Clock, Context, Dispatch, Event, Log, Options, Request, RequestError, Requests, Retry, Schedule, Slot, groups};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use support::shared::OfThisThread;
 
 // ── programs ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,7 +218,7 @@ struct Retries {
 fn plan() -> impl Strategy<Value = Plan> {
     let way = prop_oneof![Just(Way::InPlace), Just(Way::SlotsInPlace), Just(Way::Later), Just(Way::SlotsLater), Just(Way::Shelf)];
     let keys = prop_oneof![3 => Just(Keys::Plain), 1 => Just(Keys::Ordered), 2 => Just(Keys::Dedup), 1 => Just(Keys::Cache)];
-    let max_in_flight = option::of(prop_oneof![3 => 1..5usize, 1 => Just(usize::MAX)]);
+    let in_flight = option::of(prop_oneof![3 => 1..5usize, 1 => Just(usize::MAX)]);
     let retries = (1..4u32, 1..3u32, option::of((0..10u64, 10..20u64)), any::<bool>(), any::<bool>());
     let retries = retries.prop_map(|(failures, spare, backoff, jitter, by_slot)| Retries { failures, spare, backoff, jitter, by_slot });
     let batches = (option::of(1..9usize), in_flight, option::weighted(0.2, 2..4u64), option::weighted(0.3, retries), option::weighted(0.3, 0..25u64));
@@ -693,7 +694,7 @@ impl Record {
             goes_on: plan.is_later(),
             abandoned: false,
         });
-        let limit = plan.max_in_flight().unwrap_or(usize::MAX);
+        let limit = plan.in_flight().unwrap_or(usize::MAX);
         let on_the_way = run.on_the_way(|other, of_group| (other, of_group) == (of, group));
         if run.on_the_way(|other, _| other == of) > 1 {
             run.kinds.insert(Kind::SeveralBatchesOnTheWay);
@@ -737,7 +738,7 @@ impl Record {
             if plan.shares_keys() || pauses || !run.requests.iter().any(is_queued) {
                 continue;
             }
-            let limit = plan.max_in_flight().unwrap_or(1);
+            let limit = plan.in_flight().unwrap_or(1);
             let is_full = |group: Option<u64>| run.on_the_way(|other, of_group| (other, of_group) == (of, group)) >= limit;
             let free = run.requests.iter().position(|request| is_queued(request) && !is_full(plan.group_of(request.number)));
             let schedule_limit = self.case.in_flight.filter(|_| plan.is_later()).unwrap_or(128);
@@ -844,7 +845,7 @@ impl BatchRecord {
     }
 
     fn reply(&self, key: &Key, late: bool) -> Answer {
-        self.outcome(key, late).ok_or_else(|| Busy.into())
+        self.outcome(key, late).ok_or_else(|| RequestError::of_dispatcher(Busy))
     }
 
     fn replies(&self, keys: &[Key]) -> Vec<Answer> {
@@ -855,7 +856,7 @@ impl BatchRecord {
         let plan = &self.record.case.plans[self.record.run.borrow().batches[self.number].of];
         match self.outcome(slot.key(), late) {
             None if plan.retries.as_ref().is_some_and(|retries| retries.by_slot) => slot.retry(),
-            None => slot.answer(Err(Busy.into())),
+            None => slot.answer(Err(RequestError::of_dispatcher(Busy))),
             Some(reply) if plan.by_value => slot.answer_with(|_| Ok(reply)),
             Some(reply) => slot.answer(Ok(reply)),
         }
@@ -879,7 +880,7 @@ const MANY_LOOKS: u32 = 100_000;
 /// Tells of what waits in vain.
 struct WatchfulClock {
     clock: VirtualClock,
-    record: Record,
+    record: OfThisThread<Record>,
 }
 
 impl Clock for WatchfulClock {
@@ -1172,7 +1173,7 @@ impl Setup {
             .seed(7)
             .yield_every(1);
         // A net: nothing takes so long.
-        schedule = schedule.clock(WatchfulClock { clock, record: record.clone() }).timeout(Duration::from_secs(3600));
+        schedule = schedule.clock(WatchfulClock { clock, record: OfThisThread::new(record.clone()) }).timeout(Duration::from_secs(3600));
         if let Some(batches) = case.in_flight {
             schedule = schedule.max_in_flight(batches);
         }
@@ -1180,12 +1181,8 @@ impl Setup {
             schedule = schedule.barrier();
         }
         let (everything, batches) = (Log::new(), Log::new());
-        let (mut of_everything, mut of_batches) = (everything.verbose_observer(), batches.observer());
-        schedule = schedule.observe(move |event: &Event<'_>| {
-            record.hears(event);
-            of_everything.on(event);
-            of_batches.on(event);
-        });
+        let record = OfThisThread::new(record);
+        schedule = schedule.observe(move |event: &Event<'_>| record.hears(event)).observe(everything.verbose_observer()).observe(batches.observer());
         Setup { schedule, everything, batches }
     }
 

@@ -277,9 +277,11 @@ mod at_random {
     use std::future::Future;
     use std::pin::Pin;
     use std::rc::Rc;
+    use std::sync::{Arc, Mutex};
 
     use corio::testing::VirtualClock;
     use corio::{Clock, Dispatch, Event, Options, Request, RequestError, Requests, Retry, groups};
+    use support::shared::OfThisThread;
 
     use super::*;
 
@@ -517,7 +519,7 @@ mod at_random {
                     drop(state);
                     slot.retry_after(pause);
                 }
-                2 => slot.answer(Err(Busy.into())),
+                2 => slot.answer(Err(RequestError::of_dispatcher(Busy))),
                 3 => slot.answer_with(|key| Ok(Read { key, as_of: self.1 })),
                 _ => slot.answer(Ok(Read { key, as_of: self.1 })),
             }
@@ -552,7 +554,9 @@ mod at_random {
             drop(state);
             if !later {
                 return requests.fill(|keys, answers| {
-                    answers.extend(keys.iter().map(|key| if random.one_in(4) { Err(Busy.into()) } else { Ok(Read { key: *key, as_of: batch }) }));
+                    answers.extend(
+                        keys.iter().map(|key| if random.one_in(4) { Err(RequestError::of_dispatcher(Busy)) } else { Ok(Read { key: *key, as_of: batch }) }),
+                    );
                 });
             }
             lab.state.borrow_mut().on_their_way.insert(batch, (round, keys));
@@ -652,7 +656,7 @@ mod at_random {
         }
     }
 
-    struct Watchful(Lab);
+    struct Watchful(OfThisThread<Lab>);
 
     impl Clock for Watchful {
         fn now(&self) -> Duration {
@@ -694,7 +698,7 @@ mod at_random {
         };
         let lab = Lab { plan, clock: VirtualClock::new(), state: Rc::default() };
         lab.state.borrow_mut().random = seed * 1000;
-        let mut schedule = Schedule::new(&lab).options(Get, |options| plan.options(options)).clock(Watchful(lab.clone()));
+        let mut schedule = Schedule::new(&lab).options(Get, |options| plan.options(options)).clock(Watchful(OfThisThread::new(lab.clone())));
         if plan.rounds {
             schedule = schedule.barrier();
         }
@@ -707,21 +711,21 @@ mod at_random {
         if let Some(limit) = plan.deadline {
             schedule = schedule.timeout(Duration::from_millis(limit));
         }
-        let (log, state) = (Rc::new(RefCell::new(String::new())), lab.state.clone());
+        let (log, state) = (Arc::<Mutex<String>>::default(), OfThisThread::new(lab.state.clone()));
         let (told, clock) = (log.clone(), lab.clock.clone());
         schedule = schedule.observe(move |event: &Event<'_>| {
             if let Event::Round { round, .. } = event {
                 state.borrow_mut().round = *round;
             }
-            *told.borrow_mut() += &format!("{:?}: {event:?}\n", clock.now());
+            *told.lock().unwrap() += &format!("{:?}: {event:?}\n", clock.now());
         });
         for run in 0..3 {
-            log.take();
+            log.lock().unwrap().clear();
             let result = schedule.run(storm(seed * 10 + run));
             let State { wrong, waiting, on_their_way, pauses, .. } = &mut *lab.state.borrow_mut();
             let as_expected = result.is_ok() || plan.deadline.is_some() && matches!(result, Err(corio::Error::TimedOut { .. }));
             if !as_expected || !wrong.is_empty() || waiting.values().any(|waiting| *waiting > 0) || !on_their_way.is_empty() {
-                return Err(format!("seed {seed}, run {run}, {plan:?}: {result:?}, {wrong:?}, {waiting:?}, {on_their_way:?}\n{}", log.take()));
+                return Err(format!("seed {seed}, run {run}, {plan:?}: {result:?}, {wrong:?}, {waiting:?}, {on_their_way:?}\n{}", log.lock().unwrap()));
             }
             pauses.clear();
         }

@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight, WaitGroup, channel};
 use corio::testing::VirtualClock;
-use corio::{Batch, Elapsed, Event, Log, Schedule, Task};
+use corio::{Batch, Elapsed, Event, Log, RunOptions, Schedule, Task};
 use support::{Counts, double, healthy};
 
 const SEEDS: u64 = 200;
@@ -34,7 +35,7 @@ fn under_all<O, T: Task<(), Output = O>>(program: impl Fn() -> T) -> impl Iterat
 /// The log of everything that a program does.
 fn log_of(schedule: &mut Schedule<()>, program: impl Task<()>) -> String {
     let log = Log::new();
-    schedule.observe(log.verbose_observer()).run(program).unwrap();
+    schedule.run_with(RunOptions::new().observe(log.verbose_observer()), program).unwrap();
     log.take()
 }
 
@@ -632,7 +633,11 @@ mod the_seed {
     fn gives_another_log_than_other_seeds() {
         let mut schedule = Schedule::new(());
         let plain = log_of(&mut schedule, program());
-        let logs: BTreeSet<String> = (1..=SEEDS).map(|seed| log_of(&mut schedule.shuffle(seed), program())).collect();
+        let mut logs = BTreeSet::new();
+        for seed in 1..=SEEDS {
+            schedule = schedule.shuffle(seed);
+            logs.insert(log_of(&mut schedule, program()));
+        }
         assert_eq!(logs.len() as u64, SEEDS);
         assert!(!logs.contains(&plain));
     }
@@ -644,15 +649,14 @@ mod the_seed {
             keys.iter().map(|key| Err(*key)).collect()
         }
 
-        let took = |set: &dyn Fn(&mut Schedule<()>)| {
+        let took = |set: fn(Schedule<()>) -> Schedule<()>| {
             let clock = VirtualClock::new();
-            let mut schedule = Schedule::new(());
-            set(&mut schedule.clock(clock.clone()));
+            let mut schedule = set(Schedule::new(()).clock(clock.clone()));
             schedule.run(never(1)).unwrap().unwrap_err();
             clock.now()
         };
-        assert_eq!(took(&|schedule| _ = schedule.shuffle(3)), took(&|schedule| _ = schedule.seed(3)));
-        assert_ne!(took(&|schedule| _ = schedule.shuffle(3)), took(&|schedule| _ = schedule.shuffle(4)));
+        assert_eq!(took(|schedule| schedule.shuffle(3)), took(|schedule| schedule.seed(3)));
+        assert_ne!(took(|schedule| schedule.shuffle(3)), took(|schedule| schedule.shuffle(4)));
     }
 }
 
@@ -664,17 +668,17 @@ fn a_batch_is_answered_once_in_whatever_order_its_tasks_go_on() {
     }
 
     for seed in 1..=SEEDS {
-        let answered = Rc::new(RefCell::new(Vec::new()));
+        let answered = Arc::new(std::sync::Mutex::new(Vec::new()));
         let of_observer = answered.clone();
         Schedule::new(())
             .shuffle(seed)
             .observe(move |event: &Event<'_>| {
                 if let Event::BatchAnswered { batch, len, .. } = event {
-                    of_observer.borrow_mut().push((*batch, *len));
+                    of_observer.lock().unwrap().push((*batch, *len));
                 }
             })
             .run(program())
             .unwrap();
-        assert_eq!(*answered.borrow(), [(1, 10)], "under seed {seed}");
+        assert_eq!(*answered.lock().unwrap(), [(1, 10)], "under seed {seed}");
     }
 }

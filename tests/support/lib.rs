@@ -2,6 +2,7 @@
 //! still works. It is a crate, so that it is compiled once for all test binaries.
 
 pub mod heap;
+pub mod shared;
 pub mod timeline;
 pub mod user_code;
 

@@ -12,10 +12,10 @@ mod dispatchers;
 mod program;
 mod values;
 
-use std::cell::Cell;
 use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use calls::{Targets, call};
@@ -31,17 +31,17 @@ enum Form {
 }
 
 /// Goes on by itself.
-struct Ticking(Cell<u64>);
+struct Ticking(AtomicU64);
 
 impl Clock for Ticking {
     fn now(&self) -> Duration {
         call("clock");
-        Duration::from_millis(self.0.get())
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
     }
 
     fn sleep_until(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         call("clock");
-        self.0.set(time.as_millis() as u64 + 1);
+        self.0.store(time.as_millis() as u64 + 1, Ordering::Relaxed);
         Box::pin(ready(()))
     }
 }
@@ -50,7 +50,7 @@ impl Clock for Ticking {
 fn inject(form: Form, targets: Targets) -> u64 {
     values::begin();
     let context = App(Db(Alive::new("context")));
-    let mut schedule = Schedule::new(&context).clock(Ticking(Cell::new(0)));
+    let mut schedule = Schedule::new(&context).clock(Ticking(AtomicU64::new(0)));
     if form == Form::Observed {
         schedule = schedule.observe(|_: &Event<'_>| call("observer"));
     }

@@ -17,6 +17,7 @@ use crate::model::record::{Event, Outcome, Record, State};
 use crate::model::run::{Bang, exec};
 use crate::model::shared::Shared;
 use support::heap;
+use support::shared::OfThisThread;
 
 /// How a run can end.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub(crate) enum End {
 
 /// Tells the record when nothing but time is waited for.
 struct WatchfulClock {
-    shared: Rc<Shared>,
+    shared: OfThisThread<Rc<Shared>>,
 }
 
 impl Clock for WatchfulClock {
@@ -68,9 +69,8 @@ pub(crate) fn check(case: &Case) -> Result<(End, usize), String> {
 fn check_runs(case: &Case) -> Result<(End, usize), String> {
     let pace = Pace { seed: case.seed, slowest: case.slowest };
     let shared = Rc::new(Shared::new(pace, case.shuffle.is_some()));
-    let mut schedule = Schedule::new(shared.clone()).clock(WatchfulClock { shared: shared.clone() });
-    let heard = shared.clone();
-    schedule = schedule.observe(move |event: &Told<'_>| heard.record().hears(event));
+    let (of_clock, heard) = (OfThisThread::new(shared.clone()), OfThisThread::new(shared.clone()));
+    let mut schedule = Schedule::new(shared.clone()).clock(WatchfulClock { shared: of_clock }).observe(move |event: &Told<'_>| heard.record().hears(event));
     if let Driver::Polled(budget) = case.driver {
         schedule = schedule.yield_every(budget);
     }
