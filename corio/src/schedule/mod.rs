@@ -27,7 +27,7 @@ use crate::dispatch::{Answers, Options, Request};
 use crate::error::Error;
 use crate::observe::{Observer, Observers};
 use crate::runtime::{Run, RunState, block_on};
-use crate::task::{IsTask, Sealed, Task};
+use crate::task::{IsTask, Over, Task};
 use crate::util::{CancellationToken, Clock};
 
 /// Runs tasks over a context.
@@ -235,8 +235,11 @@ impl<C: AsContext> Schedule<C> {
         let state_of_run =
             state.take().unwrap_or_else(|| RunState::new(observers.clone(), dispatch.clone(), run));
         let (context, settings) = (context.as_context(), options.into_settings());
-        // SAFETY: the caller's promise is the same.
-        unsafe { Run::new(context, state_of_run, state, run, settings, task.into_future(Sealed)) }
+        // SAFETY: the caller's promise is the same. The future of the task is used in this run only,
+        // which is over `C::Context`.
+        unsafe {
+            Run::new(context, state_of_run, state, run, settings, task.into_future(&Over::new()))
+        }
     }
 
     /// Tells an observer of everything that happens in the runs to come, beside those that are

@@ -24,7 +24,7 @@ use super::permits::{Acquiring, Permits, Wording};
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
-use crate::task::{Call, Child, Interrupt, Sealed, Task, task, until};
+use crate::task::{Call, Child, Interrupt, Task, task_with, until};
 use crate::util::Slots;
 
 /// A group of tasks that are all cancelled once one of them has failed.
@@ -206,25 +206,28 @@ impl<E> ErrGroup<E> {
         T: Task<S, Output = Result<(), E>>,
     {
         let member = Membership::new(&self.group);
-        task::<S, _>(async move {
-            let member = member;
-            if member.begin() {
-                let body = async {
-                    let _permit = match &member.group.permits {
-                        Some(permits) => {
-                            let mut acquiring = Acquiring::new(permits, 1);
-                            Some(poll_fn(|_| acquiring.poll()).await)
+        task_with::<S, _>(|over| {
+            let work = work.into_future(over);
+            async move {
+                let member = member;
+                if member.begin() {
+                    let body = async {
+                        let _permit = match &member.group.permits {
+                            Some(permits) => {
+                                let mut acquiring = Acquiring::new(permits, 1);
+                                Some(poll_fn(|_| acquiring.poll()).await)
+                            }
+                            None => None,
+                        };
+                        if !member.start() {
+                            return;
                         }
-                        None => None,
+                        if let Err(error) = Call::new(work).await {
+                            member.fail(error);
+                        }
                     };
-                    if !member.start() {
-                        return;
-                    }
-                    if let Err(error) = Call::new(work.into_future(Sealed)).await {
-                        member.fail(error);
-                    }
-                };
-                let _was_stopped = until(Child::new(body), StopSignal(&member)).await;
+                    let _was_stopped = until(Child::new(body), StopSignal(&member)).await;
+                }
             }
         })
     }

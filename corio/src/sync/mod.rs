@@ -74,7 +74,7 @@ macro_rules! leaf {
 
         #[diagnostic::do_not_recommend]
         impl<$($parameter,)* S> crate::task::Task<S> for $leaf {
-            fn into_future(self, _: crate::task::Sealed) -> Self {
+            fn into_future(self, _: &crate::task::Over<S>) -> Self {
                 self
             }
         }

@@ -9,7 +9,7 @@ use std::future::poll_fn;
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 use crate::executor::WaitCause;
-use crate::task::{Call, Sealed, Task, task};
+use crate::task::{Call, Task, task_with};
 
 /// A cell whose value is made by a task, when the value is first needed.
 ///
@@ -91,10 +91,13 @@ impl<T> OnceCell<T> {
     where
         N: Task<S, Output = T>,
     {
-        task::<S, _>(async move {
-            let Some(_permit) = self.acquire().await else { return self.expect_value() };
-            let value = Call::new(maker.into_future(Sealed)).await;
-            self.set_or_get(value)
+        task_with::<S, _>(|over| {
+            let maker = maker.into_future(over);
+            async move {
+                let Some(_permit) = self.acquire().await else { return self.expect_value() };
+                let value = Call::new(maker).await;
+                self.set_or_get(value)
+            }
         })
     }
 
@@ -116,10 +119,13 @@ impl<T> OnceCell<T> {
     where
         N: Task<S, Output = Result<T, E>>,
     {
-        task::<S, _>(async move {
-            let Some(_permit) = self.acquire().await else { return Ok(self.expect_value()) };
-            let value = Call::new(maker.into_future(Sealed)).await?;
-            Ok(self.set_or_get(value))
+        task_with::<S, _>(|over| {
+            let maker = maker.into_future(over);
+            async move {
+                let Some(_permit) = self.acquire().await else { return Ok(self.expect_value()) };
+                let value = Call::new(maker).await?;
+                Ok(self.set_or_get(value))
+            }
         })
     }
 

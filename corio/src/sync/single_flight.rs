@@ -27,7 +27,7 @@ use std::task::Poll;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunRef, RunState, current};
-use crate::task::{Call, Sealed, Task, task};
+use crate::task::{Call, Task, task_with};
 
 /// Runs one task at a time for each key; tasks that want the same key meanwhile wait and get a
 /// clone of the value.
@@ -135,13 +135,16 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
     where
         T: Task<S, Output = V>,
     {
-        task::<S, _>(async move {
-            let mut participant = current::with(|run| self.join(run, key));
-            if let Some(value) = poll_fn(|_| participant.poll()).await {
-                return value;
+        task_with::<S, _>(|over| {
+            let maker = maker.into_future(over);
+            async move {
+                let mut participant = current::with(|run| self.join(run, key));
+                if let Some(value) = poll_fn(|_| participant.poll()).await {
+                    return value;
+                }
+                let value = Call::new(maker).await;
+                participant.complete(value)
             }
-            let value = Call::new(maker.into_future(Sealed)).await;
-            participant.complete(value)
         })
     }
 

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::await_point::{CallSite, record_await_point};
+use super::token::Asker;
 use crate::dispatch::Request;
 use crate::executor::{Executor, Id, Leaf, LeafBody};
 use crate::runtime::{RunState, current};
@@ -122,14 +123,14 @@ impl<R: Request> Leaf for RequestChild<R> {
 pub struct Requesting<R, A> {
     /// `None` once the request was asked.
     request: Option<R>,
-    ask: fn(&RunState, R),
+    asker: Asker<R>,
     answer: PhantomData<fn() -> A>,
 }
 
 impl<R: Request<Answer = A>, A> Requesting<R, A> {
-    /// The future of `request`; `ask` asks on behalf of the running task.
-    pub(super) fn new(request: R, ask: fn(&RunState, R)) -> Self {
-        Requesting { request: Some(request), ask, answer: PhantomData }
+    /// The future of `request`.
+    pub(super) fn new(request: R, asker: Asker<R>) -> Self {
+        Requesting { request: Some(request), asker, answer: PhantomData }
     }
 }
 
@@ -139,11 +140,9 @@ impl<R, A: 'static> Future for Requesting<R, A> {
     type Output = A;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {
-        current::with(|run| {
-            if let Some(request) = self.request.take() {
-                (self.ask)(run, request);
-            }
-            poll_answer(run)
-        })
+        if let Some(request) = self.request.take() {
+            self.asker.ask(request);
+        }
+        current::with(poll_answer)
     }
 }

@@ -8,12 +8,12 @@
 use std::any::type_name;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::call::Call;
 use super::set::{IntoChild, IntoChildren, Set, WaitAll};
+use super::token::{Over, Within};
 use super::traits::{IsTask, Sealed, Task};
 use crate::executor::{Executor, Id, Leaf, LeafBody};
 use crate::runtime::current;
@@ -22,8 +22,7 @@ use crate::runtime::current;
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
               `schedule.run(task)`"]
 pub struct Boxed<'a, S, T> {
-    future: BoxFuture<'a, T>,
-    context: PhantomData<fn(&S)>,
+    future: Within<S, BoxFuture<'a, T>>,
 }
 
 /// Puts a task into a box, so that tasks which `call!` each other in a circle have a known size.
@@ -56,7 +55,7 @@ pub fn boxed<'a, S, T: Task<S>>(task: T) -> Boxed<'a, S, T::Output>
 where
     T::Future: 'a,
 {
-    Boxed { future: BoxFuture(Box::pin(task.into_future(Sealed))), context: PhantomData }
+    Boxed { future: Within::new(|over| BoxFuture(Box::pin(task.into_future(over)))) }
 }
 
 /// The boxed future of a task. Not `Pin<Box<dyn Future>>` itself: user code must not be able to
@@ -154,8 +153,8 @@ impl<'a, S, T> IsTask for Boxed<'a, S, T> {
 
 #[diagnostic::do_not_recommend]
 impl<'a, S, T> Task<S> for Boxed<'a, S, T> {
-    fn into_future(self, _: Sealed) -> Self::Future {
-        self.future
+    fn into_future(self, over: &Over<S>) -> Self::Future {
+        self.future.into_inner(over)
     }
 }
 

@@ -20,9 +20,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::token::{Opener, Over};
 use super::traits::{IsTask, Sealed, Task};
 use crate::dispatch::{CacheChange, Dispatch, Request};
-use crate::runtime::{RunState, current};
+use crate::runtime::current;
 
 /// A task that changes the cached answers of a dispatcher; made by [`prime`], [`invalidate`] and
 /// [`clear`].
@@ -126,7 +127,7 @@ impl<R: Request> fmt::Debug for ChangeCache<R> {
 pub struct Changing<R: Request> {
     change: Option<CacheChange<R>>,
     /// Opens the lane of `R`.
-    open: fn(&RunState),
+    opener: Opener,
 }
 
 impl<R: Request> Unpin for Changing<R> {}
@@ -136,10 +137,8 @@ impl<R: Request> Future for Changing<R> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         if let Some(change) = self.change.take() {
-            current::with(|run| {
-                (self.open)(run);
-                run.dispatchers.change_cache(run.context(), change);
-            });
+            self.opener.open();
+            current::with(|run| run.dispatchers.change_cache(run.context(), change));
         }
         Poll::Ready(())
     }
@@ -158,9 +157,7 @@ impl<R: Request> IsTask for ChangeCache<R> {
 
 #[diagnostic::do_not_recommend]
 impl<S, R: Request + Dispatch<S>> Task<S> for ChangeCache<R> {
-    fn into_future(self, _: Sealed) -> Changing<R> {
-        // SAFETY: `run` is the run that this task runs in, and tasks over `S` run only in runs over
-        // `S`.
-        Changing { change: Some(self.0), open: |run| unsafe { run.open::<S, R>() } }
+    fn into_future(self, over: &Over<S>) -> Changing<R> {
+        Changing { change: Some(self.0), opener: over.opener::<R>() }
     }
 }

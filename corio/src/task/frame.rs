@@ -5,7 +5,8 @@
 //! context `S`, which runs only while a run over `S` is being turned. Only generated code makes a
 //! frame, inside the async block that it passes to [`task`] or [`any_task`] in the same expression.
 //! That is why no method here needs a check at run time, and why [`Frame::new`] is unsafe: its
-//! contract is what the safety of all other methods rests on.
+//! contract is what the safety of all other methods rests on. The methods that use the contract
+//! directly are in `token`.
 //!
 //! # Signatures
 //!
@@ -25,7 +26,8 @@ use super::set::{
 };
 use super::spawn::{AcquireSpawnPermit, SpawnPermit, Spawned};
 use super::timeout::{TimeoutChildren, TimeoutPair, timeout};
-use super::traits::{AnyTask, Bound, Sealed, Task};
+use super::token::{Frame, Over, Within};
+use super::traits::{AnyTask, Bound, IsTask, Sealed, Task};
 use super::wait::Wait;
 use super::window::Window;
 use crate::dispatch::{Dispatch, Request};
@@ -39,7 +41,12 @@ pub fn any_task<F: Future>(body: F) -> AnyTask<F> {
 
 /// A task over the context `S`, from the body of a `#[corio::task(S)]`.
 pub fn task<S, F: Future>(body: F) -> Bound<S, F> {
-    Bound { future: body, context: PhantomData }
+    Bound { future: Within::new(|_| body) }
+}
+
+/// A task over the context `S`, whose body runs other tasks: `make` converts them with the token.
+pub(crate) fn task_with<S, F: Future>(make: impl FnOnce(&Over<S>) -> F) -> Bound<S, F> {
+    Bound { future: Within::new(make) }
 }
 
 /// Tells the compiler the return type of an async block. Generated code never calls it.
@@ -47,64 +54,19 @@ pub fn returns<T>() -> T {
     unreachable!("only there for its type")
 }
 
-/// Witnesses that the code is in the body of a task over the context `S`; see the module `frame`.
-// Invariant in `S`: a frame of `App<'a>` must not pass for a frame of `App<'static>`, whose
-// reference to the context would live too long.
-#[derive(Debug)]
-pub struct Frame<S> {
-    context: PhantomData<fn(S) -> S>,
-}
-
 impl<S> Frame<S> {
-    /// Makes the frame of a task; for generated code only.
-    ///
-    /// # Safety
-    /// - Code that has the frame, or a reference to it, runs only while a run over `S` is being
-    ///   turned and the task of the frame is the one that runs.
-    /// - A future that a method of the frame gives is awaited at once, in the same async block.
-    /// - No code but the executor polls, moves or forgets this async block.
-    #[inline]
-    pub unsafe fn new() -> Self {
-        Frame { context: PhantomData }
-    }
-
-    /// `context!()`
-    pub fn context(&self) -> &S {
-        // SAFETY: by the contract of `new`, a run over `S` is being turned. The run borrows its
-        // context for longer than the frames of its tasks are used, and the reference lives no
-        // longer than this frame.
-        unsafe { &*current::with(|run| run.context.get()).cast::<S>() }
-    }
-
-    fn open<R: Dispatch<S>>() {
-        // SAFETY: by the contract of `new`, the current run is over `S`, or over any context if `S`
-        // is `AnyContext`.
-        current::with(|run| unsafe { run.open::<S, R>() });
-    }
-
     /// `io!(r)`: asks now, not when polled. The answer will be delivered to the running task, so
     /// the future must be awaited in the same expression.
     #[inline]
     pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
-        Self::ask(request);
+        self.ask(request);
         Answer::for_running_task(line)
-    }
-
-    /// The part of `io` that does not depend on the call site, and so is compiled once per request.
-    fn ask<R: Dispatch<S>>(request: R) {
-        let key = request.into_key();
-        current::with(|run| {
-            run.executor.park();
-            // SAFETY: by the contract of `new`, the current run is over `S`, or over any context if
-            // `S` is `AnyContext`.
-            unsafe { run.open_and_ask::<S, R>(run.executor.current(), key) };
-        });
     }
 
     /// One of the requests in `io!(a, b)`.
     #[inline]
     pub fn request<R: Dispatch<S>>(&self, request: R) -> RequestInput<R> {
-        Self::open::<R>();
+        self.open::<R>();
         RequestInput(request)
     }
 
@@ -118,14 +80,14 @@ impl<S> Frame<S> {
         I: IntoIterator<Item = R>,
         I::Item: Dispatch<S>,
     {
-        Self::open::<I::Item>();
+        self.open::<I::Item>();
         At::new(line, Set::list(requests.into_iter().map(RequestChild::new)))
     }
 
     /// `call!(t)`
     #[inline]
     pub fn call<T: Task<S, Called = F>, F, L>(&self, line: L, task: T) -> At<F, L> {
-        At::new(line, T::called(task.into_future(Sealed), Sealed))
+        At::new(line, T::called(task.into_future(&self.over()), Sealed))
     }
 
     /// The wait for a permit in `spawn!(t)`.
@@ -141,7 +103,7 @@ impl<S> Frame<S> {
         _: SpawnPermit,
         task: T,
     ) -> Spawned<O> {
-        let future = task.into_future(Sealed);
+        let future = task.into_future(&self.over());
         Spawned::new(current::with(|run| run.spawn(future)))
     }
 
@@ -152,13 +114,13 @@ impl<S> Frame<S> {
 
     /// One of the tasks in `join!(a, b)`.
     pub fn child<'a, T: Task<S, Future = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
-        Child { future: task.into_future(Sealed), borrows: PhantomData }
+        Child { future: task.into_future(&self.over()), borrows: PhantomData }
     }
 
     /// The task in `timeout!(limit, t)`. It runs as by `call!`, to the end of its children: the
     /// limit holds for them too.
     pub fn called_child<'a, T: Task<S, Called = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
-        Child { future: T::called(task.into_future(Sealed), Sealed), borrows: PhantomData }
+        Child { future: T::called(task.into_future(&self.over()), Sealed), borrows: PhantomData }
     }
 
     /// `join!(a, b)`, and `io!(a, b)`
@@ -201,6 +163,16 @@ impl<S> Frame<S> {
         At::new(line, timeout(limit, child))
     }
 
+    /// The futures of tasks, made one by one.
+    fn futures<I>(&self, tasks: I) -> impl Iterator<Item = <I::Item as IsTask>::Future> + use<S, I>
+    where
+        I: IntoIterator,
+        I::Item: Task<S>,
+    {
+        let over = self.over();
+        tasks.into_iter().map(move |task| task.into_future(&over))
+    }
+
     /// `all!(tasks)`
     pub fn all<'a, I, F, L>(
         &self,
@@ -212,7 +184,7 @@ impl<S> Frame<S> {
         I::Item: Task<S, Future = F>,
         F: Future + 'a,
     {
-        At::new(line, Set::list(tasks.into_iter().map(|task| task.into_future(Sealed))))
+        At::new(line, Set::list(self.futures(tasks)))
     }
 
     /// `all!(limit = n, tasks)`
@@ -228,7 +200,7 @@ impl<S> Frame<S> {
         I::Item: Task<S, Future = F>,
         F: Future + 'a,
     {
-        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
+        At::new(line, Window::new(limit, self.futures(tasks)))
     }
 
     /// `try_all!(limit = n, tasks)`
@@ -244,7 +216,7 @@ impl<S> Frame<S> {
         I::Item: Task<S, Future = F>,
         F: Future<Output: Fallible> + 'a,
     {
-        At::new(line, Window::new(limit, tasks.into_iter().map(|task| task.into_future(Sealed))))
+        At::new(line, Window::new(limit, self.futures(tasks)))
     }
 
     /// `try_all!(tasks)`
@@ -258,7 +230,7 @@ impl<S> Frame<S> {
         I::Item: Task<S, Future = F>,
         F: Future<Output: Fallible> + 'a,
     {
-        At::new(line, Set::list(tasks.into_iter().map(|task| task.into_future(Sealed))))
+        At::new(line, Set::list(self.futures(tasks)))
     }
 }
 

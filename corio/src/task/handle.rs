@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::token::Over;
 use super::traits::{IsTask, Sealed, Task};
 use crate::runtime::{TaskOf, current};
 
@@ -107,7 +108,7 @@ impl<T> IsTask for JoinHandle<T> {
 
 #[diagnostic::do_not_recommend]
 impl<S, T> Task<S> for JoinHandle<T> {
-    fn into_future(self, _: Sealed) -> Join<T> {
+    fn into_future(self, _: &Over<S>) -> Join<T> {
         Join(self)
     }
 }

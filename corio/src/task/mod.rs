@@ -5,7 +5,8 @@
 //! | file | content |
 //! |---|---|
 //! | `traits` | [`IsTask`], [`Task`]: what a task is; [`AnyTask`], `Bound`: those of macros |
-//! | `frame` | [`Frame`]: the methods that the macros expand to |
+//! | `token` | [`Frame`], `Over`: witnesses of the context over which a task runs |
+//! | `frame` | the methods of [`Frame`], which the macros expand to |
 //! | `task_fn` | [`task_fn()`], [`Cx`]: tasks from async closures, without macros |
 //! | `await_point` | `At`, `CallSite`: a waiting point and its source line |
 //! | `answer` | waiting for an answer: `io!(r)`, a request in a set, a request as a task |
@@ -23,6 +24,8 @@
 //!
 //! - **Frame**: a token without size, in the body of a generated task. It witnesses that the code
 //!   runs in a task of a run over the context `S`.
+//! - **Over**: a token without size, by which a task over the context `S` is converted into its
+//!   future. What is made with the token is used in runs over `S` only.
 //! - **At**: the future that wraps whatever is awaited in a task, and records the line on demand.
 //! - **Call site**: a source line of the user, passed as a closure without captures, so that it
 //!   takes neither memory nor time until a stuck task is traced.
@@ -70,6 +73,7 @@ mod set;
 mod spawn;
 mod task_fn;
 mod timeout;
+mod token;
 mod traits;
 mod wait;
 mod window;
@@ -78,9 +82,12 @@ pub use await_point::here;
 pub use boxed::{Boxed, boxed};
 pub(crate) use call::Call;
 pub(crate) use frame::Child;
-pub use frame::{Frame, any_task, returns, task};
+pub(crate) use frame::task_with;
+pub use frame::{any_task, returns, task};
 pub use handle::JoinHandle;
 pub(crate) use interrupt::{Interrupt, until};
 pub use task_fn::{Cx, task_fn};
+pub use token::Frame;
+pub(crate) use token::Over;
 pub(crate) use traits::Sealed;
 pub use traits::{AnyTask, IsTask, Task};

@@ -16,10 +16,11 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::await_point::{At, CallSite};
-use super::frame::{Frame, task};
+use super::frame::task;
 use super::handle::JoinHandle;
 use super::set::{FirstDone, Set};
 use super::spawn::SpawnPermit;
+use super::token::Frame;
 use super::traits::Task;
 use crate::dispatch::Dispatch;
 use crate::executor::Id;

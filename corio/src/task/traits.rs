@@ -7,12 +7,11 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 
 use super::answer::Requesting;
 use super::call::Call;
+use super::token::{Over, Within};
 use crate::dispatch::{Dispatch, Request};
-use crate::runtime::RunState;
 
 /// A type that code outside this crate cannot name. Such code can neither call nor implement a
 /// method that takes a `Sealed`.
@@ -66,7 +65,7 @@ pub trait IsTask: Sized {
 pub trait Task<S>: IsTask {
     /// Converts into the future that runs the task.
     #[doc(hidden)]
-    fn into_future(self, _: Sealed) -> Self::Future;
+    fn into_future(self, _: &Over<S>) -> Self::Future;
 }
 
 /// A task that needs no context and so runs over any: what a call of a plain `#[corio::task]`
@@ -101,7 +100,7 @@ impl<F: Future> IsTask for AnyTask<F> {
 
 #[diagnostic::do_not_recommend]
 impl<S, F: Future> Task<S> for AnyTask<F> {
-    fn into_future(self, _: Sealed) -> F {
+    fn into_future(self, _: &Over<S>) -> F {
         self.future
     }
 }
@@ -116,8 +115,7 @@ impl<F> fmt::Debug for AnyTask<F> {
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
               `schedule.run(task)`"]
 pub struct Bound<S, F> {
-    pub(super) future: F,
-    pub(super) context: PhantomData<fn(&S)>,
+    pub(super) future: Within<S, F>,
 }
 
 #[diagnostic::do_not_recommend]
@@ -133,8 +131,8 @@ impl<S, F: Future> IsTask for Bound<S, F> {
 
 #[diagnostic::do_not_recommend]
 impl<S, F: Future> Task<S> for Bound<S, F> {
-    fn into_future(self, _: Sealed) -> F {
-        self.future
+    fn into_future(self, over: &Over<S>) -> F {
+        self.future.into_inner(over)
     }
 }
 
@@ -158,12 +156,7 @@ impl<R: Request> IsTask for R {
 // The bound `Request` follows from `Dispatch<S>`, but without it the compiler would not see that
 // this impl does not overlap with those above.
 impl<S, R: Request + Dispatch<S>> Task<S> for R {
-    fn into_future(self, _: Sealed) -> Self::Future {
-        Requesting::new(self, |run: &RunState, request: R| {
-            // SAFETY: `run` is the run that this task runs in, and tasks over `S` run only in runs
-            // over `S`.
-            unsafe { run.open::<S, R>() };
-            run.ask::<R>(run.executor.current(), request.into_key());
-        })
+    fn into_future(self, over: &Over<S>) -> Self::Future {
+        Requesting::new(self, over.asker())
     }
 }
