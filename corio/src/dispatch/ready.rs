@@ -327,3 +327,96 @@ impl<K, A> Drop for HeldBuf<K, A> {
         drop(self.take());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A buffer with answers for the waiters 1 to `answers.len()`.
+    fn buf_of(answers: &[&str]) -> PooledBuf<u8, String> {
+        let mut buf = PooledBuf::<u8, String>::default();
+        buf.waiters.extend((1..).map(Waiter).take(answers.len()));
+        buf.answers.extend(answers.iter().rev().map(|answer| answer.to_string()));
+        buf
+    }
+
+    fn batch_of(answers: &[&str]) -> ReadyBatch {
+        ReadyBatch::new(0, buf_of(answers))
+    }
+
+    fn give_back(ready: ReadyBatch) -> PooledBuf<u8, String> {
+        ready.into_buf()
+    }
+
+    #[test]
+    fn answers_are_offered_in_order_and_taken_once() {
+        let current = CurrentAnswer::default();
+        current.begin(batch_of(&["a", "b"]));
+        assert_eq!(current.take::<String>(), None);
+        assert_eq!(current.advance(), Some(Waiter(1)));
+        assert_eq!(current.take::<String>().as_deref(), Some("a"));
+        assert_eq!(current.take::<String>(), None);
+        assert!(!current.has_delivered());
+        assert_eq!(current.advance(), Some(Waiter(2)));
+        assert!(!current.has_delivered());
+        assert_eq!(current.take::<String>().as_deref(), Some("b"));
+        assert!(current.has_delivered());
+        assert_eq!(current.advance(), None);
+        let ready = current.end().unwrap();
+        assert!(ready.is_over());
+        assert!(give_back(ready).answers.is_empty());
+    }
+
+    #[test]
+    fn an_answer_of_another_type_is_not_taken() {
+        let current = CurrentAnswer::default();
+        current.begin(batch_of(&["a"]));
+        current.advance();
+        assert_eq!(current.take::<u64>(), None);
+        assert!(current.retract());
+        assert_eq!(current.take::<String>(), None);
+        let mut ready = current.end().unwrap();
+        assert_eq!(ready.answers_mut::<String>().pop().as_deref(), Some("a"));
+        give_back(ready);
+    }
+
+    #[test]
+    fn a_delivery_goes_on_where_it_was_interrupted() {
+        let current = CurrentAnswer::default();
+        current.begin(batch_of(&["a", "b", "c"]));
+        current.advance();
+        current.take::<String>();
+        let mut ready = current.end().unwrap();
+        assert_eq!((ready.left(), ready.buf::<u8, String>().answers.len()), (2, 2));
+        ready.bring_forward::<String>(1);
+        current.begin(ready);
+        assert_eq!(current.advance(), Some(Waiter(3)));
+        assert_eq!(current.take::<String>().as_deref(), Some("c"));
+        give_back(current.end().unwrap());
+    }
+
+    #[test]
+    #[should_panic = "a batch of another queue"]
+    fn a_buffer_of_other_types_is_not_given() {
+        let _: PooledBuf<u8, u8> = batch_of(&[]).into_buf();
+    }
+
+    #[test]
+    fn a_held_answer_may_outlive_its_queue_and_is_gone_once_its_buffer_is_taken() {
+        let (current, held) = (CurrentAnswer::default(), HeldBuf::new());
+        held.offer(buf_of(&["a"]), &current);
+        drop(held);
+        assert_eq!(current.take::<String>().as_deref(), Some("a"));
+
+        let (held, other) = (HeldBuf::new(), HeldBuf::new());
+        held.offer(buf_of(&["b"]), &current);
+        assert_eq!(held.take().map(|buf| buf.answers.len()), Some(1));
+        assert_eq!(current.take::<String>(), None);
+        other.offer(buf_of(&["c"]), &current);
+        held.offer(buf_of(&["d"]), &current);
+        assert!(!current.retract());
+        other.offer(other.take().unwrap(), &current);
+        assert_eq!(current.take::<String>().as_deref(), Some("c"));
+        assert!(held.take().is_some() && held.take().is_none());
+    }
+}

@@ -8,6 +8,7 @@
 //! | `timers` | a queue of alarms, ordered by time |
 //! | `inline_budget` | how many requests may be answered inline while a run is idle |
 //! | `hot_cell` | `HotCell`, a `RefCell` without checks in release builds |
+//! | `push` | `push_within_capacity`, for vectors that need not grow |
 //! | `slab` | `Slots`, a small slab without generations |
 //! | `id_hasher` | `ById`, a fast hasher for numbers that corio assigns itself |
 //! | `unwind` | `PanicCollector` and other tools for code that has to finish despite panics |
@@ -37,6 +38,7 @@ mod hot_cell;
 mod id_hasher;
 mod inline_budget;
 pub(crate) mod panic_advice;
+mod push;
 mod slab;
 mod static_assert;
 mod text;
@@ -51,6 +53,7 @@ pub use clock::{Clock, Elapsed};
 pub(crate) use hot_cell::{HotCell, HotMut};
 pub(crate) use id_hasher::ById;
 pub(crate) use inline_budget::InlineBudget;
+pub(crate) use push::push_within_capacity;
 pub(crate) use slab::Slots;
 pub(crate) use static_assert::{assert_has_not, assert_is_send};
 pub(crate) use text::{keys_of, plural};

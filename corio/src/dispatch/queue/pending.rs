@@ -23,7 +23,7 @@ use std::mem;
 use super::backlog::Backlog;
 use crate::dispatch::buffer::{BatchBuf, PooledBuf, QueuedRequest};
 use crate::dispatch::ids::Waiter;
-use crate::util::Alarm;
+use crate::util::{Alarm, push_within_capacity};
 
 /// The requests of one queue that wait to be sent.
 pub(super) struct PendingRequests<K, A> {
@@ -62,25 +62,16 @@ impl<K, A> PendingRequests<K, A> {
     }
 
     /// Adds a request if others have gathered and the buffers need not grow; otherwise returns the
-    /// key. Nothing in this function can call the allocator, which saves the registers that
-    /// `Vec::push` keeps for that call.
+    /// key. Nothing in this function can call the allocator.
     #[inline(always)]
     pub(super) fn gather_within_capacity(&mut self, waiter: Waiter, key: K) -> Result<(), K> {
         let BatchBuf { waiters, keys, .. } = &mut *self.gathered;
-        let (before, keys_before) = (waiters.len(), keys.len());
-        match (waiters.spare_capacity_mut(), keys.spare_capacity_mut()) {
-            ([waiter_slot, ..], [key_slot, ..]) if before > 0 => {
-                waiter_slot.write(waiter);
-                key_slot.write(key);
-            }
-            _ => return Err(key),
+        if waiters.is_empty() || waiters.len() == waiters.capacity() {
+            return Err(key);
         }
-        // SAFETY: the element after the last one has just been written in both vectors, and both
-        // have capacity for it.
-        unsafe {
-            waiters.set_len(before + 1);
-            keys.set_len(keys_before + 1);
-        }
+        push_within_capacity(keys, key)?;
+        let is_pushed = push_within_capacity(waiters, waiter).is_ok();
+        debug_assert!(is_pushed, "the capacity was checked");
         Ok(())
     }
 
