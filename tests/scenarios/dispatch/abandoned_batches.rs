@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use corio::{Batch, Elapsed, Event, Slot, Task};
+use corio::{Batch, Elapsed, Event, Schedule, Slot, Task};
 use expect_test::{Expect, expect};
 use support::timeline::Timeline;
 use support::{Counted, Counts};
@@ -285,9 +285,8 @@ fn an_observer_hears_of_them() {
     }
 
     let timeline = Timeline::default();
-    let mut schedule = timeline.schedule();
     let told = timeline.clone();
-    schedule = schedule.observe(move |event: &Event<'_>| {
+    let mut schedule = Schedule::new(&timeline).clock(timeline.clock.clone()).observe(move |event: &Event<'_>| {
         if let Event::Abandoned { .. } = event {
             told.note(format_args!("{event:?}"));
         }

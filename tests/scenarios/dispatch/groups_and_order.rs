@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use corio::{Batch, Event, Schedule, Slot, Task};
+use corio::{Batch, Schedule, Slot, Task};
 use expect_test::{Expect, expect};
 use support::timeline::Timeline;
 
@@ -440,7 +440,7 @@ mod order {
 
         let timeline = Timeline::default();
         // Nothing is told but what the dispatcher says.
-        timeline.schedule().observe(|_: &Event<'_>| {}).run(program()).unwrap();
+        Schedule::new(&timeline).clock(timeline.clock.clone()).run(program()).unwrap();
         let numbers: Vec<u64> = timeline
             .take()
             .lines()
