@@ -53,27 +53,53 @@ fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> 
         let _ = &i;
         // SAFETY: as in every expansion: used in this block alone, which only the run polls, and
         // awaited where it is asked.
-        let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
+        let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> =
+            unsafe { ::corio::__private::Frame::new() };
         if false {
             return ::corio::__private::returns::<()>();
         }
-        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("create {i}"))).await;
-        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("read {i}"))).await;
-        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("update {i}"))).await;
-        ::corio::__private::Frame::io(&__corio, || ::corio::__private::here(), store(format!("delete {i}"))).await;
+        ::corio::__private::Frame::io(
+            &__corio,
+            || ::corio::__private::here(),
+            store(format!("create {i}")),
+        )
+        .await;
+        ::corio::__private::Frame::io(
+            &__corio,
+            || ::corio::__private::here(),
+            store(format!("read {i}")),
+        )
+        .await;
+        ::corio::__private::Frame::io(
+            &__corio,
+            || ::corio::__private::here(),
+            store(format!("update {i}")),
+        )
+        .await;
+        ::corio::__private::Frame::io(
+            &__corio,
+            || ::corio::__private::here(),
+            store(format!("delete {i}")),
+        )
+        .await;
     })
 }
 
 fn program() -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
     ::corio::__private::any_task(async move {
         // SAFETY: as above.
-        let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> = unsafe { ::corio::__private::Frame::new() };
+        let __corio: ::corio::__private::Frame<::corio::__private::AnyContext> =
+            unsafe { ::corio::__private::Frame::new() };
         if false {
             return ::corio::__private::returns::<()>();
         }
         for i in 0..10 {
-            ::corio::__private::Frame::spawn(&__corio, ::corio::__private::Frame::room(&__corio, || ::corio::__private::here()).await, crud(i))
-                .__corio_handle();
+            ::corio::__private::Frame::spawn(
+                &__corio,
+                ::corio::__private::Frame::room(&__corio, || ::corio::__private::here()).await,
+                crud(i),
+            )
+            .__corio_handle();
         }
     })
 }

@@ -41,7 +41,17 @@ pub fn run(args: &CompileTimeArgs) -> anyhow::Result<()> {
         },
     ];
     let load = print::load();
-    let mut table = print::table(["quick start with", "crates", "cold build", "after a change", "cold release build", "binary"], 1);
+    let mut table = print::table(
+        [
+            "quick start with",
+            "crates",
+            "cold build",
+            "after a change",
+            "cold release build",
+            "binary",
+        ],
+        1,
+    );
     for program in &programs {
         eprintln!("{} …", program.name);
         table.add_row(measure(program, args.jobs)?);
@@ -73,9 +83,13 @@ fn measure(program: &Program, jobs: Option<u32>) -> anyhow::Result<Vec<String>> 
     rebuilds.sort();
     let release = build(&["--release"])?;
     let binary = fs::metadata(project.path().join("target/release/program"))?.len();
-    let tree = output(&mut command(project.path(), &["tree", "--offline", "--prefix=none", "--edges=normal,build"]))?;
+    let tree = output(&mut command(
+        project.path(),
+        &["tree", "--offline", "--prefix=none", "--edges=normal,build"],
+    ))?;
     // Its own is the first line.
-    let crates: BTreeSet<_> = tree.lines().skip(1).map(|line| line.trim_end_matches(" (*)")).collect();
+    let crates: BTreeSet<_> =
+        tree.lines().skip(1).map(|line| line.trim_end_matches(" (*)")).collect();
     let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
     Ok(vec![
         program.name.to_owned(),
@@ -89,7 +103,10 @@ fn measure(program: &Program, jobs: Option<u32>) -> anyhow::Result<Vec<String>> 
 
 fn project(program: &Program) -> anyhow::Result<TempDir> {
     let project = tempfile::tempdir()?;
-    let manifest = format!("[package]\nname = \"program\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{}\n", program.dependencies);
+    let manifest = format!(
+        "[package]\nname = \"program\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{}\n",
+        program.dependencies
+    );
     fs::write(project.path().join("Cargo.toml"), manifest)?;
     fs::create_dir(project.path().join("src"))?;
     fs::write(project.path().join("src/main.rs"), program.source)?;
@@ -105,6 +122,10 @@ fn command(project: &Path, arguments: &[&str]) -> Command {
 
 fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
-    ensure!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{command:?} failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -61,7 +61,10 @@ const GATES: [Gate; 12] = [
     gate(Workload::W13, 1.0),
 ];
 
-const CONTENDERS: [Contender; 2] = [Contender { name: corio::NAME, job: corio::job }, Contender { name: state_machine::NAME, job: state_machine::job }];
+const CONTENDERS: [Contender; 2] = [
+    Contender { name: corio::NAME, job: corio::job },
+    Contender { name: state_machine::NAME, job: state_machine::job },
+];
 
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,7 +81,10 @@ fn file() -> PathBuf {
 pub fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
     let file = file();
     let kept: Option<Kept> = match fs::read(&file) {
-        Ok(text) => Some(serde_json::from_slice(&text).with_context(|| format!("cannot read {}", file.display()))?),
+        Ok(text) => Some(
+            serde_json::from_slice(&text)
+                .with_context(|| format!("cannot read {}", file.display()))?,
+        ),
         Err(_) => None,
     };
     let counts = kept.as_ref().map(|kept| kept.counts.clone()).unwrap_or_default();
@@ -91,11 +97,16 @@ pub fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
         }
         for contender in &CONTENDERS {
             let now = count(Size { in_place: true, ..workload.scaled(scale) }, contender)?;
-            let before = kept.as_ref().and_then(|kept| kept.counts.get(workload.name())?.get(contender.name)).copied();
+            let before = kept
+                .as_ref()
+                .and_then(|kept| kept.counts.get(workload.name())?.get(contender.name))
+                .copied();
             let change = before.map(|before| now / before - 1.0);
             let percent = |change: f64| format!("{:+.1} %", 100.0 * change);
             // The one by hand is there to compare with, and may be compiled differently when something else changes.
-            if let Some(change) = change.filter(|change| *change > tolerance && contender.name == corio::NAME) {
+            if let Some(change) =
+                change.filter(|change| *change > tolerance && contender.name == corio::NAME)
+            {
                 grown.push(format!("{} by {}", workload.name(), percent(change)));
             }
             table.add_row([
@@ -105,12 +116,17 @@ pub fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
                 before.map_or("–".to_owned(), |before| format!("{before:.1}")),
                 change.map_or("–".to_owned(), percent),
             ]);
-            counted.counts.entry(workload.name().to_owned()).or_default().insert(contender.name.to_owned(), (now * 10.0).round() / 10.0);
+            counted
+                .counts
+                .entry(workload.name().to_owned())
+                .or_default()
+                .insert(contender.name.to_owned(), (now * 10.0).round() / 10.0);
         }
     }
     println!("{table}");
     if args.write {
-        fs::write(&file, serde_json::to_string_pretty(&counted)? + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+        fs::write(&file, serde_json::to_string_pretty(&counted)? + "\n")
+            .with_context(|| format!("cannot write {}", file.display()))?;
         return Ok(());
     }
     let Some(kept) = kept else {
@@ -140,9 +156,15 @@ fn instructions(size: Size, contender: &Contender, repetitions: u32) -> anyhow::
         .output()
         .context("cannot run valgrind: is it installed?")?;
     let text = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{} of {} failed under valgrind:\n{text}", contender.name, size.workload.name());
+    ensure!(
+        output.status.success(),
+        "{} of {} failed under valgrind:\n{text}",
+        contender.name,
+        size.workload.name()
+    );
     let collected = text.lines().find_map(|line| line.split_once("Collected :"));
-    let (_, number) = collected.with_context(|| format!("callgrind says no number of instructions:\n{text}"))?;
+    let (_, number) =
+        collected.with_context(|| format!("callgrind says no number of instructions:\n{text}"))?;
     number.trim().parse().context("callgrind says something else than a number")
 }
 

@@ -26,7 +26,10 @@ use work::Size;
 
 /// Compare corio with other ways to batch; or measure something else about it.
 #[derive(Debug, Parser)]
-#[command(bin_name = "cargo bench --manifest-path bench/Cargo.toml --", args_conflicts_with_subcommands = true)]
+#[command(
+    bin_name = "cargo bench --manifest-path bench/Cargo.toml --",
+    args_conflicts_with_subcommands = true
+)]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -94,7 +97,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
             println!("{}", serde_json::to_string(&measure::measure(*size, *repetitions)?)?);
             Ok(())
         }
-        Some(Command::Repeat { size, contender, repetitions }) => instructions::repeat(*size, contender, *repetitions),
+        Some(Command::Repeat { size, contender, repetitions }) => {
+            instructions::repeat(*size, contender, *repetitions)
+        }
         Some(Command::Cost { times, names }) => costs::cost(*times, names),
     }
 }

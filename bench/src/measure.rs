@@ -43,7 +43,15 @@ pub fn measure(size: Size, repetitions: usize) -> anyhow::Result<Vec<Row>> {
         batches: u64,
         times: Vec<f64>,
     }
-    let mut all: Vec<Runs> = ALL.iter().map(|contender| Runs { contender, job: (contender.job)(size), batches: 0, times: Vec::new() }).collect();
+    let mut all: Vec<Runs> = ALL
+        .iter()
+        .map(|contender| Runs {
+            contender,
+            job: (contender.job)(size),
+            batches: 0,
+            times: Vec::new(),
+        })
+        .collect();
     let warm_up = 1;
     for repetition in 0..warm_up + repetitions {
         for Runs { contender, job, batches, times } in &mut all {
@@ -54,7 +62,8 @@ pub fn measure(size: Size, repetitions: usize) -> anyhow::Result<Vec<Row>> {
                 job();
             }
             let time = start.elapsed();
-            let tally = check(size, size.runs()).with_context(|| format!("{} in {size}", contender.name))?;
+            let tally = check(size, size.runs())
+                .with_context(|| format!("{} in {size}", contender.name))?;
             *batches = tally.batches / size.runs();
             if repetition >= warm_up {
                 times.push(time.as_nanos() as f64 / (size.operations() * size.runs()) as f64);
@@ -70,11 +79,21 @@ pub fn measure(size: Size, repetitions: usize) -> anyhow::Result<Vec<Row>> {
                 let mut job = (contender.job)(size).expect("it was there a moment ago");
                 job();
             });
-            Figures { min: times[0], median: times[times.len() / 2], ratio: f64::NAN, batches, bytes: bytes as f64 / size.tasks() as f64 }
+            Figures {
+                min: times[0],
+                median: times[times.len() / 2],
+                ratio: f64::NAN,
+                batches,
+                bytes: bytes as f64 / size.tasks() as f64,
+            }
         });
         rows.push(Row { contender: contender.name.to_owned(), figures });
     }
-    let baseline = rows.iter().find(|row| row.contender == baseline(size.workload)).and_then(|row| row.figures).context("no baseline")?;
+    let baseline = rows
+        .iter()
+        .find(|row| row.contender == baseline(size.workload))
+        .and_then(|row| row.figures)
+        .context("no baseline")?;
     for figures in rows.iter_mut().filter_map(|row| row.figures.as_mut()) {
         figures.ratio = figures.min / baseline.min;
     }
@@ -85,7 +104,12 @@ pub fn measure(size: Size, repetitions: usize) -> anyhow::Result<Vec<Row>> {
 pub fn check(size: Size, runs: u64) -> anyhow::Result<Tally> {
     let tally = take_tally();
     let Tally { asked, finished, sum, .. } = size.expected();
-    let expected = Tally { batches: tally.batches, asked: asked * runs, finished: finished * runs, sum: sum * runs };
+    let expected = Tally {
+        batches: tally.batches,
+        asked: asked * runs,
+        finished: finished * runs,
+        sum: sum * runs,
+    };
     ensure!(tally == expected, "wrong: did {tally:?}, and was to do {expected:?}");
     Ok(tally)
 }

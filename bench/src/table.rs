@@ -33,7 +33,11 @@ pub struct TableArgs {
 
 fn factor(text: &str) -> Result<f64, String> {
     let factor = text.parse().map_err(|error| format!("{error}"))?;
-    if factor > 0.0 && factor <= 10.0 { Ok(factor) } else { Err("a number above 0, and at most 10".to_owned()) }
+    if factor > 0.0 && factor <= 10.0 {
+        Ok(factor)
+    } else {
+        Err("a number above 0, and at most 10".to_owned())
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -68,11 +72,15 @@ fn in_a_process(size: Size, repetitions: u32) -> anyhow::Result<Vec<Row>> {
         .output()
         .context("cannot start a process for a workload")?;
     ensure!(output.status.success(), "{} failed: {}", size.workload.name(), output.status);
-    serde_json::from_slice(&output.stdout).context("the process of a workload printed something else than its result")
+    serde_json::from_slice(&output.stdout)
+        .context("the process of a workload printed something else than its result")
 }
 
 fn table(all: &[Compared]) -> Table {
-    let mut table = print::table(["workload", "", "min ns", "median ns", "ratio", "batches", "bytes a task"], 2);
+    let mut table = print::table(
+        ["workload", "", "min ns", "median ns", "ratio", "batches", "bytes a task"],
+        2,
+    );
     for Compared { size, rows } in all {
         let mut title = size.to_string();
         for Row { contender, figures } in rows {

@@ -73,7 +73,12 @@ impl Workload {
             Workload::W2 | Workload::W3 => 1_000_000,
             Workload::W1 | Workload::W6 | Workload::W9 => 100_000,
             Workload::W7 => 10_000,
-            Workload::W5 | Workload::W8 | Workload::W10 | Workload::W11 | Workload::W12 | Workload::W13 => 1000,
+            Workload::W5
+            | Workload::W8
+            | Workload::W10
+            | Workload::W11
+            | Workload::W12
+            | Workload::W13 => 1000,
             Workload::W4 => {
                 let depth = (5.0 + scale.log10()).round().max(1.0);
                 return Size { workload: self, n: depth as u64, in_place: false };
@@ -113,7 +118,9 @@ impl Size {
     /// What the time is divided by.
     pub fn operations(self) -> u64 {
         match self.workload {
-            Workload::W1 | Workload::W8 | Workload::W10 | Workload::W11 | Workload::W12 => self.n * 4,
+            Workload::W1 | Workload::W8 | Workload::W10 | Workload::W11 | Workload::W12 => {
+                self.n * 4
+            }
             Workload::W2 | Workload::W9 => self.n,
             Workload::W5 => self.n * ROUNDS,
             Workload::W13 => self.n * SAME,
@@ -177,16 +184,29 @@ impl fmt::Display for Size {
             Workload::W2 => write!(f, "W2: one task of {n} requests, a request"),
             Workload::W3 => write!(f, "W3: {n} tasks of one request, a task"),
             Workload::W4 => write!(f, "W4: a tree of {} tasks, a task", self.tasks()),
-            Workload::W5 => write!(f, "W5: {n} tasks of {ROUNDS} requests, 1 ms a batch, a request"),
+            Workload::W5 => {
+                write!(f, "W5: {n} tasks of {ROUNDS} requests, 1 ms a batch, a request")
+            }
             Workload::W6 => write!(f, "W6: {n} tasks and one key, a task"),
             Workload::W7 => write!(f, "W7: {n} tasks and one mutex, a task"),
-            Workload::W8 => write!(f, "W8: {n} tasks of 4 requests, pending once a batch, a request"),
+            Workload::W8 => {
+                write!(f, "W8: {n} tasks of 4 requests, pending once a batch, a request")
+            }
             Workload::W9 => write!(f, "W9: one task of {n} requests, pending once each, a request"),
-            Workload::W10 if self.in_place => write!(f, "W10: {n} tasks of 4 requests, answered one by one, a request"),
-            Workload::W10 => write!(f, "W10: {n} tasks of 4 requests, answered one by one by a thread, a request"),
-            Workload::W11 => write!(f, "W11: {n} tasks of 4 requests, half of the keys double, a request"),
+            Workload::W10 if self.in_place => {
+                write!(f, "W10: {n} tasks of 4 requests, answered one by one, a request")
+            }
+            Workload::W10 => write!(
+                f,
+                "W10: {n} tasks of 4 requests, answered one by one by a thread, a request"
+            ),
+            Workload::W11 => {
+                write!(f, "W11: {n} tasks of 4 requests, half of the keys double, a request")
+            }
             Workload::W12 => write!(f, "W12: {n} tasks of 4 requests, in order, a request"),
-            Workload::W13 => write!(f, "W13: {n} tasks that ask {SAME} times for a key that is kept, a request"),
+            Workload::W13 => {
+                write!(f, "W13: {n} tasks that ask {SAME} times for a key that is kept, a request")
+            }
         }
     }
 }

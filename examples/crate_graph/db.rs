@@ -96,11 +96,21 @@ impl Db {
     }
 
     /// The one row that the query gives; an error where it gives none.
-    pub(crate) fn row<T>(&self, sql: &str, params: impl Params, read: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
         self.connection.prepare_cached(sql)?.query_row(params, read)
     }
 
-    pub(crate) fn rows<T, C: FromIterator<T>>(&self, sql: &str, params: impl Params, read: impl FnMut(&Row<'_>) -> Result<T>) -> Result<C> {
+    pub(crate) fn rows<T, C: FromIterator<T>>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<C> {
         self.connection.prepare_cached(sql)?.query_map(params, read)?.collect()
     }
 }
@@ -114,7 +124,11 @@ impl Tally {
 impl Package {
     /// Reads `name, version, licence`, which begin at column `first`.
     pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<Package> {
-        Ok(Package { name: row.get(first)?, version: row.get(first + 1)?, licence: row.get(first + 2)? })
+        Ok(Package {
+            name: row.get(first)?,
+            version: row.get(first + 1)?,
+            licence: row.get(first + 2)?,
+        })
     }
 }
 

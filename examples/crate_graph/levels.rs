@@ -22,7 +22,9 @@ pub(crate) fn report(db: &Db) -> Result<Report> {
         let dependencies = fetch_dependencies::batch(db, &level)?;
 
         let mut next = Vec::new();
-        for (((id, features), dependents), dependencies) in level.into_iter().zip(features).zip(dependents).zip(dependencies) {
+        for (((id, features), dependents), dependencies) in
+            level.into_iter().zip(features).zip(dependents).zip(dependencies)
+        {
             let package = packages.remove(&id).ok_or(Error::QueryReturnedNoRows)?;
             next.extend(catalogue.claim(&dependencies));
             catalogue.add(id, Facts { package, features, dependents, dependencies });

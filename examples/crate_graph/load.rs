@@ -38,7 +38,8 @@ pub(crate) fn load(path: &Path) -> Result<Graph> {
     let metadata = metadata?;
 
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let (packages, dependencies) = fill(&database(&folder), &metadata).context("cannot fill the database")?;
+    let (packages, dependencies) =
+        fill(&database(&folder), &metadata).context("cannot fill the database")?;
     Ok(Graph { folder, root: metadata.workspace_root.into_string(), packages, dependencies })
 }
 
@@ -73,9 +74,14 @@ fn metadata(manifest: &Path) -> Result<Metadata> {
             } else {
                 ""
             };
-            bail!("cargo cannot tell the dependencies of {}:\n{}{hint}", manifest.display(), stderr.trim_end())
+            bail!(
+                "cargo cannot tell the dependencies of {}:\n{}{hint}",
+                manifest.display(),
+                stderr.trim_end()
+            )
         }
-        Err(error) => Err(error).with_context(|| format!("cannot read the dependencies of {}", manifest.display())),
+        Err(error) => Err(error)
+            .with_context(|| format!("cannot read the dependencies of {}", manifest.display())),
     }
 }
 
@@ -91,11 +97,14 @@ fn host() -> Result<String> {
 /// Gives the numbers of packages and of dependencies.
 fn fill(database: &Path, metadata: &Metadata) -> Result<(usize, usize)> {
     let nodes = &metadata.resolve.as_ref().context("cargo resolved no dependencies")?.nodes;
-    let packages: HashMap<_, &Package> = metadata.packages.iter().map(|package| (&package.id, package)).collect();
-    let mut entries: Vec<(&Package, &Node)> = nodes.iter().map(|node| (packages[&node.id], node)).collect();
+    let packages: HashMap<_, &Package> =
+        metadata.packages.iter().map(|package| (&package.id, package)).collect();
+    let mut entries: Vec<(&Package, &Node)> =
+        nodes.iter().map(|node| (packages[&node.id], node)).collect();
     // Ids in the order of names, so that whatever is ordered by id reads well and is the same every time.
     entries.sort_by_key(|(package, _)| (&package.name, &package.version, &package.id));
-    let ids: HashMap<_, _> = (1..).map(PackageId).zip(&entries).map(|(id, (package, _))| (&package.id, id)).collect();
+    let ids: HashMap<_, _> =
+        (1..).map(PackageId).zip(&entries).map(|(id, (package, _))| (&package.id, id)).collect();
 
     let mut connection = Connection::open(database)?;
     // Nobody misses a temporary file after a crash.
@@ -106,14 +115,22 @@ fn fill(database: &Path, metadata: &Metadata) -> Result<(usize, usize)> {
     let transaction = connection.transaction()?;
     let mut dependencies = 0;
     {
-        let mut package_row = transaction.prepare("INSERT INTO packages VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut package_row =
+            transaction.prepare("INSERT INTO packages VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let mut feature_row = transaction.prepare("INSERT INTO features VALUES (?1, ?2)")?;
         // One package can be there under two names.
-        let mut dependency_row = transaction.prepare("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2)")?;
+        let mut dependency_row =
+            transaction.prepare("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2)")?;
         for (package, node) in bar.wrap_iter(entries.iter()) {
             let id = ids[&package.id];
             let member = metadata.workspace_members.contains(&package.id);
-            package_row.execute((id, package.name.as_str(), package.version.to_string(), &package.license, member))?;
+            package_row.execute((
+                id,
+                package.name.as_str(),
+                package.version.to_string(),
+                &package.license,
+                member,
+            ))?;
             for feature in &node.features {
                 feature_row.execute((id, feature.as_str()))?;
             }

@@ -83,10 +83,24 @@ fn run(args: &Args) -> anyhow::Result<()> {
     for other in [&b, &c] {
         ensure!(a.report == other.report, "{} and {} give different reports", a.way, other.way);
     }
-    ensure!(b.counts.queries <= c.counts.queries + 2, "{} made {} queries where {} made {}", b.way, b.counts.queries, c.way, c.counts.queries);
+    ensure!(
+        b.counts.queries <= c.counts.queries + 2,
+        "{} made {} queries where {} made {}",
+        b.way,
+        b.counts.queries,
+        c.way,
+        c.counts.queries
+    );
 
     let out = &mut io::stdout().lock();
-    writeln!(out, "{} packages with {} dependencies in {}, loaded in {}\n", graph.packages, graph.dependencies, graph.root, print::milliseconds(loaded))?;
+    writeln!(
+        out,
+        "{} packages with {} dependencies in {}, loaded in {}\n",
+        graph.packages,
+        graph.dependencies,
+        graph.root,
+        print::milliseconds(loaded)
+    )?;
     print::report(out, &a.report, args.full)?;
     writeln!(out)?;
     print::runs(out, &[a, b, c], args.round_trip)?;

@@ -10,7 +10,9 @@ use crate::db::{Db, Package, PackageId, fetch_members};
 use crate::report::Report;
 
 fn fetch_package(db: &Db, id: PackageId) -> Result<Package> {
-    db.row("SELECT name, version, licence FROM packages WHERE id = ?1", [id], |row| Package::read(row, 0))
+    db.row("SELECT name, version, licence FROM packages WHERE id = ?1", [id], |row| {
+        Package::read(row, 0)
+    })
 }
 
 fn count_features(db: &Db, id: PackageId) -> Result<u32> {
@@ -22,7 +24,11 @@ fn count_dependents(db: &Db, id: PackageId) -> Result<u32> {
 }
 
 fn fetch_dependencies(db: &Db, id: PackageId) -> Result<Vec<PackageId>> {
-    db.rows("SELECT dependency FROM dependencies WHERE package = ?1 ORDER BY dependency", [id], |row| row.get(0))
+    db.rows(
+        "SELECT dependency FROM dependencies WHERE package = ?1 ORDER BY dependency",
+        [id],
+        |row| row.get(0),
+    )
 }
 
 pub(crate) fn report(db: &Db) -> Result<Report> {

@@ -17,7 +17,9 @@ pub(crate) fn report(out: &mut impl Write, report: &Report, full: bool) -> io::R
             writeln!(out)?;
             tree(out, member, usize::MAX)?;
         }
-    } else if let Some(largest) = report.members.iter().rev().max_by_key(|member| member.totals.packages) {
+    } else if let Some(largest) =
+        report.members.iter().rev().max_by_key(|member| member.totals.packages)
+    {
         writeln!(out)?;
         tree(out, largest, SHORT)?;
     }
@@ -29,7 +31,12 @@ pub(crate) fn runs(out: &mut impl Write, runs: &[Run], round_trip: Duration) -> 
     let mut table = Table::new(["", "queries", "rows", "time"], "<>>>");
     for run in runs {
         let Run { way, counts, time, .. } = run;
-        table.row([(*way).to_owned(), counts.queries.to_string(), counts.rows.to_string(), milliseconds(*time)]);
+        table.row([
+            (*way).to_owned(),
+            counts.queries.to_string(),
+            counts.rows.to_string(),
+            milliseconds(*time),
+        ]);
     }
     table.print(out)?;
     write!(out, "The reports are equal.")?;
@@ -45,7 +52,8 @@ pub(crate) fn milliseconds(time: Duration) -> String {
 }
 
 fn members(out: &mut impl Write, members: &[Member]) -> io::Result<()> {
-    let mut table = Table::new(["member", "version", "packages", "depth", "features", "licences"], "<<>>>>");
+    let mut table =
+        Table::new(["member", "version", "packages", "depth", "features", "licences"], "<<>>>>");
     for member in members {
         let (package, totals) = (member.package(), &member.totals);
         table.row([
@@ -61,7 +69,8 @@ fn members(out: &mut impl Write, members: &[Member]) -> io::Result<()> {
 }
 
 fn tree(out: &mut impl Write, member: &Member, limit: usize) -> io::Result<()> {
-    let mut table = Table::new(["tree", "version", "depth", "features", "dependents", "licence"], "<<>>><");
+    let mut table =
+        Table::new(["tree", "version", "depth", "features", "dependents", "licence"], "<<>>><");
     let branches = branches(&member.lines);
     for (line, branch) in member.lines.iter().zip(branches).take(limit) {
         let mark = if line.cut { " (*)" } else { "" };
@@ -130,7 +139,11 @@ impl<const N: usize> Table<N> {
         for row in &self.rows {
             let mut text = String::new();
             for ((cell, width), side) in row.iter().zip(widths).zip(self.sides.chars()) {
-                text += &if side == '<' { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
+                text += &if side == '<' {
+                    format!("{cell:<width$}  ")
+                } else {
+                    format!("{cell:>width$}  ")
+                };
             }
             writeln!(out, "{}", text.trim_end())?;
         }

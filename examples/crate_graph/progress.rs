@@ -14,7 +14,8 @@ pub(crate) fn spinner(message: &'static str) -> ProgressBar {
 
 /// For `length` steps.
 pub(crate) fn bar(message: &'static str, length: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len}").expect("a valid template");
+    let style =
+        ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len}").expect("a valid template");
     start(ProgressBar::new(length as u64).with_style(style.progress_chars("=> ")), message)
 }
 

@@ -58,7 +58,11 @@ impl Member {
         let totals = Totals {
             packages: below.len(),
             features: below.iter().map(|facts| facts.features).sum(),
-            licences: below.iter().filter_map(|facts| facts.package.licence.as_deref()).collect::<HashSet<_>>().len(),
+            licences: below
+                .iter()
+                .filter_map(|facts| facts.package.licence.as_deref())
+                .collect::<HashSet<_>>()
+                .len(),
             depth: tree.lines.iter().map(|line| line.depth).max().unwrap_or(0),
         };
         Member { lines: tree.lines, totals }

@@ -23,13 +23,20 @@ pub(crate) struct App {
 
 #[corio::dispatcher]
 pub(crate) fn fetch_package(db: &Db, ids: &[PackageId]) -> Result<HashMap<PackageId, Package>> {
-    Ok(db.rows("SELECT id, name, version, licence FROM packages WHERE id IN rarray(?1)", [array(ids)], |row| Ok((row.get(0)?, Package::read(row, 1)?)))?)
+    Ok(db.rows(
+        "SELECT id, name, version, licence FROM packages WHERE id IN rarray(?1)",
+        [array(ids)],
+        |row| Ok((row.get(0)?, Package::read(row, 1)?)),
+    )?)
 }
 
 #[corio::dispatcher]
 pub(crate) fn count_features(db: &Db, ids: &[PackageId]) -> Result<Vec<u32>> {
-    let counts =
-        db.rows("SELECT package, count(*) FROM features WHERE package IN rarray(?1) GROUP BY package", [array(ids)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let counts = db.rows(
+        "SELECT package, count(*) FROM features WHERE package IN rarray(?1) GROUP BY package",
+        [array(ids)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     Ok(by_position(ids, &counts))
 }
 

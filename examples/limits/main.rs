@@ -33,7 +33,12 @@ const SCENARIOS: [Scenario; 11] = {
     use Answers::{AtOnce, InParts};
     use Between::{AnotherServer, Nothing, Something};
     use Latency::{BySize, Constant, Skewed};
-    const fn scenario(name: &'static str, latency: Latency, answers: Answers, between: Between) -> Scenario {
+    const fn scenario(
+        name: &'static str,
+        latency: Latency,
+        answers: Answers,
+        between: Between,
+    ) -> Scenario {
         Scenario { name, latency, answers, between, shards: Shards::One }
     }
     [
@@ -47,7 +52,10 @@ const SCENARIOS: [Scenario; 11] = {
         scenario("by size, tasks drift", BySize, AtOnce, Something),
         scenario("skewed, two servers", Skewed, AtOnce, AnotherServer),
         scenario("by size, two servers", BySize, AtOnce, AnotherServer),
-        Scenario { shards: Shards::TenOfWhichOneIsSlow, ..scenario("ten groups, one slow", Constant, AtOnce, Nothing) },
+        Scenario {
+            shards: Shards::TenOfWhichOneIsSlow,
+            ..scenario("ten groups, one slow", Constant, AtOnce, Nothing)
+        },
     ]
 };
 
@@ -79,7 +87,8 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for scenario in SCENARIOS {
-        let taken = LIMITS.iter().map(|(_, limit)| simulate(scenario, *limit)).collect::<Result<_, _>>()?;
+        let taken =
+            LIMITS.iter().map(|(_, limit)| simulate(scenario, *limit)).collect::<Result<_, _>>()?;
         rows.push(Row { name: scenario.name, taken });
     }
     println!("{}", table(&rows));
@@ -92,23 +101,40 @@ fn run(args: &Args) -> anyhow::Result<()> {
 /// Time and batches of every scenario, in Markdown; at the end how far each limit is from the best, in the geometric mean.
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([String::from("ms, batches")].into_iter().chain(LIMITS.iter().map(|(name, _)| (*name).to_owned())));
+    table
+        .load_preset(presets::ASCII_MARKDOWN)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(
+        [String::from("ms, batches")]
+            .into_iter()
+            .chain(LIMITS.iter().map(|(name, _)| (*name).to_owned())),
+    );
     for row in rows {
-        let cells = row.taken.iter().map(|taken| format!("{}, {}", taken.time.as_millis(), taken.batches));
+        let cells =
+            row.taken.iter().map(|taken| format!("{}, {}", taken.time.as_millis(), taken.batches));
         table.add_row([row.name.to_owned()].into_iter().chain(cells));
     }
-    let (times, batches) = (from_the_best(rows, |taken| taken.time.as_secs_f64()), from_the_best(rows, |taken| taken.batches as f64));
-    let ratios = times.iter().zip(&batches).map(|(time, batches)| format!("{time:.2} ×, {batches:.2} ×"));
+    let (times, batches) = (
+        from_the_best(rows, |taken| taken.time.as_secs_f64()),
+        from_the_best(rows, |taken| taken.batches as f64),
+    );
+    let ratios =
+        times.iter().zip(&batches).map(|(time, batches)| format!("{time:.2} ×, {batches:.2} ×"));
     table.add_row([String::from("of the best, mean")].into_iter().chain(ratios));
-    let products = times.iter().zip(&batches).map(|(time, batches)| format!("{:.2}", time * batches));
+    let products =
+        times.iter().zip(&batches).map(|(time, batches)| format!("{:.2}", time * batches));
     table.add_row([String::from("… multiplied")].into_iter().chain(products));
     let of_one = (0..LIMITS.len()).map(|limit| {
-        let (of_one, all) = rows.iter().fold((0, 0), |(of_one, all), row| (of_one + row.taken[limit].of_one, all + row.taken[limit].batches));
+        let (of_one, all) = rows.iter().fold((0, 0), |(of_one, all), row| {
+            (of_one + row.taken[limit].of_one, all + row.taken[limit].batches)
+        });
         format!("{:.0} %", 100.0 * of_one as f64 / all as f64)
     });
     table.add_row([String::from("batches of one")].into_iter().chain(of_one));
-    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+        .column_iter_mut()
+        .skip(1)
+        .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
 }
 

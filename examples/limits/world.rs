@@ -103,7 +103,9 @@ impl Server {
     fn latency(&self, keys: usize, of: u64) -> Duration {
         let latency = match self.scenario.latency {
             Latency::Constant => 10 * MILLISECOND,
-            Latency::Skewed => (5 * MILLISECOND).mul_f64(self.random().powf(-1.0 / 1.8)).min(500 * MILLISECOND),
+            Latency::Skewed => {
+                (5 * MILLISECOND).mul_f64(self.random().powf(-1.0 / 1.8)).min(500 * MILLISECOND)
+            }
             Latency::BySize => 2 * MILLISECOND + MILLISECOND / 50 * keys as u32,
         };
         if self.is_slow(of) { 20 * latency } else { latency }
@@ -171,7 +173,9 @@ pub(crate) fn simulate(scenario: Scenario, limit: Limit) -> Result<Taken, corio:
     let clock = VirtualClock::new();
     let random = RefCell::new(fastrand::Rng::with_seed(1));
     let server = Server { scenario, random, batches: Cell::new(0), of_one: Cell::new(0) };
-    let mut schedule = Schedule::new(World { clock: clock.clone(), server }).clock(clock.clone()).max_in_flight(usize::MAX);
+    let mut schedule = Schedule::new(World { clock: clock.clone(), server })
+        .clock(clock.clone())
+        .max_in_flight(usize::MAX);
     let max_in_flight = match limit {
         Limit::Barrier | Limit::None => usize::MAX,
         Limit::InFlight(batches) => batches,
@@ -179,9 +183,12 @@ pub(crate) fn simulate(scenario: Scenario, limit: Limit) -> Result<Taken, corio:
     if let Limit::Barrier = limit {
         schedule = schedule.barrier();
     }
-    schedule = schedule.options(ask, |options| options.max_in_flight(max_in_flight)).options(ask_another, |options| options.max_in_flight(max_in_flight));
+    schedule = schedule
+        .options(ask, |options| options.max_in_flight(max_in_flight))
+        .options(ask_another, |options| options.max_in_flight(max_in_flight));
     if scenario.shards == Shards::TenOfWhichOneIsSlow {
-        schedule = schedule.options(ask, |options| options.group_by(|| corio::groups(|key: &u64| shard(*key))));
+        schedule = schedule
+            .options(ask, |options| options.group_by(|| corio::groups(|key: &u64| shard(*key))));
     }
     schedule.run(users())?;
     let server = &schedule.context().server;

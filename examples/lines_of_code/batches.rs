@@ -32,7 +32,9 @@ impl Batches {
                 batch.on_their_way += 1;
                 batch.most_at_once = batch.most_at_once.max(batch.on_their_way);
             }
-            Event::BatchAnswered { dispatcher, .. } => batches.all().entry(dispatcher).or_default().on_their_way -= 1,
+            Event::BatchAnswered { dispatcher, .. } => {
+                batches.all().entry(dispatcher).or_default().on_their_way -= 1
+            }
             _ => {}
         }
     }

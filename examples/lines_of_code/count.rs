@@ -37,7 +37,8 @@ impl Lines {
                 lines.blank += 1;
             } else if in_comment || opening.is_some() {
                 lines.comments += 1;
-                let after = opening.filter(|_| !in_comment).map_or(line, |(begin, _)| &line[begin.len()..]);
+                let after =
+                    opening.filter(|_| !in_comment).map_or(line, |(begin, _)| &line[begin.len()..]);
                 in_comment = language.block.is_some_and(|(_, end)| !contains(after, end));
             } else if language.line.iter().any(|begin| line.starts_with(begin.as_bytes())) {
                 lines.comments += 1;

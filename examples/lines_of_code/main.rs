@@ -35,7 +35,13 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader (`head`, a pager) has seen enough.
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => ExitCode::SUCCESS,
+        Err(error)
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -48,10 +54,14 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let batches = Batches::default();
     let progress = progress();
     let mut schedule =
-        Schedule::new(App { progress: progress.clone(), options: Options { all: args.all } }).observe(batches.observer()).options(count_lines, |options| {
-            let options = args.max_batch.map_or(options, |files| options.max_batch(files as usize));
-            args.max_in_flight.map_or(options, |batches| options.max_in_flight(batches as usize))
-        });
+        Schedule::new(App { progress: progress.clone(), options: Options { all: args.all } })
+            .observe(batches.observer())
+            .options(count_lines, |options| {
+                let options =
+                    args.max_batch.map_or(options, |files| options.max_batch(files as usize));
+                args.max_in_flight
+                    .map_or(options, |batches| options.max_in_flight(batches as usize))
+            });
     if args.barrier {
         schedule = schedule.barrier();
     }
@@ -84,7 +94,8 @@ fn folder(path: &Path) -> anyhow::Result<&Path> {
 
 /// On stderr; hidden where that is no terminal. Its end moves on while folders are found.
 fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("counting [{bar:40}] {pos}/{len} files").expect("a valid template");
+    let style = ProgressStyle::with_template("counting [{bar:40}] {pos}/{len} files")
+        .expect("a valid template");
     ProgressBar::new(0).with_style(style.progress_chars("=> "))
 }
 

@@ -97,7 +97,9 @@ fn count(path: PathBuf, language: &'static Language) -> Totals {
 }
 
 fn list(folder: &Path, options: Options) -> Result<Vec<Entry>, Error> {
-    let mut entries = fs::read_dir(folder)?.map(|entry| Entry::new(&entry?)).collect::<Result<Vec<Entry>, Error>>()?;
+    let mut entries = fs::read_dir(folder)?
+        .map(|entry| Entry::new(&entry?))
+        .collect::<Result<Vec<Entry>, Error>>()?;
     if !options.all {
         if entries.iter().any(|entry| entry.path.ends_with("CACHEDIR.TAG")) {
             return Ok(Vec::new());

@@ -35,7 +35,9 @@ fn main() -> Result<(), corio::Error> {
     let sizes: Vec<u64> = SIZES.into_iter().filter(|size| *size <= args.most).collect();
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_header(std::iter::once("ns each".to_owned()).chain(sizes.iter().map(ToString::to_string)));
+    table.set_header(
+        std::iter::once("ns each".to_owned()).chain(sizes.iter().map(ToString::to_string)),
+    );
     for (name, run) in SHAPES {
         let mut row = vec![name.to_owned()];
         for size in &sizes {
@@ -49,7 +51,10 @@ fn main() -> Result<(), corio::Error> {
         }
         table.add_row(row);
     }
-    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+        .column_iter_mut()
+        .skip(1)
+        .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     println!("{table}");
     Ok(())
 }

@@ -77,10 +77,13 @@ impl Db {
 
         let transaction = connection.transaction()?;
         for email in &shop.customers {
-            transaction.prepare_cached("INSERT INTO customers (email) VALUES (?1)")?.execute([email])?;
+            transaction
+                .prepare_cached("INSERT INTO customers (email) VALUES (?1)")?
+                .execute([email])?;
         }
         for product in &shop.products {
-            let mut insert = transaction.prepare_cached("INSERT INTO products (sku, price, stock) VALUES (?1, ?2, ?3)")?;
+            let mut insert = transaction
+                .prepare_cached("INSERT INTO products (sku, price, stock) VALUES (?1, ?2, ?3)")?;
             insert.execute((&product.sku, product.price, product.stock))?;
         }
         transaction.commit()?;
@@ -100,15 +103,29 @@ impl Db {
 
     pub(crate) fn counts(&self) -> Counts {
         let Tally { statements, selects, transactions } = &*self.tally;
-        Counts { statements: statements.load(Relaxed), selects: selects.load(Relaxed), transactions: transactions.load(Relaxed) }
+        Counts {
+            statements: statements.load(Relaxed),
+            selects: selects.load(Relaxed),
+            transactions: transactions.load(Relaxed),
+        }
     }
 
     /// The one row that the query gives, if it does.
-    pub(crate) fn row<T>(&self, sql: &str, params: impl Params, read: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
+    pub(crate) fn row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
         self.connection.prepare_cached(sql)?.query_row(params, read).optional()
     }
 
-    pub(crate) fn rows<T, C: FromIterator<T>>(&self, sql: &str, params: impl Params, read: impl FnMut(&Row<'_>) -> Result<T>) -> Result<C> {
+    pub(crate) fn rows<T, C: FromIterator<T>>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<C> {
         self.connection.prepare_cached(sql)?.query_map(params, read)?.collect()
     }
 
@@ -122,10 +139,12 @@ impl Db {
     pub(crate) fn dump(&self) -> Result<Vec<String>> {
         let mut rows = Vec::new();
         for table in ["customers", "products", "orders", "lines"] {
-            let mut select = self.connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))?;
+            let mut select =
+                self.connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))?;
             let columns = select.column_count();
             let text = select.query_map([], |row| {
-                let cells: Result<Vec<String>> = (0..columns).map(|column| Ok(text(row.get_ref(column)?))).collect();
+                let cells: Result<Vec<String>> =
+                    (0..columns).map(|column| Ok(text(row.get_ref(column)?))).collect();
                 Ok(format!("{table}: {}", cells?.join(", ")))
             })?;
             rows.extend(text.collect::<Result<Vec<_>>>()?);
@@ -135,15 +154,20 @@ impl Db {
 }
 
 fn text(value: ValueRef<'_>) -> String {
-    String::column_result(value).or_else(|_| i64::column_result(value).map(|number| number.to_string())).unwrap_or_else(|_| format!("{value:?}"))
+    String::column_result(value)
+        .or_else(|_| i64::column_result(value).map(|number| number.to_string()))
+        .unwrap_or_else(|_| format!("{value:?}"))
 }
 
 /// Writes an order and its lines, takes the goods from the stock, and gives its number. On an error what came before it stays: the caller rolls back.
 pub(crate) fn insert(connection: &Connection, order: &NewOrder) -> Result<i64> {
-    connection.prepare_cached("INSERT INTO orders (reference, customer) VALUES (?1, ?2)")?.execute((&order.reference, order.customer))?;
+    connection
+        .prepare_cached("INSERT INTO orders (reference, customer) VALUES (?1, ?2)")?
+        .execute((&order.reference, order.customer))?;
     let id = connection.last_insert_rowid();
     let mut insert = connection.prepare_cached("INSERT INTO lines VALUES (?1, ?2, ?3, ?4)")?;
-    let mut take = connection.prepare_cached("UPDATE products SET stock = stock - ?2 WHERE id = ?1")?;
+    let mut take =
+        connection.prepare_cached("UPDATE products SET stock = stock - ?2 WHERE id = ?1")?;
     for line in &order.lines {
         insert.execute((id, line.product, line.quantity, line.price))?;
         take.execute((line.product, line.quantity))?;

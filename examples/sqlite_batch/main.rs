@@ -46,7 +46,13 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader (`head`, a pager) has seen enough.
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => ExitCode::SUCCESS,
+        Err(error)
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -59,7 +65,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let create = |name| {
         let path = folder.path().join(name);
-        Db::create((!args.in_memory).then_some(path.as_path()), &shop).context("cannot make a database")
+        Db::create((!args.in_memory).then_some(path.as_path()), &shop)
+            .context("cannot make a database")
     };
 
     let db = create("plain.sqlite")?;
@@ -69,14 +76,22 @@ fn run(args: &Args) -> anyhow::Result<()> {
 
     let mut schedule = Schedule::new(App { db: create("corio.sqlite")? });
     if let Some(max_batch) = args.max_batch {
-        schedule = schedule.options(tasks::write_order, |options| options.max_batch(max_batch as usize));
+        schedule =
+            schedule.options(tasks::write_order, |options| options.max_batch(max_batch as usize));
     }
     let started = Instant::now();
     let outcomes = schedule.run(tasks::import(&deliveries))?;
     let corio = Run::new("corio, in batches", started.elapsed(), outcomes, &schedule.context().db)?;
 
     let out = &mut io::stdout().lock();
-    writeln!(out, "{} orders in {} deliveries, from {} customers, of {} products\n", args.orders, deliveries.len(), shop.customers.len(), shop.products.len())?;
+    writeln!(
+        out,
+        "{} orders in {} deliveries, from {} customers, of {} products\n",
+        args.orders,
+        deliveries.len(),
+        shop.customers.len(),
+        shop.products.len()
+    )?;
     print_outcomes(out, &plain.outcomes)?;
     print_runs(out, &[&plain, &corio])?;
     compare(&plain, &corio)?;
@@ -85,7 +100,12 @@ fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 impl Run {
-    fn new(way: &'static str, time: Duration, outcomes: Vec<Outcome>, db: &Db) -> anyhow::Result<Run> {
+    fn new(
+        way: &'static str,
+        time: Duration,
+        outcomes: Vec<Outcome>,
+        db: &Db,
+    ) -> anyhow::Result<Run> {
         let counts = db.counts();
         let trouble = outcomes.iter().find(|outcome| matches!(outcome, Err(Refusal::Trouble(_))));
         if let Some(Err(trouble)) = trouble {
@@ -98,13 +118,30 @@ impl Run {
 
 fn compare(one: &Run, other: &Run) -> anyhow::Result<()> {
     for (number, (a, b)) in one.outcomes.iter().zip(&other.outcomes).enumerate() {
-        ensure!(a == b, "order {number} has different outcomes: {a:?} ({}) and {b:?} ({})", one.way, other.way);
+        ensure!(
+            a == b,
+            "order {number} has different outcomes: {a:?} ({}) and {b:?} ({})",
+            one.way,
+            other.way
+        );
     }
-    ensure!(one.outcomes.len() == other.outcomes.len(), "{} and {} have different numbers of outcomes", one.way, other.way);
+    ensure!(
+        one.outcomes.len() == other.outcomes.len(),
+        "{} and {} have different numbers of outcomes",
+        one.way,
+        other.way
+    );
     for (a, b) in one.rows.iter().zip(&other.rows) {
         ensure!(a == b, "the databases are different: {a} ({}) and {b} ({})", one.way, other.way);
     }
-    ensure!(one.rows.len() == other.rows.len(), "the databases are different: {} rows ({}) and {} ({})", one.rows.len(), one.way, other.rows.len(), other.way);
+    ensure!(
+        one.rows.len() == other.rows.len(),
+        "the databases are different: {} rows ({}) and {} ({})",
+        one.rows.len(),
+        one.way,
+        other.rows.len(),
+        other.way
+    );
     Ok(())
 }
 
@@ -123,10 +160,18 @@ fn print_outcomes(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> 
 }
 
 fn print_runs(out: &mut impl Write, runs: &[&Run]) -> io::Result<()> {
-    writeln!(out, "{:<20}  {:>10}  {:>13}  {:>12}  {:>10}", "", "statements", "SELECTs of it", "transactions", "time")?;
+    writeln!(
+        out,
+        "{:<20}  {:>10}  {:>13}  {:>12}  {:>10}",
+        "", "statements", "SELECTs of it", "transactions", "time"
+    )?;
     for Run { way, counts, time, .. } in runs {
         let Counts { statements, selects, transactions } = counts;
-        writeln!(out, "{way:<20}  {statements:>10}  {selects:>13}  {transactions:>12}  {:>7.1} ms", time.as_secs_f64() * 1e3)?;
+        writeln!(
+            out,
+            "{way:<20}  {statements:>10}  {selects:>13}  {transactions:>12}  {:>7.1} ms",
+            time.as_secs_f64() * 1e3
+        )?;
     }
     Ok(())
 }

@@ -72,7 +72,9 @@ pub(crate) fn is_constraint(error: &Error) -> bool {
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Refusal {
         match error {
-            Error::SqliteFailure(_, Some(message)) if is_constraint(error) => Refusal::Constraint(message.clone()),
+            Error::SqliteFailure(_, Some(message)) if is_constraint(error) => {
+                Refusal::Constraint(message.clone())
+            }
             _ => Refusal::Trouble(error.to_string()),
         }
     }
@@ -127,12 +129,22 @@ pub(crate) fn make_up(orders: u32, seed: u64) -> (Shop, Vec<Vec<Order>>) {
     let customers = (0..CUSTOMERS).map(email).collect();
     // Scarce enough that some products are sold out in the end, and who comes first is served.
     let stock = i64::from(orders) / 12 + 10;
-    let products = (0..PRODUCTS).map(|number| Stocked { sku: sku(number), price: random.i64(100..20_000), stock: random.i64(stock / 2..=stock) }).collect();
+    let products = (0..PRODUCTS)
+        .map(|number| Stocked {
+            sku: sku(number),
+            price: random.i64(100..20_000),
+            stock: random.i64(stock / 2..=stock),
+        })
+        .collect();
 
     let mut made: Vec<Order> = Vec::new();
     for number in 0..orders {
         // One in a hundred is sent twice.
-        let order = if !made.is_empty() && random.u8(0..100) == 0 { made[random.usize(0..made.len())].clone() } else { order(number, random) };
+        let order = if !made.is_empty() && random.u8(0..100) == 0 {
+            made[random.usize(0..made.len())].clone()
+        } else {
+            order(number, random)
+        };
         made.push(order);
     }
     (Shop { customers, products }, made.chunks(DELIVERY).map(<[Order]>::to_vec).collect())
@@ -140,11 +152,18 @@ pub(crate) fn make_up(orders: u32, seed: u64) -> (Shop, Vec<Vec<Order>>) {
 
 fn order(number: u32, random: &mut Rng) -> Order {
     // One in a hundred each: a customer, a product that nobody knows, and a quantity that makes no sense.
-    let email = if random.u8(0..100) == 0 { "nobody@example.org".to_owned() } else { email(random.usize(0..CUSTOMERS)) };
+    let email = if random.u8(0..100) == 0 {
+        "nobody@example.org".to_owned()
+    } else {
+        email(random.usize(0..CUSTOMERS))
+    };
     let mut products: Vec<usize> = (0..PRODUCTS).collect();
     random.shuffle(&mut products);
     products.truncate(random.usize(1..=4));
-    let mut lines: Vec<Line> = products.into_iter().map(|product| Line { sku: sku(product), quantity: random.i64(1..=6) }).collect();
+    let mut lines: Vec<Line> = products
+        .into_iter()
+        .map(|product| Line { sku: sku(product), quantity: random.i64(1..=6) })
+        .collect();
     let last = lines.last_mut().expect("at least one line");
     match random.u8(0..100) {
         0 => last.sku = "no-such-thing".to_owned(),

@@ -10,7 +10,9 @@ fn fetch_customer(db: &Db, email: &str) -> Result<Option<i64>> {
 }
 
 fn fetch_product(db: &Db, sku: &str) -> Result<Option<Product>> {
-    db.row("SELECT id, price FROM products WHERE sku = ?1", [sku], |row| Ok(Product { id: row.get(0)?, price: row.get(1)? }))
+    db.row("SELECT id, price FROM products WHERE sku = ?1", [sku], |row| {
+        Ok(Product { id: row.get(0)?, price: row.get(1)? })
+    })
 }
 
 fn write_order(db: &Db, order: &NewOrder) -> Result<i64> {

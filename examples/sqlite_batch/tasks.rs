@@ -28,7 +28,9 @@ pub(crate) struct App {
 
 #[corio::dispatcher(read, max_batch = 1000, faults = "error")]
 fn fetch_customer(db: &Db, emails: &[String]) -> Result<HashMap<String, i64>, Error> {
-    db.rows("SELECT email, id FROM customers WHERE email IN rarray(?1)", [texts(emails)], |row| Ok((row.get(0)?, row.get(1)?)))
+    db.rows("SELECT email, id FROM customers WHERE email IN rarray(?1)", [texts(emails)], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
 }
 
 #[corio::dispatcher(read, max_batch = 1000, faults = "error")]

@@ -42,7 +42,11 @@ impl Display for Each {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Each(all) = self;
         let times = TIMES as isize;
-        if all % times == 0 { f.pad(&(all / times).to_string()) } else { f.pad(&format!("{all}/{times}")) }
+        if all % times == 0 {
+            f.pad(&(all / times).to_string())
+        } else {
+            f.pad(&format!("{all}/{times}"))
+        }
     }
 }
 

@@ -175,7 +175,10 @@ fn a_blocking_batch() {
 
     for requests in [1, 100] {
         let batch = each(|batches| program(batches, requests));
-        assert!(batch.is_at_most(4), "{batch} allocations on this thread for a batch of {requests}, of which one is for the results");
+        assert!(
+            batch.is_at_most(4),
+            "{batch} allocations on this thread for a batch of {requests}, of which one is for the results"
+        );
     }
 }
 

@@ -1,6 +1,9 @@
 //! What tasks can wait for beside each other.
 
-use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight, WaitGroup, channel};
+use corio::sync::{
+    ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight,
+    WaitGroup, channel,
+};
 use expect_test::expect;
 
 use crate::count::table;

@@ -50,7 +50,11 @@ impl<'a> Book<'a> {
 
     #[corio::task(Library<'_>)]
     fn number(&self, numbers: &[u64]) -> u64 {
-        all!(numbers.iter().map(|number| task!(move { io!(add(*number)) + self.title.len() as u64 }))).iter().sum()
+        all!(numbers
+            .iter()
+            .map(|number| task!(move { io!(add(*number)) + self.title.len() as u64 })))
+        .iter()
+        .sum()
     }
 }
 

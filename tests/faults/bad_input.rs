@@ -9,13 +9,20 @@ use std::task::Poll;
 use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Batch, Cx, Dispatch, Error, Options, Request, RequestError, Requests, Schedule, StuckTask, Task, task_fn};
+use corio::{
+    Batch, Cx, Dispatch, Error, Options, Request, RequestError, Requests, Schedule, StuckTask,
+    Task, task_fn,
+};
 use support::{double, healthy};
 
 #[track_caller]
 fn check_goes_on(schedule: &mut Schedule<()>) {
     for _ in 0..2 {
-        assert_eq!(schedule.run(healthy()), Ok(10), "after an error the schedule runs the next task");
+        assert_eq!(
+            schedule.run(healthy()),
+            Ok(10),
+            "after an error the schedule runs the next task"
+        );
     }
 }
 
@@ -44,7 +51,10 @@ fn ask_each<R: Dispatch<()>>(make: fn(u64) -> R, keys: Vec<u64>, got: Rc<Cell<us
 
 /// The error of tasks that ask for a key each, none of which may go on.
 #[track_caller]
-fn error_of_asking<R: Dispatch<()>>(make: fn(u64) -> R, keys: impl IntoIterator<Item = u64>) -> Error {
+fn error_of_asking<R: Dispatch<()>>(
+    make: fn(u64) -> R,
+    keys: impl IntoIterator<Item = u64>,
+) -> Error {
     let got = Rc::new(Cell::new(0));
     let error = error_of(ask_each(make, keys.into_iter().collect(), got.clone()));
     assert_eq!(got.get(), 0, "nobody gets an answer");
@@ -55,30 +65,52 @@ fn error_of_asking<R: Dispatch<()>>(make: fn(u64) -> R, keys: impl IntoIterator<
 /// The errors that batches end with here, whose variants nobody but corio can make.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
-    WrongCount { dispatcher: &'static str, requests: usize, answers: usize, key: Option<&'static str> },
-    Unanswered { dispatcher: &'static str, position: usize, requests: usize, key: Option<&'static str> },
+    WrongCount {
+        dispatcher: &'static str,
+        requests: usize,
+        answers: usize,
+        key: Option<&'static str>,
+    },
+    Unanswered {
+        dispatcher: &'static str,
+        position: usize,
+        requests: usize,
+        key: Option<&'static str>,
+    },
 }
 
 impl PartialEq<Trouble> for Error {
     fn eq(&self, expected: &Trouble) -> bool {
         let Error::Batch(error) = self else { return false };
         match (error, *expected) {
-            (RequestError::WrongCount { dispatcher, requests, answers, key, .. }, Trouble::WrongCount { dispatcher: d, requests: r, answers: a, key: k }) => {
-                (*dispatcher, *requests, *answers, key.as_deref()) == (d, r, a, k)
-            }
-            (RequestError::Unanswered { dispatcher, position, requests, key, .. }, Trouble::Unanswered { dispatcher: d, position: p, requests: r, key: k }) => {
-                (*dispatcher, *position, *requests, key.as_deref()) == (d, p, r, k)
-            }
+            (
+                RequestError::WrongCount { dispatcher, requests, answers, key, .. },
+                Trouble::WrongCount { dispatcher: d, requests: r, answers: a, key: k },
+            ) => (*dispatcher, *requests, *answers, key.as_deref()) == (d, r, a, k),
+            (
+                RequestError::Unanswered { dispatcher, position, requests, key, .. },
+                Trouble::Unanswered { dispatcher: d, position: p, requests: r, key: k },
+            ) => (*dispatcher, *position, *requests, key.as_deref()) == (d, p, r, k),
             _ => false,
         }
     }
 }
 
-fn wrong_count(dispatcher: &'static str, requests: usize, answers: usize, key: Option<&'static str>) -> Trouble {
+fn wrong_count(
+    dispatcher: &'static str,
+    requests: usize,
+    answers: usize,
+    key: Option<&'static str>,
+) -> Trouble {
     Trouble::WrongCount { dispatcher, requests, answers, key }
 }
 
-fn unanswered(dispatcher: &'static str, position: usize, requests: usize, key: Option<&'static str>) -> Trouble {
+fn unanswered(
+    dispatcher: &'static str,
+    position: usize,
+    requests: usize,
+    key: Option<&'static str>,
+) -> Trouble {
     Trouble::Unanswered { dispatcher, position, requests, key }
 }
 
@@ -200,7 +232,10 @@ mod a_wrong_number_of_answers {
             vec![7; 3]
         }
 
-        assert_eq!(error_of_asking(one_for_each_request_in_vain, [5, 6, 5]), wrong_count("one_for_each_request_in_vain", 2, 3, None));
+        assert_eq!(
+            error_of_asking(one_for_each_request_in_vain, [5, 6, 5]),
+            wrong_count("one_for_each_request_in_vain", 2, 3, None)
+        );
     }
 
     #[test]
@@ -223,7 +258,10 @@ mod a_wrong_number_of_answers {
         let error = error_of_asking(two, 71..=74);
         assert_eq!(error, wrong_count("two", 4, 2, Some("73")));
         assert!(error.to_string().contains("position 2, key 73"), "{error}");
-        assert_eq!(error_of_asking(two_filled_in, 71..=74), wrong_count("two_filled_in", 4, 2, Some("73")));
+        assert_eq!(
+            error_of_asking(two_filled_in, 71..=74),
+            wrong_count("two_filled_in", 4, 2, Some("73"))
+        );
         assert_eq!(error_of_asking(two_async, 71..=74), wrong_count("two_async", 4, 2, Some("73")));
     }
 
@@ -267,7 +305,11 @@ mod a_wrong_number_of_answers {
 
         #[corio::task(())]
         fn program(got: Rc<Cell<usize>>) {
-            join!(ask_one(double(1), got.clone()), ask_one(few(1), got.clone()), ask_one(double(2), got.clone()));
+            join!(
+                ask_one(double(1), got.clone()),
+                ask_one(few(1), got.clone()),
+                ask_one(double(2), got.clone())
+            );
         }
 
         let got = Rc::new(Cell::new(0));
@@ -322,7 +364,10 @@ mod a_slot_dropped_unanswered {
 
         let error = error_of_asking(dropped, 71..=73);
         assert_eq!(error, unanswered("dropped", 0, 3, Some("71")));
-        assert_eq!(error.to_string(), "dispatcher `dropped` dropped the request at position 0 of a batch of 3 without an answer (key 71)");
+        assert_eq!(
+            error.to_string(),
+            "dispatcher `dropped` dropped the request at position 0 of a batch of 3 without an answer (key 71)"
+        );
     }
 
     #[test]
@@ -336,7 +381,10 @@ mod a_slot_dropped_unanswered {
             drop(last);
         }
 
-        assert_eq!(error_of_asking(last_is_missing, 71..=73), unanswered("last_is_missing", 2, 3, Some("73")));
+        assert_eq!(
+            error_of_asking(last_is_missing, 71..=73),
+            unanswered("last_is_missing", 2, 3, Some("73"))
+        );
     }
 
     #[test]
@@ -470,13 +518,17 @@ mod a_dispatcher_by_hand {
 
     #[test]
     fn that_only_looks_at_the_keys() {
-        request!(LookedAt, Options::new().max_batch(2), |requests| assert_eq!(requests.keys().len(), 2));
+        request!(LookedAt, Options::new().max_batch(2), |requests| assert_eq!(
+            requests.keys().len(),
+            2
+        ));
         assert_eq!(error_of_asking(LookedAt, 1..=4), unanswered("LookedAt", 0, 2, None));
     }
 
     #[test]
     fn that_starts_a_future_which_gives_too_few() {
-        request!(Short, Options::new().concurrent(), |requests| requests.answer_async(async |keys: &[u64]| keys[1..].to_vec()));
+        request!(Short, Options::new().concurrent(), |requests| requests
+            .answer_async(async |keys: &[u64]| keys[1..].to_vec()));
         assert_eq!(error_of_asking(Short, 1..=3), wrong_count("Short", 3, 2, None));
     }
 
@@ -515,10 +567,15 @@ mod a_deadlock {
             let _second = call!(mutex.lock());
         }
 
-        let Error::Deadlock(deadlock) = error_of(nested(30_000)) else { panic!("they are all stuck") };
+        let Error::Deadlock(deadlock) = error_of(nested(30_000)) else {
+            panic!("they are all stuck")
+        };
         let paths: Vec<&str> = deadlock.tasks().iter().map(StuckTask::path).collect();
         assert_eq!(paths.len(), 30_001);
-        assert!(paths.iter().all(|path| path.split(" > ").count() <= 17), "or telling them would take for ever");
+        assert!(
+            paths.iter().all(|path| path.split(" > ").count() <= 17),
+            "or telling them would take for ever"
+        );
         assert!(paths.iter().any(|path| path.starts_with("… > nested > ")));
     }
 
@@ -649,7 +706,8 @@ mod a_foreign_future {
         let task = task_fn(async |cx: Cx<'_, ()>| {
             let (mut foreign, mut own) = (pin!(pending::<()>()), pin!(cx.io(double(4))));
             poll_fn(|context| {
-                let answer = if got.get() == 0 { own.as_mut().poll(context) } else { Poll::Pending };
+                let answer =
+                    if got.get() == 0 { own.as_mut().poll(context) } else { Poll::Pending };
                 if let Poll::Ready(answer) = answer {
                     got.set(answer);
                 }

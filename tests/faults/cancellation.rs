@@ -273,7 +273,9 @@ fn cuts(way: Way, doing: Doing) -> Result<(), ()> {
         TokenInATask => lab.token.borrow().cancel(),
         TokenInADispatcher => io!(cancels(())),
         PanicElsewhere => resume_unwind(Box::new("elsewhere")),
-        TokenOnAThread | TokenBesideAnAsyncRun | DropOfTheRun => lab.stands_still.store(true, Ordering::Relaxed),
+        TokenOnAThread | TokenBesideAnAsyncRun | DropOfTheRun => {
+            lab.stands_still.store(true, Ordering::Relaxed)
+        }
         TimeLimit | Deadline => unreachable!("nobody cuts"),
     }
     call!(waits_for_ever())
@@ -295,8 +297,16 @@ fn is_cut(way: Way, doing: Doing) {
     match way {
         LosesARace => assert_eq!(race!(outer(doing), cuts(way, doing)), Ok(())),
         TryJoin => assert_eq!(try_join!(outer(doing), cuts(way, doing)), Err(())),
-        TryAll => assert_eq!(try_all!([true, false].map(|first| either(first, way, doing))), Err(())),
-        TryWindow => assert_eq!(try_all!(limit = 2, [true, false, true].into_iter().map(|first| either(first, way, doing))), Err(())),
+        TryAll => {
+            assert_eq!(try_all!([true, false].map(|first| either(first, way, doing))), Err(()))
+        }
+        TryWindow => assert_eq!(
+            try_all!(
+                limit = 2,
+                [true, false, true].into_iter().map(|first| either(first, way, doing))
+            ),
+            Err(())
+        ),
         TimeLimit => {
             assert!(timeout!(Duration::from_millis(5), outer(doing)).is_err());
             context!().timeline.note("cut");
@@ -373,11 +383,12 @@ fn cell(way: Way, doing: Doing) {
     };
     lab.never.add(1);
     let (sender, sleeps) = mpsc::channel();
-    let mut schedule = Schedule::new(&lab).observe(lab.timeline.observer()).max_tasks(8).clock(Stoppable {
-        timeline: lab.timeline.clone(),
-        stands_still: lab.stands_still.clone(),
-        sleeps: (way == TokenOnAThread).then_some(sender),
-    });
+    let mut schedule =
+        Schedule::new(&lab).observe(lab.timeline.observer()).max_tasks(8).clock(Stoppable {
+            timeline: lab.timeline.clone(),
+            stands_still: lab.stands_still.clone(),
+            sleeps: (way == TokenOnAThread).then_some(sender),
+        });
     if way == Deadline {
         schedule = schedule.timeout(Duration::from_millis(5));
     }
@@ -412,12 +423,17 @@ fn cell(way: Way, doing: Doing) {
                     "dropped".into()
                 } else {
                     token.cancel();
-                    let Poll::Ready(result) = Pin::new(&mut run).poll(&mut context) else { panic!("cancelled, it is over") };
+                    let Poll::Ready(result) = Pin::new(&mut run).poll(&mut context) else {
+                        panic!("cancelled, it is over")
+                    };
                     format!("{result:?}")
                 }
             }
             PanicElsewhere => {
-                let payload = catch_unwind(AssertUnwindSafe(|| schedule.run_with(options, program(way, doing)))).unwrap_err();
+                let payload = catch_unwind(AssertUnwindSafe(|| {
+                    schedule.run_with(options, program(way, doing))
+                }))
+                .unwrap_err();
                 payload.downcast_ref::<&str>().unwrap().to_string()
             }
             _ => format!("{:?}", schedule.run_with(options, program(way, doing))),
@@ -441,31 +457,55 @@ fn cell(way: Way, doing: Doing) {
     }
     // What is leaked is leaked each time; the text of panics, which the test harness keeps, grows now and then. What one thread has allocated another one frees, when it cancels.
     if way != TokenOnAThread {
-        assert!(in_use[1] == in_use[2] || in_use[2] == in_use[3], "bytes in use after each run: {in_use:?}");
+        assert!(
+            in_use[1] == in_use[2] || in_use[2] == in_use[3],
+            "bytes in use after each run: {in_use:?}"
+        );
     }
 }
 
 #[track_caller]
 fn check_story(lab: &Lab, way: Way, doing: Doing, timeline: &str) {
-    let lines: Vec<&str> = timeline.lines().map(|line| line.split_once(": ").map_or(line, |(_, what)| what)).collect();
+    let lines: Vec<&str> =
+        timeline.lines().map(|line| line.split_once(": ").map_or(line, |(_, what)| what)).collect();
     let count = |line: &str| lines.iter().filter(|other| **other == line).count();
     let place = |line: &str| lines.iter().position(|other| *other == line);
     let last = |line: &str| lines.iter().rposition(|other| *other == line);
 
     // Destructors.
-    let (children, victims, outers) = (count("child dropped"), count("victim dropped"), count("outer dropped"));
-    assert_eq!(children + victims + outers, lab.guards.take(), "each destructor runs once:\n{timeline}");
+    let (children, victims, outers) =
+        (count("child dropped"), count("victim dropped"), count("outer dropped"));
+    assert_eq!(
+        children + victims + outers,
+        lab.guards.take(),
+        "each destructor runs once:\n{timeline}"
+    );
     assert_eq!((victims, outers), (1, 1), "{timeline}");
     // The frame of one that has returned is gone.
     let parent = if doing == Doing::HasReturned { "outer dropped" } else { "victim dropped" };
-    assert!(last("child dropped") < place(parent) && place("victim dropped") < place("outer dropped"), "children before parents:\n{timeline}");
+    assert!(
+        last("child dropped") < place(parent) && place("victim dropped") < place("outer dropped"),
+        "children before parents:\n{timeline}"
+    );
     assert_eq!(count("the victim went on"), 0, "{timeline}");
 
     // What leaves afterwards.
-    let cut = if way == Deadline { place("child dropped") } else { place("cut") }.unwrap_or_else(|| panic!("it is cut:\n{timeline}"));
-    let batches: Vec<&str> = lines[cut..].iter().copied().filter(|line| line.contains('[') && *line != "cancels[1]").collect();
-    let keys = batches.iter().flat_map(|batch| batch.split(|c: char| !c.is_ascii_digit())).filter_map(|key| key.parse::<u64>().ok());
-    assert_eq!(keys.filter(|key| *key >= VICTIMS).count(), 0, "what the victim asked is withdrawn:\n{timeline}");
+    let cut = if way == Deadline { place("child dropped") } else { place("cut") }
+        .unwrap_or_else(|| panic!("it is cut:\n{timeline}"));
+    let batches: Vec<&str> = lines[cut..]
+        .iter()
+        .copied()
+        .filter(|line| line.contains('[') && *line != "cancels[1]")
+        .collect();
+    let keys = batches
+        .iter()
+        .flat_map(|batch| batch.split(|c: char| !c.is_ascii_digit()))
+        .filter_map(|key| key.parse::<u64>().ok());
+    assert_eq!(
+        keys.filter(|key| *key >= VICTIMS).count(),
+        0,
+        "what the victim asked is withdrawn:\n{timeline}"
+    );
     if way.ends_the_run() {
         assert_eq!(batches.len(), 0, "nothing leaves any more:\n{timeline}");
     } else {
@@ -478,12 +518,23 @@ fn table(ways: impl Fn(Way) -> bool) {
     for way in WAYS.into_iter().filter(|way| ways(*way)) {
         for doing in DOINGS {
             // Nobody sleeps, and no time passes, in the phase in which it asks.
-            let takes_time = matches!(way, TimeLimit | Deadline | TokenInADispatcher | TokenOnAThread | TokenBesideAnAsyncRun | DropOfTheRun);
+            let takes_time = matches!(
+                way,
+                TimeLimit
+                    | Deadline
+                    | TokenInADispatcher
+                    | TokenOnAThread
+                    | TokenBesideAnAsyncRun
+                    | DropOfTheRun
+            );
             if doing == Doing::Asking && takes_time {
                 continue;
             }
             if let Err(panic) = catch_unwind(|| cell(way, doing)) {
-                let text = panic.downcast_ref::<String>().map_or_else(|| panic.downcast_ref::<&str>().copied().unwrap_or("?"), String::as_str);
+                let text = panic.downcast_ref::<String>().map_or_else(
+                    || panic.downcast_ref::<&str>().copied().unwrap_or("?"),
+                    String::as_str,
+                );
                 failed.push(format!("{way:?} × {doing:?}: {text}\n"));
             }
         }
@@ -563,7 +614,10 @@ fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_ru
         late.into_iter().for_each(|slot| slot.answer(999));
         assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         shelf.slots.take().into_iter().for_each(|slot| slot.answer_with(|key| key));
-        assert_eq!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(1)));
+        assert_eq!(
+            Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())),
+            Poll::Ready(Ok(1))
+        );
         drop(run);
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
@@ -607,7 +661,10 @@ mod a_token {
             assert_eq!(schedule.run(program(ran.clone())), Err(Error::Cancelled));
         }
         let mut run = schedule.run_async(program(ran.clone()));
-        assert_eq!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(Error::Cancelled)));
+        assert_eq!(
+            Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())),
+            Poll::Ready(Err(Error::Cancelled))
+        );
         drop(run);
         assert_eq!((ran.get(), Rc::strong_count(&ran)), (false, 1));
     }
@@ -631,7 +688,10 @@ mod a_token {
         assert!(!woken.0.load(std::sync::atomic::Ordering::Relaxed));
         thread::spawn(move || token.cancel()).join().unwrap();
         assert!(woken.0.load(std::sync::atomic::Ordering::Relaxed));
-        assert_eq!(Pin::new(&mut run).poll(&mut Context::from_waker(&waker)), Poll::Ready(Err(Error::Cancelled)));
+        assert_eq!(
+            Pin::new(&mut run).poll(&mut Context::from_waker(&waker)),
+            Poll::Ready(Err(Error::Cancelled))
+        );
     }
 
     #[test]
@@ -644,7 +704,10 @@ mod a_token {
         let mut context = Context::from_waker(Waker::noop());
         assert!(runs.iter_mut().all(|run| Pin::new(run).poll(&mut context).is_pending()));
         token.cancel();
-        assert!(runs.iter_mut().all(|run| Pin::new(run).poll(&mut context) == Poll::Ready(Err(Error::Cancelled))));
+        assert!(
+            runs.iter_mut()
+                .all(|run| Pin::new(run).poll(&mut context) == Poll::Ready(Err(Error::Cancelled)))
+        );
     }
 
     #[test]
@@ -658,7 +721,10 @@ mod a_token {
         }
 
         let token = CancellationToken::new();
-        assert_eq!(Schedule::new(()).cancel_on(&token).run(program(token.clone())), Err(Error::Cancelled));
+        assert_eq!(
+            Schedule::new(()).cancel_on(&token).run(program(token.clone())),
+            Err(Error::Cancelled)
+        );
     }
 
     #[test]
@@ -693,7 +759,10 @@ mod a_token {
 
         let token = CancellationToken::new();
         let mut schedule = Schedule::new(());
-        assert_eq!(schedule.run_with(RunOptions::new().cancel_on(&token), program(token.clone())), Err(Error::Cancelled));
+        assert_eq!(
+            schedule.run_with(RunOptions::new().cancel_on(&token), program(token.clone())),
+            Err(Error::Cancelled)
+        );
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 }

@@ -3,14 +3,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, RwLock, Semaphore, SingleFlight, WaitGroup, channel};
+use corio::sync::{
+    ErrGroup, Mutex, Notify, OnceCell, RwLock, Semaphore, SingleFlight, WaitGroup, channel,
+};
 use corio::{Cx, Deadlock, Error, JoinHandle, Schedule, Task, task_fn};
 use expect_test::{Expect, expect};
 use support::{Counts, double, healthy};
 
 fn deadlock_of<T>(task: impl Task<(), Output = T>) -> Deadlock {
     let mut schedule = Schedule::new(());
-    let Err(Error::Deadlock(deadlock)) = schedule.run(task) else { panic!("it must be a deadlock") };
+    let Err(Error::Deadlock(deadlock)) = schedule.run(task) else {
+        panic!("it must be a deadlock")
+    };
     assert_eq!(schedule.run(healthy()), Ok(10), "afterwards the schedule can be used again");
     deadlock
 }
@@ -27,7 +31,8 @@ fn with_sources(text: &str) -> String {
     let mut shown = parts.next().unwrap_or_default().to_string();
     for part in parts {
         let (line, rest) = part.split_once(':').unwrap();
-        let (column, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+        let (column, rest) =
+            rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
         let (line, column): (usize, usize) = (line.parse().unwrap(), column.parse().unwrap());
         let source: String = lines[line - 1].chars().skip(column - 1).collect();
         shown.push_str(&format!("«{}»{rest}", source.trim_end_matches(';')));
@@ -268,13 +273,25 @@ fn the_other_primitives() {
     }
 
     #[corio::task]
-    fn program(lock: &RwLock<u64>, semaphore: &Semaphore, cell: &OnceCell<u64>, group: ErrGroup<()>, notify: &Notify) {
+    fn program(
+        lock: &RwLock<u64>,
+        semaphore: &Semaphore,
+        cell: &OnceCell<u64>,
+        group: ErrGroup<()>,
+        notify: &Notify,
+    ) {
         spawn!(group.run(waits(group.clone())));
         join!(reads(lock), reads(lock), acquires(semaphore), makes(cell), notify.notified());
     }
 
     check(
-        program(&RwLock::default(), &Semaphore::new(3), &OnceCell::new(), ErrGroup::new(), &Notify::new()),
+        program(
+            &RwLock::default(),
+            &Semaphore::new(3),
+            &OnceCell::new(),
+            ErrGroup::new(),
+            &Notify::new(),
+        ),
         expect![[r#"
         deadlock: no task can run, nothing is queued and nothing in flight, but 6 tasks wait
           cycle: #1 → #1
@@ -398,7 +415,8 @@ fn the_parts_are_there_as_data() {
     let [stuck] = deadlock.tasks() else { panic!("one task is stuck") };
     assert_eq!((stuck.path(), stuck.waits_for()), ("outer", &corio::WaitCause::Mutex));
     assert_eq!(stuck.waits_on().collect::<Vec<_>>(), ["outer"]);
-    let calls: Vec<_> = stuck.calls().map(|(called, at)| (called, at.file(), at.line() > 100)).collect();
+    let calls: Vec<_> =
+        stuck.calls().map(|(called, at)| (called, at.file(), at.line() > 100)).collect();
     assert_eq!(calls, [(None, file!(), true), (Some("inner"), file!(), true)]);
     assert_eq!(stuck.location(), stuck.calls().next().map(|(_, at)| at));
 }

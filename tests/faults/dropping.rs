@@ -432,7 +432,13 @@ mod the_first_error {
 
         #[corio::task]
         fn program(counts: Counts) {
-            let failed = try_join!(fails_at(99, &counts), quick(&counts), fails_at(2, &counts), quick(&counts)).err();
+            let failed = try_join!(
+                fails_at(99, &counts),
+                quick(&counts),
+                fails_at(2, &counts),
+                quick(&counts)
+            )
+            .err();
             assert_eq!(failed, Some(2));
             counts.check_built(4);
         }
@@ -527,9 +533,19 @@ mod a_handle {
 
         #[track_caller]
         fn check(mut schedule: Schedule<()>, task: impl Task<()>) {
-            let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())).unwrap_err();
-            let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied()).unwrap();
-            assert!(message.contains("corio: a handle can only be called in the run that its task was spawned in"), "{message}");
+            let payload =
+                catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())).unwrap_err();
+            let message = payload
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or(payload.downcast_ref::<&str>().copied())
+                .unwrap();
+            assert!(
+                message.contains(
+                    "corio: a handle can only be called in the run that its task was spawned in"
+                ),
+                "{message}"
+            );
             assert_eq!(schedule.run(healthy()), Ok(10));
         }
 
@@ -567,8 +583,12 @@ mod a_handle {
         }
 
         let mut schedule = Schedule::new(());
-        let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program()).is_ok())).unwrap_err();
-        assert_eq!(payload.downcast_ref::<String>().unwrap(), "corio: the task of this handle was dropped before it ended");
+        let payload =
+            catch_unwind(AssertUnwindSafe(|| schedule.run(program()).is_ok())).unwrap_err();
+        assert_eq!(
+            payload.downcast_ref::<String>().unwrap(),
+            "corio: the task of this handle was dropped before it ended"
+        );
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
@@ -610,9 +630,17 @@ mod a_handle {
 
         let counted = Rc::new(Cell::new(0));
         let mut schedule = Schedule::new(());
-        let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program(Rc::clone(&counted))).is_ok())).unwrap_err();
-        assert_eq!(payload.downcast_ref::<String>().unwrap(), "corio: the task of this handle was dropped before it ended");
-        assert!(counted.get() < 10, "it hears of it only when nothing else runs, after {counted:?}");
+        let payload =
+            catch_unwind(AssertUnwindSafe(|| schedule.run(program(Rc::clone(&counted))).is_ok()))
+                .unwrap_err();
+        assert_eq!(
+            payload.downcast_ref::<String>().unwrap(),
+            "corio: the task of this handle was dropped before it ended"
+        );
+        assert!(
+            counted.get() < 10,
+            "it hears of it only when nothing else runs, after {counted:?}"
+        );
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
@@ -748,7 +776,9 @@ mod one_who_waits_for_a_lock {
             let locked = mutex.lock().await;
             for _ in 0..3 {
                 let mut waits = Box::pin(mutex.lock());
-                assert!(poll_fn(|context| Poll::Ready(waits.as_mut().poll(context).is_pending())).await);
+                assert!(
+                    poll_fn(|context| Poll::Ready(waits.as_mut().poll(context).is_pending())).await
+                );
             }
             drop(locked);
             cx.io(double(1)).await;
@@ -847,7 +877,9 @@ mod a_destructor_that_still_holds_a_cx {
             for _ in 0..3 {
                 let argument = counts.one();
                 // Refused or not, it must do no harm.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(self.0.spawn(task_fn(async move |_: Cx<'_, ()>| drop(argument))))));
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    drop(self.0.spawn(task_fn(async move |_: Cx<'_, ()>| drop(argument))))
+                }));
             }
         }
     }
@@ -896,8 +928,13 @@ mod a_loser_whose_destructor_spawns {
 
     impl Drop for Spawns<'_> {
         fn drop(&mut self) {
-            let spawned = catch_unwind(AssertUnwindSafe(|| drop(self.0.spawn(spawned(self.1.clone())))));
-            self.1.borrow_mut().push(if spawned.is_ok() { "the destructor has spawned" } else { "the destructor is refused" });
+            let spawned =
+                catch_unwind(AssertUnwindSafe(|| drop(self.0.spawn(spawned(self.1.clone())))));
+            self.1.borrow_mut().push(if spawned.is_ok() {
+                "the destructor has spawned"
+            } else {
+                "the destructor is refused"
+            });
         }
     }
 

@@ -251,7 +251,13 @@ enum Ask {
     All,
 }
 
-const ASKS: [(Ask, &str); 5] = [(Ask::One, "io!"), (Ask::Two, "io!(a, b)"), (Ask::Many, "io_all!"), (Ask::Join, "join!"), (Ask::All, "all!")];
+const ASKS: [(Ask, &str); 5] = [
+    (Ask::One, "io!"),
+    (Ask::Two, "io!(a, b)"),
+    (Ask::Many, "io_all!"),
+    (Ask::Join, "join!"),
+    (Ask::All, "all!"),
+];
 
 impl Ask {
     fn requests(self) -> usize {
@@ -273,14 +279,20 @@ struct Cell {
 
 /// The cells with what is expected of them. Every combination must be there, at its place: a row that is missing is not a combination that is skipped.
 fn table() -> Vec<(Cell, &'static str)> {
-    let mut rows = TABLE.lines().filter(|line| !line.trim().is_empty()).map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
-    let headings: Vec<&str> = ["scenario", "way", "faults"].into_iter().chain(ASKS.map(|(_, name)| name)).collect();
+    let mut rows = TABLE
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+    let headings: Vec<&str> =
+        ["scenario", "way", "faults"].into_iter().chain(ASKS.map(|(_, name)| name)).collect();
     assert_eq!(rows.next().unwrap(), headings);
     let mut cells = Vec::new();
     for (scenario, scenario_name) in SCENARIOS {
         for (faults, faults_name) in FAULTS {
             for (way, way_name) in WAYS {
-                let row = rows.next().unwrap_or_else(|| panic!("no row for {scenario:?}, {way:?}, {faults:?}"));
+                let row = rows
+                    .next()
+                    .unwrap_or_else(|| panic!("no row for {scenario:?}, {way:?}, {faults:?}"));
                 assert_eq!(row[..3], [scenario_name, way_name, faults_name]);
                 let expected = match row[3..] {
                     [why] => {
@@ -290,7 +302,11 @@ fn table() -> Vec<(Cell, &'static str)> {
                     [a, b, c, d, e] => [a, b, c, d, e],
                     _ => panic!("five cells, or why there are none: {row:?}"),
                 };
-                cells.extend(ASKS.into_iter().zip(expected).map(|((ask, _), expected)| (Cell { scenario, way, faults, ask }, expected)));
+                cells.extend(
+                    ASKS.into_iter().zip(expected).map(|((ask, _), expected)| {
+                        (Cell { scenario, way, faults, ask }, expected)
+                    }),
+                );
             }
         }
     }
@@ -348,7 +364,11 @@ impl Tally {
     /// A job of the pool drops what it has when it ends, which may be after its run.
     fn check_in_the_end(&self) {
         let counts = lock(&self.counts);
-        drop(self.changed.wait_timeout_while(counts, NET, |(built, dropped)| built != dropped).unwrap());
+        drop(
+            self.changed
+                .wait_timeout_while(counts, NET, |(built, dropped)| built != dropped)
+                .unwrap(),
+        );
         self.check();
     }
 }
@@ -475,7 +495,9 @@ impl Script {
         let answer = match self.scenario {
             Scenario::WrongCount if key.picked => None,
             Scenario::FailsOne if key.picked => Some(Err(key.refused("refused"))),
-            Scenario::RetriesOnce if key.picked && self.is_sent_first(key) => Some(Err(key.refused("busy"))),
+            Scenario::RetriesOnce if key.picked && self.is_sent_first(key) => {
+                Some(Err(key.refused("busy")))
+            }
             Scenario::RetriesForEver if key.picked => Some(Err(key.refused("busy"))),
             Scenario::PanicsHalfWay if key.picked => {
                 self.act();
@@ -538,7 +560,9 @@ impl Gate {
     }
 
     fn wait_for_somebody(&self) {
-        drop(self.changed.wait_timeout_while(lock(&self.state), NET, |(there, _)| !*there).unwrap());
+        drop(
+            self.changed.wait_timeout_while(lock(&self.state), NET, |(there, _)| !*there).unwrap(),
+        );
     }
 
     fn close(&self) {
@@ -655,7 +679,12 @@ fn asks<R: Dispatch<Lab>>(request: R, locals: Counts) -> R::Answer {
 
 /// Asks for each key, in order; gives what it got.
 #[corio::task(Lab)]
-fn program<R: Dispatch<Lab>>(ask: Ask, request: fn(Key) -> R, keys: Vec<Key>, locals: Counts) -> Vec<R::Answer> {
+fn program<R: Dispatch<Lab>>(
+    ask: Ask,
+    request: fn(Key) -> R,
+    keys: Vec<Key>,
+    locals: Counts,
+) -> Vec<R::Answer> {
     let _local = locals.one();
     let mut requests = keys.into_iter().map(request);
     let mut next = || requests.next().unwrap();
@@ -678,7 +707,12 @@ fn program<R: Dispatch<Lab>>(ask: Ask, request: fn(Key) -> R, keys: Vec<Key>, lo
 
 /// The same beside a task that has nothing to do with it.
 #[corio::task(Lab)]
-fn program_and_bystander<R: Dispatch<Lab>>(ask: Ask, request: fn(Key) -> R, keys: Vec<Key>, locals: Counts) -> Vec<R::Answer> {
+fn program_and_bystander<R: Dispatch<Lab>>(
+    ask: Ask,
+    request: fn(Key) -> R,
+    keys: Vec<Key>,
+    locals: Counts,
+) -> Vec<R::Answer> {
     let (answers, ten) = join!(program(ask, request, keys, locals), healthy());
     assert_eq!(ten, 10, "the bystander");
     answers
@@ -698,7 +732,10 @@ impl Driver {
         match self {
             Driver::Run => schedule.run(task),
             Driver::Smol => smol::block_on(schedule.run_async(task)),
-            Driver::Tokio => tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(schedule.run_async(task)),
+            Driver::Tokio => tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+                .block_on(schedule.run_async(task)),
         }
     }
 }
@@ -721,18 +758,28 @@ impl Outcome for Result<Answer, RequestError<Refused>> {
     fn word(&self, asked: u64, cell: &Cell) -> String {
         match self {
             Ok(answer) => word_of_answer(answer, asked),
-            Err(RequestError::Failed(refused)) => format!("Failed({})", word_of_refused(refused, asked)),
+            Err(RequestError::Failed(refused)) => {
+                format!("Failed({})", word_of_refused(refused, asked))
+            }
             Err(fault) => word_of_fault(fault, cell),
         }
     }
 }
 
 fn word_of_answer(answer: &Answer, asked: u64) -> String {
-    if answer.of == asked { "ok".into() } else { format!("the answer to {} for {asked}", answer.of) }
+    if answer.of == asked {
+        "ok".into()
+    } else {
+        format!("the answer to {} for {asked}", answer.of)
+    }
 }
 
 fn word_of_refused(refused: &Refused, asked: u64) -> String {
-    if refused.of.is_none_or(|of| of == asked) { refused.why.into() } else { format!("{} of {:?} for {asked}", refused.why, refused.of) }
+    if refused.of.is_none_or(|of| of == asked) {
+        refused.why.into()
+    } else {
+        format!("{} of {:?} for {asked}", refused.why, refused.of)
+    }
 }
 
 /// The name of the fault, if the rest of it is right.
@@ -742,19 +789,39 @@ fn word_of_fault<E: Debug>(fault: &RequestError<E>, cell: &Cell) -> String {
     let late = if cell.way.has_slots() { 1 } else { asked };
     let limited = if cell.way.has_slots() { "each" } else { "slow" };
     match fault {
-        RequestError::WrongCount { dispatcher: "each", requests, answers, key: None, .. } if (*requests, *answers) == (asked, asked - 1) => "WrongCount".into(),
-        RequestError::Unanswered { dispatcher: "each", position, requests, key: None, .. } if (*position, *requests) == (asked - 1, asked) => {
+        RequestError::WrongCount { dispatcher: "each", requests, answers, key: None, .. }
+            if (*requests, *answers) == (asked, asked - 1) =>
+        {
+            "WrongCount".into()
+        }
+        RequestError::Unanswered { dispatcher: "each", position, requests, key: None, .. }
+            if (*position, *requests) == (asked - 1, asked) =>
+        {
             "Unanswered".into()
         }
-        RequestError::TimedOut { dispatcher, requests, limit: LIMIT, .. } if (*dispatcher, *requests) == (limited, late) => "TimedOut".into(),
-        RequestError::RetriesExhausted { dispatcher: "each", attempts, key: None, .. } if *attempts as usize == ATTEMPTS => "RetriesExhausted".into(),
-        RequestError::Panicked { dispatcher: "each", message, .. } if message == BOOM => "Panicked".into(),
+        RequestError::TimedOut { dispatcher, requests, limit: LIMIT, .. }
+            if (*dispatcher, *requests) == (limited, late) =>
+        {
+            "TimedOut".into()
+        }
+        RequestError::RetriesExhausted { dispatcher: "each", attempts, key: None, .. }
+            if *attempts as usize == ATTEMPTS =>
+        {
+            "RetriesExhausted".into()
+        }
+        RequestError::Panicked { dispatcher: "each", message, .. } if message == BOOM => {
+            "Panicked".into()
+        }
         wrong => format!("{wrong:?}"),
     }
 }
 
 fn in_short(mut words: Vec<String>) -> String {
-    if words.len() > 1 && words.iter().all(|word| *word == words[0]) { format!("all {}", words.swap_remove(0)) } else { words.join(" ") }
+    if words.len() > 1 && words.iter().all(|word| *word == words[0]) {
+        format!("all {}", words.swap_remove(0))
+    } else {
+        words.join(" ")
+    }
 }
 
 /// Runs a cell, checks what holds in each, and gives what came of it in the words of the table; and whether its dispatcher could do what the scenario says.
@@ -766,7 +833,9 @@ where
     let script = Arc::new(Script::new(cell.scenario));
     let mut schedule = Schedule::new(Lab { script: script.clone() });
     schedule = match (cell.way.is_on_a_pool(), cell.scenario) {
-        (true, Scenario::IsSlow) => schedule.clock(ClockAtTheGate(script.clone())).timeout(Duration::from_secs(3600)),
+        (true, Scenario::IsSlow) => {
+            schedule.clock(ClockAtTheGate(script.clone())).timeout(Duration::from_secs(3600))
+        }
         // Virtual time would jump to the deadline while a thread works.
         (true, _) => schedule.timeout(NET),
         _ => schedule.clock(script.clock.clone()).timeout(Duration::from_secs(3600)),
@@ -774,33 +843,57 @@ where
     if let Driver::Tokio = driver {
         schedule = schedule.yield_every(1);
     }
-    let outcomes = [100, 200].map(|first| run_once(cell, request, driver, &script, &mut schedule, first));
+    let outcomes =
+        [100, 200].map(|first| run_once(cell, request, driver, &script, &mut schedule, first));
     assert_eq!(outcomes[0], outcomes[1], "the same happens once more");
     let [outcome, _] = outcomes;
     (outcome, script.acted.load(Ordering::Relaxed))
 }
 
-fn run_once<R>(cell: &Cell, request: fn(Key) -> R, driver: Driver, script: &Arc<Script>, schedule: &mut Schedule<Lab>, first: u64) -> String
+fn run_once<R>(
+    cell: &Cell,
+    request: fn(Key) -> R,
+    driver: Driver,
+    script: &Arc<Script>,
+    schedule: &mut Schedule<Lab>,
+    first: u64,
+) -> String
 where
     R: Dispatch<Lab>,
     R::Answer: Outcome,
 {
     let requests = cell.ask.requests();
     let numbers: Vec<u64> = (first..).take(requests).collect();
-    let keys = numbers.iter().enumerate().map(|(at, number)| Key { number: *number, picked: at + 1 == requests, token: Token::new(&script.tally) }).collect();
+    let keys = numbers
+        .iter()
+        .enumerate()
+        .map(|(at, number)| Key {
+            number: *number,
+            picked: at + 1 == requests,
+            token: Token::new(&script.tally),
+        })
+        .collect();
     script.gate.close();
     lock(&script.batches).clear();
     let locals = Counts::default();
     let before = script.clock.now();
 
-    let ran = catch_unwind(AssertUnwindSafe(|| driver.run(schedule, program_and_bystander(cell.ask, request, keys, locals.clone()))));
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        driver.run(schedule, program_and_bystander(cell.ask, request, keys, locals.clone()))
+    }));
 
     let took = script.clock.now() - before;
     locals.check();
     let mut outcome = match ran {
         Ok(Ok(answers)) => {
             assert_eq!(answers.len(), requests, "one outcome for each request");
-            in_short(numbers.iter().zip(&answers).map(|(number, answer)| answer.word(*number, cell)).collect())
+            in_short(
+                numbers
+                    .iter()
+                    .zip(&answers)
+                    .map(|(number, answer)| answer.word(*number, cell))
+                    .collect(),
+            )
         }
         Ok(Err(Error::Batch(fault))) => format!("run: {}", word_of_fault(&fault, cell)),
         Ok(Err(error)) => format!("run: {error}"),
@@ -812,7 +905,11 @@ where
     if !took.is_zero() {
         outcome += &format!(" @{took:?}");
     }
-    assert_eq!(driver.run(schedule, healthy()), Ok(10), "the schedule works, while what was slow still goes on");
+    assert_eq!(
+        driver.run(schedule, healthy()),
+        Ok(10),
+        "the schedule works, while what was slow still goes on"
+    );
     script.let_go();
     assert_eq!(driver.run(schedule, healthy()), Ok(10), "the schedule works after late answers");
     if cell.way.is_on_a_pool() {
@@ -829,7 +926,8 @@ where
         _ => 1,
     };
     assert_eq!(sent, expected, "how often each request was sent");
-    let batches: Vec<usize> = [requests].into_iter().chain((1..expected[requests - 1]).map(|_| 1)).collect();
+    let batches: Vec<usize> =
+        [requests].into_iter().chain((1..expected[requests - 1]).map(|_| 1)).collect();
     assert_eq!(*lock(&script.batches), batches, "how many requests each batch had");
     outcome
 }
@@ -875,7 +973,8 @@ fn check(faults: Faults, driver: Driver) {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for (cell, expected) in table().into_iter().filter(|(cell, _)| cell.faults == faults) {
-        let found = catch_unwind(|| outcome_of(&cell, driver)).unwrap_or_else(|payload| (format!("a failed check: {}", message_of(&*payload)), true));
+        let found = catch_unwind(|| outcome_of(&cell, driver))
+            .unwrap_or_else(|payload| (format!("a failed check: {}", message_of(&*payload)), true));
         let (outcome, acts) = match expected.starts_with("n/a: ") {
             true => (if cell.ask.requests() == 1 { "ok" } else { "all ok" }, false),
             false => (expected, cell.scenario != Scenario::Answers),

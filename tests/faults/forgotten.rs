@@ -203,7 +203,8 @@ mod the_future_of_a_cx {
         let ended = Rc::new(Cell::new(0));
         let mut schedule = Schedule::new(());
         let task = task_fn(async |cx: Cx<'_, ()>| {
-            let mut all = Box::pin(cx.all((0..10).map(|_| child(ended.clone(), String::from("1")))));
+            let mut all =
+                Box::pin(cx.all((0..10).map(|_| child(ended.clone(), String::from("1")))));
             assert!(once(&mut all).await.is_none());
             forget(all);
             for key in 0..5 {
@@ -260,7 +261,10 @@ mod a_wait_for_a_lock {
     use super::*;
 
     /// A wait for a mutex that is locked, begun in a run that is over.
-    fn begun_in_a_run(mutex: &'static Mutex<u64>, forgets_its_guard: bool) -> Pin<Box<Lock<'static, u64>>> {
+    fn begun_in_a_run(
+        mutex: &'static Mutex<u64>,
+        forgets_its_guard: bool,
+    ) -> Pin<Box<Lock<'static, u64>>> {
         let program = task_fn(async move |_: Cx<'_, ()>| {
             let locked = mutex.try_lock();
             let mut waits = Box::pin(mutex.lock());

@@ -70,10 +70,16 @@ where
         }
     });
     let task = program(&counts);
-    let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else { panic!("the run must panic") };
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else {
+        panic!("the run must panic")
+    };
     counts.check();
     for _ in 0..2 {
-        assert_eq!(schedule.run(healthy()), Ok(10), "after a panic the schedule runs the next task");
+        assert_eq!(
+            schedule.run(healthy()),
+            Ok(10),
+            "after a panic the schedule runs the next task"
+        );
     }
     let told = std::mem::take(&mut *told.lock().unwrap());
     assert_eq!(told.len(), 1, "a panic is told once: {told:?}");
@@ -86,7 +92,11 @@ mod in_a_dispatcher {
     #[corio::task(())]
     fn asks<R: corio::Dispatch<()>>(request: R, counts: Counts) {
         let _local = counts.one();
-        join!(bystander(counts.clone(), counts.one()), request, bystander(counts.clone(), counts.one()));
+        join!(
+            bystander(counts.clone(), counts.one()),
+            request,
+            bystander(counts.clone(), counts.one())
+        );
     }
 
     #[track_caller]
@@ -186,10 +196,14 @@ mod in_a_dispatcher {
     fn that_stands_in_for_another() {
         let counts = Counts::default();
         let mut schedule = Schedule::new(()).answer_with(double, |_| -> Vec<u64> { boom(9) });
-        let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(bystander(counts.clone(), counts.one())))).unwrap_err();
+        let payload = catch_unwind(AssertUnwindSafe(|| {
+            schedule.run(bystander(counts.clone(), counts.one()))
+        }))
+        .unwrap_err();
         assert_eq!(number_of(payload), 9);
         counts.check();
-        schedule = schedule.answer_with(double, |keys| keys.iter().map(|key| key * 2).collect::<Vec<_>>());
+        schedule =
+            schedule.answer_with(double, |keys| keys.iter().map(|key| key * 2).collect::<Vec<_>>());
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
@@ -300,7 +314,10 @@ mod in_a_task {
             spawn!(bystander(counts.clone(), counts.one()));
         }
 
-        assert_eq!(panic_of(|counts| program(counts.clone())), (1, "task `program > panics_at_once`".into()));
+        assert_eq!(
+            panic_of(|counts| program(counts.clone())),
+            (1, "task `program > panics_at_once`".into())
+        );
     }
 
     #[test]
@@ -312,13 +329,22 @@ mod in_a_task {
             spawn!(bystander(counts.clone(), counts.one()));
         }
 
-        assert_eq!(panic_of(|counts| program(counts.clone())), (2, "task `program > panics_after_a_request`".into()));
+        assert_eq!(
+            panic_of(|counts| program(counts.clone())),
+            (2, "task `program > panics_after_a_request`".into())
+        );
     }
 
     #[test]
     fn that_is_the_first_of_its_run() {
-        assert_eq!(panic_of(|counts| panics_at_once(3, counts.one())), (3, "task `panics_at_once`".into()));
-        assert_eq!(panic_of(|counts| panics_after_a_request(3, counts.one())), (3, "task `panics_after_a_request`".into()));
+        assert_eq!(
+            panic_of(|counts| panics_at_once(3, counts.one())),
+            (3, "task `panics_at_once`".into())
+        );
+        assert_eq!(
+            panic_of(|counts| panics_after_a_request(3, counts.one())),
+            (3, "task `panics_after_a_request`".into())
+        );
     }
 
     #[test]
@@ -331,7 +357,10 @@ mod in_a_task {
             }
             match left % 3 {
                 0 => drop(spawn!(level(left - 1, counts.clone()))),
-                1 => drop(join!(level(left - 1, counts.clone()), bystander(counts.clone(), counts.one()))),
+                1 => drop(join!(
+                    level(left - 1, counts.clone()),
+                    bystander(counts.clone(), counts.one())
+                )),
                 _ => drop(all!([level(left - 1, counts.clone()), level(left - 1, counts.clone())])),
             }
             call!(healthy());
@@ -362,7 +391,10 @@ mod in_a_task {
             unreachable!("a child panicked");
         }
 
-        assert_eq!(panic_of(|counts| program(counts.clone())), (5, "task `program > child`".into()));
+        assert_eq!(
+            panic_of(|counts| program(counts.clone())),
+            (5, "task `program > child`".into())
+        );
     }
 
     #[test]
@@ -385,17 +417,27 @@ mod in_a_task {
             unreachable!("a child panicked");
         }
 
-        assert_eq!(panic_of(|counts| program(counts.clone())), (6, "task `program > child`".into()));
+        assert_eq!(
+            panic_of(|counts| program(counts.clone())),
+            (6, "task `program > child`".into())
+        );
     }
 
     #[test]
     fn one_of_a_race_before_there_is_a_winner() {
         #[corio::task]
         fn program(counts: Counts) {
-            race!(bystander(counts.clone(), counts.one()), panics_after_a_request(7, counts.one()), bystander(counts.clone(), counts.one()));
+            race!(
+                bystander(counts.clone(), counts.one()),
+                panics_after_a_request(7, counts.one()),
+                bystander(counts.clone(), counts.one())
+            );
         }
 
-        assert_eq!(panic_of(|counts| program(counts.clone())), (7, "task `program > panics_after_a_request`".into()));
+        assert_eq!(
+            panic_of(|counts| program(counts.clone())),
+            (7, "task `program > panics_after_a_request`".into())
+        );
     }
 
     #[test]
@@ -417,7 +459,10 @@ mod in_a_task {
         }
 
         let mutex = Mutex::new(0);
-        assert_eq!(panic_of(|counts| program(&mutex, counts.clone())), (8, "task `program > locks`".into()));
+        assert_eq!(
+            panic_of(|counts| program(&mutex, counts.clone())),
+            (8, "task `program > locks`".into())
+        );
         assert_eq!(*mutex.try_lock().expect("the guard was dropped, and nobody waits any more"), 3);
     }
 
@@ -440,7 +485,10 @@ mod in_a_task {
         }
 
         assert_eq!(panic_of(|counts| program(counts.clone())), (9, "task `program`".into()));
-        assert_eq!(panic_of(|counts| program_of_requests(counts.clone())), (9, "task `program_of_requests`".into()));
+        assert_eq!(
+            panic_of(|counts| program_of_requests(counts.clone())),
+            (9, "task `program_of_requests`".into())
+        );
     }
 
     #[test]
@@ -478,7 +526,10 @@ mod in_a_task {
                 let _local = counts.one();
                 cx.spawn(bystander(counts.clone(), counts.one()));
                 let mut requests = Box::pin(cx.io_all((0..10).map(double)));
-                assert!(poll_fn(|context| Poll::Ready(requests.as_mut().poll(context).is_pending())).await);
+                assert!(
+                    poll_fn(|context| Poll::Ready(requests.as_mut().poll(context).is_pending()))
+                        .await
+                );
                 let _all = cx.all((0..10).map(|_| bystander(counts.clone(), counts.one())));
                 cx.call(panics_after_a_request(11, counts.one())).await;
             })
@@ -492,7 +543,9 @@ mod in_a_task {
         let mut schedule = Schedule::new(());
         let mut run = schedule.run_async(panics_after_a_request(12, counts.one()));
         let mut context = Context::from_waker(Waker::noop());
-        let payload = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut run).poll(&mut context).is_ready())).unwrap_err();
+        let payload =
+            catch_unwind(AssertUnwindSafe(|| Pin::new(&mut run).poll(&mut context).is_ready()))
+                .unwrap_err();
         assert_eq!(number_of(payload), 12);
         counts.check();
         drop(run);
@@ -599,7 +652,10 @@ mod in_a_destructor {
         }
 
         assert_eq!(panic_of(|counts| program(counts.clone())), (4, "task `program > ends`".into()));
-        assert_eq!(panic_of(|counts| program_of_all(counts.clone())), (5, "task `program_of_all > ends_as_argument`".into()));
+        assert_eq!(
+            panic_of(|counts| program_of_all(counts.clone())),
+            (5, "task `program_of_all > ends_as_argument`".into())
+        );
     }
 
     #[test]
@@ -625,7 +681,10 @@ mod in_a_destructor {
         }
 
         assert_eq!(panic_of(|counts| lets_go_at_once(counts.clone())).0, 6);
-        assert_eq!(panic_of(|counts| lets_go_late(counts.clone())), (6, "task `lets_go_late`".into()));
+        assert_eq!(
+            panic_of(|counts| lets_go_late(counts.clone())),
+            (6, "task `lets_go_late`".into())
+        );
     }
 
     #[test]
@@ -748,7 +807,10 @@ mod in_an_observer {
                 boom(2);
             }
         });
-        assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(program(counts.clone(), counts.one())))).is_err());
+        assert!(
+            catch_unwind(AssertUnwindSafe(|| schedule.run(program(counts.clone(), counts.one()))))
+                .is_err()
+        );
         counts.check();
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
@@ -858,9 +920,14 @@ mod on_a_thread_of_the_pool {
         }
 
         let (go_on, went_on) = mpsc::channel();
-        let shelf = Arc::new(Shelf { slot: sync::Mutex::new(None), went_on: sync::Mutex::new(went_on) });
-        let answer = Schedule::new(Lab { shelf: shelf.clone() }).run(program(Key(shelf), go_on)).unwrap();
-        assert!(matches!(&answer, Err(RequestError::Panicked { dispatcher: "panics", message, .. }) if message == "boom"), "{answer:?}");
+        let shelf =
+            Arc::new(Shelf { slot: sync::Mutex::new(None), went_on: sync::Mutex::new(went_on) });
+        let answer =
+            Schedule::new(Lab { shelf: shelf.clone() }).run(program(Key(shelf), go_on)).unwrap();
+        assert!(
+            matches!(&answer, Err(RequestError::Panicked { dispatcher: "panics", message, .. }) if message == "boom"),
+            "{answer:?}"
+        );
     }
 }
 
@@ -877,12 +944,17 @@ mod far_down_tells_the_lines_above {
         let tell = told.clone();
         let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {
             if let Event::Panicked { place, above, .. } = event {
-                let line = |at: &Location<'_>| SOURCE.lines().nth(at.line() as usize - 1).unwrap().trim().to_owned();
-                let above: String = above.iter().map(|(name, at)| format!("{name}: {}\n", line(at))).collect();
+                let line = |at: &Location<'_>| {
+                    SOURCE.lines().nth(at.line() as usize - 1).unwrap().trim().to_owned()
+                };
+                let above: String =
+                    above.iter().map(|(name, at)| format!("{name}: {}\n", line(at))).collect();
                 tell.lock().unwrap().push_str(&format!("{place}\n{above}"));
             }
         });
-        let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else { panic!("the run must panic") };
+        let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else {
+            panic!("the run must panic")
+        };
         assert_eq!(schedule.run(healthy()), Ok(10));
         (number_of(payload), std::mem::take(&mut *told.lock().unwrap()))
     }
@@ -978,7 +1050,10 @@ fn after_which_no_code_of_a_task_by_hand_runs_that_waits_for_the_one_that_panick
             boom(1)
         })));
         // As soon as the flag is set it would go on, if it were asked.
-        std::future::poll_fn(|context| if flag.get() { std::task::Poll::Ready(()) } else { child.as_mut().poll(context) }).await;
+        std::future::poll_fn(|context| {
+            if flag.get() { std::task::Poll::Ready(()) } else { child.as_mut().poll(context) }
+        })
+        .await;
         tells.set(true);
     });
     assert!(catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(program))).is_err());

@@ -103,7 +103,11 @@ fn news_for_nobody_does_not_spin_with_the_systems_clock() {
 fn in_order(batch: Batch<u64, u64>) {
     SEEN.with_borrow_mut(|seen| seen.push(batch.keys().copied().collect()));
     for slot in batch {
-        if *slot.key() == 2 && !FLAG.replace(true) { slot.retry() } else { slot.answer_with(|key| key) }
+        if *slot.key() == 2 && !FLAG.replace(true) {
+            slot.retry()
+        } else {
+            slot.answer_with(|key| key)
+        }
     }
 }
 
@@ -121,7 +125,11 @@ fn ordered_retries_go_before_the_rest() {
 fn in_order_paused(batch: Batch<u64, u64>) {
     SEEN.with_borrow_mut(|seen| seen.push(batch.keys().copied().collect()));
     for slot in batch {
-        if *slot.key() == 2 && !FLAG.replace(true) { slot.retry_after(SECOND) } else { slot.answer_with(|key| key) }
+        if *slot.key() == 2 && !FLAG.replace(true) {
+            slot.retry_after(SECOND)
+        } else {
+            slot.answer_with(|key| key)
+        }
     }
 }
 
@@ -199,7 +207,12 @@ fn invalidated_while_queued_every_request_still_gets_its_answer() {
         SLEEPER.take().unwrap().wake();
         vec![call!(first), call!(a), call!(b)]
     }
-    assert_eq!(Schedule::new(()).run(program()).unwrap(), [Some(10), Some(20), Some(20)], "{:?}", SEEN.take());
+    assert_eq!(
+        Schedule::new(()).run(program()).unwrap(),
+        [Some(10), Some(20), Some(20)],
+        "{:?}",
+        SEEN.take()
+    );
 }
 
 // ── maps where nobody dedups ──
@@ -240,7 +253,9 @@ fn a_map_may_stand_in_for_a_vec() {
     fn program() -> Vec<Option<u64>> {
         io_all!([1, 1].map(find))
     }
-    let mut schedule = Schedule::new(()).answer_with(find, |keys| keys.iter().map(|key| (*key, *key)).collect::<HashMap<u64, u64>>());
+    let mut schedule = Schedule::new(()).answer_with(find, |keys| {
+        keys.iter().map(|key| (*key, *key)).collect::<HashMap<u64, u64>>()
+    });
     assert_eq!(schedule.run(program()).unwrap(), [Some(1), Some(1)]);
 }
 
@@ -281,7 +296,10 @@ fn kept_answers_do_not_starve_those_that_arrive() {
         }
         false
     }
-    assert!(Schedule::new(()).run(program()).unwrap(), "an answer was there, and was not taken in 10,000 CPU phases");
+    assert!(
+        Schedule::new(()).run(program()).unwrap(),
+        "an answer was there, and was not taken in 10,000 CPU phases"
+    );
 }
 
 #[test]
@@ -296,7 +314,10 @@ fn kept_answers_do_not_hide_the_deadline() {
     let clock = VirtualClock::new();
     let mut schedule = Schedule::new(()).clock(clock.clone()).timeout(10 * SECOND);
     let result = schedule.run(program(clock.clone()));
-    assert!(matches!(result, Err(Error::TimedOut { limit, .. }) if limit == 10 * SECOND), "{result:?}");
+    assert!(
+        matches!(result, Err(Error::TimedOut { limit, .. }) if limit == 10 * SECOND),
+        "{result:?}"
+    );
 }
 
 // ── an alarm taken off another run's clock ──
@@ -351,7 +372,10 @@ fn a_retry_of_a_dropped_task_is_withdrawn() {
     assert_eq!(SEEN.take(), [vec![0], vec![1]], "nobody waits for 0 any more");
 }
 
-fn sleeps(clock: &VirtualClock, seconds: u32) -> corio::FutureRequest<impl Future<Output = ()> + 'static> {
+fn sleeps(
+    clock: &VirtualClock,
+    seconds: u32,
+) -> corio::FutureRequest<impl Future<Output = ()> + 'static> {
     let sleep = clock.sleep(seconds * SECOND);
     corio::future(sleep)
 }
@@ -477,7 +501,9 @@ fn many_pauses_are_not_quadratic() {
     fn each_its_pause(batch: Batch<u64, u64>) {
         for slot in batch {
             match *slot.key() {
-                key if SEEN.with_borrow(|seen| seen.is_empty()) => slot.retry_after(Duration::from_micros(key + 1)),
+                key if SEEN.with_borrow(|seen| seen.is_empty()) => {
+                    slot.retry_after(Duration::from_micros(key + 1))
+                }
                 _ => slot.answer_with(|key| key),
             }
         }
@@ -566,7 +592,10 @@ fn runs_do_not_carry_a_large_cache_along_that_they_do_not_ask() {
 
 #[test]
 fn a_waker_that_is_replaced_may_do_anything_in_its_destructor() {
-    struct Holds(#[expect(dead_code, reason = "only there to be dropped")] std::sync::Mutex<Option<Slot<u64, u64>>>);
+    struct Holds(
+        #[expect(dead_code, reason = "only there to be dropped")]
+        std::sync::Mutex<Option<Slot<u64, u64>>>,
+    );
     impl std::task::Wake for Holds {
         fn wake(self: std::sync::Arc<Self>) {}
     }
@@ -768,7 +797,9 @@ fn a_member_of_an_error_group_is_told_to_be_resumed_whenever_it_runs() {
     let hears = running.clone();
     let mut schedule = Schedule::new(()).observe(move |event: &corio::Event<'_>| match event {
         corio::Event::Resumed { .. } => hears.store(true, Ordering::Relaxed),
-        corio::Event::Suspended { .. } | corio::Event::Ended { .. } => hears.store(false, Ordering::Relaxed),
+        corio::Event::Suspended { .. } | corio::Event::Ended { .. } => {
+            hears.store(false, Ordering::Relaxed)
+        }
         _ => {}
     });
     schedule.run(program(running, Rc::clone(&told))).unwrap();

@@ -54,7 +54,10 @@ mod children_that_borrow {
 
     impl Drop for ReadsOnDrop<'_> {
         fn drop(&mut self) {
-            assert!(self.lent.0.iter().all(|&number| number == 7), "the frame that is borrowed from was dropped first");
+            assert!(
+                self.lent.0.iter().all(|&number| number == 7),
+                "the frame that is borrowed from was dropped first"
+            );
             self.read.set(self.read.get() + 1);
         }
     }
@@ -167,7 +170,10 @@ mod children_that_borrow {
                 })
             );
             // Each of the four was dropped.
-            assert!(groups[1..].iter().all(|group| format!("{group:?}").contains("left: 0")), "{groups:?}");
+            assert!(
+                groups[1..].iter().all(|group| format!("{group:?}").contains("left: 0")),
+                "{groups:?}"
+            );
             io!(double(2));
         }
 
@@ -202,7 +208,11 @@ mod a_frame {
         fn program() -> u64 {
             let mut sum = 0;
             for seed in 0..ROUNDS {
-                let handles = (spawn!(refers_to_itself::<2>(seed)), spawn!(refers_to_itself::<20>(seed)), spawn!(refers_to_itself::<{ LONG / 10 }>(seed)));
+                let handles = (
+                    spawn!(refers_to_itself::<2>(seed)),
+                    spawn!(refers_to_itself::<20>(seed)),
+                    spawn!(refers_to_itself::<{ LONG / 10 }>(seed)),
+                );
                 let (a, b) = join!(refers_to_itself::<3>(seed), refers_to_itself::<LONG>(seed));
                 let all: Vec<u64> = all!((0..seed).map(refers_to_itself::<30>));
                 let (c, d, e) = handles;
@@ -213,7 +223,8 @@ mod a_frame {
 
         // A task of seed `s` gives `s + 0 + 2 + 4 + 6 + 8` and `s + 5`.
         let one = |seed: u64| 2 * seed + 25;
-        let expected: u64 = (0..ROUNDS).map(|seed| 5 * one(seed) + (0..seed).map(one).sum::<u64>()).sum();
+        let expected: u64 =
+            (0..ROUNDS).map(|seed| 5 * one(seed) + (0..seed).map(one).sum::<u64>()).sum();
         let mut schedule = Schedule::new(());
         for _ in 0..3 {
             // The schedule moves between runs; what it keeps must not mind.
@@ -285,7 +296,11 @@ mod a_frame {
 
         let before = allocations_of_size_zero();
         assert_eq!(Schedule::new(()).run(program()), Ok(5));
-        assert_eq!(allocations_of_size_zero() - before, 0, "`alloc` was called with a size of zero, which is undefined behaviour");
+        assert_eq!(
+            allocations_of_size_zero() - before,
+            0,
+            "`alloc` was called with a size of zero, which is undefined behaviour"
+        );
     }
 
     #[test]
@@ -305,7 +320,12 @@ mod a_frame {
 
         // Moving such a task takes stack, a multiple of it where nothing is optimised.
         let on_a_large_stack = || assert_eq!(Schedule::new(()).run(program()), Ok(13 * LARGE));
-        std::thread::Builder::new().stack_size(64 << 20).spawn(on_a_large_stack).unwrap().join().unwrap();
+        std::thread::Builder::new()
+            .stack_size(64 << 20)
+            .spawn(on_a_large_stack)
+            .unwrap()
+            .join()
+            .unwrap();
     }
 
     #[test]
@@ -356,7 +376,11 @@ mod a_frame {
         for form in 0..6 {
             let dropped = Rc::new(Cell::new(0));
             let mut schedule = Schedule::new(());
-            assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(program(form, dropped.clone())))).is_err(), "form {form}");
+            assert!(
+                catch_unwind(AssertUnwindSafe(|| schedule.run(program(form, dropped.clone()))))
+                    .is_err(),
+                "form {form}"
+            );
             assert_eq!((dropped.get(), Rc::strong_count(&dropped)), (1, 1), "form {form}");
             assert_eq!(schedule.run(healthy()), Ok(10));
         }
@@ -385,7 +409,9 @@ mod one_static_for_several_types {
 
     impl<S, T: Clone + 'static> Dispatch<S> for Echo<T> {
         fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
-            requests.answer(|keys| keys.iter().map(|key| (TypeId::of::<T>(), key.clone())).collect::<Vec<_>>());
+            requests.answer(|keys| {
+                keys.iter().map(|key| (TypeId::of::<T>(), key.clone())).collect::<Vec<_>>()
+            });
         }
     }
 
@@ -403,7 +429,14 @@ mod one_static_for_several_types {
     fn is_no_confusion() {
         #[corio::task(())]
         fn program() {
-            join!(asks(String::from("text")), asks(7_u8), asks(vec![String::from("a"); 3]), asks(()), asks([9_u64; 20]), asks(Some(Box::new(1))));
+            join!(
+                asks(String::from("text")),
+                asks(7_u8),
+                asks(vec![String::from("a"); 3]),
+                asks(()),
+                asks([9_u64; 20]),
+                asks(Some(Box::new(1)))
+            );
         }
 
         let mut schedule = Schedule::new(());
@@ -431,7 +464,15 @@ mod an_answer {
         fn program() {
             for key in 0..10 {
                 let (a, b, c, d) = join!(text(key), again(key), text(key + 1), again(key + 1));
-                assert_eq!([a, b, c, d], [key.to_string(), format!("again {key}"), (key + 1).to_string(), format!("again {}", key + 1)]);
+                assert_eq!(
+                    [a, b, c, d],
+                    [
+                        key.to_string(),
+                        format!("again {key}"),
+                        (key + 1).to_string(),
+                        format!("again {}", key + 1)
+                    ]
+                );
                 race!(text(key), again(key), text(key));
                 assert_eq!(io!(again(key)), format!("again {key}"));
             }
@@ -527,13 +568,22 @@ mod everything_together {
     impl<const N: usize> Filled<N> {
         fn new(number: u64, alive: &Rc<Cell<i64>>) -> Self {
             alive.set(alive.get() + 1);
-            Filled { number, content: Box::new([number; 4]), inline: [number; N], alive: alive.clone() }
+            Filled {
+                number,
+                content: Box::new([number; 4]),
+                inline: [number; N],
+                alive: alive.clone(),
+            }
         }
 
         #[track_caller]
         fn check(&self) {
             let all_of_it = self.inline.iter().chain(self.content.iter());
-            assert!(all_of_it.into_iter().all(|&word| word == self.number), "the memory of task {} is another's", self.number);
+            assert!(
+                all_of_it.into_iter().all(|&word| word == self.number),
+                "the memory of task {} is another's",
+                self.number
+            );
         }
     }
 
@@ -569,14 +619,32 @@ mod everything_together {
                     io!(double(1));
                     call!(handle).check();
                 }
-                6 => all!((0..next(&random) % 4).map(|_| lives::<5>(random.clone(), alive.clone(), depth - 1))).iter().for_each(Filled::check),
+                6 => all!((0..next(&random) % 4).map(|_| lives::<5>(
+                    random.clone(),
+                    alive.clone(),
+                    depth - 1
+                )))
+                .iter()
+                .for_each(Filled::check),
                 7 => {
-                    let (one, other) = join!(lives::<3>(random.clone(), alive.clone(), depth - 1), lives::<40>(random.clone(), alive.clone(), depth - 1));
+                    let (one, other) = join!(
+                        lives::<3>(random.clone(), alive.clone(), depth - 1),
+                        lives::<40>(random.clone(), alive.clone(), depth - 1)
+                    );
                     one.check();
                     other.check();
                 }
-                8 => race!(lives::<9>(random.clone(), alive.clone(), depth - 1), lives::<9>(random.clone(), alive.clone(), depth - 1)).check(),
-                _ => drop(try_all!((0..4_u32).map(|at| fails(random.clone(), alive.clone(), depth - 1, at == 2)))),
+                8 => race!(
+                    lives::<9>(random.clone(), alive.clone(), depth - 1),
+                    lives::<9>(random.clone(), alive.clone(), depth - 1)
+                )
+                .check(),
+                _ => drop(try_all!((0..4_u32).map(|at| fails(
+                    random.clone(),
+                    alive.clone(),
+                    depth - 1,
+                    at == 2
+                )))),
             }
             own.check();
         }
@@ -584,7 +652,12 @@ mod everything_together {
     }
 
     #[corio::task]
-    fn fails(random: Rc<Cell<u64>>, alive: Rc<Cell<i64>>, depth: u32, fails: bool) -> Result<Filled<2>, Filled<2>> {
+    fn fails(
+        random: Rc<Cell<u64>>,
+        alive: Rc<Cell<i64>>,
+        depth: u32,
+        fails: bool,
+    ) -> Result<Filled<2>, Filled<2>> {
         let gives = call!(lives::<2>(random, alive, depth));
         if fails { Err(gives) } else { Ok(gives) }
     }
@@ -610,7 +683,11 @@ mod everything_together {
                 }
             }
             SLOTS.take();
-            assert_eq!((alive.get(), Rc::strong_count(&alive), Rc::strong_count(&random)), (0, 1, 1), "seed {seed}");
+            assert_eq!(
+                (alive.get(), Rc::strong_count(&alive), Rc::strong_count(&random)),
+                (0, 1, 1),
+                "seed {seed}"
+            );
             assert_eq!(schedule.run(healthy()), Ok(10));
         }
     }
@@ -636,7 +713,13 @@ mod a_destructor_of_a_dropped_task {
         fn note<T>(log: &RefCell<Vec<String>>, what: &str, used: impl FnOnce() -> T) {
             let became = match catch_unwind(AssertUnwindSafe(|| drop(used()))) {
                 Ok(()) => "done".to_string(),
-                Err(panic) => panic.downcast_ref::<&str>().map_or("another panic", |message| if *message == REFUSED { "refused" } else { message }).to_string(),
+                Err(panic) => panic
+                    .downcast_ref::<&str>()
+                    .map_or(
+                        "another panic",
+                        |message| if *message == REFUSED { "refused" } else { message },
+                    )
+                    .to_string(),
             };
             log.borrow_mut().push(format!("{what}: {became}"));
         }
@@ -727,13 +810,33 @@ mod a_destructor_of_a_dropped_task {
 
     #[test]
     fn is_refused_whatever_it_does_with_its_cx() {
-        let all = ["io, begun", "io_all, begun", "call, begun", "all, begun", "io, not begun", "spawn", "io", "io_all", "call", "all", "wait"];
+        let all = [
+            "io, begun",
+            "io_all, begun",
+            "call, begun",
+            "all, begun",
+            "io, not begun",
+            "spawn",
+            "io",
+            "io_all",
+            "call",
+            "all",
+            "wait",
+        ];
         let refused: Vec<String> = all.iter().map(|what| format!("{what}: refused")).collect();
-        for how in ["a race", "a set with an error", "a time limit", "a run that panics", "a run that is dropped"] {
+        for how in [
+            "a race",
+            "a set with an error",
+            "a time limit",
+            "a run that panics",
+            "a run that is dropped",
+        ] {
             let log = RefCell::default();
             let mut schedule = Schedule::new(()).clock(corio::testing::VirtualClock::new());
             let ended = catch_unwind(AssertUnwindSafe(|| match how {
-                "a run that is dropped" => assert!(poll(&mut schedule.run_async(loses(how, &log))).is_pending()),
+                "a run that is dropped" => {
+                    assert!(poll(&mut schedule.run_async(loses(how, &log))).is_pending())
+                }
                 _ => schedule.run(loses(how, &log)).unwrap(),
             }));
             assert_eq!(ended.is_err(), how == "a run that panics", "{how}");
@@ -880,13 +983,15 @@ mod a_payload_that_panics_when_dropped {
     #[corio::task(())]
     fn program(how: &str, notify: Arc<Notify>) {
         match how {
-            "lose" => drop(race!(
+            "lose" => race!(
                 throws_twice_and_is_listed(notify),
                 task!({
                     io!(double(1));
                 })
-            )),
-            "end with the run" => drop(join!(throws_twice_and_is_listed(notify), panics_meanwhile())),
+            ),
+            "end with the run" => {
+                drop(join!(throws_twice_and_is_listed(notify), panics_meanwhile()))
+            }
             _ => call!(throws_twice_and_is_listed(notify)),
         }
     }
@@ -897,7 +1002,9 @@ mod a_payload_that_panics_when_dropped {
             let notify = Arc::new(Notify::new());
             let mut schedule = Schedule::new(());
             let ended = catch_unwind(AssertUnwindSafe(|| match how {
-                "are dropped with the run" => drop(poll(&mut schedule.run_async(program(how, notify.clone())))),
+                "are dropped with the run" => {
+                    drop(poll(&mut schedule.run_async(program(how, notify.clone()))))
+                }
                 _ => drop(schedule.run(program(how, notify.clone()))),
             }));
             std::mem::forget(ended.expect_err("the first panic goes on"));
@@ -945,7 +1052,9 @@ fn futures_of_a_cx_come_and_go_in_any_order() {
         let mut asked: Vec<Pin<Box<dyn Future<Output = u64>>>> = Vec::new();
         for key in 0..2 * ROUNDS {
             asked.push(Box::pin(cx.io(double(key))));
-            asked.push(Box::pin(async move { cx.all((0..key % 4).map(|_| healthy())).await.iter().sum() }));
+            asked.push(Box::pin(async move {
+                cx.all((0..key % 4).map(|_| healthy())).await.iter().sum()
+            }));
             poll_fn(|context| {
                 for one in asked.iter_mut().skip(usize::try_from(key).unwrap() % 5).step_by(3) {
                     let _ = one.as_mut().poll(context);

@@ -22,7 +22,8 @@ enum At {
     CloneOfAnswer,
 }
 
-const PLACES: [At; 7] = [At::Nowhere, At::GroupBy, At::When, At::Hash, At::Eq, At::CloneOfKey, At::CloneOfAnswer];
+const PLACES: [At; 7] =
+    [At::Nowhere, At::GroupBy, At::When, At::Hash, At::Eq, At::CloneOfKey, At::CloneOfAnswer];
 
 thread_local! {
     static AT: Cell<At> = const { Cell::new(At::Nowhere) };
@@ -93,7 +94,9 @@ fn is_worth_another(_: &String) -> bool {
 
 /// Key 3 fails, and nobody knows whether for good but `when`.
 fn answer(keys: &[Key]) -> Vec<Result<Answer, String>> {
-    keys.iter().map(|key| if key.0 == 3 { Err(String::from("no")) } else { Ok(Answer(key.0 * 10)) }).collect()
+    keys.iter()
+        .map(|key| if key.0 == 3 { Err(String::from("no")) } else { Ok(Answer(key.0 * 10)) })
+        .collect()
 }
 
 type Answered = Result<Answer, RequestError<String>>;
@@ -158,10 +161,20 @@ fn it_is_an_error_of_the_requests_that_it_was_run_for_or_ends_the_run() {
         let mut of_error = Schedule::new(());
         let errors = of_error.run(in_place::errors()).unwrap();
         let ended = catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(ended())));
-        writeln!(table, "{at:?}: {} | {}", shown(&errors), if ended.is_ok() { "answers" } else { "panic" }).unwrap();
+        writeln!(
+            table,
+            "{at:?}: {} | {}",
+            shown(&errors),
+            if ended.is_ok() { "answers" } else { "panic" }
+        )
+        .unwrap();
         inject(At::Nowhere, 0, 0);
         assert_eq!(of_error.run(healthy()), Ok(10));
-        assert_eq!(shown(&of_error.run(in_place::errors()).unwrap()), "10, 20, no, 20, 40", "after a panic at {at:?}");
+        assert_eq!(
+            shown(&of_error.run(in_place::errors()).unwrap()),
+            "10, 20, no, 20, 40",
+            "after a panic at {at:?}"
+        );
     }
     expect![[r#"
         Nowhere: 10, 20, no, 20, 40 | answers
@@ -183,16 +196,23 @@ fn wherever_it_panics_once_nobody_waits_for_ever_and_what_comes_next_is_answered
             for from in 0..40 {
                 inject(at, from, 1);
                 let mut schedule = Schedule::new(());
-                let answers = schedule.run(errors()).unwrap_or_else(|error| panic!("{way}, call {from} of {at:?}: {error}"));
+                let answers = schedule
+                    .run(errors())
+                    .unwrap_or_else(|error| panic!("{way}, call {from} of {at:?}: {error}"));
                 let injected = TIMES.get() == 0;
                 inject(At::Nowhere, 0, 0);
                 let is_fine = |(answer, expected): (&Answered, &str)| match answer {
                     Err(RequestError::Panicked { .. }) => injected,
                     answer => shown(std::slice::from_ref(answer)) == expected,
                 };
-                let all_fine = std::iter::zip(&answers, ["10", "20", "no", "20", "40"]).all(is_fine);
+                let all_fine =
+                    std::iter::zip(&answers, ["10", "20", "no", "20", "40"]).all(is_fine);
                 assert!(all_fine, "{way}, call {from} of {at:?}: {answers:?}");
-                assert_eq!(shown(&schedule.run(errors()).unwrap()), "10, 20, no, 20, 40", "{way}, after call {from} of {at:?}");
+                assert_eq!(
+                    shown(&schedule.run(errors()).unwrap()),
+                    "10, 20, no, 20, 40",
+                    "{way}, after call {from} of {at:?}"
+                );
             }
         }
     }
@@ -219,7 +239,10 @@ fn in_order_the_others_go_on() {
     inject(At::GroupBy, 0, u32::MAX);
     let answers = Schedule::new(()).run(program()).unwrap();
     inject(At::Nowhere, 0, 0);
-    let cells: Vec<String> = answers.iter().map(|answer| answer.as_ref().map_or_else(|error| error.to_string(), u64::to_string)).collect();
+    let cells: Vec<String> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map_or_else(|error| error.to_string(), u64::to_string))
+        .collect();
     expect![[r#"
         1
         3

@@ -18,7 +18,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{Clock, Context, Dispatch, Event, Log, Options, Request, RequestError, Requests, Retry, Schedule, Slot, groups};
+use corio::{
+    Clock, Context, Dispatch, Event, Log, Options, Request, RequestError, Requests, Retry,
+    Schedule, Slot, groups,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -72,9 +75,17 @@ impl Step {
     fn drops(&self) -> bool {
         match self {
             Step::AskWithin(..) | Step::Race(..) | Step::Within(..) => true,
-            Step::Spawn(child) | Step::Call(child) | Step::All(_, child) | Step::JoinRequest(_, child) => drops(child),
+            Step::Spawn(child)
+            | Step::Call(child)
+            | Step::All(_, child)
+            | Step::JoinRequest(_, child) => drops(child),
             Step::Join(a, b) => drops(a) || drops(b),
-            Step::Ask(_) | Step::AskTwo(..) | Step::AskAll(..) | Step::Collect | Step::Wait | Step::Return => false,
+            Step::Ask(_)
+            | Step::AskTwo(..)
+            | Step::AskAll(..)
+            | Step::Collect
+            | Step::Wait
+            | Step::Return => false,
         }
     }
 }
@@ -101,14 +112,35 @@ fn program(dropping: bool) -> impl Strategy<Value = Program> {
         let mut steps = vec![
             (3, child.clone().prop_map(Step::Spawn).boxed()),
             (2, child.clone().prop_map(Step::Call).boxed()),
-            (4, (1..6u64, child.clone()).prop_map(|(copies, child)| Step::All(copies, child)).boxed()),
+            (
+                4,
+                (1..6u64, child.clone())
+                    .prop_map(|(copies, child)| Step::All(copies, child))
+                    .boxed(),
+            ),
             (2, (child.clone(), child.clone()).prop_map(|(a, b)| Step::Join(a, b)).boxed()),
-            (2, (wish(), child.clone()).prop_map(|(wish, child)| Step::JoinRequest(wish, child)).boxed()),
+            (
+                2,
+                (wish(), child.clone())
+                    .prop_map(|(wish, child)| Step::JoinRequest(wish, child))
+                    .boxed(),
+            ),
         ];
         if dropping {
-            steps.push((3, (child.clone(), child.clone()).prop_map(|(a, b)| Step::Race(a, b)).boxed()));
-            steps.push((3, (0..40u64, child.clone()).prop_map(|(limit, child)| Step::Within(limit, child)).boxed()));
-            steps.push((1, (0..40u64, wish()).prop_map(|(limit, wish)| Step::AskWithin(limit, wish)).boxed()));
+            steps.push((
+                3,
+                (child.clone(), child.clone()).prop_map(|(a, b)| Step::Race(a, b)).boxed(),
+            ));
+            steps.push((
+                3,
+                (0..40u64, child.clone())
+                    .prop_map(|(limit, child)| Step::Within(limit, child))
+                    .boxed(),
+            ));
+            steps.push((
+                1,
+                (0..40u64, wish()).prop_map(|(limit, wish)| Step::AskWithin(limit, wish)).boxed(),
+            ));
         }
         Union::new_weighted(steps)
     });
@@ -141,20 +173,30 @@ fn predict(program: &Program, shift: u64, requests: &mut usize) -> u64 {
     for step in program.iter() {
         match step {
             Step::Ask(wish) => digest.add(ask(wish.of, wish.number, requests)),
-            Step::AskTwo(a, b) => [a, b].into_iter().for_each(|wish| digest.add(ask(wish.of, wish.number, requests))),
-            Step::AskAll(of, numbers) => numbers.iter().for_each(|number| digest.add(ask(*of, *number, requests))),
+            Step::AskTwo(a, b) => {
+                [a, b].into_iter().for_each(|wish| digest.add(ask(wish.of, wish.number, requests)))
+            }
+            Step::AskAll(of, numbers) => {
+                numbers.iter().for_each(|number| digest.add(ask(*of, *number, requests)))
+            }
             Step::Spawn(child) => spawned.push_back(predict(child, shift, requests)),
             Step::Collect => spawned.pop_front().into_iter().for_each(|result| digest.add(result)),
             Step::Wait => {}
             Step::Call(child) => digest.add(predict(child, shift, requests)),
-            Step::All(copies, child) => (0..*copies).for_each(|copy| digest.add(predict(child, shift + copy, requests))),
-            Step::Join(a, b) => [a, b].into_iter().for_each(|child| digest.add(predict(child, shift, requests))),
+            Step::All(copies, child) => {
+                (0..*copies).for_each(|copy| digest.add(predict(child, shift + copy, requests)))
+            }
+            Step::Join(a, b) => {
+                [a, b].into_iter().for_each(|child| digest.add(predict(child, shift, requests)))
+            }
             Step::JoinRequest(wish, child) => {
                 digest.add(ask(wish.of, wish.number, requests));
                 digest.add(predict(child, shift, requests));
             }
             Step::Return => return digest.0,
-            Step::AskWithin(..) | Step::Race(..) | Step::Within(..) => unreachable!("depends on time"),
+            Step::AskWithin(..) | Step::Race(..) | Step::Within(..) => {
+                unreachable!("depends on time")
+            }
         }
     }
     digest.0
@@ -216,16 +258,49 @@ struct Retries {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let way = prop_oneof![Just(Way::InPlace), Just(Way::SlotsInPlace), Just(Way::Later), Just(Way::SlotsLater), Just(Way::Shelf)];
+    let way = prop_oneof![
+        Just(Way::InPlace),
+        Just(Way::SlotsInPlace),
+        Just(Way::Later),
+        Just(Way::SlotsLater),
+        Just(Way::Shelf)
+    ];
     let keys = prop_oneof![3 => Just(Keys::Plain), 1 => Just(Keys::Ordered), 2 => Just(Keys::Dedup), 1 => Just(Keys::Cache)];
     let in_flight = option::of(prop_oneof![3 => 1..5usize, 1 => Just(usize::MAX)]);
-    let retries = (1..4u32, 1..3u32, option::of((0..10u64, 10..20u64)), any::<bool>(), any::<bool>());
-    let retries = retries.prop_map(|(failures, spare, backoff, jitter, by_slot)| Retries { failures, spare, backoff, jitter, by_slot });
-    let batches = (option::of(1..9usize), in_flight, option::weighted(0.2, 2..4u64), option::weighted(0.3, retries), option::weighted(0.3, 0..25u64));
-    (way, keys, batches, 0..30u64, 1..4usize, any::<bool>(), 0..1000u64).prop_map(|(way, keys, batches, slowest, parts, by_value, seed)| {
-        let (max_batch, in_flight, groups, retries, limit) = batches;
-        Plan { way, keys, max_batch, in_flight, groups, retries, limit, slowest, parts, by_value, seed }
-    })
+    let retries =
+        (1..4u32, 1..3u32, option::of((0..10u64, 10..20u64)), any::<bool>(), any::<bool>());
+    let retries = retries.prop_map(|(failures, spare, backoff, jitter, by_slot)| Retries {
+        failures,
+        spare,
+        backoff,
+        jitter,
+        by_slot,
+    });
+    let batches = (
+        option::of(1..9usize),
+        in_flight,
+        option::weighted(0.2, 2..4u64),
+        option::weighted(0.3, retries),
+        option::weighted(0.3, 0..25u64),
+    );
+    (way, keys, batches, 0..30u64, 1..4usize, any::<bool>(), 0..1000u64).prop_map(
+        |(way, keys, batches, slowest, parts, by_value, seed)| {
+            let (max_batch, in_flight, groups, retries, limit) = batches;
+            Plan {
+                way,
+                keys,
+                max_batch,
+                in_flight,
+                groups,
+                retries,
+                limit,
+                slowest,
+                parts,
+                by_value,
+                seed,
+            }
+        },
+    )
 }
 
 impl Plan {
@@ -244,7 +319,9 @@ impl Plan {
 
     /// What answers in place can't be given a time limit.
     fn limit(&self) -> Option<Duration> {
-        self.limit.filter(|_| self.is_later()).map(|limit| Duration::from_micros(limit * 1000 + 500))
+        self.limit
+            .filter(|_| self.is_later())
+            .map(|limit| Duration::from_micros(limit * 1000 + 500))
     }
 
     /// How many batches may be on the way, if it was said.
@@ -254,7 +331,8 @@ impl Plan {
 
     /// When the parts of a batch are answered, counted from its sending.
     fn times(&self, batch: usize) -> Vec<Duration> {
-        let time_of = |part: usize| mix(self.seed ^ mix((batch * 10 + part) as u64)) % (self.slowest + 1);
+        let time_of =
+            |part: usize| mix(self.seed ^ mix((batch * 10 + part) as u64)) % (self.slowest + 1);
         let add = |sum: &mut Millis, part| {
             *sum += time_of(part);
             Some(Duration::from_millis(*sum))
@@ -284,7 +362,8 @@ impl Plan {
             Some(_) => options.group_by(|| groups(|key: &Key| key.number % 3)),
         };
         if let Some(retries) = &self.retries {
-            let mut retry = Retry::attempts(retries.failures + retries.spare).when(|answer: &Answer| matches!(answer, Err(RequestError::Failed(_))));
+            let mut retry = Retry::attempts(retries.failures + retries.spare)
+                .when(|answer: &Answer| matches!(answer, Err(RequestError::Failed(_))));
             if let Some((first, longest)) = retries.backoff {
                 retry = retry.backoff(Duration::from_millis(first), Duration::from_millis(longest));
             }
@@ -310,12 +389,8 @@ struct Case {
 
 fn case(dropping: bool) -> impl Strategy<Value = Case> {
     let plans = [plan(), plan(), plan()];
-    (program(dropping), plans, option::weighted(0.3, 1..5usize), proptest::bool::weighted(0.2)).prop_map(|(program, plans, in_flight, rounds)| Case {
-        program,
-        plans,
-        in_flight,
-        rounds,
-    })
+    (program(dropping), plans, option::weighted(0.3, 1..5usize), proptest::bool::weighted(0.2))
+        .prop_map(|(program, plans, in_flight, rounds)| Case { program, plans, in_flight, rounds })
 }
 
 /// A number that looks random (splitmix64).
@@ -428,7 +503,15 @@ impl<const OF: usize> Dispatch<Lab> for Ask<OF> {
                 let start = lab.clock.now();
                 let mut slots: Vec<_> = slots.into_iter().collect();
                 shuffle(&mut slots, plan.seed);
-                let mut parts: Vec<_> = times.iter().map(|time| Part { due: start + *time, late: false, batch: batch.clone(), slots: Vec::new() }).collect();
+                let mut parts: Vec<_> = times
+                    .iter()
+                    .map(|time| Part {
+                        due: start + *time,
+                        late: false,
+                        batch: batch.clone(),
+                        slots: Vec::new(),
+                    })
+                    .collect();
                 for (at, slot) in slots.into_iter().enumerate() {
                     let part = (mix(plan.seed ^ at as u64) % times.len() as u64) as usize;
                     if plan.limit().is_some_and(|limit| times[part] > limit) {
@@ -482,7 +565,8 @@ impl Lab {
     fn answer_what_is_due(&self) {
         let now = self.clock.now();
         let mut shelf = self.shelf.borrow_mut();
-        let (due, rest) = mem::take(&mut *shelf).into_iter().partition(|part: &Part| part.due <= now);
+        let (due, rest) =
+            mem::take(&mut *shelf).into_iter().partition(|part: &Part| part.due <= now);
         *shelf = rest;
         drop(shelf);
         let due: Vec<Part> = due;
@@ -610,7 +694,10 @@ const ALWAYS: [Kind; 10] = [
 impl Run {
     /// Whether anybody still waits for this request.
     fn waits(&self, request: &RequestState) -> bool {
-        request.asked.is_some() && request.answers == 0 && !request.dropped && self.tasks[request.task].fate == Fate::Lives
+        request.asked.is_some()
+            && request.answers == 0
+            && !request.dropped
+            && self.tasks[request.task].fate == Fate::Lives
     }
 
     fn check(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
@@ -621,7 +708,10 @@ impl Run {
 
     /// Whole batches on the way: parts of one left in the same round.
     fn on_the_way(&self, which: impl Fn(usize, Option<u64>) -> bool) -> usize {
-        let on_the_way = self.batches.iter().filter(|batch| batch.is_on_the_way() && which(batch.of, batch.group));
+        let on_the_way = self
+            .batches
+            .iter()
+            .filter(|batch| batch.is_on_the_way() && which(batch.of, batch.group));
         on_the_way.map(|batch| (batch.of, batch.group, batch.round)).collect::<BTreeSet<_>>().len()
     }
 }
@@ -646,32 +736,50 @@ impl Record {
         let number = run.batches.len();
         let round = run.round;
         run.check(!keys.is_empty(), || format!("{name} gets an empty batch"));
-        run.check(keys.len() <= plan.max_batch.unwrap_or(usize::MAX), || format!("{name} gets more than max_batch: {keys:?}"));
+        run.check(keys.len() <= plan.max_batch.unwrap_or(usize::MAX), || {
+            format!("{name} gets more than max_batch: {keys:?}")
+        });
         if let Some(by) = plan.groups {
-            run.check(keys.iter().all(|key| key.number % by == keys[0].number % by), || format!("{name} gets two groups at once: {keys:?}"));
+            run.check(keys.iter().all(|key| key.number % by == keys[0].number % by), || {
+                format!("{name} gets two groups at once: {keys:?}")
+            });
         }
         if plan.retries.is_none() {
-            run.check(keys.is_sorted_by_key(|key| key.asked), || format!("{name} gets keys not in the order asked: {keys:?}"));
+            run.check(keys.is_sorted_by_key(|key| key.asked), || {
+                format!("{name} gets keys not in the order asked: {keys:?}")
+            });
         }
         if plan.keys == Keys::Ordered {
-            run.check(run.on_the_way(|other, _| other == of) == 0, || format!("{name} gets {keys:?} before the last batch is back"));
+            run.check(run.on_the_way(|other, _| other == of) == 0, || {
+                format!("{name} gets {keys:?} before the last batch is back")
+            });
             if plan.retries.is_none() {
-                run.check(keys[0].asked >= run.next_in_order[of], || format!("{name} gets {keys:?} after what was asked later"));
+                run.check(keys[0].asked >= run.next_in_order[of], || {
+                    format!("{name} gets {keys:?} after what was asked later")
+                });
                 run.next_in_order[of] = keys[keys.len() - 1].asked + 1;
             }
         }
         if plan.shares_keys() {
             for (at, key) in keys.iter().enumerate() {
-                run.check(!keys[..at].contains(key), || format!("{name} gets a key twice: {keys:?}"));
-                let on_the_way = run.batches.iter().any(|batch| batch.of == of && batch.open.iter().any(|(number, _)| *number == key.number));
+                run.check(!keys[..at].contains(key), || {
+                    format!("{name} gets a key twice: {keys:?}")
+                });
+                let on_the_way = run.batches.iter().any(|batch| {
+                    batch.of == of && batch.open.iter().any(|(number, _)| *number == key.number)
+                });
                 run.check(!on_the_way, || format!("{name} gets {key:?} while it is on the way"));
-                let wanted = run.requests.iter().any(|request| request.of == of && request.number == key.number && run.waits(request));
+                let wanted = run.requests.iter().any(|request| {
+                    request.of == of && request.number == key.number && run.waits(request)
+                });
                 run.check(wanted, || format!("{name} gets {key:?}, which nobody waits for"));
             }
         }
         for key in keys {
             let (at, answered) = ((of, key.number), run.answered.contains(&(of, key.number)));
-            run.check(!answered || plan.keys != Keys::Cache, || format!("{name} gets {key:?}, which is in its cache"));
+            run.check(!answered || plan.keys != Keys::Cache, || {
+                format!("{name} gets {key:?}, which is in its cache")
+            });
             let sendings = 1 + plan.retries.as_ref().map_or(0, |retries| retries.failures);
             let request = &mut run.requests[key.request];
             request.sent += 1;
@@ -679,10 +787,18 @@ impl Record {
             run.check(same, || format!("{name} gets {key:?}, which is another's"));
             run.check(sent <= sendings, || format!("{name} gets {key:?} for the {sent}th time"));
             if !plan.shares_keys() {
-                run.check(run.waits(&run.requests[key.request]), || format!("{name} gets {key:?}, which nobody waits for"));
+                run.check(run.waits(&run.requests[key.request]), || {
+                    format!("{name} gets {key:?}, which nobody waits for")
+                });
             }
         }
-        let kinds = [(Kind::SeveralInABatch, keys.len() > 1), (Kind::SplitBatch, run.batches.iter().any(|batch| (batch.of, batch.round) == (of, round)))];
+        let kinds = [
+            (Kind::SeveralInABatch, keys.len() > 1),
+            (
+                Kind::SplitBatch,
+                run.batches.iter().any(|batch| (batch.of, batch.round) == (of, round)),
+            ),
+        ];
         run.kinds.extend(kinds.into_iter().filter(|(_, seen)| *seen).map(|(kind, _)| kind));
 
         let group = plan.group_of(keys[0].number);
@@ -699,14 +815,21 @@ impl Record {
         if run.on_the_way(|other, _| other == of) > 1 {
             run.kinds.insert(Kind::SeveralBatchesOnTheWay);
         }
-        run.check(on_the_way <= limit, || format!("{name} gets a batch beyond its limit of {limit}"));
+        run.check(on_the_way <= limit, || {
+            format!("{name} gets a batch beyond its limit of {limit}")
+        });
         if let Some(limit) = self.case.in_flight.filter(|_| plan.is_later()) {
             let on_the_way = run.on_the_way(|other, _| self.case.plans[other].is_later());
-            run.check(on_the_way <= limit, || format!("{name} gets a batch beyond the schedule's limit of {limit}"));
+            run.check(on_the_way <= limit, || {
+                format!("{name} gets a batch beyond the schedule's limit of {limit}")
+            });
         }
         if self.case.rounds {
-            let earlier = run.batches.iter().any(|batch| batch.is_on_the_way() && batch.round != round);
-            run.check(!earlier, || format!("{name} gets a batch before those of the last round are back"));
+            let earlier =
+                run.batches.iter().any(|batch| batch.is_on_the_way() && batch.round != round);
+            run.check(!earlier, || {
+                format!("{name} gets a batch before those of the last round are back")
+            });
         }
         BatchRecord { record: self.clone(), number }
     }
@@ -723,29 +846,43 @@ impl Record {
             if open.is_empty() || plan.keys == Keys::Ordered {
                 continue;
             }
-            let asks = |request: &RequestState, number: u64| request.of == *of && request.number == number && run.waits(request);
+            let asks = |request: &RequestState, number: u64| {
+                request.of == *of && request.number == number && run.waits(request)
+            };
             let is_wanted = |(number, request): &(u64, usize)| match plan.shares_keys() {
                 true => run.requests.iter().any(|request| asks(request, *number)),
                 false => run.waits(&run.requests[*request]),
             };
             let is_wanted = open.iter().any(is_wanted);
-            run.check(is_wanted, || format!("nobody waits for batch {at}, which is still on its way"));
+            run.check(is_wanted, || {
+                format!("nobody waits for batch {at}, which is still on its way")
+            });
         }
         for (of, plan) in self.case.plans.iter().enumerate() {
             // A key that waits under another request's, and pauses that hold who comes later, are not known here.
             let pauses = plan.retries.is_some() && (plan.keys == Keys::Ordered || self.case.rounds);
-            let is_queued = |request: &RequestState| request.of == of && request.sent == 0 && run.waits(request);
+            let is_queued = |request: &RequestState| {
+                request.of == of && request.sent == 0 && run.waits(request)
+            };
             if plan.shares_keys() || pauses || !run.requests.iter().any(is_queued) {
                 continue;
             }
             let limit = plan.in_flight().unwrap_or(1);
-            let is_full = |group: Option<u64>| run.on_the_way(|other, of_group| (other, of_group) == (of, group)) >= limit;
-            let free = run.requests.iter().position(|request| is_queued(request) && !is_full(plan.group_of(request.number)));
+            let is_full = |group: Option<u64>| {
+                run.on_the_way(|other, of_group| (other, of_group) == (of, group)) >= limit
+            };
+            let free = run
+                .requests
+                .iter()
+                .position(|request| is_queued(request) && !is_full(plan.group_of(request.number)));
             let schedule_limit = self.case.in_flight.filter(|_| plan.is_later()).unwrap_or(128);
-            let schedule_full = run.on_the_way(|other, _| self.case.plans[other].is_later()) >= schedule_limit;
+            let schedule_full =
+                run.on_the_way(|other, _| self.case.plans[other].is_later()) >= schedule_limit;
             let round = self.case.rounds && run.on_the_way(|_, _| true) > 0;
             run.kinds.insert(Kind::HeldByALimit);
-            run.check(free.is_none() || schedule_full || round, || format!("request {free:?} of {} waits for nothing", NAMES[of]));
+            run.check(free.is_none() || schedule_full || round, || {
+                format!("request {free:?} of {} waits for nothing", NAMES[of])
+            });
         }
     }
 
@@ -799,7 +936,9 @@ impl Record {
         let Counts { asked, answered, kept, .. } = run.events;
         run.check(asked == all, || format!("events tell of {asked} requests, asked were {all}"));
         if !drops(&self.case.program) {
-            run.check(answered + kept == all, || format!("events tell of {answered} + {kept} answers to {all} requests"));
+            run.check(answered + kept == all, || {
+                format!("events tell of {answered} + {kept} answers to {all} requests")
+            });
         }
     }
 }
@@ -835,7 +974,9 @@ impl BatchRecord {
             run.kinds.insert(Kind::AnsweredTooLate);
         } else {
             let failures = run.failures.entry((of, key.number)).or_default();
-            if *failures < self.record.case.plans[of].retries.as_ref().map_or(0, |retries| retries.failures) {
+            if *failures
+                < self.record.case.plans[of].retries.as_ref().map_or(0, |retries| retries.failures)
+            {
                 *failures += 1;
                 return None;
             }
@@ -940,7 +1081,15 @@ impl Running {
     fn wants(&self, Wish { of, number }: Wish) -> Wanted {
         let number = (number + self.shift) % NUMBERS;
         let mut run = self.record.run.borrow_mut();
-        run.requests.push(RequestState { task: self.task, of, number, asked: None, sent: 0, answers: 0, dropped: false });
+        run.requests.push(RequestState {
+            task: self.task,
+            of,
+            number,
+            asked: None,
+            sent: 0,
+            answers: 0,
+            dropped: false,
+        });
         Wanted { record: self.record.clone(), request: run.requests.len() - 1, number }
     }
 
@@ -957,7 +1106,11 @@ impl Running {
         }
         for request in &run.requests {
             if fate == Fate::Dropped && request.task == self.task && run.waits(request) {
-                run.kinds.insert(if request.sent == 0 { Kind::DroppedWhileQueued } else { Kind::DroppedWhileOnTheWay });
+                run.kinds.insert(if request.sent == 0 {
+                    Kind::DroppedWhileQueued
+                } else {
+                    Kind::DroppedWhileOnTheWay
+                });
             }
         }
         run.tasks[self.task].fate = fate;
@@ -990,7 +1143,9 @@ impl Wanted {
         let plan = &self.record.case.plans[of];
         if plan.shares_keys() && plan.retries.is_none() {
             let before = run.gone_on.replace(asked.unwrap_or(0));
-            run.check(before < asked, || format!("request {} goes on after one that was asked later", self.request));
+            run.check(before < asked, || {
+                format!("request {} goes on after one that was asked later", self.request)
+            });
         }
         drop(run);
         self.gets(answer)
@@ -1008,8 +1163,12 @@ impl Wanted {
         let plan = &self.record.case.plans[of];
         match &answer {
             Ok(reply) => {
-                let right = reply.value == answer_to(of, number) && !reply.late && (reply.request == request || plan.shares_keys());
-                run.check(right, || format!("request {request} of {} for {number} gets {reply:?}", NAMES[of]));
+                let right = reply.value == answer_to(of, number)
+                    && !reply.late
+                    && (reply.request == request || plan.shares_keys());
+                run.check(right, || {
+                    format!("request {request} of {} for {number} gets {reply:?}", NAMES[of])
+                });
                 if reply.request != request && !run.kinds.contains(&Kind::Kept) {
                     run.kinds.insert(Kind::Joined);
                 }
@@ -1017,7 +1176,9 @@ impl Wanted {
             }
             Err(error) => {
                 let late = matches!(error, RequestError::TimedOut { dispatcher, limit, .. } if *dispatcher == NAMES[of] && Some(*limit) == plan.limit());
-                run.check(late && run.late.contains(&(of, number)), || format!("request {request} of {} for {number} gets {error:?}", NAMES[of]));
+                run.check(late && run.late.contains(&(of, number)), || {
+                    format!("request {request} of {} for {number} gets {error:?}", NAMES[of])
+                });
                 0
             }
         }
@@ -1060,7 +1221,8 @@ fn interpret(program: Program, at: At) -> u64 {
                 digest.add(b.gets(answers.1));
             }
             Step::AskAll(of, numbers) => {
-                let wanted: Vec<_> = numbers.into_iter().map(|number| task.wants(Wish { of, number })).collect();
+                let wanted: Vec<_> =
+                    numbers.into_iter().map(|number| task.wants(Wish { of, number })).collect();
                 let asked = wanted.clone().into_iter();
                 let answers = match of {
                     0 => io_all!(asked.map(Ask::<0>)),
@@ -1068,10 +1230,14 @@ fn interpret(program: Program, at: At) -> u64 {
                     _ => io_all!(asked.map(Ask::<2>)),
                 };
                 assert_eq!(answers.len(), wanted.len());
-                wanted.iter().zip(answers).for_each(|(wanted, answer)| digest.add(wanted.gets(answer)));
+                wanted
+                    .iter()
+                    .zip(answers)
+                    .for_each(|(wanted, answer)| digest.add(wanted.gets(answer)));
             }
             Step::AskWithin(limit, wish) => {
-                let (wanted, limit, start) = (task.wants(wish), Duration::from_millis(limit), lab.clock.now());
+                let (wanted, limit, start) =
+                    (task.wants(wish), Duration::from_millis(limit), lab.clock.now());
                 let asked = wanted.clone();
                 let answer = match wish.of {
                     0 => timeout!(limit, Ask::<0>(asked)),
@@ -1093,7 +1259,8 @@ fn interpret(program: Program, at: At) -> u64 {
             Step::Wait => wait!(),
             Step::Call(child) => digest.add(call!(interpret(child, at))),
             Step::All(copies, child) => {
-                let results: Vec<u64> = all!((0..copies).map(|copy| interpret(child.clone(), at.shifted(copy))));
+                let results: Vec<u64> =
+                    all!((0..copies).map(|copy| interpret(child.clone(), at.shifted(copy))));
                 results.into_iter().for_each(|result| digest.add(result));
             }
             Step::Join(a, b) => {
@@ -1112,7 +1279,9 @@ fn interpret(program: Program, at: At) -> u64 {
                 digest.add(wanted.gets(answer));
                 digest.add(result);
             }
-            Step::Race(a, b) => digest.add(race!(interpret(a, at.in_danger()), interpret(b, at.in_danger()))),
+            Step::Race(a, b) => {
+                digest.add(race!(interpret(a, at.in_danger()), interpret(b, at.in_danger())))
+            }
             Step::Within(limit, child) => {
                 let (limit, start) = (Duration::from_millis(limit), lab.clock.now());
                 let result = timeout!(limit, interpret(child, at.in_danger()));
@@ -1131,7 +1300,9 @@ impl Lab {
         let took = self.clock.now() - start;
         // A child that has returned is in time; it may then wait for children that it has spawned.
         let right = in_time || took == limit;
-        self.record.run.borrow_mut().check(right, || format!("a timeout of {limit:?} is over after {took:?}; in time: {in_time}"));
+        self.record.run.borrow_mut().check(right, || {
+            format!("a timeout of {limit:?} is over after {took:?}; in time: {in_time}")
+        });
     }
 }
 
@@ -1166,14 +1337,20 @@ impl Setup {
         let clock = VirtualClock::new();
         let record = Record::new(case);
         let [alpha, beta, gamma] = &case.plans;
-        let mut schedule = Schedule::new(Lab { record: record.clone(), clock: clock.clone(), shelf: RefCell::default() })
-            .options(Ask::<0>, |options| alpha.options(options))
-            .options(Ask::<1>, |options| beta.options(options))
-            .options(Ask::<2>, |options| gamma.options(options))
-            .seed(7)
-            .yield_every(1);
+        let mut schedule = Schedule::new(Lab {
+            record: record.clone(),
+            clock: clock.clone(),
+            shelf: RefCell::default(),
+        })
+        .options(Ask::<0>, |options| alpha.options(options))
+        .options(Ask::<1>, |options| beta.options(options))
+        .options(Ask::<2>, |options| gamma.options(options))
+        .seed(7)
+        .yield_every(1);
         // A net: nothing takes so long.
-        schedule = schedule.clock(WatchfulClock { clock, record: OfThisThread::new(record.clone()) }).timeout(Duration::from_secs(3600));
+        schedule = schedule
+            .clock(WatchfulClock { clock, record: OfThisThread::new(record.clone()) })
+            .timeout(Duration::from_secs(3600));
         if let Some(batches) = case.in_flight {
             schedule = schedule.max_in_flight(batches);
         }
@@ -1182,7 +1359,10 @@ impl Setup {
         }
         let (everything, batches) = (Log::new(), Log::new());
         let record = OfThisThread::new(record);
-        schedule = schedule.observe(move |event: &Event<'_>| record.hears(event)).observe(everything.verbose_observer()).observe(batches.observer());
+        schedule = schedule
+            .observe(move |event: &Event<'_>| record.hears(event))
+            .observe(everything.verbose_observer())
+            .observe(batches.observer());
         Setup { schedule, everything, batches }
     }
 
@@ -1195,7 +1375,9 @@ impl Setup {
             Driver::OneATime => smol::block_on(self.schedule.run_async(task)),
         };
         let (everything, batches) = (self.everything.take(), self.batches.take());
-        let digest = result.map_err(|error| TestCaseError::fail(format!("the run ends with {error:?}\n{everything}")))?;
+        let digest = result.map_err(|error| {
+            TestCaseError::fail(format!("the run ends with {error:?}\n{everything}"))
+        })?;
         record.is_over();
         let leaves_slots = !self.schedule.context().shelf.take().is_empty();
         let run = record.run.take();
@@ -1207,7 +1389,10 @@ impl Setup {
 /// Two logs are the same.
 fn check_same(which: &str, first: &str, other: &str) -> Result<(), TestCaseError> {
     let differs = first.lines().zip(other.lines()).enumerate().find(|(_, (a, b))| a != b);
-    prop_assert!(first == other, "{which} something else happens, first in line {differs:?}:\n{first}\nand:\n{other}");
+    prop_assert!(
+        first == other,
+        "{which} something else happens, first in line {differs:?}:\n{first}\nand:\n{other}"
+    );
     Ok(())
 }
 
@@ -1220,7 +1405,11 @@ fn check(case: &Case) -> Result<BTreeSet<Kind>, TestCaseError> {
     let one_at_a_time = Setup::new(case).run(Driver::OneATime)?;
     check_same("in another schedule", &first.everything, &in_another.everything)?;
     if !first.leaves_slots {
-        check_same("once more in the same schedule", &first.everything, &in_the_same_schedule.everything)?;
+        check_same(
+            "once more in the same schedule",
+            &first.everything,
+            &in_the_same_schedule.everything,
+        )?;
     }
     check_same("in small steps", &first.batches, &one_at_a_time.batches)?;
     for other in [&in_the_same_schedule, &in_another, &one_at_a_time] {
@@ -1230,7 +1419,10 @@ fn check(case: &Case) -> Result<BTreeSet<Kind>, TestCaseError> {
         let mut requests = 0;
         let digest = predict(&case.program, 0, &mut requests);
         prop_assert_eq!(first.run.requests.len(), requests, "as many requests as the model has");
-        prop_assert!(first.run.events.timed_out > 0 || first.digest == digest, "not what the model gives");
+        prop_assert!(
+            first.run.events.timed_out > 0 || first.digest == digest,
+            "not what the model gives"
+        );
     }
     Ok(first.run.kinds)
 }
@@ -1240,7 +1432,13 @@ fn check_many(dropping: bool, expected: &[Kind]) {
     let variable = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let cases = variable("PROPTEST_CASES").unwrap_or(CASES);
     let rng_seed = RngSeed::Fixed(variable("PROPTEST_RNG_SEED").unwrap_or(1).into());
-    let config = Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config = Config {
+        cases,
+        rng_seed,
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    };
     let seen = RefCell::new(BTreeMap::<Kind, u32>::new());
     // How many were fine before the first that is not; what comes after that is the same case, made smaller.
     let (fine, all_fine) = (Cell::new(0), Cell::new(true));
@@ -1258,7 +1456,10 @@ fn check_many(dropping: bool, expected: &[Kind]) {
     let seen = seen.into_inner();
     println!("{seen:?} of {cases}");
     for kind in expected {
-        assert!(seen.get(kind).is_some_and(|seen| *seen * 100 >= cases), "{kind:?} is too rare: {seen:?} of {cases}");
+        assert!(
+            seen.get(kind).is_some_and(|seen| *seen * 100 >= cases),
+            "{kind:?} is too rare: {seen:?} of {cases}"
+        );
     }
 }
 
@@ -1271,5 +1472,9 @@ fn programs_that_run_to_their_end() {
 
 #[test]
 fn programs_whose_tasks_are_dropped() {
-    check_many(true, &[&ALWAYS[..], &[Kind::DroppedWhileQueued, Kind::DroppedWhileOnTheWay, Kind::Abandoned]].concat());
+    check_many(
+        true,
+        &[&ALWAYS[..], &[Kind::DroppedWhileQueued, Kind::DroppedWhileOnTheWay, Kind::Abandoned]]
+            .concat(),
+    );
 }

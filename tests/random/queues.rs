@@ -49,7 +49,8 @@ fn a_batch_is_given_up_though_a_key_that_it_has_given_back_is_waited_for_by_othe
     }
 
     let timeline = Timeline::default();
-    let mut schedule = timeline.schedule_at_length().options(fetch, |options| options.max_in_flight(1));
+    let mut schedule =
+        timeline.schedule_at_length().options(fetch, |options| options.max_in_flight(1));
     schedule.run(program()).unwrap();
     expect![[r#"
         0ns: fetch[1, 2]
@@ -67,7 +68,12 @@ fn a_batch_is_given_up_though_a_key_that_it_has_given_back_is_waited_for_by_othe
 fn a_batch_that_is_given_up_lets_go_of_no_key_that_it_has_given_back() {
     #[corio::task(Timeline)]
     fn program() {
-        join!(waits_for(1, 0, 100), waits_for(2, 0, 20), waits_for(1, 15, 100), waits_for(1, 30, 100));
+        join!(
+            waits_for(1, 0, 100),
+            waits_for(2, 0, 20),
+            waits_for(1, 15, 100),
+            waits_for(1, 30, 100)
+        );
     }
 
     let timeline = Timeline::default();
@@ -259,7 +265,10 @@ fn in_order_nothing_leaves_before_a_slot_is_answered_whose_key_was_primed() {
     }
 
     let app = App::default();
-    let mut schedule = Schedule::new(&app).clock(app.timeline.clock.clone()).observe(app.timeline.observer()).options(put_aside, |options| options.ordered());
+    let mut schedule = Schedule::new(&app)
+        .clock(app.timeline.clock.clone())
+        .observe(app.timeline.observer())
+        .options(put_aside, |options| options.ordered());
     schedule.run(program()).unwrap();
     expect![[r#"
         0ns: put_aside[1]
@@ -337,9 +346,13 @@ mod at_random {
 
     impl Plan {
         fn options(self, options: Options<u64, Answer>) -> Options<u64, Answer> {
-            let retry = Retry::attempts(6).when(|answer: &Answer| matches!(answer, Err(RequestError::Failed(_))));
-            let mut options =
-                options.retry(if self.retries_timeouts { retry.timeouts() } else { retry }).max_in_flight(self.in_flight).max_batch(self.max_batch).show_keys();
+            let retry = Retry::attempts(6)
+                .when(|answer: &Answer| matches!(answer, Err(RequestError::Failed(_))));
+            let mut options = options
+                .retry(if self.retries_timeouts { retry.timeouts() } else { retry })
+                .max_in_flight(self.in_flight)
+                .max_batch(self.max_batch)
+                .show_keys();
             if self.later {
                 options = options.concurrent();
             }
@@ -417,7 +430,10 @@ mod at_random {
             Random(state.random * 7919)
         }
 
-        fn pause(&self, milliseconds: u64) -> corio::FutureRequest<impl Future<Output = ()> + use<>> {
+        fn pause(
+            &self,
+            milliseconds: u64,
+        ) -> corio::FutureRequest<impl Future<Output = ()> + use<>> {
             let clock = self.clock.clone();
             corio::future(async move { clock.sleep(Duration::from_millis(milliseconds)).await })
         }
@@ -450,14 +466,24 @@ mod at_random {
                     wrong.push(format!("nobody waits for batch {batch} of {open:?}"));
                 }
             }
-            let pauses = |key: &u64| state.pauses.get(key).is_some_and(|until| *until > self.clock.now());
+            let pauses =
+                |key: &u64| state.pauses.get(key).is_some_and(|until| *until > self.clock.now());
             let some_pause = (0..KEYS).any(|key| pauses(&key));
             for key in (0..KEYS).filter(|key| waits(key) && !pauses(key)) {
                 let is_out = state.on_their_way.values().any(|(_, open)| open.contains(&key));
-                let of_group = |open: &[u64]| ordered || open.first().is_none_or(|other| groups < 2 || other % 2 == key % 2);
-                let rounds_out: BTreeSet<u64> = state.on_their_way.values().filter(|(_, open)| of_group(open)).map(|(round, _)| *round).collect();
-                let is_held = rounds_out.len() >= if ordered { 1 } else { in_flight } || ordered && some_pause;
-                let is_held_by_all = (rounds || all_in_flight.is_some()) && !state.on_their_way.is_empty();
+                let of_group = |open: &[u64]| {
+                    ordered || open.first().is_none_or(|other| groups < 2 || other % 2 == key % 2)
+                };
+                let rounds_out: BTreeSet<u64> = state
+                    .on_their_way
+                    .values()
+                    .filter(|(_, open)| of_group(open))
+                    .map(|(round, _)| *round)
+                    .collect();
+                let is_held = rounds_out.len() >= if ordered { 1 } else { in_flight }
+                    || ordered && some_pause;
+                let is_held_by_all =
+                    (rounds || all_in_flight.is_some()) && !state.on_their_way.is_empty();
                 if !is_out && !is_held && !is_held_by_all {
                     wrong.push(format!("{key} waits for nothing"));
                 }
@@ -514,8 +540,13 @@ mod at_random {
                 0 => slot.retry(),
                 1 => {
                     let pause = Duration::from_millis(random.below(40));
-                    let (mut state, until) = (self.0.state.borrow_mut(), self.0.clock.now() + pause);
-                    state.pauses.entry(key).and_modify(|other| *other = until.max(*other)).or_insert(until);
+                    let (mut state, until) =
+                        (self.0.state.borrow_mut(), self.0.clock.now() + pause);
+                    state
+                        .pauses
+                        .entry(key)
+                        .and_modify(|other| *other = until.max(*other))
+                        .or_insert(until);
                     drop(state);
                     slot.retry_after(pause);
                 }
@@ -534,7 +565,8 @@ mod at_random {
 
     impl Dispatch<Lab> for Get {
         fn dispatch<'r>(lab: &'r Lab, requests: Requests<'_, 'r, Self>) {
-            let (Plan { later, shares, keeps, max_batch, groups, .. }, batch, mut random) = (lab.plan, lab.event(), lab.random());
+            let (Plan { later, shares, keeps, max_batch, groups, .. }, batch, mut random) =
+                (lab.plan, lab.event(), lab.random());
             let keys = requests.keys().to_vec();
             let distinct: BTreeSet<u64> = keys.iter().copied().collect();
             let mut state = lab.state.borrow_mut();
@@ -544,9 +576,15 @@ mod at_random {
                 }
             };
             check(keys.len() <= max_batch, "are too many");
-            check(groups < 2 || keys.iter().all(|key| key % 2 == keys[0] % 2), "are not of one group");
+            check(
+                groups < 2 || keys.iter().all(|key| key % 2 == keys[0] % 2),
+                "are not of one group",
+            );
             check(!(shares || keeps) || distinct.len() == keys.len(), "has a key twice");
-            let wanted: Vec<bool> = keys.iter().map(|key| state.waiting.get(key).is_some_and(|waiting| *waiting > 0)).collect();
+            let wanted: Vec<bool> = keys
+                .iter()
+                .map(|key| state.waiting.get(key).is_some_and(|waiting| *waiting > 0))
+                .collect();
             if wanted.contains(&false) {
                 state.wrong.push(format!("{keys:?}, some of which nobody waits for"));
             }
@@ -554,15 +592,20 @@ mod at_random {
             drop(state);
             if !later {
                 return requests.fill(|keys, answers| {
-                    answers.extend(
-                        keys.iter().map(|key| if random.one_in(4) { Err(RequestError::of_dispatcher(Busy)) } else { Ok(Read { key: *key, as_of: batch }) }),
-                    );
+                    answers.extend(keys.iter().map(|key| {
+                        if random.one_in(4) {
+                            Err(RequestError::of_dispatcher(Busy))
+                        } else {
+                            Ok(Read { key: *key, as_of: batch })
+                        }
+                    }));
                 });
             }
             lab.state.borrow_mut().on_their_way.insert(batch, (round, keys));
             let on_its_way = OnItsWay(lab.clone(), batch);
             requests.batch_async(async move |slots| {
-                let at = |_: &Slot<u64, Answer>| if random.one_in(8) { SLOW } else { random.below(30) };
+                let at =
+                    |_: &Slot<u64, Answer>| if random.one_in(8) { SLOW } else { random.below(30) };
                 let start = lab.clock.now();
                 let mut slots: Vec<_> = slots
                     .into_iter()
@@ -574,7 +617,11 @@ mod at_random {
                 slots.sort_by_key(|(after, _)| *after);
                 let mut random = lab.random();
                 for (after, slot) in slots {
-                    lab.clock.sleep((start + Duration::from_millis(after)).saturating_sub(lab.clock.now())).await;
+                    lab.clock
+                        .sleep(
+                            (start + Duration::from_millis(after)).saturating_sub(lab.clock.now()),
+                        )
+                        .await;
                     on_its_way.answer(slot, &mut random);
                 }
             });
@@ -596,7 +643,8 @@ mod at_random {
                 1 => drop(join!(gets(key), gets(other))),
                 2 => {
                     let waits = lab.waits(key);
-                    if let Ok(answer) = timeout!(Duration::from_millis(random.below(40)), Get(key)) {
+                    if let Ok(answer) = timeout!(Duration::from_millis(random.below(40)), Get(key))
+                    {
                         waits.gets(answer);
                     }
                 }
@@ -698,7 +746,9 @@ mod at_random {
         };
         let lab = Lab { plan, clock: VirtualClock::new(), state: Rc::default() };
         lab.state.borrow_mut().random = seed * 1000;
-        let mut schedule = Schedule::new(&lab).options(Get, |options| plan.options(options)).clock(Watchful(OfThisThread::new(lab.clone())));
+        let mut schedule = Schedule::new(&lab)
+            .options(Get, |options| plan.options(options))
+            .clock(Watchful(OfThisThread::new(lab.clone())));
         if plan.rounds {
             schedule = schedule.barrier();
         }
@@ -723,9 +773,17 @@ mod at_random {
             log.lock().unwrap().clear();
             let result = schedule.run(storm(seed * 10 + run));
             let State { wrong, waiting, on_their_way, pauses, .. } = &mut *lab.state.borrow_mut();
-            let as_expected = result.is_ok() || plan.deadline.is_some() && matches!(result, Err(corio::Error::TimedOut { .. }));
-            if !as_expected || !wrong.is_empty() || waiting.values().any(|waiting| *waiting > 0) || !on_their_way.is_empty() {
-                return Err(format!("seed {seed}, run {run}, {plan:?}: {result:?}, {wrong:?}, {waiting:?}, {on_their_way:?}\n{}", log.lock().unwrap()));
+            let as_expected = result.is_ok()
+                || plan.deadline.is_some() && matches!(result, Err(corio::Error::TimedOut { .. }));
+            if !as_expected
+                || !wrong.is_empty()
+                || waiting.values().any(|waiting| *waiting > 0)
+                || !on_their_way.is_empty()
+            {
+                return Err(format!(
+                    "seed {seed}, run {run}, {plan:?}: {result:?}, {wrong:?}, {waiting:?}, {on_their_way:?}\n{}",
+                    log.lock().unwrap()
+                ));
             }
             pauses.clear();
         }
@@ -743,6 +801,11 @@ mod at_random {
         };
         let wrong: Vec<String> = seeds.filter_map(|seed| case(seed).err()).collect();
         let shortest = wrong.iter().min_by_key(|wrong| wrong.len());
-        assert!(wrong.is_empty(), "{} cases went wrong, one of them: {}", wrong.len(), shortest.unwrap());
+        assert!(
+            wrong.is_empty(),
+            "{} cases went wrong, one of them: {}",
+            wrong.len(),
+            shortest.unwrap()
+        );
     }
 }

@@ -6,7 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight, WaitGroup, channel};
+use corio::sync::{
+    ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight,
+    WaitGroup, channel,
+};
 use corio::testing::VirtualClock;
 use corio::{Batch, Elapsed, Event, Log, RunOptions, Schedule, Task};
 use support::{Counts, double, healthy};
@@ -205,8 +208,15 @@ mod the_same {
         }
 
         #[corio::task]
-        fn share(once: &OnceCell<u64>, flights: &SingleFlight<u64, u64>, number: u64) -> (u64, u64) {
-            (*call!(once.get_or_init(double(7))), call!(flights.run(number % 3, double(number % 3))))
+        fn share(
+            once: &OnceCell<u64>,
+            flights: &SingleFlight<u64, u64>,
+            number: u64,
+        ) -> (u64, u64) {
+            (
+                *call!(once.get_or_init(double(7))),
+                call!(flights.run(number % 3, double(number % 3))),
+            )
         }
 
         #[corio::task]
@@ -264,7 +274,16 @@ mod the_same {
             sum.get()
         }
         for seed in 1..=SEEDS {
-            assert_eq!(Schedule::new(()).shuffle(seed).max_tasks(5).max_resumes_per_phase(3).run(many()).unwrap(), 50 * 49 / 2 * 4, "under seed {seed}");
+            assert_eq!(
+                Schedule::new(())
+                    .shuffle(seed)
+                    .max_tasks(5)
+                    .max_resumes_per_phase(3)
+                    .run(many())
+                    .unwrap(),
+                50 * 49 / 2 * 4,
+                "under seed {seed}"
+            );
         }
     }
 
@@ -377,7 +396,10 @@ mod any_order {
                 spawn!(note(notes.clone(), name));
             }
         }
-        assert_eq!(orders(program), ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
+        assert_eq!(
+            orders(program),
+            ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into()
+        );
     }
 
     #[corio::dispatcher]
@@ -401,13 +423,19 @@ mod any_order {
     #[test]
     fn of_answers_of_one_batch() {
         let orders = orders(|notes| note_answers(notes, &["a", "b", "c"], true));
-        assert_eq!(orders, ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
+        assert_eq!(
+            orders,
+            ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into()
+        );
     }
 
     #[test]
     fn of_answers_of_several_batches() {
         let orders = orders(|notes| note_answers(notes, &["a", "b", "c"], false));
-        assert_eq!(orders, ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into());
+        assert_eq!(
+            orders,
+            ["a b c", "a c b", "b a c", "b c a", "c a b", "c b a"].map(String::from).into()
+        );
     }
 
     #[test]
@@ -438,7 +466,11 @@ mod any_order {
             let mut pending = true;
             std::future::poll_fn(|context| {
                 context.waker().wake_by_ref();
-                if std::mem::take(&mut pending) { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+                if std::mem::take(&mut pending) {
+                    std::task::Poll::Pending
+                } else {
+                    std::task::Poll::Ready(())
+                }
             })
             .await;
             notes.add(keys[0]);
@@ -494,11 +526,14 @@ mod promised {
     use super::*;
 
     /// Under every seed tasks get what they wait for in the order in which they ask.
-    fn check_in_the_order_of_asking<T: Task<(), Output = ()> + 'static>(hold: impl Fn(Notes, Notes, u64) -> T) {
+    fn check_in_the_order_of_asking<T: Task<(), Output = ()> + 'static>(
+        hold: impl Fn(Notes, Notes, u64) -> T,
+    ) {
         let mut orders = BTreeSet::new();
         for seed in 1..=SEEDS {
             let (asked, got) = (Notes::default(), Notes::default());
-            let tasks: Vec<T> = (0..5).map(|number| hold(asked.clone(), got.clone(), number)).collect();
+            let tasks: Vec<T> =
+                (0..5).map(|number| hold(asked.clone(), got.clone(), number)).collect();
             Schedule::new(()).shuffle(seed).run(all_of(tasks)).unwrap();
             let asked = asked.take();
             assert_eq!(got.take(), asked, "under seed {seed}");
@@ -543,11 +578,14 @@ mod promised {
         let lock = Rc::new(RwLock::new(()));
         check_in_the_order_of_asking(|asked, got, number| writer(asked, got, lock.clone(), number));
         let lock = Rc::new(Semaphore::new(3));
-        check_in_the_order_of_asking(|asked, got, number| semaphore(asked, got, lock.clone(), number));
+        check_in_the_order_of_asking(|asked, got, number| {
+            semaphore(asked, got, lock.clone(), number)
+        });
     }
 
     #[test]
-    fn batches_leave_when_no_task_can_run_with_their_keys_in_the_order_asked_and_the_dispatcher_first_asked_first() {
+    fn batches_leave_when_no_task_can_run_with_their_keys_in_the_order_asked_and_the_dispatcher_first_asked_first()
+     {
         #[corio::dispatcher(show_keys)]
         fn half(keys: &[u64]) -> Vec<u64> {
             keys.iter().map(|key| key / 2).collect()
@@ -572,14 +610,29 @@ mod promised {
 
         for seed in 1..=SEEDS {
             let (log, asked) = (Log::new(), Notes::default());
-            Schedule::new(()).shuffle(seed).observe(log.observer()).run(program(asked.clone())).unwrap();
+            Schedule::new(())
+                .shuffle(seed)
+                .observe(log.observer())
+                .run(program(asked.clone()))
+                .unwrap();
             let asked = asked.take();
             // The first task runs first: nobody else is there. What it asks, it asks before all others; and those that are spawned are answered before they ask again.
-            let (first, second) = asked.split_at(asked.match_indices("double").last().unwrap().0 + "double 0 ".len());
+            let (first, second) =
+                asked.split_at(asked.match_indices("double").last().unwrap().0 + "double 0 ".len());
             let keys = |of: &str, text: &str| {
-                text.split(' ').collect::<Vec<_>>().chunks(2).filter(|pair| pair[0] == of).map(|pair| pair[1].to_owned()).collect::<Vec<_>>().join(", ")
+                text.split(' ')
+                    .collect::<Vec<_>>()
+                    .chunks(2)
+                    .filter(|pair| pair[0] == of)
+                    .map(|pair| pair[1].to_owned())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             };
-            let expected = format!("round 1: half[9]\nround 1: double[{}]\nround 2: half[{}]\n", keys("double", first), keys("half", second));
+            let expected = format!(
+                "round 1: half[9]\nround 1: double[{}]\nround 2: half[{}]\n",
+                keys("double", first),
+                keys("half", second)
+            );
             assert_eq!(log.take(), expected, "under seed {seed}");
         }
     }

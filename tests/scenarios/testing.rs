@@ -43,7 +43,11 @@ fn log_of(program: impl Task<()>) -> Log {
 /// What a panic says.
 fn message(fails: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(fails)).expect_err("a panic");
-    panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).expect("a message")
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .expect("a message")
 }
 
 mod number_of_batches {
@@ -57,7 +61,10 @@ mod number_of_batches {
     #[test]
     fn is_counted_by_dispatcher() {
         let log = log_of(one_by_one(3));
-        assert_eq!((log.batches("fetch_book"), log.batches("fetch_author"), log.batches("fetch_shelf")), (3, 3, 0));
+        assert_eq!(
+            (log.batches("fetch_book"), log.batches("fetch_author"), log.batches("fetch_shelf")),
+            (3, 3, 0)
+        );
         let log = log_of(all_at_once(3));
         assert_eq!((log.batches("fetch_book"), log.batches("fetch_author")), (1, 1));
         assert!(!log.take().is_empty());
@@ -86,7 +93,15 @@ mod number_of_batches {
         let log = log_of(all_at_once(10));
         assert_batches!(log, "fetch_book" == 1);
         let limit = 2;
-        assert_batches!(&log, "fetch_book" != 2, "fetch_book" < 2, "fetch_book" <= 1, "fetch_author" > 0, "fetch_author" >= 1, "fetch_book" <= limit - 1,);
+        assert_batches!(
+            &log,
+            "fetch_book" != 2,
+            "fetch_book" < 2,
+            "fetch_book" <= 1,
+            "fetch_author" > 0,
+            "fetch_author" >= 1,
+            "fetch_book" <= limit - 1,
+        );
     }
 
     #[test]
@@ -192,8 +207,12 @@ mod a_stand_in {
     fn answers_by_a_function_and_remembers_each_batch() {
         let books = Recorded::new(|ids: &[u64]| ids.iter().map(|id| id + 100).collect::<Vec<_>>());
         // The dispatcher gives a map, and this a place for each.
-        let authors = Recorded::new(|ids: &[u64]| ids.iter().map(|id| id.is_multiple_of(2).then(|| id.to_string())).collect::<Vec<_>>());
-        let mut schedule = Schedule::new(()).answer_with(fetch_book, books.answer()).answer_with(fetch_author, authors.answer());
+        let authors = Recorded::new(|ids: &[u64]| {
+            ids.iter().map(|id| id.is_multiple_of(2).then(|| id.to_string())).collect::<Vec<_>>()
+        });
+        let mut schedule = Schedule::new(())
+            .answer_with(fetch_book, books.answer())
+            .answer_with(fetch_author, authors.answer());
         schedule.run(one_by_one(2)).unwrap();
         schedule.run(all_at_once(3)).unwrap();
         assert_eq!(books.batches(), [vec![1], vec![2], vec![1, 2, 3]]);
@@ -210,7 +229,13 @@ mod a_stand_in {
             vec![calls; ids.len()]
         });
         for call in 1..=3 {
-            assert_eq!(Schedule::new(()).answer_with(fetch_book, books.answer()).run(fetch_book(call)).unwrap(), call);
+            assert_eq!(
+                Schedule::new(())
+                    .answer_with(fetch_book, books.answer())
+                    .run(fetch_book(call))
+                    .unwrap(),
+                call
+            );
         }
         assert_eq!(books.batches(), [[1], [2], [3]]);
     }
@@ -238,7 +263,10 @@ mod a_stand_in {
         let rows = Recorded::canned([(1, Ok(10))]);
         let mut schedule = Schedule::new(()).answer_with(fetch_row, rows.answer());
         assert_eq!(schedule.run(fetch_row(1)).unwrap(), Ok(10));
-        let Err(RequestError::Panicked { message, .. }) = schedule.run(fetch_row(2)).unwrap() else { panic!("not answered") };
+        let Err(RequestError::Panicked { message, .. }) = schedule.run(fetch_row(2)).unwrap()
+        else {
+            panic!("not answered")
+        };
         expect!["corio: no answer is canned for the key 2, of `fetch_row`: add `(2, …)` to `Recorded::canned`, or answer by a function, with `Recorded::new`"]
             .assert_eq(&message);
     }
@@ -266,7 +294,9 @@ mod exploring {
     fn gives_each_seed_a_schedule_of_its_own() {
         let mut results = Vec::new();
         explore(50, |mut schedule| results.push(schedule.run(last_one_wins()).unwrap()));
-        let by_hand: Vec<u64> = (1..=50).map(|seed| Schedule::new(()).shuffle(seed).run(last_one_wins()).unwrap()).collect();
+        let by_hand: Vec<u64> = (1..=50)
+            .map(|seed| Schedule::new(()).shuffle(seed).run(last_one_wins()).unwrap())
+            .collect();
         assert_eq!(results, by_hand);
         assert!(results.contains(&1) && results.contains(&2));
     }
@@ -285,7 +315,10 @@ mod exploring {
         let failing = *panic.unwrap_err().downcast::<u64>().expect("the payload of the program");
         assert_eq!(failing, tried);
         assert_eq!(Schedule::new(()).shuffle(failing).run(last_one_wins()).unwrap(), 1);
-        assert!((1..failing).all(|seed| Schedule::new(()).shuffle(seed).run(last_one_wins()).unwrap() == 2));
+        assert!(
+            (1..failing)
+                .all(|seed| Schedule::new(()).shuffle(seed).run(last_one_wins()).unwrap() == 2)
+        );
     }
 
     #[test]

@@ -31,7 +31,9 @@ impl Timeline {
     pub fn observer(&self) -> impl Observer + Send + use<> {
         let timeline = self.clone();
         move |event: &Event<'_>| match event {
-            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => timeline.note(format_args!("{dispatcher}{keys:?}")),
+            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => {
+                timeline.note(format_args!("{dispatcher}{keys:?}"))
+            }
             _ => {}
         }
     }
@@ -40,11 +42,21 @@ impl Timeline {
     pub fn observer_at_length(&self) -> impl Observer + Send + use<> {
         let timeline = self.clone();
         move |event: &Event<'_>| match event {
-            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => timeline.note(format_args!("{dispatcher}{keys:?}")),
-            Event::BatchAnswered { dispatcher, len, .. } if *dispatcher != PAUSE => timeline.note(format_args!("{dispatcher}: {len} answered")),
-            Event::Retried { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: {len} to be retried")),
-            Event::TimedOut { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: timed out with {len}")),
-            Event::CacheHit { dispatcher, len, .. } => timeline.note(format_args!("{dispatcher}: {len} kept")),
+            Event::BatchSent { dispatcher, keys, .. } if *dispatcher != PAUSE => {
+                timeline.note(format_args!("{dispatcher}{keys:?}"))
+            }
+            Event::BatchAnswered { dispatcher, len, .. } if *dispatcher != PAUSE => {
+                timeline.note(format_args!("{dispatcher}: {len} answered"))
+            }
+            Event::Retried { dispatcher, len, .. } => {
+                timeline.note(format_args!("{dispatcher}: {len} to be retried"))
+            }
+            Event::TimedOut { dispatcher, len, .. } => {
+                timeline.note(format_args!("{dispatcher}: timed out with {len}"))
+            }
+            Event::CacheHit { dispatcher, len, .. } => {
+                timeline.note(format_args!("{dispatcher}: {len} kept"))
+            }
             _ => {}
         }
     }
@@ -85,10 +97,13 @@ impl Timeline {
 
     /// The lines so far, which begin anew.
     pub fn take(&self) -> String {
-        std::mem::take(&mut *self.lines.lock().unwrap()).into_iter().fold(String::new(), |mut text, (time, line)| {
-            writeln!(text, "{time:?}: {line}").expect("writing to a String does not fail");
-            text
-        })
+        std::mem::take(&mut *self.lines.lock().unwrap()).into_iter().fold(
+            String::new(),
+            |mut text, (time, line)| {
+                writeln!(text, "{time:?}: {line}").expect("writing to a String does not fail");
+                text
+            },
+        )
     }
 }
 

@@ -8,7 +8,10 @@ use corio::{Batch, Schedule};
 use super::Job;
 use super::executor::{Executor, yield_now};
 use super::worker::Worker;
-use crate::work::{FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, answer_one, child, count, finish, round_trip, start};
+use crate::work::{
+    FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, answer_one, child, count, finish,
+    round_trip, start,
+};
 
 pub const NAME: &str = "corio";
 
@@ -232,7 +235,11 @@ pub fn job(size: Size) -> Option<Job> {
     let mut schedule = Schedule::new(Distance(size, Worker::new(size)));
     if let Workload::W8 | Workload::W9 = size.workload {
         let executor = Executor::new();
-        return Some(Box::new(move || executor.block_on(schedule.run_async(program(size))).expect("no run of these ends badly")));
+        return Some(Box::new(move || {
+            executor
+                .block_on(schedule.run_async(program(size)))
+                .expect("no run of these ends badly")
+        }));
     }
     Some(Box::new(move || schedule.run(program(size)).expect("no run of these ends badly")))
 }

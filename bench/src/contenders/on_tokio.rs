@@ -50,7 +50,9 @@ fn node(batcher: impl Batcher, key: u64, depth: u64) -> Pin<Box<dyn Future<Outpu
     Box::pin(async move {
         let mut sum = batcher.ask(key).await;
         if depth > 0 {
-            let children: Vec<_> = (0..FAN_OUT).map(|number| tokio::spawn(node(batcher.clone(), child(key, number), depth - 1))).collect();
+            let children: Vec<_> = (0..FAN_OUT)
+                .map(|number| tokio::spawn(node(batcher.clone(), child(key, number), depth - 1)))
+                .collect();
             for child in children {
                 sum += child.await.expect("no task panics");
             }
@@ -60,7 +62,11 @@ fn node(batcher: impl Batcher, key: u64, depth: u64) -> Pin<Box<dyn Future<Outpu
 }
 
 async fn shared<B: Batcher>(batcher: B, cell: Arc<OnceCell<u64>>) {
-    finish(if B::DEDUPS { batcher.ask(KEY).await } else { *cell.get_or_init(|| batcher.ask(KEY)).await });
+    finish(if B::DEDUPS {
+        batcher.ask(KEY).await
+    } else {
+        *cell.get_or_init(|| batcher.ask(KEY)).await
+    });
 }
 
 async fn locked(batcher: impl Batcher, counter: Arc<Mutex<u64>>) {
@@ -80,7 +86,10 @@ async fn same(batcher: impl Batcher, key: u64) {
 /// Without drivers, as nothing here waits for a socket or a timer; and without the pause after every 61 tasks to look for what they have, in which tasks that have yielded are
 /// made ready again, so that they overtake others and batches break up.
 pub fn runtime() -> Runtime {
-    Builder::new_current_thread().event_interval(u32::MAX).build().expect("a runtime without drivers")
+    Builder::new_current_thread()
+        .event_interval(u32::MAX)
+        .build()
+        .expect("a runtime without drivers")
 }
 
 pub fn job(size: Size, runtime: Runtime, batcher: impl Batcher) -> Option<Job> {
@@ -97,11 +106,15 @@ pub fn job(size: Size, runtime: Runtime, batcher: impl Batcher) -> Option<Job> {
 fn spawn_all(size: Size, batcher: &impl Batcher) -> Vec<JoinHandle<()>> {
     let batcher = || batcher.clone();
     match size.workload {
-        Workload::W1 | Workload::W8 | Workload::W10 | Workload::W12 => (0..size.n).map(|task| tokio::spawn(four(batcher(), start(task)))).collect(),
+        Workload::W1 | Workload::W8 | Workload::W10 | Workload::W12 => {
+            (0..size.n).map(|task| tokio::spawn(four(batcher(), start(task)))).collect()
+        }
         Workload::W2 | Workload::W9 => vec![tokio::spawn(many(batcher(), 0, size.n))],
         Workload::W3 => (0..size.n).map(|task| tokio::spawn(one(batcher(), start(task)))).collect(),
         Workload::W4 => vec![tokio::spawn(root(batcher(), size.n))],
-        Workload::W5 => (0..size.n).map(|task| tokio::spawn(many(batcher(), start(task), ROUNDS))).collect(),
+        Workload::W5 => {
+            (0..size.n).map(|task| tokio::spawn(many(batcher(), start(task), ROUNDS))).collect()
+        }
         Workload::W6 => {
             let cell = Arc::new(OnceCell::new());
             (0..size.n).map(|_| tokio::spawn(shared(batcher(), cell.clone()))).collect()
@@ -114,6 +127,8 @@ fn spawn_all(size: Size, batcher: &impl Batcher) -> Vec<JoinHandle<()>> {
             let keys = (0..size.n).map(|task| start(task % size.distinct()));
             keys.map(|key| tokio::spawn(four(batcher(), key))).collect()
         }
-        Workload::W13 => (0..size.n).map(|task| tokio::spawn(same(batcher(), start(task)))).collect(),
+        Workload::W13 => {
+            (0..size.n).map(|task| tokio::spawn(same(batcher(), start(task)))).collect()
+        }
     }
 }

@@ -5,7 +5,10 @@ use std::sync::mpsc::channel;
 use super::Job;
 use super::executor::{Executor, yield_now};
 use super::worker::Worker;
-use crate::work::{FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, answer_one, count, finish, round_trip, start};
+use crate::work::{
+    FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, answer_one, count, finish, round_trip,
+    start,
+};
 
 pub const NAME: &str = "plain batch loop";
 

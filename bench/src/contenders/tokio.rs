@@ -40,7 +40,9 @@ impl on_tokio::Batcher for Batcher {
         let (reply, answer) = oneshot::channel();
         // Without a batcher the reply is dropped, and the next line says so.
         let _ = self.requests.send(Asked { key, reply });
-        let answer = answer.await.expect("the batcher lives as long as the runtime, and answers every request");
+        let answer = answer
+            .await
+            .expect("the batcher lives as long as the runtime, and answers every request");
         if let Some(kept) = &self.kept {
             kept.lock().expect("nobody panics with it").insert(key, answer);
         }

@@ -83,7 +83,10 @@ const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(1_000_000);
 
 /// Runs it under virtual time.
-fn run<T>(change: impl FnOnce(Schedule<Time>) -> Schedule<Time>, program: impl Task<Time, Output = T>) -> T {
+fn run<T>(
+    change: impl FnOnce(Schedule<Time>) -> Schedule<Time>,
+    program: impl Task<Time, Output = T>,
+) -> T {
     let clock = VirtualClock::new();
     let schedule = Schedule::new(Time { clock: clock.clone() }).clock(clock);
     change(schedule).run(program).expect("no run of these ends badly")
@@ -111,18 +114,25 @@ struct Cost {
 }
 
 pub fn costs(args: &CostsArgs) -> anyhow::Result<()> {
-    let wanted = |row: &Row| args.only.is_empty() || args.only.iter().any(|text| row.name.contains(text.as_str()));
+    let wanted = |row: &Row| {
+        args.only.is_empty() || args.only.iter().any(|text| row.name.contains(text.as_str()))
+    };
     let rows: Vec<Row> = rows().into_iter().filter(wanted).collect();
     ensure!(!rows.is_empty(), "there is no such row");
     if args.list {
         rows.iter().for_each(|row| println!("{}", row.name));
         return Ok(());
     }
-    let mut table = print::table(["n, and 4n", "n", "instructions", "at 4n", "ratio", "bytes", "at 4n", "ratio", ""], 1);
+    let mut table = print::table(
+        ["n, and 4n", "n", "instructions", "at 4n", "ratio", "bytes", "at 4n", "ratio", ""],
+        1,
+    );
     let mut grown = Vec::new();
-    let mut costs: Vec<(u64, [Cost; 2])> = rows.iter().map(|row| row.n).zip(count_all(&rows.iter().collect::<Vec<_>>(), 1)?).collect();
+    let mut costs: Vec<(u64, [Cost; 2])> =
+        rows.iter().map(|row| row.n).zip(count_all(&rows.iter().collect::<Vec<_>>(), 1)?).collect();
     // A single step of the allocator or of a table that doubles may lie between n and 4n. What grows without end shows at four times as many as well.
-    let suspects: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].grows(costs[*row].1) != (false, false)).collect();
+    let suspects: Vec<usize> =
+        (0..rows.len()).filter(|row| rows[*row].grows(costs[*row].1) != (false, false)).collect();
     if !suspects.is_empty() {
         let larger: Vec<&Row> = suspects.iter().map(|row| &rows[*row]).collect();
         for (row, cost) in suspects.iter().zip(count_all(&larger, 4)?) {
@@ -169,36 +179,62 @@ pub fn costs(args: &CostsArgs) -> anyhow::Result<()> {
 fn count_all(rows: &[&Row], times: u64) -> anyhow::Result<Vec<[Cost; 2]>> {
     let processes = thread::available_parallelism().map_or(1, usize::from).min(rows.len());
     let parts: Vec<Vec<[Cost; 2]>> = thread::scope(|scope| {
-        let part = |number| rows.iter().copied().skip(number).step_by(processes).collect::<Vec<&Row>>();
-        let counting: Vec<_> = (0..processes).map(|number| scope.spawn(move || count(&part(number), times))).collect();
-        counting.into_iter().map(|counting| counting.join().expect("no panic")).collect::<anyhow::Result<_>>()
+        let part =
+            |number| rows.iter().copied().skip(number).step_by(processes).collect::<Vec<&Row>>();
+        let counting: Vec<_> =
+            (0..processes).map(|number| scope.spawn(move || count(&part(number), times))).collect();
+        counting
+            .into_iter()
+            .map(|counting| counting.join().expect("no panic"))
+            .collect::<anyhow::Result<_>>()
     })?;
     let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
-    Ok((0..rows.len()).map(|row| parts[row % processes].next().expect("each row was counted")).collect())
+    Ok((0..rows.len())
+        .map(|row| parts[row % processes].next().expect("each row was counted"))
+        .collect())
 }
 
 /// Instructions are counted anew from each call of [`counted`], and written into a file after each
 /// of [`done`].
 fn count(rows: &[&Row], times: u64) -> anyhow::Result<Vec<[Cost; 2]>> {
-    let directory = tempfile::tempdir().context("cannot make a directory for what callgrind counts")?;
+    let directory =
+        tempfile::tempdir().context("cannot make a directory for what callgrind counts")?;
     let file = directory.path().join("counts");
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--dump-line=no", "--zero-before=*costs::counted*", "--dump-after=*costs::done*"])
+        .args([
+            "--tool=callgrind",
+            "--dump-line=no",
+            "--zero-before=*costs::counted*",
+            "--dump-after=*costs::done*",
+        ])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(env::current_exe()?)
         .args(["cost", &times.to_string()])
         .args(rows.iter().map(|row| &row.name))
         .output()
         .context("cannot run valgrind: is it installed?")?;
-    let bytes = String::from_utf8_lossy(&output.stdout).lines().map(str::parse).collect::<Result<Vec<f64>, _>>().context("no number of bytes")?;
+    let bytes = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::parse)
+        .collect::<Result<Vec<f64>, _>>()
+        .context("no number of bytes")?;
     if !output.status.success() {
         let row = rows.get(bytes.len() / 2).map_or("what was counted", |row| &row.name);
         bail!("{row} failed under valgrind:\n{}", String::from_utf8_lossy(&output.stderr));
     }
     let costs = bytes.into_iter().zip(1..).map(|(bytes, number)| {
-        let text = fs::read_to_string(file.with_extension(number.to_string())).context("callgrind has written no counts")?;
-        let instructions = text.lines().find_map(|line| line.strip_prefix("totals: ")).context("callgrind has written no total")?;
-        Ok(Cost { instructions: instructions.parse().context("callgrind has written something else than a number")?, bytes })
+        let text = fs::read_to_string(file.with_extension(number.to_string()))
+            .context("callgrind has written no counts")?;
+        let instructions = text
+            .lines()
+            .find_map(|line| line.strip_prefix("totals: "))
+            .context("callgrind has written no total")?;
+        Ok(Cost {
+            instructions: instructions
+                .parse()
+                .context("callgrind has written something else than a number")?,
+            bytes,
+        })
     });
     let costs = costs.collect::<anyhow::Result<Vec<Cost>>>()?;
     let (pairs, _) = costs.as_chunks::<2>();

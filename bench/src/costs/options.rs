@@ -33,7 +33,8 @@ const ALL: [(Choice, &str); 7] = [
     (InFlight, "max_in_flight"),
 ];
 
-const EXCLUDED: [(Choice, Choice); 3] = [(Ordered, Dedup), (Ordered, InFlight), (TwoGroups, GroupsOfOne)];
+const EXCLUDED: [(Choice, Choice); 3] =
+    [(Ordered, Dedup), (Ordered, InFlight), (TwoGroups, GroupsOfOne)];
 
 type Chosen = Options<u64, Result<u64, ()>>;
 
@@ -106,7 +107,9 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for (at, (one, name)) in ALL.into_iter().enumerate() {
         add(&mut rows, name.to_owned(), [Some(one), None]);
-        for (other, name_of_other) in ALL.into_iter().skip(at + 1).filter(|(other, _)| !EXCLUDED.contains(&(one, *other))) {
+        for (other, name_of_other) in
+            ALL.into_iter().skip(at + 1).filter(|(other, _)| !EXCLUDED.contains(&(one, *other)))
+        {
             add(&mut rows, format!("{name} + {name_of_other}"), [Some(one), Some(other)]);
         }
     }
@@ -119,8 +122,15 @@ fn run_with(choose: &dyn Fn(Chosen) -> Chosen, program: impl Task<Time, Output =
 
 fn add(rows: &mut Vec<Row>, options: String, choices: [Option<Choice>; 2]) {
     let mut add = |way: &str, memory, program: fn(&dyn Fn(Chosen) -> Chosen, u64)| {
-        let choose = move |options| choices.into_iter().flatten().fold(options, |options, choice| choice.set(options));
-        rows.push(Row { name: format!("{options}: {way}"), n: N, memory, run: Box::new(move |n| program(&choose, n)) });
+        let choose = move |options| {
+            choices.into_iter().flatten().fold(options, |options, choice| choice.set(options))
+        };
+        rows.push(Row {
+            name: format!("{options}: {way}"),
+            n: N,
+            memory,
+            run: Box::new(move |n| program(&choose, n)),
+        });
     };
     add("n asked later than n that are served", Memory::All, |choose, n| {
         run_with(choose, are_served(n));

@@ -5,7 +5,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight, WaitGroup, channel};
+use corio::sync::{
+    ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight,
+    WaitGroup, channel,
+};
 use corio::testing::VirtualClock;
 use corio::{Batch, Slot};
 
@@ -290,7 +293,8 @@ fn needs(world: World, _key: u64) {
 /// Each one fails, and the next makes its own.
 #[corio::task(Time)]
 fn makes_in_vain(world: World) {
-    let _ = call!(world.cell.get_or_try_init(task!(-> Result<u64, ()> { call!(nap(LONG)); Err(()) })));
+    let _ =
+        call!(world.cell.get_or_try_init(task!(-> Result<u64, ()> { call!(nap(LONG)); Err(()) })));
 }
 
 #[corio::task(Time)]

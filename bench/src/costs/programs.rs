@@ -13,27 +13,96 @@ use super::{LONG, Memory, Row, SHORT, Time, nap, run};
 const N: u64 = 500;
 
 pub(super) fn rows() -> Vec<Row> {
-    let row = |name: &str, memory, run: Box<dyn Fn(u64) + Sync>| Row { name: name.to_owned(), n: N, memory, run };
+    let row = |name: &str, memory, run: Box<dyn Fn(u64) + Sync>| Row {
+        name: name.to_owned(),
+        n: N,
+        memory,
+        run,
+    };
     let unchanged = |schedule: Schedule<Time>| schedule;
     let one_task = |schedule: Schedule<Time>| schedule.max_tasks(2);
     vec![
-        row("gathered: n lose in one phase, one stays", Memory::OneStays, Box::new(move |n| run(unchanged, lose_in_one_phase(n)))),
-        row("gathered, dedup: n lose in one phase, one stays", Memory::OneStays, Box::new(move |n| run(unchanged, lose_in_one_phase_dedup(n)))),
-        row("gathered: n are served", Memory::All, Box::new(move |n| run(unchanged, are_answered(n)))),
-        row("ordered, group_by: keys of two groups in turn, at once", Memory::All, Box::new(move |n| run(unchanged, ordered_groups(n)))),
-        row("dedup, retry: n tried again among n newer ones", Memory::All, Box::new(move |n| run(unchanged, retried_among_newer(n)))),
-        row("dedup: two in turn join a key on its way and give up", Memory::OneStays, Box::new(move |n| run(unchanged, two_at_a_hot_key(n)))),
-        row("dedup: n join a key on its way and give up, one stays", Memory::OneStays, Box::new(move |n| run(unchanged, one_stays_at_a_hot_key(n)))),
-        row("dedup: n keys, first askers gone, joined go in turn", Memory::All, Box::new(move |n| run(unchanged, joined_of_many_keys(n)))),
-        row("virtual clock: n sleepers at n times", Memory::All, Box::new(move |n| run(unchanged, sleepers(n)))),
-        row("held: keys of n that gave up", Memory::OneStays, Box::new(move |n| run(unchanged, keys_behind_a_held_queue(n)))),
-        row("max_tasks: n give up waiting for room in turn", Memory::OneStays, Box::new(move |n| run(one_task, room_in_turn(n)))),
-        row("max_tasks: n wait for room and give up", Memory::All, Box::new(move |n| run(one_task, room_together(n)))),
-        row("max_tasks: n wait for room and are served", Memory::All, Box::new(move |n| run(one_task, room_served(n)))),
-        row("max_tasks: one spawns n", Memory::OneStays, Box::new(move |n| run(one_task, room_for_one(n)))),
+        row(
+            "gathered: n lose in one phase, one stays",
+            Memory::OneStays,
+            Box::new(move |n| run(unchanged, lose_in_one_phase(n))),
+        ),
+        row(
+            "gathered, dedup: n lose in one phase, one stays",
+            Memory::OneStays,
+            Box::new(move |n| run(unchanged, lose_in_one_phase_dedup(n))),
+        ),
+        row(
+            "gathered: n are served",
+            Memory::All,
+            Box::new(move |n| run(unchanged, are_answered(n))),
+        ),
+        row(
+            "ordered, group_by: keys of two groups in turn, at once",
+            Memory::All,
+            Box::new(move |n| run(unchanged, ordered_groups(n))),
+        ),
+        row(
+            "dedup, retry: n tried again among n newer ones",
+            Memory::All,
+            Box::new(move |n| run(unchanged, retried_among_newer(n))),
+        ),
+        row(
+            "dedup: two in turn join a key on its way and give up",
+            Memory::OneStays,
+            Box::new(move |n| run(unchanged, two_at_a_hot_key(n))),
+        ),
+        row(
+            "dedup: n join a key on its way and give up, one stays",
+            Memory::OneStays,
+            Box::new(move |n| run(unchanged, one_stays_at_a_hot_key(n))),
+        ),
+        row(
+            "dedup: n keys, first askers gone, joined go in turn",
+            Memory::All,
+            Box::new(move |n| run(unchanged, joined_of_many_keys(n))),
+        ),
+        row(
+            "virtual clock: n sleepers at n times",
+            Memory::All,
+            Box::new(move |n| run(unchanged, sleepers(n))),
+        ),
+        row(
+            "held: keys of n that gave up",
+            Memory::OneStays,
+            Box::new(move |n| run(unchanged, keys_behind_a_held_queue(n))),
+        ),
+        row(
+            "max_tasks: n give up waiting for room in turn",
+            Memory::OneStays,
+            Box::new(move |n| run(one_task, room_in_turn(n))),
+        ),
+        row(
+            "max_tasks: n wait for room and give up",
+            Memory::All,
+            Box::new(move |n| run(one_task, room_together(n))),
+        ),
+        row(
+            "max_tasks: n wait for room and are served",
+            Memory::All,
+            Box::new(move |n| run(one_task, room_served(n))),
+        ),
+        row(
+            "max_tasks: one spawns n",
+            Memory::OneStays,
+            Box::new(move |n| run(one_task, room_for_one(n))),
+        ),
         row("all!(limit): n children", Memory::All, Box::new(move |n| run(unchanged, window(n)))),
-        row("race!: n times between two", Memory::OneStays, Box::new(move |n| run(unchanged, many_races(n)))),
-        row("try_all!: n, the last fails", Memory::All, Box::new(move |n| run(unchanged, last_fails(n)))),
+        row(
+            "race!: n times between two",
+            Memory::OneStays,
+            Box::new(move |n| run(unchanged, many_races(n))),
+        ),
+        row(
+            "try_all!: n, the last fails",
+            Memory::All,
+            Box::new(move |n| run(unchanged, last_fails(n))),
+        ),
     ]
 }
 

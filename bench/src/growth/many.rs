@@ -9,9 +9,16 @@ use crate::work::answer;
 /// Operations of a job, at least.
 const ENOUGH: u64 = 100_000;
 
-fn job(times: u64, operations: u64, mut run: impl FnMut(&mut Schedule<()>, u64) -> Result<(), corio::Error> + 'static) -> (Job, u64) {
+fn job(
+    times: u64,
+    operations: u64,
+    mut run: impl FnMut(&mut Schedule<()>, u64) -> Result<(), corio::Error> + 'static,
+) -> (Job, u64) {
     let mut schedule = Schedule::new(());
-    (Box::new(move || run(&mut schedule, times).expect("no run of these ends badly")), times * operations)
+    (
+        Box::new(move || run(&mut schedule, times).expect("no run of these ends badly")),
+        times * operations,
+    )
 }
 
 fn times(operations: u64) -> u64 {
@@ -47,7 +54,9 @@ pub fn tasks_of_one(tasks: u64) -> (Job, u64) {
 }
 
 pub fn requests(requests: u64) -> (Job, u64) {
-    job(times(requests), requests, move |schedule, times| (0..times).try_for_each(|_| schedule.run(many(requests))))
+    job(times(requests), requests, move |schedule, times| {
+        (0..times).try_for_each(|_| schedule.run(many(requests)))
+    })
 }
 
 #[corio::task]
@@ -70,7 +79,9 @@ fn all_at_once(times: u64, children: u64) {
 }
 
 pub fn children(children: u64) -> (Job, u64) {
-    job(times(children), children, move |schedule, times| schedule.run(all_at_once(times, children)))
+    job(times(children), children, move |schedule, times| {
+        schedule.run(all_at_once(times, children))
+    })
 }
 
 /// As many requests as there are numbers: each is a dispatcher of its own.

@@ -37,33 +37,69 @@ pub struct Series {
 pub type Point = (u64, f64);
 
 const SERIES: [Series; 5] = [
-    Series { name: "W1: tasks of 4 requests, a request", points: &[1000, 10_000, 100_000, 1_000_000], job: many::tasks_of_four },
-    Series { name: "W3: tasks of one request, a task", points: &[1000, 10_000, 100_000, 1_000_000], job: many::tasks_of_one },
-    Series { name: "W4: tasks in a tree of depth 2 to 6, a task", points: &[111, 1111, 11_111, 111_111, 1_111_111], job: many::nodes },
-    Series { name: "dispatchers asked by 64,000 tasks, a request", points: &[1, 2, 4, 8, 16, 32, 64], job: many::dispatchers },
-    Series { name: "children in one all!, a child", points: &[1, 10, 100, 1000, 10_000, 100_000], job: many::children },
+    Series {
+        name: "W1: tasks of 4 requests, a request",
+        points: &[1000, 10_000, 100_000, 1_000_000],
+        job: many::tasks_of_four,
+    },
+    Series {
+        name: "W3: tasks of one request, a task",
+        points: &[1000, 10_000, 100_000, 1_000_000],
+        job: many::tasks_of_one,
+    },
+    Series {
+        name: "W4: tasks in a tree of depth 2 to 6, a task",
+        points: &[111, 1111, 11_111, 111_111, 1_111_111],
+        job: many::nodes,
+    },
+    Series {
+        name: "dispatchers asked by 64,000 tasks, a request",
+        points: &[1, 2, 4, 8, 16, 32, 64],
+        job: many::dispatchers,
+    },
+    Series {
+        name: "children in one all!, a child",
+        points: &[1, 10, 100, 1000, 10_000, 100_000],
+        job: many::children,
+    },
 ];
 
 /// Done by one thread and by two, with a schedule each, in sizes for the caches that a core has for
 /// itself. Within 5 % is wanted.
 #[cfg(unix)]
 const ON_THREADS: [Series; 2] = [
-    Series { name: "W1 on one thread and on two, CPU time a request", points: &[1000], job: many::tasks_of_four },
-    Series { name: "W2 on one thread and on two, CPU time a request", points: &[100_000], job: many::requests },
+    Series {
+        name: "W1 on one thread and on two, CPU time a request",
+        points: &[1000],
+        job: many::tasks_of_four,
+    },
+    Series {
+        name: "W2 on one thread and on two, CPU time a request",
+        points: &[100_000],
+        job: many::requests,
+    },
 ];
 
 pub fn run(args: &GrowthArgs) -> anyhow::Result<()> {
     let load = print::load();
-    let mut table = print::table(["ns, the number of them", "1", "10", "10²", "10³", "10⁴", "10⁵", "10⁶"], 1);
+    let mut table =
+        print::table(["ns, the number of them", "1", "10", "10²", "10³", "10⁴", "10⁵", "10⁶"], 1);
     let mut measured = Vec::new();
     for series in &SERIES {
         eprintln!("{} …", series.name);
-        let points: Vec<Point> = series.points.iter().map(|point| (*point, shortest(series, *point, args.repetitions))).collect();
+        let points: Vec<Point> = series
+            .points
+            .iter()
+            .map(|point| (*point, shortest(series, *point, args.repetitions)))
+            .collect();
         measured.push((series.name, points));
     }
     for (name, points) in &measured {
-        let at = |exponent: u32| points.iter().filter(move |(number, _)| number.ilog10() == exponent);
-        let cells = (0..=6).map(|exponent| at(exponent).map(|(_, ns)| format!("{ns:.1}")).collect::<Vec<_>>().join(", "));
+        let at =
+            |exponent: u32| points.iter().filter(move |(number, _)| number.ilog10() == exponent);
+        let cells = (0..=6).map(|exponent| {
+            at(exponent).map(|(_, ns)| format!("{ns:.1}")).collect::<Vec<_>>().join(", ")
+        });
         table.add_row([(*name).to_owned()].into_iter().chain(cells));
     }
     #[cfg(unix)]
@@ -78,8 +114,10 @@ pub fn run(args: &GrowthArgs) -> anyhow::Result<()> {
     println!("{table}\n\n{}", print::machine(&load));
     if args.write {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        plot::draw(&measured, &docs.join("growth.svg")).with_context(|| format!("cannot draw in {}", docs.display()))?;
-        std::fs::write(docs.join("growth.md"), format!("{table}\n")).with_context(|| format!("cannot write into {}", docs.display()))?;
+        plot::draw(&measured, &docs.join("growth.svg"))
+            .with_context(|| format!("cannot draw in {}", docs.display()))?;
+        std::fs::write(docs.join("growth.md"), format!("{table}\n"))
+            .with_context(|| format!("cannot write into {}", docs.display()))?;
     }
     Ok(())
 }

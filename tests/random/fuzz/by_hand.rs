@@ -92,10 +92,14 @@ fn future<'r>(cx: Cx<'r, ()>, depth: u64) -> Held<'r> {
         0 => checked(cx.io(now(1))),
         1 => checked(cx.io(later(1))),
         2 => checked(cx.io(slots(1))),
-        3 => Box::pin(async move { cx.io_all((0..random(4)).map(later)).await.iter().for_each(Filled::check) }),
+        3 => Box::pin(async move {
+            cx.io_all((0..random(4)).map(later)).await.iter().for_each(Filled::check)
+        }),
         4 => Box::pin(async move { cx.wait().await }),
         5 => checked(cx.call(either::<9>(less))),
-        6 => Box::pin(async move { cx.all((0..random(4)).map(|_| either::<10>(less))).await.iter().for_each(Filled::check) }),
+        6 => Box::pin(async move {
+            cx.all((0..random(4)).map(|_| either::<10>(less))).await.iter().for_each(Filled::check)
+        }),
         7 => {
             let handle = cx.spawn(either::<11>(less));
             checked(cx.call(handle))
@@ -111,7 +115,8 @@ async fn in_a_run_within(cx: Cx<'_, ()>) {
     let within = task_fn(async move |cx: Cx<'_, ()>| {
         let mut taken = Box::pin(taken);
         if random(2) == 0 {
-            poll_fn(|context| Poll::Ready(caught(|| taken.as_mut().poll(context).is_ready()))).await;
+            poll_fn(|context| Poll::Ready(caught(|| taken.as_mut().poll(context).is_ready())))
+                .await;
         }
         cx.io(now(1)).await.check();
     });

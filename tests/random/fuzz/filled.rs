@@ -23,7 +23,11 @@ impl<const N: usize> Filled<N> {
     /// Ends the process if it finds another's memory: a panic would be caught by the program.
     pub(crate) fn check(&self) {
         if !self.is_whole() {
-            eprintln!("the memory of a value is another's (alone: CORIO_FUZZ={}..{})", seed(), seed() + 1);
+            eprintln!(
+                "the memory of a value is another's (alone: CORIO_FUZZ={}..{})",
+                seed(),
+                seed() + 1
+            );
             std::process::abort();
         }
     }

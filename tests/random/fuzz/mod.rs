@@ -53,20 +53,29 @@ fn whatever_safe_code_does_nobodys_memory_is_anothers() {
     for seed in seeds.clone() {
         QUIET.set(true);
         let end = program(&mut schedule, seed);
-        let still_works = catch_unwind(AssertUnwindSafe(|| schedule.run(now(1)).is_ok_and(|filled| filled.is_whole())));
+        let still_works = catch_unwind(AssertUnwindSafe(|| {
+            schedule.run(now(1)).is_ok_and(|filled| filled.is_whole())
+        }));
         QUIET.set(false);
         assert!(still_works.unwrap_or(false), "the schedule does not work after seed {seed}");
         ends.count(end);
     }
     let (polled, spawned) = by_hand::used_in_destructors();
     println!("{ends:?}, in destructors {polled} polled and {spawned} spawned");
-    let covered = [ends.ended, ends.panicked, ends.cut_short, ends.forgotten].iter().all(|count| *count > 0) && polled > 0 && spawned > 0;
-    assert!(covered || seeds != SEEDS || cfg!(miri), "programs in which nothing happens prove little: {ends:?}, {polled}, {spawned}");
+    let covered =
+        [ends.ended, ends.panicked, ends.cut_short, ends.forgotten].iter().all(|count| *count > 0)
+            && polled > 0
+            && spawned > 0;
+    assert!(
+        covered || seeds != SEEDS || cfg!(miri),
+        "programs in which nothing happens prove little: {ends:?}, {polled}, {spawned}"
+    );
 }
 
 /// `from..to`
 fn range(seeds: &str) -> Range<u64> {
-    let ends = seeds.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    let ends =
+        seeds.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
     ends.expect("CORIO_FUZZ is a range of seeds, as in 0..1000000")
 }
 
@@ -85,7 +94,9 @@ fn program(schedule: &mut Schedule<()>, seed: u64) -> End {
     let end = catch_unwind(AssertUnwindSafe(|| {
         let mut run = schedule.run_async(tasks::either::<15>(4));
         for _ in 0..polls {
-            if let Poll::Ready(result) = Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())) {
+            if let Poll::Ready(result) =
+                Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop()))
+            {
                 return if result.is_ok() { End::Ended } else { End::Failed };
             }
             take_slots().into_iter().for_each(|slot| slot.answer(Filled::new()));

@@ -43,7 +43,13 @@ pub(crate) fn end() -> u64 {
 
 /// Where it panicked.
 pub(crate) fn injected() -> String {
-    INJECTED.with_borrow(|injected| if injected.is_empty() { "nothing".to_string() } else { format!("a panic in {}", injected.join(" and ")) })
+    INJECTED.with_borrow(|injected| {
+        if injected.is_empty() {
+            "nothing".to_string()
+        } else {
+            format!("a panic in {}", injected.join(" and "))
+        }
+    })
 }
 
 /// The user's code is called.

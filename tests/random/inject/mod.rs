@@ -59,12 +59,22 @@ fn inject(form: Form, targets: Targets) -> u64 {
     let calls = calls::end();
     assert!(ended.is_ok() || targets != Targets::NONE, "it panics by itself");
     let again = catch_unwind(AssertUnwindSafe(|| schedule.run(program::healthy())));
-    assert!(matches!(again, Ok(Ok(4))), "after {}, {form:?}, the schedule does not work: CORIO_INJECT={}", calls::injected(), targets.first());
+    assert!(
+        matches!(again, Ok(Ok(4))),
+        "after {}, {form:?}, the schedule does not work: CORIO_INJECT={}",
+        calls::injected(),
+        targets.first()
+    );
     forget_slots();
     drop(schedule);
     drop(context);
     let left = values::alive();
-    assert!(left <= values::MOST_LEFT, "after {}, {form:?}, {left} values are left: CORIO_INJECT={}", calls::injected(), targets.first());
+    assert!(
+        left <= values::MOST_LEFT,
+        "after {}, {form:?}, {left} values are left: CORIO_INJECT={}",
+        calls::injected(),
+        targets.first()
+    );
     calls
 }
 
@@ -78,7 +88,9 @@ fn a_panic_anywhere_breaks_nothing() {
         inject(Form::Observed, Targets::one(one));
         return;
     }
-    for (form, step) in [(Form::Plain, if all { 1 } else { 3 }), (Form::Observed, if all { 1 } else { 7 })] {
+    for (form, step) in
+        [(Form::Plain, if all { 1 } else { 3 }), (Form::Observed, if all { 1 } else { 7 })]
+    {
         let calls = inject(form, Targets::NONE);
         assert!(calls > 500, "{calls} calls of the user's code prove little");
         for first in (1..=calls).step_by(if cfg!(miri) { 100 } else { step }) {

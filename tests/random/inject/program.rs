@@ -62,7 +62,8 @@ fn nests(calls: u64, lent: &Alive) -> Alive {
 fn by_hand() -> impl Task<App, Output = ()> {
     task_fn(async |cx: Cx<'_, App>| {
         let _local = Alive::new("a local");
-        let mut asked: Vec<Pin<Box<dyn Future<Output = Answer> + '_>>> = vec![Box::pin(cx.io(filled(key(1)))), Box::pin(cx.io(slots(key(2))))];
+        let mut asked: Vec<Pin<Box<dyn Future<Output = Answer> + '_>>> =
+            vec![Box::pin(cx.io(filled(key(1)))), Box::pin(cx.io(slots(key(2))))];
         poll_fn(|context| {
             call("a poll");
             asked.retain_mut(|one| one.as_mut().poll(context).is_pending());

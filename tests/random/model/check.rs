@@ -70,7 +70,9 @@ fn check_runs(case: &Case) -> Result<(End, usize), String> {
     let pace = Pace { seed: case.seed, slowest: case.slowest };
     let shared = Rc::new(Shared::new(pace, case.shuffle.is_some()));
     let (of_clock, heard) = (OfThisThread::new(shared.clone()), OfThisThread::new(shared.clone()));
-    let mut schedule = Schedule::new(shared.clone()).clock(WatchfulClock { shared: of_clock }).observe(move |event: &Told<'_>| heard.record().hears(event));
+    let mut schedule = Schedule::new(shared.clone())
+        .clock(WatchfulClock { shared: of_clock })
+        .observe(move |event: &Told<'_>| heard.record().hears(event));
     if let Driver::Polled(budget) = case.driver {
         schedule = schedule.yield_every(budget);
     }
@@ -79,7 +81,9 @@ fn check_runs(case: &Case) -> Result<(End, usize), String> {
     }
     let possible = predict(&case.body, 0);
     let (end, events) = run(case, &mut schedule, &shared, &possible)?;
-    let healthy = schedule.run(healthy()).map_err(|error| format!("afterwards a healthy program ends with {error}"))?;
+    let healthy = schedule
+        .run(healthy())
+        .map_err(|error| format!("afterwards a healthy program ends with {error}"))?;
     if healthy != 10 {
         return Err(format!("afterwards a healthy program gives {healthy}, not 10"));
     }
@@ -89,8 +93,14 @@ fn check_runs(case: &Case) -> Result<(End, usize), String> {
     // Where nobody can join a request, it makes no difference whether it waits.
     schedule = schedule.answer_at_once(!case.seed.is_multiple_of(4));
     let (end_again, events_again) = run(case, &mut schedule, &shared, &possible)?;
-    if let Some(at) = (0..events.len().max(events_again.len())).find(|at| events.get(*at) != events_again.get(*at)) {
-        return Err(format!("once more something else happens: event {at} was {:?}, now {:?}", events.get(at), events_again.get(at)));
+    if let Some(at) = (0..events.len().max(events_again.len()))
+        .find(|at| events.get(*at) != events_again.get(*at))
+    {
+        return Err(format!(
+            "once more something else happens: event {at} was {:?}, now {:?}",
+            events.get(at),
+            events_again.get(at)
+        ));
     }
     if end != end_again {
         return Err(format!("once more it ends otherwise: {end:?}, now {end_again:?}"));
@@ -98,7 +108,12 @@ fn check_runs(case: &Case) -> Result<(End, usize), String> {
     Ok((end, events.len()))
 }
 
-fn run(case: &Case, schedule: &mut Schedule<Rc<Shared>>, shared: &Rc<Shared>, possible: &Possible) -> Result<(End, Vec<Event>), String> {
+fn run(
+    case: &Case,
+    schedule: &mut Schedule<Rc<Shared>>,
+    shared: &Rc<Shared>,
+    possible: &Possible,
+) -> Result<(End, Vec<Event>), String> {
     let record = shared.begins(case.fate == Fate::MayDeadlock);
     let result = catch_unwind(AssertUnwindSafe(|| turn(case, schedule, &record)));
     let end = match result {
@@ -108,18 +123,29 @@ fn run(case: &Case, schedule: &mut Schedule<Rc<Shared>>, shared: &Rc<Shared>, po
         Ok(None) => End::Dropped,
         Err(payload) if payload.is::<Bang>() => End::Panics,
         Err(payload) => {
-            let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+            let text = payload
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or(payload.downcast_ref::<&str>().copied());
             return Err(format!("a panic: {}", text.unwrap_or("?")));
         }
     };
     let mut state = record.is_over(end == End::Deadlock);
     check_end(case, &end, possible, &mut state);
     check_rest(shared, &mut state);
-    if state.wrong.is_empty() { Ok((end, state.events)) } else { Err(format!("{}\n{}", state.wrong.join("\n"), told(&state.events))) }
+    if state.wrong.is_empty() {
+        Ok((end, state.events))
+    } else {
+        Err(format!("{}\n{}", state.wrong.join("\n"), told(&state.events)))
+    }
 }
 
 /// Nothing, if the run was dropped.
-fn turn(case: &Case, schedule: &mut Schedule<Rc<Shared>>, record: &Rc<Record>) -> Option<Result<Outcome, Error>> {
+fn turn(
+    case: &Case,
+    schedule: &mut Schedule<Rc<Shared>>,
+    record: &Rc<Record>,
+) -> Option<Result<Outcome, Error>> {
     let task = exec(case.body.clone(), record.root());
     if case.driver == Driver::Run {
         return Some(schedule.run(task));
@@ -140,7 +166,9 @@ fn check_end(case: &Case, end: &End, possible: &Possible, state: &mut State) {
     match end {
         End::Gives(outcome) => {
             let right = possible.as_ref().is_none_or(|possible| possible.contains(outcome));
-            state.check(right, || format!("the program gives {outcome:?}, should be one of {possible:?}"));
+            state.check(right, || {
+                format!("the program gives {outcome:?}, should be one of {possible:?}")
+            });
         }
         End::Deadlock => {
             state.check(case.fate == Fate::MayDeadlock, || "the run ends with a deadlock".into());
@@ -160,16 +188,22 @@ fn check_rest(shared: &Shared, state: &mut State) {
     for at in 0..MUTEXES {
         let value = shared.mutexes[at].try_lock().map(|mut guard| std::mem::take(&mut *guard));
         let counted = state.counted[at];
-        state.check(value == Some(counted), || format!("under mutex {at} is {value:?}, should be {counted}"));
+        state.check(value == Some(counted), || {
+            format!("under mutex {at} is {value:?}, should be {counted}")
+        });
     }
     for at in 0..RWLOCKS {
         let value = shared.rwlocks[at].try_write().map(|mut guard| std::mem::take(&mut *guard));
         let counted = state.counted[MUTEXES + at];
-        state.check(value == Some(counted), || format!("under rwlock {at} is {value:?}, should be {counted}"));
+        state.check(value == Some(counted), || {
+            format!("under rwlock {at} is {value:?}, should be {counted}")
+        });
     }
     for (at, permits) in PERMITS.into_iter().enumerate() {
         let free = shared.semaphores[at].available_permits();
-        state.check(free == permits, || format!("semaphore {at} has {free} permits, should have {permits}"));
+        state.check(free == permits, || {
+            format!("semaphore {at} has {free} permits, should have {permits}")
+        });
     }
 }
 

@@ -3,7 +3,9 @@
 //! Each case uses only some of the constructs, so that those meet often. Programs must not deadlock, apart from some that may: whatever is held is of a rank, and
 //! while it is held only what is of a higher one is waited for.
 
-use crate::model::program::{Body, CELLS, DISPATCHERS, How, KEYS, MUTEXES, NUMBERS, Op, PERMITS, RWLOCKS, Step, Want, Wish};
+use crate::model::program::{
+    Body, CELLS, DISPATCHERS, How, KEYS, MUTEXES, NUMBERS, Op, PERMITS, RWLOCKS, Step, Want, Wish,
+};
 use crate::model::random::{Random, mix};
 
 /// Everything that happens follows from it.
@@ -162,8 +164,23 @@ impl Generator {
         if at.depth >= DEEPEST {
             return self.leaf();
         }
-        let Weights { ask, spawn, set, fallible, cut, hold, contend, crew, notify, pipe, once, flight, team } = self.weights;
-        let families = [ask, spawn, set, fallible, cut, hold, contend, crew, notify, pipe, once, flight, team];
+        let Weights {
+            ask,
+            spawn,
+            set,
+            fallible,
+            cut,
+            hold,
+            contend,
+            crew,
+            notify,
+            pipe,
+            once,
+            flight,
+            team,
+        } = self.weights;
+        let families =
+            [ask, spawn, set, fallible, cut, hold, contend, crew, notify, pipe, once, flight, team];
         let mut pick = self.random.of(0..families.iter().sum());
         let family = families.iter().position(|weight| {
             let here = pick < *weight;
@@ -199,11 +216,15 @@ impl Generator {
             5 => self.hold(below),
             6 => Op::Contend.with(self.bodies(1, 4, below)),
             7 => Op::Crew { more: self.random.percent(30) }.with(self.bodies(0, 4, below)),
-            8 if self.random.percent(60) => Op::Baton { patience: self.random.percent(50).then(|| self.random.of(0..6)) }.with(self.bodies(1, 4, below)),
+            8 if self.random.percent(60) => {
+                Op::Baton { patience: self.random.percent(50).then(|| self.random.of(0..6)) }
+                    .with(self.bodies(1, 4, below))
+            }
             8 => Op::Gong.with(self.bodies(1, 4, below)),
             9 => {
                 let takes = self.random.percent(30).then(|| self.random.of(0..5));
-                let (capacity, values, tries) = (1 + self.random.index(3), self.random.of(0..5), self.random.percent(40));
+                let (capacity, values, tries) =
+                    (1 + self.random.index(3), self.random.of(0..5), self.random.percent(40));
                 Op::Pipe { capacity, values, takes, tries }.with(self.bodies(1, 4, below))
             }
             10 => match self.resource(MUTEXES + RWLOCKS + PERMITS.len(), CELLS, at) {
@@ -214,7 +235,8 @@ impl Generator {
                 Some((key, above)) => Op::Flight(key).with(vec![self.body(At { above, ..below })]),
                 None => self.leaf(),
             },
-            12 => Op::Team(self.random.percent(40).then(|| 1 + self.random.index(3))).with(self.bodies(0, 5, below)),
+            12 => Op::Team(self.random.percent(40).then(|| 1 + self.random.index(3)))
+                .with(self.bodies(0, 5, below)),
             _ => self.leaf(),
         }
     }
@@ -226,7 +248,12 @@ impl Generator {
 
     fn leaf(&mut self) -> Step {
         if !self.ordered && self.random.percent(10) {
-            return if self.random.percent(50) { Op::Never } else { Op::TooMany(self.random.index(PERMITS.len())) }.alone();
+            return if self.random.percent(50) {
+                Op::Never
+            } else {
+                Op::TooMany(self.random.index(PERMITS.len()))
+            }
+            .alone();
         }
         if self.panics && self.random.percent(10) {
             return Op::Panic.alone();
@@ -234,7 +261,10 @@ impl Generator {
         let wish = self.wish();
         match self.random.of(0..12) {
             0 | 1 => Op::AskTwo(wish, self.wish_after(wish)),
-            2 | 3 => Op::AskAll(wish.of, (0..self.random.of(0..6)).map(|_| self.random.of(0..NUMBERS)).collect()),
+            2 | 3 => Op::AskAll(
+                wish.of,
+                (0..self.random.of(0..6)).map(|_| self.random.of(0..NUMBERS)).collect(),
+            ),
             4 if self.random.percent(30) => Op::Return,
             _ => Op::Ask(wish),
         }
@@ -243,7 +273,9 @@ impl Generator {
 
     /// One of these that may be waited for, and its rank.
     fn resource(&mut self, first: usize, len: usize, at: At) -> Option<(usize, i64)> {
-        let of_higher_rank: Vec<usize> = (0..len).filter(|index| !self.ordered || self.ranks[first + index] > at.above).collect();
+        let of_higher_rank: Vec<usize> = (0..len)
+            .filter(|index| !self.ordered || self.ranks[first + index] > at.above)
+            .collect();
         let index = *of_higher_rank.get(self.random.index(of_higher_rank.len().max(1)))?;
         Some((index, self.ranks[first + index].max(at.above)))
     }
@@ -252,7 +284,9 @@ impl Generator {
         let (resource, above) = self.resource(0, MUTEXES + RWLOCKS + PERMITS.len(), at)?;
         let want = match resource {
             _ if resource < MUTEXES => Want::Mutex(resource),
-            _ if resource < MUTEXES + RWLOCKS && self.random.percent(60) => Want::Read(resource - MUTEXES),
+            _ if resource < MUTEXES + RWLOCKS && self.random.percent(60) => {
+                Want::Read(resource - MUTEXES)
+            }
             _ if resource < MUTEXES + RWLOCKS => Want::Write(resource - MUTEXES),
             _ => {
                 let semaphore = resource - MUTEXES - RWLOCKS;

@@ -55,7 +55,10 @@ fn programs_do_what_the_model_says() {
             }
         }
         eprintln!("{ends:?}");
-        assert!(chosen.is_some() || ends.cover(), "cases in which nothing happens prove little: {ends:?}");
+        assert!(
+            chosen.is_some() || ends.cover(),
+            "cases in which nothing happens prove little: {ends:?}"
+        );
     });
 }
 
@@ -66,11 +69,24 @@ fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
 }
 
 fn fail(case: Case, wrong: &str, alone: bool) -> ! {
-    let kind = |wrong: &str| wrong.chars().filter(|letter| letter.is_alphabetic()).take(40).collect::<String>();
+    let kind = |wrong: &str| {
+        wrong.chars().filter(|letter| letter.is_alphabetic()).take(40).collect::<String>()
+    };
     let first = kind(wrong);
-    let small = if alone { case.clone() } else { shrink::shrink(case.clone(), TRIES, |case| check(case).is_err_and(|wrong| kind(&wrong) == first)) };
+    let small = if alone {
+        case.clone()
+    } else {
+        shrink::shrink(case.clone(), TRIES, |case| {
+            check(case).is_err_and(|wrong| kind(&wrong) == first)
+        })
+    };
     let wrong = check(&small).err().unwrap_or_else(|| wrong.to_owned());
-    panic!("case {} (alone: CORIO_MODEL={}), made smaller:\n{}\n{wrong}", case.seed, case.seed, told(&small));
+    panic!(
+        "case {} (alone: CORIO_MODEL={}), made smaller:\n{}\n{wrong}",
+        case.seed,
+        case.seed,
+        told(&small)
+    );
 }
 
 fn told(case: &Case) -> String {
@@ -102,7 +118,9 @@ impl Ends {
     }
 
     fn cover(&self) -> bool {
-        [self.given, self.failed, self.deadlocks, self.panics, self.dropped].iter().all(|count| *count > CASES / 100)
+        [self.given, self.failed, self.deadlocks, self.panics, self.dropped]
+            .iter()
+            .all(|count| *count > CASES / 100)
     }
 }
 

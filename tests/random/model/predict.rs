@@ -60,19 +60,31 @@ pub(crate) fn predict(body: &Body, shift: u64) -> Possible {
 /// What may come of a step; an error is that of the task.
 fn results(step: &Step, shift: u64) -> Possible {
     let child = |at: usize| predict(&step.bodies[at], shift);
-    let shifted = |from: usize| step.bodies[from..].iter().enumerate().map(|(at, body)| predict(body, shift + at as u64)).collect::<Option<Vec<_>>>();
+    let shifted = |from: usize| {
+        step.bodies[from..]
+            .iter()
+            .enumerate()
+            .map(|(at, body)| predict(body, shift + at as u64))
+            .collect::<Option<Vec<_>>>()
+    };
     let reply = |wish: &Wish| answer_to(Wish { of: wish.of, number: wish.number + shift });
     let one = |value| Some(BTreeSet::from([Ok(value)]));
     match &step.op {
         Op::Ask(wish) => one(digest([reply(wish)])),
         Op::AskTwo(a, b) => one(digest([reply(a), reply(b)])),
-        Op::AskAll(of, numbers) => one(digest(numbers.iter().map(|number| reply(&Wish { of: *of, number: *number })))),
+        Op::AskAll(of, numbers) => {
+            one(digest(numbers.iter().map(|number| reply(&Wish { of: *of, number: *number }))))
+        }
         Op::AskWithin(_, wish) => Some([digest([reply(wish)]), digest([NOTHING])].map(Ok).into()),
         Op::AskEither(a, b) => Some([digest([reply(a)]), digest([reply(b)])].map(Ok).into()),
         Op::Call => map(child(0), |outcome| Ok(digest_of(outcome))),
         Op::TryCall => child(0),
-        Op::Join | Op::All(_) | Op::Contend | Op::Crew { .. } | Op::Baton { .. } => map(product(shifted(0)?), |outcomes| Ok(digest_of_all(&outcomes))),
-        Op::JoinRequest(wish) => map(child(0), |outcome| Ok(digest([reply(wish), digest_of(outcome)]))),
+        Op::Join | Op::All(_) | Op::Contend | Op::Crew { .. } | Op::Baton { .. } => {
+            map(product(shifted(0)?), |outcomes| Ok(digest_of_all(&outcomes)))
+        }
+        Op::JoinRequest(wish) => {
+            map(child(0), |outcome| Ok(digest([reply(wish), digest_of(outcome)])))
+        }
         Op::TryJoin | Op::TryAll(_) => all_or_error(&shifted(0)?, digest_of_all),
         Op::Team(_) => all_or_error(&shifted(0)?, |_| NOTHING),
         Op::Race => map(union(shifted(0)?), |outcome| Ok(digest_of(outcome))),
@@ -83,7 +95,11 @@ fn results(step: &Step, shift: u64) -> Possible {
             Some(results)
         }
         Op::Gong => {
-            let all = std::iter::once(child(0)).collect::<Option<Vec<_>>>()?.into_iter().chain(shifted(1)?).collect();
+            let all = std::iter::once(child(0))
+                .collect::<Option<Vec<_>>>()?
+                .into_iter()
+                .chain(shifted(1)?)
+                .collect();
             map(product(all), |outcomes| Ok(digest_of_all(&outcomes)))
         }
         Op::Pipe { values, takes, .. } => map(product(shifted(1)?), |outcomes| {
@@ -93,7 +109,9 @@ fn results(step: &Step, shift: u64) -> Possible {
         }),
         Op::Once(_) | Op::Flight(_) => one(NOTHING),
         Op::Never | Op::TooMany(_) | Op::Panic => Some(BTreeSet::new()),
-        Op::Spawn | Op::Collect | Op::Wait | Op::Fail { .. } | Op::Return => unreachable!("changes what comes after it"),
+        Op::Spawn | Op::Collect | Op::Wait | Op::Fail { .. } | Op::Return => {
+            unreachable!("changes what comes after it")
+        }
     }
 }
 
@@ -115,7 +133,12 @@ fn union(sets: Vec<BTreeSet<Outcome>>) -> Possible {
 fn product(sets: Vec<BTreeSet<Outcome>>) -> Option<BTreeSet<Vec<Outcome>>> {
     let mut lists = BTreeSet::from([Vec::new()]);
     for set in sets {
-        lists = lists.iter().flat_map(|list| set.iter().map(move |outcome| list.iter().copied().chain([*outcome]).collect())).collect();
+        lists = lists
+            .iter()
+            .flat_map(|list| {
+                set.iter().map(move |outcome| list.iter().copied().chain([*outcome]).collect())
+            })
+            .collect();
         if lists.len() > MOST {
             return None;
         }
@@ -125,7 +148,10 @@ fn product(sets: Vec<BTreeSet<Outcome>>) -> Option<BTreeSet<Vec<Outcome>>> {
 
 /// If all can succeed, that; and whatever error one of them may have.
 fn all_or_error(sets: &[BTreeSet<Outcome>], values: impl Fn(&[Outcome]) -> u64) -> Possible {
-    let successes = sets.iter().map(|set| set.iter().filter(|outcome| outcome.is_ok()).copied().collect()).collect();
+    let successes = sets
+        .iter()
+        .map(|set| set.iter().filter(|outcome| outcome.is_ok()).copied().collect())
+        .collect();
     let errors = sets.iter().flatten().filter_map(|outcome| outcome.err());
     let results = product(successes)?.into_iter().map(|outcomes| Ok(values(&outcomes)));
     Some(results.chain(errors.map(|failure: Failure| Err(failure))).collect())

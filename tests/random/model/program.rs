@@ -127,9 +127,21 @@ impl Op {
     /// How many bodies it has at least, and whether it may have more.
     pub(crate) fn bodies(&self) -> (usize, bool) {
         match self {
-            Op::Spawn | Op::Call | Op::TryCall | Op::JoinRequest(_) | Op::Within(_) | Op::Hold(..) | Op::Once(_) | Op::Flight(_) => (1, false),
+            Op::Spawn
+            | Op::Call
+            | Op::TryCall
+            | Op::JoinRequest(_)
+            | Op::Within(_)
+            | Op::Hold(..)
+            | Op::Once(_)
+            | Op::Flight(_) => (1, false),
             Op::Join | Op::TryJoin | Op::Race => (2, false),
-            Op::All(_) | Op::TryAll(_) | Op::Contend | Op::Crew { .. } | Op::Baton { .. } | Op::Team(_) => (0, true),
+            Op::All(_)
+            | Op::TryAll(_)
+            | Op::Contend
+            | Op::Crew { .. }
+            | Op::Baton { .. }
+            | Op::Team(_) => (0, true),
             Op::Gong => (1, true),
             Op::Pipe { .. } => (1, true),
             _ => (0, false),

@@ -212,9 +212,17 @@ impl State {
         // What it brought may be dropped, as it is not needed.
         if let Some(waiter) = self.at_once.take_if(|_| !matches!(event, Event::Dropped { .. })) {
             let right = matches!(event, Event::Passes { waiter: other } | Event::Leads { waiter: other } if other == waiter);
-            self.check(right, || format!("waiter {waiter} need not wait, but {event:?} comes before it goes on"));
+            self.check(right, || {
+                format!("waiter {waiter} need not wait, but {event:?} comes before it goes on")
+            });
         }
-        self.is_torn_down &= matches!(event, Event::Dropped { .. } | Event::Leaves { .. } | Event::Withdrawn { .. } | Event::Does { .. });
+        self.is_torn_down &= matches!(
+            event,
+            Event::Dropped { .. }
+                | Event::Leaves { .. }
+                | Event::Withdrawn { .. }
+                | Event::Does { .. }
+        );
         self.events.push(event);
     }
 
@@ -256,11 +264,15 @@ impl State {
             let scope = self.lives[at].scope;
             let ScopeState { owner, until, decided, .. } = self.scopes[scope];
             self.check(until == Until::ErrorSoon || decided.is_none_or(|by| by == at), || {
-                format!("life {life} goes on, although life {decided:?} has decided its scope {scope}")
+                format!(
+                    "life {life} goes on, although life {decided:?} has decided its scope {scope}"
+                )
             });
             let Some(owner) = owner else { return };
             let dropped = self.lives[owner].fate == Fate::Dropped;
-            self.check(!dropped, || format!("life {life} goes on, although life {owner} above it was dropped"));
+            self.check(!dropped, || {
+                format!("life {life} goes on, although life {owner} above it was dropped")
+            });
             at = owner;
         }
     }
@@ -299,25 +311,46 @@ impl State {
 
     /// No task can run. Then nobody may be left who could.
     fn is_quiescent(&mut self) {
-        let could: Vec<Waiter> = self.waiting.iter().copied().filter(|waiter| self.things[self.waiters[*waiter].1].rules_ref().granted(*waiter)).collect();
+        let could: Vec<Waiter> = self
+            .waiting
+            .iter()
+            .copied()
+            .filter(|waiter| self.things[self.waiters[*waiter].1].rules_ref().granted(*waiter))
+            .collect();
         for waiter in could {
             let (life, thing) = self.waiters[waiter];
-            self.check(false, || format!("no task can run, but waiter {waiter} (life {life}) at thing {thing} could"));
+            self.check(false, || {
+                format!("no task can run, but waiter {waiter} (life {life}) at thing {thing} could")
+            });
         }
-        let cut: Vec<usize> = self.alive.iter().copied().filter(|life| self.scopes[self.lives[*life].scope].decided.is_some()).collect();
+        let cut: Vec<usize> = self
+            .alive
+            .iter()
+            .copied()
+            .filter(|life| self.scopes[self.lives[*life].scope].decided.is_some())
+            .collect();
         self.check(cut.is_empty(), || format!("no task can run, but lives {cut:?} are still there, although their scopes are decided"));
-        let without: Vec<usize> = self.alive.iter().copied().filter(|life| self.lives[*life].below + self.lives[*life].waits == 0).collect();
+        let without: Vec<usize> = self
+            .alive
+            .iter()
+            .copied()
+            .filter(|life| self.lives[*life].below + self.lives[*life].waits == 0)
+            .collect();
         for life in without {
             let LifeState { fate, scope, .. } = self.lives[life];
             let held = fate == Fate::Built && self.scopes[scope].may_wait;
-            self.check(held, || format!("no task can run, but life {life}, which is {fate:?}, waits for nothing"));
+            self.check(held, || {
+                format!("no task can run, but life {life}, which is {fate:?}, waits for nothing")
+            });
         }
     }
 
     /// A life is over; so some above it may have ended, which have waited for their children.
     fn ended(&mut self, life: usize) {
         let mut at = Some(life);
-        while let Some(life) = at.filter(|at| self.lives[*at].fate.is_over() && self.lives[*at].below == 0) {
+        while let Some(life) =
+            at.filter(|at| self.lives[*at].fate.is_over() && self.lives[*at].below == 0)
+        {
             let scope = &mut self.scopes[self.lives[life].scope];
             let decides = match (scope.until, self.lives[life].fate) {
                 (Until::End, Fate::Ended(_)) => true,
@@ -356,7 +389,15 @@ impl Record {
 
     fn scope(self: &Rc<Self>, owner: Option<usize>, until: Until) -> Scope {
         let scopes = &mut self.state.borrow_mut().scopes;
-        scopes.push(ScopeState { owner, until, decided: None, may_wait: false, alive: 0, children: 0, limit: None });
+        scopes.push(ScopeState {
+            owner,
+            until,
+            decided: None,
+            may_wait: false,
+            alive: 0,
+            children: 0,
+            limit: None,
+        });
         Scope { record: self.clone(), id: scopes.len() - 1, children: RefCell::default() }
     }
 
@@ -372,7 +413,12 @@ impl Record {
     }
 
     /// Something happens to a thing, other than that somebody waits.
-    pub(crate) fn does<T>(&self, thing: usize, what: &'static str, with: impl FnOnce(&mut Thing) -> T) -> T {
+    pub(crate) fn does<T>(
+        &self,
+        thing: usize,
+        what: &'static str,
+        with: impl FnOnce(&mut Thing) -> T,
+    ) -> T {
         let state = &mut *self.state.borrow_mut();
         state.push(Event::Does { thing, what });
         with(&mut state.things[thing])
@@ -408,7 +454,9 @@ impl Record {
                 state.events.push(Event::Ended { task: *task });
                 state.tasks.running = None;
                 let alive = state.tasks.numbers.get(task).map(|task| state.tasks.all[*task].1);
-                state.check(alive == Some(0), || format!("{task:?} has ended, but {alive:?} lives below it have not"));
+                state.check(alive == Some(0), || {
+                    format!("{task:?} has ended, but {alive:?} lives below it have not")
+                });
             }
             _ => {}
         }
@@ -423,10 +471,17 @@ impl Record {
         state.is_quiescent();
         state.check(!keys.is_empty(), || "an empty batch".into());
         for key in keys {
-            let (wants, again) = (state.wants(key.request), mem::replace(&mut state.requests[key.request].sent, true));
+            let (wants, again) = (
+                state.wants(key.request),
+                mem::replace(&mut state.requests[key.request].sent, true),
+            );
             let right = state.requests[key.request].wish == Wish { of, number: key.number };
-            state.check(wants, || format!("request {} is sent, which nobody waits for", key.request));
-            state.check(!again && right, || format!("request {} is sent again, or is another's", key.request));
+            state.check(wants, || {
+                format!("request {} is sent, which nobody waits for", key.request)
+            });
+            state.check(!again && right, || {
+                format!("request {} is sent again, or is another's", key.request)
+            });
         }
         state.on_the_way[of] += 1;
         OnTheWay { record: self.clone(), of }
@@ -445,14 +500,21 @@ impl Record {
     pub(crate) fn is_idle(&self) {
         let state = &mut *self.state.borrow_mut();
         state.is_quiescent();
-        let wanted: Vec<usize> = state.open.iter().copied().filter(|request| state.wants(*request)).collect();
+        let wanted: Vec<usize> =
+            state.open.iter().copied().filter(|request| state.wants(*request)).collect();
         for request in wanted {
             let RequestState { life, sent, answered, wish } = state.requests[request];
             let held = !sent && state.on_the_way[wish.of] > 0;
-            state.check(held || sent, || format!("request {request} is not sent, and nothing is in its way"));
-            let more = state.open.iter().any(|other| state.requests[*other].life == life && !state.requests[*other].answered);
+            state.check(held || sent, || {
+                format!("request {request} is not sent, and nothing is in its way")
+            });
+            let more = state.open.iter().any(|other| {
+                state.requests[*other].life == life && !state.requests[*other].answered
+            });
             let children = state.lives[life].below > 0;
-            state.check(!answered || more || children, || format!("request {request} was answered, but life {life} does not go on"));
+            state.check(!answered || more || children, || {
+                format!("request {request} was answered, but life {life} does not go on")
+            });
         }
     }
 
@@ -464,9 +526,15 @@ impl Record {
         let alive = state.alive.clone();
         state.check(alive.is_empty(), || format!("the run is over, but lives {alive:?} are not"));
         let (open, waiting) = (state.open.clone(), state.waiting.clone());
-        state.check(open.is_empty() && waiting.is_empty(), || format!("the run is over, but requests {open:?} and waiters {waiting:?} are not"));
-        let busy: Vec<usize> = (0..state.things.len()).filter(|thing| !state.things[*thing].rules_ref().at_rest()).collect();
-        state.check(busy.is_empty() || deadlocked, || format!("the run is over, but things {busy:?} are in use"));
+        state.check(open.is_empty() && waiting.is_empty(), || {
+            format!("the run is over, but requests {open:?} and waiters {waiting:?} are not")
+        });
+        let busy: Vec<usize> = (0..state.things.len())
+            .filter(|thing| !state.things[*thing].rules_ref().at_rest())
+            .collect();
+        state.check(busy.is_empty() || deadlocked, || {
+            format!("the run is over, but things {busy:?} are in use")
+        });
         state
     }
 }
@@ -507,9 +575,17 @@ impl Scope {
         let life = state.lives.len();
         let beside = state.scopes[self.id].children;
         let room = state.scopes[self.id].limit.is_none_or(|limit| beside < limit);
-        state.check(room, || format!("a child is built, although {beside} are there, and no more are allowed"));
+        state.check(room, || {
+            format!("a child is built, although {beside} are there, and no more are allowed")
+        });
         state.push(Event::Built { life, scope: self.id });
-        state.lives.push(LifeState { scope: self.id, fate: Fate::Built, below: 0, waits: 0, task: None });
+        state.lives.push(LifeState {
+            scope: self.id,
+            fate: Fate::Built,
+            below: 0,
+            waits: 0,
+            task: None,
+        });
         state.count(life, true);
         self.children.borrow_mut().push(life);
         Life { record: self.record.clone(), id: life, shift, spawns: None }
@@ -519,7 +595,9 @@ impl Scope {
     pub(crate) fn gave(&self, outcomes: &[Outcome]) {
         self.closes();
         let children = self.children.borrow();
-        self.record.check(children.len() == outcomes.len(), || format!("{} children gave {} results", children.len(), outcomes.len()));
+        self.record.check(children.len() == outcomes.len(), || {
+            format!("{} children gave {} results", children.len(), outcomes.len())
+        });
         for (child, outcome) in children.iter().zip(outcomes) {
             self.gave_one(*child, outcome);
         }
@@ -528,9 +606,13 @@ impl Scope {
     pub(crate) fn gave_one(&self, child: usize, outcome: &Outcome) {
         let state = &mut *self.record.state.borrow_mut();
         let fate = state.lives[child].fate;
-        state.check(fate == Fate::Ended(*outcome), || format!("life {child} is {fate:?}, but its result was {outcome:?}"));
+        state.check(fate == Fate::Ended(*outcome), || {
+            format!("life {child} is {fate:?}, but its result was {outcome:?}")
+        });
         let below = state.lives[child].below;
-        state.check(below == 0, || format!("the result of life {child} is there, but {below} below it are alive"));
+        state.check(below == 0, || {
+            format!("the result of life {child} is there, but {below} below it are alive")
+        });
     }
 
     /// What it has run is over, and has given what the child that decided gave.
@@ -538,7 +620,9 @@ impl Scope {
         self.closes();
         let state = &mut *self.record.state.borrow_mut();
         let by = state.scopes[self.id].decided.map(|life| state.lives[life].fate);
-        state.check(by == Some(Fate::Ended(*outcome)), || format!("the scope was decided by {by:?}, but gave {outcome:?}"));
+        state.check(by == Some(Fate::Ended(*outcome)), || {
+            format!("the scope was decided by {by:?}, but gave {outcome:?}")
+        });
     }
 
     /// What it has run was over before any child could decide.
@@ -546,14 +630,18 @@ impl Scope {
         self.closes();
         let state = &mut *self.record.state.borrow_mut();
         let decided = state.scopes[self.id].decided;
-        state.check(decided.is_none(), || format!("the scope was cut, although life {decided:?} had decided it"));
+        state.check(decided.is_none(), || {
+            format!("the scope was cut, although life {decided:?} had decided it")
+        });
     }
 
     pub(crate) fn closes(&self) {
         let state = &mut *self.record.state.borrow_mut();
         state.push(Event::Closed { scope: self.id });
         let alive = state.scopes[self.id].alive;
-        state.check(alive == 0, || format!("scope {} is over, but {alive} in it are alive", self.id));
+        state.check(alive == 0, || {
+            format!("scope {} is over, but {alive} in it are alive", self.id)
+        });
     }
 }
 
@@ -572,7 +660,9 @@ impl Life {
         {
             let state = &mut *self.record.state.borrow_mut();
             let fate = mem::replace(&mut state.lives[self.id].fate, Fate::Lives);
-            state.check(fate == Fate::Built, || format!("life {} begins, which is {fate:?}", self.id));
+            state.check(fate == Fate::Built, || {
+                format!("life {} begins, which is {fate:?}", self.id)
+            });
             state.push(Event::Begins { life: self.id });
             let task = state.tasks.running.filter(|_| !state.is_in_a_team(self.id));
             state.lives[self.id].task = task;
@@ -659,7 +749,9 @@ impl Drop for Life {
         // A panic unwinds the frame of the task that panics before anything else is dropped.
         if !std::thread::panicking() {
             let below = state.lives[self.id].below;
-            state.check(below == 0, || format!("life {} is dropped, but {below} below it are alive", self.id));
+            state.check(below == 0, || {
+                format!("life {} is dropped, but {below} below it are alive", self.id)
+            });
         }
     }
 }
@@ -717,7 +809,9 @@ impl Waiting {
         let rules = state.things[self.thing].rules();
         let granted = rules.granted(self.waiter);
         rules.passes(self.waiter);
-        state.check(granted, || format!("waiter {} goes on at thing {}, out of turn", self.waiter, self.thing));
+        state.check(granted, || {
+            format!("waiter {} goes on at thing {}, out of turn", self.waiter, self.thing)
+        });
         state.steps(self.life);
         self.waiter
     }
@@ -758,7 +852,9 @@ impl Leading {
             Thing::Flights(flights) => flights.leads(self.waiter),
             _ => false,
         };
-        state.check(right, || format!("waiter {} leads at thing {}, out of turn", self.waiter, self.thing));
+        state.check(right, || {
+            format!("waiter {} leads at thing {}, out of turn", self.waiter, self.thing)
+        });
     }
 
     pub(crate) fn led(&self, value: Option<u64>) {

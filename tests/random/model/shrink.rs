@@ -23,7 +23,8 @@ pub(crate) fn shrink(mut case: Case, mut tries: usize, fails: impl Fn(&Case) -> 
 }
 
 fn smaller_cases(case: &Case) -> Vec<Case> {
-    let mut cases: Vec<Case> = smaller_bodies(&case.body).into_iter().map(|body| Case { body, ..case.clone() }).collect();
+    let mut cases: Vec<Case> =
+        smaller_bodies(&case.body).into_iter().map(|body| Case { body, ..case.clone() }).collect();
     if case.driver != Driver::Run && !matches!(case.fate, Fate::Dropped(_)) {
         cases.push(Case { driver: Driver::Run, ..case.clone() });
     }
@@ -34,7 +35,9 @@ fn smaller_cases(case: &Case) -> Vec<Case> {
         cases.push(Case { slowest: case.slowest / 2, ..case.clone() });
     }
     if let Fate::Dropped(polls @ 1..) = case.fate {
-        cases.extend([polls / 2, polls - 1].map(|polls| Case { fate: Fate::Dropped(polls), ..case.clone() }));
+        cases.extend(
+            [polls / 2, polls - 1].map(|polls| Case { fate: Fate::Dropped(polls), ..case.clone() }),
+        );
     }
     cases
 }
@@ -42,7 +45,11 @@ fn smaller_cases(case: &Case) -> Vec<Case> {
 /// Everything that is one change smaller.
 fn smaller_bodies(body: &Body) -> Vec<Body> {
     let mut bodies = Vec::new();
-    let mut put = |at: usize, steps: &[Step]| bodies.push(body[..at].iter().chain(steps).chain(&body[at + 1..]).cloned().collect::<Rc<[Step]>>());
+    let mut put = |at: usize, steps: &[Step]| {
+        bodies.push(
+            body[..at].iter().chain(steps).chain(&body[at + 1..]).cloned().collect::<Rc<[Step]>>(),
+        )
+    };
     for (at, step) in body.iter().enumerate() {
         put(at, &[]);
         step.bodies.iter().for_each(|inner| put(at, inner));
@@ -73,7 +80,9 @@ fn smaller_steps(step: &Step) -> Vec<Step> {
     let mut op = |op: Op| steps.push(Step { op, bodies: step.bodies.clone() });
     match &step.op {
         Op::AskTwo(wish, _) | Op::AskEither(wish, _) | Op::AskWithin(_, wish) => op(Op::Ask(*wish)),
-        Op::AskAll(of, numbers) if !numbers.is_empty() => op(Op::AskAll(*of, numbers[1..].to_vec())),
+        Op::AskAll(of, numbers) if !numbers.is_empty() => {
+            op(Op::AskAll(*of, numbers[1..].to_vec()))
+        }
         Op::All(Some(_)) => op(Op::All(None)),
         Op::TryAll(Some(_)) => op(Op::TryAll(None)),
         Op::Team(Some(_)) => op(Op::Team(None)),

@@ -286,11 +286,12 @@ fn an_observer_hears_of_them() {
 
     let timeline = Timeline::default();
     let told = timeline.clone();
-    let mut schedule = Schedule::new(&timeline).clock(timeline.clock.clone()).observe(move |event: &Event<'_>| {
-        if let Event::Abandoned { .. } = event {
-            told.note(format_args!("{event:?}"));
-        }
-    });
+    let mut schedule =
+        Schedule::new(&timeline).clock(timeline.clock.clone()).observe(move |event: &Event<'_>| {
+            if let Event::Abandoned { .. } = event {
+                told.note(format_args!("{event:?}"));
+            }
+        });
     schedule.run(program()).unwrap();
     expect![[r#"
         3ms: Abandoned { dispatcher: "read", batch: 1 }

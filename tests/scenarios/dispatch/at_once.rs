@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use corio::sync::{Notify, Semaphore};
 use corio::testing::VirtualClock;
-use corio::{Batch, CancellationToken, Dispatch, Event, Log, Options, Request, RequestError, Requests, Retry, Schedule};
+use corio::{
+    Batch, CancellationToken, Dispatch, Event, Log, Options, Request, RequestError, Requests,
+    Retry, Schedule,
+};
 use expect_test::expect;
 use support::{time_limit, user_code};
 
@@ -146,7 +149,10 @@ mod which {
             ("at most one task", way!(schedule().max_tasks(1), plain)),
             ("one batch in flight", way!(schedule().max_in_flight(1), plain)),
             ("rounds", way!(schedule().barrier(), plain)),
-            ("an answer for a test", way!(schedule().answer_with(later, |keys: &[Key]| answers(keys)), later)),
+            (
+                "an answer for a test",
+                way!(schedule().answer_with(later, |keys: &[Key]| answers(keys)), later),
+            ),
             ("a shuffle", way!(schedule().shuffle(1), plain)),
         ];
         let table: String = table.map(|(what, way)| format!("{what}: {way}\n")).concat();
@@ -277,8 +283,16 @@ mod whatever_a_dispatcher_does {
         RunsASchedule,
     }
 
-    const WHIMS: [Whim; 8] =
-        [Whim::Answers, Whim::Panics, Whim::GivesTooFew, Whim::GivesTooMany, Whim::WakesAnother, Whim::Cancels, Whim::TakesTime, Whim::RunsASchedule];
+    const WHIMS: [Whim; 8] = [
+        Whim::Answers,
+        Whim::Panics,
+        Whim::GivesTooFew,
+        Whim::GivesTooMany,
+        Whim::WakesAnother,
+        Whim::Cancels,
+        Whim::TakesTime,
+        Whim::RunsASchedule,
+    ];
 
     struct Whims {
         whim: Whim,
@@ -327,9 +341,15 @@ mod whatever_a_dispatcher_does {
 
     fn told(whim: Whim, at_once: bool, is_observed: bool) -> String {
         LINES.take();
-        let (notify, token, clock) = (Rc::new(Notify::new()), CancellationToken::new(), VirtualClock::new());
-        let whims = Whims { whim, notify: notify.clone(), token: token.clone(), clock: clock.clone() };
-        let mut schedule = Schedule::new(&whims).answer_at_once(at_once).cancel_on(&token).clock(clock).timeout(Duration::from_secs(60));
+        let (notify, token, clock) =
+            (Rc::new(Notify::new()), CancellationToken::new(), VirtualClock::new());
+        let whims =
+            Whims { whim, notify: notify.clone(), token: token.clone(), clock: clock.clone() };
+        let mut schedule = Schedule::new(&whims)
+            .answer_at_once(at_once)
+            .cancel_on(&token)
+            .clock(clock)
+            .timeout(Duration::from_secs(60));
         let events = Log::new();
         if is_observed {
             schedule = schedule.observe(events.verbose_observer());
@@ -424,7 +444,8 @@ mod a_deadline {
     #[test]
     fn is_looked_at_before_each_sixteenth_batch_of_one() {
         let (clock, asked) = (VirtualClock::new(), Rc::new(Cell::new(0)));
-        let mut schedule = Schedule::new(&clock).clock(clock.clone()).timeout(Duration::from_secs(100));
+        let mut schedule =
+            Schedule::new(&clock).clock(clock.clone()).timeout(Duration::from_secs(100));
         let limit = Duration::from_secs(100);
         assert_eq!(time_limit(schedule.run(endless(asked.clone()))), limit);
         assert!((100..=116).contains(&asked.get()), "{asked:?}");
@@ -458,7 +479,10 @@ mod fairness {
         let told = [true, false].map(|at_once| {
             let mut schedule = Schedule::new(());
             let log = Log::new();
-            schedule = schedule.answer_at_once(at_once).max_resumes_per_phase(10).observe(log.verbose_observer());
+            schedule = schedule
+                .answer_at_once(at_once)
+                .max_resumes_per_phase(10)
+                .observe(log.verbose_observer());
             assert_eq!(schedule.run(asks_and_spins()), Ok(100));
             log.to_string()
         });
@@ -512,7 +536,10 @@ mod slots {
             let told = [true, false].map(|at_once| {
                 let mut schedule = Schedule::new(());
                 let log = Log::new();
-                schedule = schedule.answer_at_once(at_once).max_resumes_per_phase(resumes).observe(log.verbose_observer());
+                schedule = schedule
+                    .answer_at_once(at_once)
+                    .max_resumes_per_phase(resumes)
+                    .observe(log.verbose_observer());
                 assert_eq!(schedule.run(spawns_many()), Ok(()));
                 log.to_string()
             });
@@ -520,7 +547,8 @@ mod slots {
             let polls = [true, false].map(|at_once| {
                 let mut schedule = Schedule::new(()).answer_at_once(at_once).yield_every(resumes);
                 let mut run = pin!(schedule.run_async(asks_again_and_again()));
-                (1..).find(|_| run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())
+                (1..)
+                    .find(|_| run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())
             });
             assert_eq!(polls[0], polls[1], "a budget of {resumes}");
         }
@@ -561,7 +589,10 @@ mod keys_that_are_needed_again {
         type Key = u64;
         type Answer = Answered;
 
-        const OPTIONS: Options<u64, Answered> = Options::new().faults_as_errors().timeout(Duration::from_secs(1)).retry(Retry::attempts(2).timeouts());
+        const OPTIONS: Options<u64, Answered> = Options::new()
+            .faults_as_errors()
+            .timeout(Duration::from_secs(1))
+            .retry(Retry::attempts(2).timeouts());
 
         fn into_key(self) -> u64 {
             self.0
@@ -599,7 +630,12 @@ mod keys_that_are_needed_again {
 }
 
 /// The events of a run whose observer does something with each from one on, and how it has ended.
-fn meddled_with(at_once: bool, token: &CancellationToken, notify: &Rc<Notify>, meddle: impl Fn(usize) + 'static) -> String {
+fn meddled_with(
+    at_once: bool,
+    token: &CancellationToken,
+    notify: &Rc<Notify>,
+    meddle: impl Fn(usize) + 'static,
+) -> String {
     #[corio::task]
     fn asks_when_woken(notify: Rc<Notify>) -> u64 {
         call!(notify.notified());
@@ -619,7 +655,8 @@ fn meddled_with(at_once: bool, token: &CancellationToken, notify: &Rc<Notify>, m
         meddle(number.get());
     });
     let schedule = Schedule::new(()).answer_at_once(at_once).cancel_on(token);
-    let mut schedule = schedule.observe(log.verbose_observer()).observe(|_: &Event<'_>| user_code::call());
+    let mut schedule =
+        schedule.observe(log.verbose_observer()).observe(|_: &Event<'_>| user_code::call());
     let end = catch_unwind(AssertUnwindSafe(|| schedule.run(program(notify.clone()))));
     let end = end.map_err(|panic| panic.downcast_ref::<usize>().copied());
     user_code::clear();
@@ -712,7 +749,10 @@ mod a_future_that_is_given_up {
                 while run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
                 said()
             });
-            assert_eq!(told[0], "the future is dropped, after 1, after 2, after 3, after 4", "a budget of {budget}");
+            assert_eq!(
+                told[0], "the future is dropped, after 1, after 2, after 3, after 4",
+                "a budget of {budget}"
+            );
             assert_eq!(told[0], told[1], "a budget of {budget}");
         }
     }

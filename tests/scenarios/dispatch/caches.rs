@@ -27,7 +27,12 @@ fn check_at_length<T: Debug>(program: impl Task<Timeline, Output = T>, expect: E
 }
 
 #[track_caller]
-fn check_in<T: Debug>(timeline: &Timeline, schedule: &mut Schedule<&Timeline>, program: impl Task<Timeline, Output = T>, expect: Expect) {
+fn check_in<T: Debug>(
+    timeline: &Timeline,
+    schedule: &mut Schedule<&Timeline>,
+    program: impl Task<Timeline, Output = T>,
+    expect: Expect,
+) {
     let result = schedule.run(program).unwrap();
     expect.assert_eq(&format!("{}{result:?}", timeline.take()));
 }
@@ -57,9 +62,15 @@ mod in_flight {
     fn a_key_on_its_way_does_not_go_again_and_everyone_gets_the_same_answer() {
         #[corio::task(Timeline)]
         fn program() -> (bool, bool, Vec<u128>) {
-            let answers = all!([(0, 1), (0, 2), (3, 1), (6, 1), (9, 1)].map(|(pause, key)| after(pause, key)));
+            let answers = all!(
+                [(0, 1), (0, 2), (3, 1), (6, 1), (9, 1)].map(|(pause, key)| after(pause, key))
+            );
             let one = &answers[0];
-            (answers[2..].iter().all(|answer| Rc::ptr_eq(answer, one)), Rc::ptr_eq(&answers[1], one), answers.iter().map(|answer| **answer).collect())
+            (
+                answers[2..].iter().all(|answer| Rc::ptr_eq(answer, one)),
+                Rc::ptr_eq(&answers[1], one),
+                answers.iter().map(|answer| **answer).collect(),
+            )
         }
 
         check_at_length(
@@ -75,7 +86,10 @@ mod in_flight {
     fn a_key_that_waits_at_the_limit_leaves_once() {
         #[corio::task(Timeline)]
         fn program() -> Vec<Rc<u128>> {
-            all!([(0, 1), (2, 2), (3, 3), (4, 2), (5, 1), (6, 3)].map(|(pause, key)| after(pause, key)))
+            all!(
+                [(0, 1), (2, 2), (3, 3), (4, 2), (5, 1), (6, 3)]
+                    .map(|(pause, key)| after(pause, key))
+            )
         }
 
         check(
@@ -130,7 +144,8 @@ mod in_flight {
     fn those_who_joined_get_the_answer_when_the_first_asker_is_dropped_while_it_waits() {
         #[corio::task(Timeline)]
         fn program() -> (Rc<u128>, Rc<u128>, Rc<u128>) {
-            let (_, zero, first, second) = join!(gives_up(1, 1, 5), after(0, 0), after(2, 1), after(7, 1));
+            let (_, zero, first, second) =
+                join!(gives_up(1, 1, 5), after(0, 0), after(2, 1), after(7, 1));
             (zero, first, second)
         }
 
@@ -166,7 +181,8 @@ mod in_flight {
     fn one_who_joins_after_all_others_gave_up_gets_an_answer() {
         #[corio::task(Timeline)]
         fn program() -> (Rc<u128>, Rc<u128>) {
-            let (_, on_its_way, _, waiting) = join!(gives_up(0, 1, 5), after(6, 1), gives_up(1, 2, 5), after(7, 2));
+            let (_, on_its_way, _, waiting) =
+                join!(gives_up(0, 1, 5), after(6, 1), gives_up(1, 2, 5), after(7, 2));
             (on_its_way, waiting)
         }
 
@@ -198,7 +214,10 @@ mod in_flight {
         #[corio::dispatcher(show_keys, max_batch = 2)]
         async fn by_key(timeline: &Timeline, keys: &[u64]) -> HashMap<u64, u128> {
             timeline.sleep(10).await;
-            keys.iter().filter(|key| **key != 5).map(|key| (*key, timeline.clock.now().as_millis())).collect()
+            keys.iter()
+                .filter(|key| **key != 5)
+                .map(|key| (*key, timeline.clock.now().as_millis()))
+                .collect()
         }
 
         #[corio::task(Timeline)]
@@ -209,7 +228,10 @@ mod in_flight {
 
         #[corio::task(Timeline)]
         fn program() -> Vec<Option<u128>> {
-            all!([(0, 1), (0, 5), (0, 1), (0, 3), (4, 5), (4, 3)].map(|(pause, key)| after(pause, key)))
+            all!(
+                [(0, 1), (0, 5), (0, 1), (0, 3), (4, 5), (4, 3)]
+                    .map(|(pause, key)| after(pause, key))
+            )
         }
 
         check(
@@ -225,7 +247,10 @@ mod in_flight {
     fn one_who_asks_during_the_pause_before_a_retry_joins() {
         #[corio::dispatcher(show_keys, dedup, retry(attempts = 3, backoff = "10ms", when = |_| true))]
         fn later(timeline: &Timeline, keys: &[u64]) -> Vec<Result<u128, &'static str>> {
-            times(timeline, keys).into_iter().map(|time| if time < 10 { Err("too early") } else { Ok(time) }).collect()
+            times(timeline, keys)
+                .into_iter()
+                .map(|time| if time < 10 { Err("too early") } else { Ok(time) })
+                .collect()
         }
 
         #[corio::task(Timeline)]
@@ -404,7 +429,10 @@ mod of_a_run {
     }
 
     #[corio::task(Timeline)]
-    fn twice<R: corio::Request + corio::Dispatch<Timeline>>(first: R, second: R) -> (R::Answer, R::Answer) {
+    fn twice<R: corio::Request + corio::Dispatch<Timeline>>(
+        first: R,
+        second: R,
+    ) -> (R::Answer, R::Answer) {
         (io!(first), io!(second))
     }
 
@@ -458,7 +486,10 @@ mod of_a_run {
     fn an_error_that_was_tried_again_is_not_kept_but_the_answer_is() {
         #[corio::dispatcher(show_keys, cache, cache_errors, retry(attempts = 3, backoff = "10ms", when = |_| true))]
         fn late(timeline: &Timeline, keys: &[u64]) -> Vec<Result<u128, &'static str>> {
-            times(timeline, keys).into_iter().map(|time| if time < 10 { Err("too early") } else { Ok(time) }).collect()
+            times(timeline, keys)
+                .into_iter()
+                .map(|time| if time < 10 { Err("too early") } else { Ok(time) })
+                .collect()
         }
 
         check(
@@ -673,7 +704,13 @@ mod changed {
 
         #[corio::task(Timeline)]
         fn program() -> (Vec<u128>, u128) {
-            let (first, joined, other, later, _) = join!(slow_after(0, 1), slow_after(2, 1), slow_after(0, 2), slow_after(7, 1), writes());
+            let (first, joined, other, later, _) = join!(
+                slow_after(0, 1),
+                slow_after(2, 1),
+                slow_after(0, 2),
+                slow_after(7, 1),
+                writes()
+            );
             (vec![first, joined, other, later], io!(slow(1)))
         }
 
@@ -681,10 +718,17 @@ mod changed {
         let timeline = Timeline::default();
         let (answers, kept) = timeline.schedule().run(program()).unwrap();
         assert_eq!((answers[0], answers[2]), (0, 0), "the first asker of each key");
-        assert!(answers[1] >= 5 && answers[3] >= 5 && kept >= 5, "{answers:?}, {kept}: older than the change");
+        assert!(
+            answers[1] >= 5 && answers[3] >= 5 && kept >= 5,
+            "{answers:?}, {kept}: older than the change"
+        );
         let batches = timeline.take();
         assert!(batches.starts_with("0ns: slow[1, 2]\n"), "{batches}");
-        assert_eq!(batches.lines().count(), 2, "the others ask together, and then it is kept: {batches}");
+        assert_eq!(
+            batches.lines().count(),
+            2,
+            "the others ask together, and then it is kept: {batches}"
+        );
     }
 
     #[test]
@@ -752,7 +796,11 @@ mod changed {
             keys.to_vec()
         }
 
-        for change in [cache::prime(keeps_nothing(1), 1), cache::invalidate(keeps_nothing(1)), cache::clear(keeps_nothing)] {
+        for change in [
+            cache::prime(keeps_nothing(1), 1),
+            cache::invalidate(keeps_nothing(1)),
+            cache::clear(keeps_nothing),
+        ] {
             let mut schedule = Schedule::new(());
             let panic = catch_unwind(AssertUnwindSafe(|| schedule.run(change))).unwrap_err();
             let message = panic.downcast_ref::<String>().expect("a message");
@@ -800,7 +848,12 @@ mod of_a_schedule {
     }
 
     #[track_caller]
-    fn check_app<T: Debug>(app: &App, schedule: &mut Schedule<&App>, program: impl Task<App, Output = T>, expect: Expect) {
+    fn check_app<T: Debug>(
+        app: &App,
+        schedule: &mut Schedule<&App>,
+        program: impl Task<App, Output = T>,
+        expect: Expect,
+    ) {
         let result = schedule.run(program).unwrap();
         expect.assert_eq(&format!("{}{result:?}", app.timeline.take()));
     }
@@ -826,7 +879,12 @@ mod of_a_schedule {
                 1s: fetch[3]
                 [(0, 0), (0, 1000)]"#]],
         );
-        check_app(&app, &mut schedule, fetches(vec![1, 2, 3]), expect!["[(0, 0), (0, 0), (0, 1000)]"]);
+        check_app(
+            &app,
+            &mut schedule,
+            fetches(vec![1, 2, 3]),
+            expect!["[(0, 0), (0, 0), (0, 1000)]"],
+        );
         check_app(
             &app,
             &mut self::schedule(&app),
@@ -894,7 +952,12 @@ mod of_a_schedule {
         // Clearing is of what the run can see.
         schedule.run(cache::clear(fetch)).unwrap();
         app.tenant.id.set(1);
-        check_app(&app, &mut schedule, fetches(vec![1, 2, 3]), expect!["[(1, 0), (1, 0), (1, 1000)]"]);
+        check_app(
+            &app,
+            &mut schedule,
+            fetches(vec![1, 2, 3]),
+            expect!["[(1, 0), (1, 0), (1, 1000)]"],
+        );
         app.tenant.id.set(2);
         check_app(
             &app,
@@ -1229,7 +1292,11 @@ mod states {
             spawn!(task! { io!(read(9)).unwrap(); });
             io!(context!().pause(1));
         }
-        let askers = if matches!(state, State::Unknown) { Vec::new() } else { vec![spawn!(asks()), spawn!(asks())] };
+        let askers = if matches!(state, State::Unknown) {
+            Vec::new()
+        } else {
+            vec![spawn!(asks()), spawn!(asks())]
+        };
         match state {
             // They run before this does.
             State::Unknown | State::Asked => drop(call!(spawn!(task! {}))),
@@ -1255,12 +1322,22 @@ mod states {
     #[test]
     fn a_change_means_the_same_however_a_request_waits() {
         let mut table = String::new();
-        for state in [State::Unknown, State::Asked, State::Held, State::InFlight, State::Pausing, State::Kept] {
+        for state in [
+            State::Unknown,
+            State::Asked,
+            State::Held,
+            State::InFlight,
+            State::Pausing,
+            State::Kept,
+        ] {
             for change in [Change::Nothing, Change::Prime, Change::Invalidate, Change::Clear] {
                 let timeline = Timeline::default();
                 let cells = timeline.schedule().run(row(state, change)).unwrap();
                 let sent = timeline.take().replace("read", "").trim_end().replace('\n', ", ");
-                table += &format!("{state:?}, {change:?}: {cells} | {}\n", if sent.is_empty() { "-" } else { &sent });
+                table += &format!(
+                    "{state:?}, {change:?}: {cells} | {}\n",
+                    if sent.is_empty() { "-" } else { &sent }
+                );
             }
         }
         expect![[r#"
@@ -1371,8 +1448,10 @@ fn replacements_and_schedules_are_kept_apart() {
     }
 
     let log = Log::new();
-    let mut one = Schedule::new(()).answer_with(fetch, |keys| vec![1; keys.len()]).observe(log.observer());
-    let mut two = Schedule::new(()).answer_with(fetch, |keys| vec![2; keys.len()]).observe(log.observer());
+    let mut one =
+        Schedule::new(()).answer_with(fetch, |keys| vec![1; keys.len()]).observe(log.observer());
+    let mut two =
+        Schedule::new(()).answer_with(fetch, |keys| vec![2; keys.len()]).observe(log.observer());
     for _ in 0..2 {
         assert_eq!((one.run(fetch(7)).unwrap(), two.run(fetch(7)).unwrap()), (1, 2));
     }

@@ -42,7 +42,10 @@ mod groups {
     fn each_is_a_batch_in_the_order_in_which_it_was_first_asked() {
         #[corio::task(Timeline)]
         fn program() -> (Vec<u64>, u64) {
-            (io_all!([("b", 1), ("a", 2), ("b", 3), ("c", 4), ("a", 5)].map(pages)), io!(pages(("c", 6))))
+            (
+                io_all!([("b", 1), ("a", 2), ("b", 3), ("c", 4), ("a", 5)].map(pages)),
+                io!(pages(("c", 6))),
+            )
         }
 
         check(
@@ -129,7 +132,14 @@ mod groups {
     fn one_whose_batch_is_slow_holds_no_other() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(after(0, "a", 4), after(0, "b", 10), after(5, "a", 1), after(6, "c", 7), after(7, "a", 2), after(11, "b", 1));
+            join!(
+                after(0, "a", 4),
+                after(0, "b", 10),
+                after(5, "a", 1),
+                after(6, "c", 7),
+                after(7, "a", 2),
+                after(11, "b", 1)
+            );
         }
 
         check(
@@ -167,7 +177,9 @@ mod groups {
     fn what_fails_in_one_is_tried_again_in_it() {
         #[corio::dispatcher(show_keys, group_by = |page| page.0, retry(attempts = 2, when = |_| true))]
         fn fails(keys: &[Page]) -> Vec<Result<u64, ()>> {
-            keys.iter().map(|(_, number)| if number % 2 == 1 { Err(()) } else { Ok(*number) }).collect()
+            keys.iter()
+                .map(|(_, number)| if number % 2 == 1 { Err(()) } else { Ok(*number) })
+                .collect()
         }
 
         #[corio::task(Timeline)]
@@ -208,7 +220,14 @@ mod order {
     fn the_next_batch_leaves_when_the_last_is_answered() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(log_after(0, 1), log_after(0, 2), log_after(3, 3), log_after(2, 4), log_after(15, 5), log_after(40, 6));
+            join!(
+                log_after(0, 1),
+                log_after(0, 2),
+                log_after(3, 3),
+                log_after(2, 4),
+                log_after(15, 5),
+                log_after(40, 6)
+            );
         }
 
         check(
@@ -321,7 +340,11 @@ mod order {
 
         let timeline = Timeline::default();
         timeline.schedule().run(program()).unwrap();
-        let done: Vec<_> = timeline.take().lines().filter_map(|line| line.split_once("done: ").map(|(_, keys)| keys.to_owned())).collect();
+        let done: Vec<_> = timeline
+            .take()
+            .lines()
+            .filter_map(|line| line.split_once("done: ").map(|(_, keys)| keys.to_owned()))
+            .collect();
         // 3 was asked before what 1 and 2 ask next.
         let keys = done.concat().replace("][", ", ");
         assert!(keys.starts_with("[1, 2, 3, "), "{keys}");
@@ -444,7 +467,15 @@ mod order {
         let numbers: Vec<u64> = timeline
             .take()
             .lines()
-            .flat_map(|line| line.split_once(": [").unwrap().1.trim_end_matches(']').split(", ").map(|number| number.parse().unwrap()).collect::<Vec<_>>())
+            .flat_map(|line| {
+                line.split_once(": [")
+                    .unwrap()
+                    .1
+                    .trim_end_matches(']')
+                    .split(", ")
+                    .map(|number| number.parse().unwrap())
+                    .collect::<Vec<_>>()
+            })
             .collect();
         assert_eq!(numbers, (0..120).collect::<Vec<_>>());
     }
@@ -455,9 +486,18 @@ mod order_and_retries {
 
     /// Fails until it is late enough.
     #[corio::dispatcher(show_keys, ordered, max_batch = 2, retry(attempts = 10, backoff = "10ms", when = |_| true))]
-    fn until(timeline: &Timeline, keys: &[(&'static str, u64)]) -> Vec<Result<&'static str, &'static str>> {
+    fn until(
+        timeline: &Timeline,
+        keys: &[(&'static str, u64)],
+    ) -> Vec<Result<&'static str, &'static str>> {
         let now = timeline.clock.now();
-        keys.iter().map(|(name, until)| if now < Duration::from_millis(*until) { Err(*name) } else { Ok(*name) }).collect()
+        keys.iter()
+            .map(
+                |(name, until)| {
+                    if now < Duration::from_millis(*until) { Err(*name) } else { Ok(*name) }
+                },
+            )
+            .collect()
     }
 
     #[corio::task(Timeline)]
@@ -471,7 +511,12 @@ mod order_and_retries {
     fn one_that_pauses_holds_what_comes_behind() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(until_after(0, "first", 15), until_after(0, "second", 0), until_after(0, "third", 0), until_after(5, "later", 0));
+            join!(
+                until_after(0, "first", 15),
+                until_after(0, "second", 0),
+                until_after(0, "third", 0),
+                until_after(5, "later", 0)
+            );
         }
 
         check(
@@ -492,7 +537,12 @@ mod order_and_retries {
     fn several_that_pause_keep_their_order() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(until_after(0, "first", 5), until_after(0, "second", 5), until_after(0, "third", 5), until_after(0, "fourth", 0));
+            join!(
+                until_after(0, "first", 5),
+                until_after(0, "second", 5),
+                until_after(0, "third", 5),
+                until_after(0, "fourth", 0)
+            );
         }
 
         check(
@@ -541,7 +591,11 @@ mod order_and_retries {
         check_under(
             |schedule| {
                 schedule.options(until, |options| {
-                    options.max_batch(1).retry(corio::Retry::attempts(3).backoff(Duration::from_millis(10), Duration::from_millis(10)).when(Result::is_err))
+                    options.max_batch(1).retry(
+                        corio::Retry::attempts(3)
+                            .backoff(Duration::from_millis(10), Duration::from_millis(10))
+                            .when(Result::is_err),
+                    )
                 })
             },
             program(),
@@ -578,7 +632,11 @@ mod order_and_retries {
         let timeline = Timeline::default();
         assert_eq!(timeline.schedule().run(program()).unwrap(), [10, 20, 1, 5]);
         let sent = timeline.take();
-        let again: Vec<&str> = sent.lines().skip(1).flat_map(|line| line.split_once('[').unwrap().1.trim_end_matches(']').split(", ")).collect();
+        let again: Vec<&str> = sent
+            .lines()
+            .skip(1)
+            .flat_map(|line| line.split_once('[').unwrap().1.trim_end_matches(']').split(", "))
+            .collect();
         assert_eq!(again, ["10", "20", "1", "5"], "{sent}");
     }
 
@@ -635,7 +693,13 @@ mod order_and_drops {
     fn what_is_queued_is_withdrawn_and_the_rest_keeps_its_order() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(log_after(0, 1), log_after(1, 2), gives_up(2, 3), log_after(3, 4), gives_up(4, 5));
+            join!(
+                log_after(0, 1),
+                log_after(1, 2),
+                gives_up(2, 3),
+                log_after(3, 4),
+                gives_up(4, 5)
+            );
         }
 
         check(
@@ -690,7 +754,9 @@ mod order_and_drops {
         smol::block_on(async {
             {
                 let mut run = pin!(schedule.run_async(two_writes()));
-                assert!(poll_fn(|context| Poll::Ready(run.as_mut().poll(context).is_pending())).await);
+                assert!(
+                    poll_fn(|context| Poll::Ready(run.as_mut().poll(context).is_pending())).await
+                );
             }
             let late = slots.take();
             assert_eq!(late.len(), 1, "the first write is on its way");

@@ -13,7 +13,11 @@ fn check(program: impl Task<Timeline>, expect: Expect) {
 
 /// Runs a program under a schedule that was told something.
 #[track_caller]
-fn check_under(tell: impl for<'t> FnOnce(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>, program: impl Task<Timeline>, expect: Expect) {
+fn check_under(
+    tell: impl for<'t> FnOnce(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>,
+    program: impl Task<Timeline>,
+    expect: Expect,
+) {
     let timeline = Timeline::default();
     tell(timeline.schedule()).run(program).unwrap();
     expect.assert_eq(&timeline.take());
@@ -313,7 +317,13 @@ mod parts {
     fn what_has_gathered_leaves_in_parts_that_take_one_place() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(pairs(10), pairs_after(1, 1), pairs_after(2, 2), pairs_after(3, 3), pairs_after(12, 4));
+            join!(
+                pairs(10),
+                pairs_after(1, 1),
+                pairs_after(2, 2),
+                pairs_after(3, 3),
+                pairs_after(12, 4)
+            );
         }
 
         check(
@@ -403,7 +413,12 @@ mod of_a_schedule {
     fn holds_no_dispatcher_that_answers_in_place_and_no_future() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(many(10), many_after(1, 1), in_place_after(2, 1), task! { io!(context!().pause(3)); context!().note("paused"); });
+            join!(
+                many(10),
+                many_after(1, 1),
+                in_place_after(2, 1),
+                task! { io!(context!().pause(3)); context!().note("paused"); }
+            );
         }
 
         check_under(
@@ -422,7 +437,14 @@ mod of_a_schedule {
     fn a_free_place_goes_to_the_dispatcher_that_was_asked_first() {
         #[corio::task(Timeline)]
         fn program() {
-            join!(many(10), beta_after(1, 4), alpha_after(2, 4), many_after(3, 4), beta_after(4, 5), alpha_after(5, 6));
+            join!(
+                many(10),
+                beta_after(1, 4),
+                alpha_after(2, 4),
+                many_after(3, 4),
+                beta_after(4, 5),
+                alpha_after(5, 6)
+            );
         }
 
         check_under(
@@ -708,7 +730,9 @@ mod decay {
     }
 
     /// The times in milliseconds at which batches left, and their sizes.
-    fn batches(tell: impl for<'t> FnOnce(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>) -> Vec<(u128, usize)> {
+    fn batches(
+        tell: impl for<'t> FnOnce(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>,
+    ) -> Vec<(u128, usize)> {
         let timeline = Timeline::default();
         let batches = Arc::new(Mutex::new(Vec::new()));
         let mut schedule = tell(timeline.schedule()).observe({
@@ -733,14 +757,18 @@ mod decay {
 
     #[test]
     fn one_in_flight_keeps_tasks_together() {
-        let batches = batches(|schedule| schedule.options(in_ten_parts, |options| options.max_in_flight(1)));
+        let batches =
+            batches(|schedule| schedule.options(in_ten_parts, |options| options.max_in_flight(1)));
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
 
     /// All answers that are there at one time are taken before anything leaves: so nothing leaves twice at one time, and nobody leaves alone when others could go along.
     #[track_caller]
     fn check_whole(batches: &[(u128, usize)]) {
-        assert!(batches.windows(2).all(|pair| pair[0].0 < pair[1].0), "split although together: {batches:?}");
+        assert!(
+            batches.windows(2).all(|pair| pair[0].0 < pair[1].0),
+            "split although together: {batches:?}"
+        );
         assert!(batches.iter().all(|(_, len)| *len > 1), "alone: {batches:?}");
     }
 
@@ -757,7 +785,9 @@ mod decay {
 
     #[test]
     fn without_a_limit_what_is_there_at_one_time_still_leaves_together() {
-        let batches = batches(|schedule| schedule.options(in_ten_parts, |options| options.max_in_flight(usize::MAX)));
+        let batches = batches(|schedule| {
+            schedule.options(in_ten_parts, |options| options.max_in_flight(usize::MAX))
+        });
         check_whole(&batches);
         // A task asks last after 30 ms at the latest.
         assert!(batches.len() <= 31, "{batches:?}");

@@ -211,7 +211,8 @@ mod blocking {
     struct Payload(u64);
 
     fn payload<T>(run: impl FnOnce() -> T) -> Payload {
-        let payload: Box<dyn Any + Send> = catch_unwind(AssertUnwindSafe(|| drop(run()))).unwrap_err();
+        let payload: Box<dyn Any + Send> =
+            catch_unwind(AssertUnwindSafe(|| drop(run()))).unwrap_err();
         *payload.downcast().expect("the payload of the dispatcher")
     }
 
@@ -307,10 +308,12 @@ mod blocking {
         }
 
         let slow = Slow::new();
-        let panicked =
-            |answer: &Result<u64, RequestError>| matches!(answer, Err(RequestError::Panicked { dispatcher: "half_way", message, .. }) if message == "half-way");
+        let panicked = |answer: &Result<u64, RequestError>| matches!(answer, Err(RequestError::Panicked { dispatcher: "half_way", message, .. }) if message == "half-way");
         let answers = Schedule::new(&slow).run(program()).unwrap();
-        assert!(matches!(&answers[..], [Ok(0), second, third] if panicked(second) && panicked(third)), "{answers:?}");
+        assert!(
+            matches!(&answers[..], [Ok(0), second, third] if panicked(second) && panicked(third)),
+            "{answers:?}"
+        );
     }
 
     #[test]
@@ -330,11 +333,17 @@ mod blocking {
 
         #[corio::task]
         fn program() -> (Result<u64, RequestError>, Vec<Option<u64>>) {
-            (io!(panics(7)), io_all!((1..=3).map(panics_half_way)).into_iter().map(Result::ok).collect())
+            (
+                io!(panics(7)),
+                io_all!((1..=3).map(panics_half_way)).into_iter().map(Result::ok).collect(),
+            )
         }
 
         let (whole, half_way) = Schedule::new(()).run(program()).unwrap();
-        assert!(matches!(&whole, Err(RequestError::Panicked { dispatcher: "panics", message, .. }) if message == "of 7"), "{whole:?}");
+        assert!(
+            matches!(&whole, Err(RequestError::Panicked { dispatcher: "panics", message, .. }) if message == "of 7"),
+            "{whole:?}"
+        );
         assert_eq!(half_way, [Some(1), None, None]);
     }
 
@@ -417,7 +426,10 @@ mod slots {
         let mut schedule = Schedule::new(());
         let mut text = String::new();
         for len in [1, 2, 3, 7, 9] {
-            text += &format!("{len}: {:?}\n", schedule.run(ask_all((0..len).map(sizes).collect())).unwrap());
+            text += &format!(
+                "{len}: {:?}\n",
+                schedule.run(ask_all((0..len).map(sizes).collect())).unwrap()
+            );
         }
         expect![[r#"
             1: [(0, 1)]
@@ -435,7 +447,8 @@ mod slots {
         fn shards(batch: Batch<u64, String>) {
             for (number, (shard, part)) in batch.split_by(|key| key % 3).into_iter().enumerate() {
                 let keys: Vec<_> = part.keys().copied().collect();
-                part.into_iter().for_each(|slot| slot.answer(format!("{number}: shard {shard} {keys:?}")));
+                part.into_iter()
+                    .for_each(|slot| slot.answer(format!("{number}: shard {shard} {keys:?}")));
             }
         }
 
@@ -468,14 +481,17 @@ mod slots {
                             part.answer_all(answers);
                         }
                         1 => {
-                            let answers = part.keys().map(|key| (*key, key * 10)).collect::<HashMap<_, _>>();
+                            let answers =
+                                part.keys().map(|key| (*key, key * 10)).collect::<HashMap<_, _>>();
                             part.answer_by_key(&answers);
                         }
                         2 => part.into_iter().for_each(|slot| slot.answer_with(|key| key * 10)),
-                        _ => part.into_iter().collect::<Vec<_>>().into_iter().rev().for_each(|slot: Slot<u64, u64>| {
-                            let answer = slot.key() * 10;
-                            slot.answer(answer);
-                        }),
+                        _ => part.into_iter().collect::<Vec<_>>().into_iter().rev().for_each(
+                            |slot: Slot<u64, u64>| {
+                                let answer = slot.key() * 10;
+                                slot.answer(answer);
+                            },
+                        ),
                     }
                     // Nobody waits for the last.
                     let _ = done.send(());
@@ -619,7 +635,10 @@ mod budget {
             assert_eq!(with_budget, batches);
             assert!(most_with_budget <= budget, "{most_with_budget} of {budget}");
             if budget < most {
-                assert!(more_polls > polls, "{more_polls} polls with a budget of {budget}, {polls} without");
+                assert!(
+                    more_polls > polls,
+                    "{more_polls} polls with a budget of {budget}, {polls} without"
+                );
             }
         }
     }
@@ -789,7 +808,9 @@ mod futures {
         let mut schedule = Schedule::new(());
         {
             let mut run = pin!(schedule.run_async(corio::future(held(Sets(dropped.clone())))));
-            assert!(smol::block_on(poll_fn(|context| Poll::Ready(run.as_mut().poll(context).is_pending()))));
+            assert!(smol::block_on(poll_fn(|context| Poll::Ready(
+                run.as_mut().poll(context).is_pending()
+            ))));
             assert!(!dropped.get());
         }
         assert!(dropped.get());
@@ -800,8 +821,14 @@ mod futures {
     fn one_that_never_ends_is_no_deadlock_but_has_a_deadline() {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule().timeout(Duration::from_millis(10));
-        assert_eq!(time_limit(schedule.run(corio::future(pending::<()>()))), Duration::from_millis(10));
-        assert_eq!(time_limit(smol::block_on(schedule.run_async(corio::future(pending::<()>())))), Duration::from_millis(10));
+        assert_eq!(
+            time_limit(schedule.run(corio::future(pending::<()>()))),
+            Duration::from_millis(10)
+        );
+        assert_eq!(
+            time_limit(smol::block_on(schedule.run_async(corio::future(pending::<()>())))),
+            Duration::from_millis(10)
+        );
         assert_eq!(timeline.clock.now(), Duration::from_millis(20));
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
     }
@@ -845,7 +872,11 @@ mod futures {
             let (to, from) = smol::channel::bounded(1);
             let sender = thread::spawn(move || to.send_blocking(7).unwrap());
             let mut schedule = Schedule::new(());
-            let result = if asynchronous { smol::block_on(schedule.run_async(program(from))) } else { schedule.run(program(from)) };
+            let result = if asynchronous {
+                smol::block_on(schedule.run_async(program(from)))
+            } else {
+                schedule.run(program(from))
+            };
             assert_eq!(result.unwrap(), 7);
             sender.join().unwrap();
         }
@@ -892,8 +923,12 @@ mod futures {
     #[test]
     fn one_that_panics_ends_the_run_with_its_own_payload() {
         let mut schedule = Schedule::new(());
-        let payload =
-            catch_unwind(AssertUnwindSafe(|| schedule.run(corio::future(async { std::panic::panic_any(7_u64) })).map(|never: ()| never))).unwrap_err();
+        let payload = catch_unwind(AssertUnwindSafe(|| {
+            schedule
+                .run(corio::future(async { std::panic::panic_any(7_u64) }))
+                .map(|never: ()| never)
+        }))
+        .unwrap_err();
         assert_eq!(*payload.downcast::<u64>().unwrap(), 7);
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
     }
@@ -905,8 +940,14 @@ fn a_batch_can_be_looked_at() {
     fn looked_at(mut batch: Batch<u64, String>) {
         let mut last = batch.split_off(1);
         let all_of_last = last.split_off(0);
-        let seen = format!("{batch:?} {all_of_last:?} {:?}", (batch.is_empty(), last.is_empty(), all_of_last.len()));
-        let all_of_last: Vec<_> = all_of_last.into_iter().inspect(|slot| assert_eq!((slot.position(), *slot.key()), (1, 8))).collect();
+        let seen = format!(
+            "{batch:?} {all_of_last:?} {:?}",
+            (batch.is_empty(), last.is_empty(), all_of_last.len())
+        );
+        let all_of_last: Vec<_> = all_of_last
+            .into_iter()
+            .inspect(|slot| assert_eq!((slot.position(), *slot.key()), (1, 8)))
+            .collect();
         batch.into_iter().chain(all_of_last).for_each(|slot| slot.answer(seen.clone()));
     }
 

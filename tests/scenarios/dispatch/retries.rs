@@ -57,7 +57,8 @@ fn check_app<T: Debug>(program: impl Task<App, Output = T>, expect: Expect) {
 
 fn run_app<T>(program: impl Task<App, Output = T>) -> (Result<T, Error>, String) {
     let app = App::default();
-    let mut schedule = Schedule::new(&app).clock(app.timeline.clock.clone()).observe(app.timeline.observer());
+    let mut schedule =
+        Schedule::new(&app).clock(app.timeline.clock.clone()).observe(app.timeline.observer());
     let result = schedule.run(program);
     (result, app.timeline.take())
 }
@@ -150,7 +151,9 @@ mod budget {
         fn fails(attempts: &Cell<u32>, keys: &[&'static str]) -> Vec<Result<(), String>> {
             attempts.set(attempts.get() + 1);
             let is_worse = |key: &str| attempts.get() == 1 && key.to_uppercase() == key;
-            keys.iter().map(|key| Err(format!("{key}{}", if is_worse(key) { "!" } else { "" }))).collect()
+            keys.iter()
+                .map(|key| Err(format!("{key}{}", if is_worse(key) { "!" } else { "" })))
+                .collect()
         }
 
         #[corio::task(Cell<u32>)]
@@ -195,7 +198,9 @@ mod budget {
     fn options_of_one_schedule_can_change_it() {
         let app = App::default();
         let mut schedule =
-            Schedule::new(&app).observe(app.timeline.observer()).options(three, |options| options.retry(corio::Retry::attempts(2).when(Result::is_err)));
+            Schedule::new(&app).observe(app.timeline.observer()).options(three, |options| {
+                options.retry(corio::Retry::attempts(2).when(Result::is_err))
+            });
         assert_eq!(schedule.run(three(("a", 9))).unwrap(), Err(Trouble::Busy));
         expect![[r#"
             0ns: three[("a", 9)]
@@ -212,12 +217,17 @@ mod which {
     fn errors_that_are_not_worth_it_are_given_at_once() {
         #[corio::dispatcher(show_keys, retry(attempts = 2, when = |error| *error == Trouble::Busy))]
         fn each(keys: &[&'static str]) -> Vec<Result<(), Trouble>> {
-            keys.iter().map(|key| Err(if *key == "busy" { Trouble::Busy } else { Trouble::Gone })).collect()
+            keys.iter()
+                .map(|key| Err(if *key == "busy" { Trouble::Busy } else { Trouble::Gone }))
+                .collect()
         }
 
         #[corio::task(Timeline)]
         fn program() -> (Result<(), Trouble>, Result<(), Trouble>) {
-            join!(task! { let gone = io!(each("gone")); context!().note("is gone"); gone }, each("busy"))
+            join!(
+                task! { let gone = io!(each("gone")); context!().note("is gone"); gone },
+                each("busy")
+            )
         }
 
         check(
@@ -259,7 +269,10 @@ mod which {
     #[test]
     fn maps_and_async_functions_and_owned_keys_are_no_different() {
         #[corio::dispatcher(show_keys, retry(attempts = 3, when = |_| true))]
-        async fn by_key(server: &Server, keys: Vec<Key>) -> Result<HashMap<Key, usize>, Arc<Trouble>> {
+        async fn by_key(
+            server: &Server,
+            keys: Vec<Key>,
+        ) -> Result<HashMap<Key, usize>, Arc<Trouble>> {
             keys.into_iter().map(|key| Ok((key, server.ask(key)?))).collect()
         }
 
@@ -282,7 +295,9 @@ mod which {
         #[corio::dispatcher(show_keys, faults = "error", retry(attempts = 2, when = |error: &Trouble| *error == Trouble::Busy))]
         fn each(keys: &[&'static str]) -> Vec<Result<(), Trouble>> {
             assert!(!keys.contains(&"panic"), "not tried again: it says nothing of that");
-            keys.iter().map(|key| Err(if *key == "busy" { Trouble::Busy } else { Trouble::Gone })).collect()
+            keys.iter()
+                .map(|key| Err(if *key == "busy" { Trouble::Busy } else { Trouble::Gone }))
+                .collect()
         }
 
         #[corio::task(Timeline)]
@@ -600,7 +615,10 @@ mod pauses {
                 for (pair, full) in run.windows(2).zip([1000.0, 2000.0, 4000.0, 8000.0, 8000.0]) {
                     let pause = pair[1] - pair[0];
                     // A nanosecond is nothing.
-                    assert!(pause >= full / 2.0 - 1e-5 && pause <= full + 1e-5, "{pause} of {full}: {times:?}");
+                    assert!(
+                        pause >= full / 2.0 - 1e-5 && pause <= full + 1e-5,
+                        "{pause} of {full}: {times:?}"
+                    );
                 }
             }
         }
@@ -611,7 +629,9 @@ mod pauses {
         let times = jittered(1);
         assert_eq!(jittered(1), times);
         let (first, second) = times.split_at(6);
-        let from_its_start = |run: &[f64]| run.iter().map(|time| format!("{:.3}", time - run[0])).collect::<Vec<_>>();
+        let from_its_start = |run: &[f64]| {
+            run.iter().map(|time| format!("{:.3}", time - run[0])).collect::<Vec<_>>()
+        };
         assert_eq!(from_its_start(first), from_its_start(second), "the second run of a schedule");
         assert_ne!(jittered(2), times);
     }
@@ -634,7 +654,10 @@ mod company {
     use super::*;
 
     #[corio::dispatcher(show_keys, max_in_flight = 1, retry(attempts = 3, backoff = "10ms", when = |_| true))]
-    async fn paused(timeline: &Timeline, keys: &[(&'static str, u64)]) -> Vec<Result<&'static str, ()>> {
+    async fn paused(
+        timeline: &Timeline,
+        keys: &[(&'static str, u64)],
+    ) -> Vec<Result<&'static str, ()>> {
         timeline.sleep(keys[0].1).await;
         keys.iter().map(|(name, _)| if *name == "fails" { Err(()) } else { Ok(*name) }).collect()
     }
@@ -676,7 +699,12 @@ mod company {
     fn those_whose_pause_ends_at_the_limit_leave_in_front_of_what_has_gathered() {
         #[corio::task(Timeline)]
         fn program() {
-            let _ = join!(paused(("fails", 1)), after(2, "long", 30), after(5, "waits", 1), after(20, "waits too", 1));
+            let _ = join!(
+                paused(("fails", 1)),
+                after(2, "long", 30),
+                after(5, "waits", 1),
+                after(20, "waits too", 1)
+            );
         }
 
         check(
@@ -859,14 +887,21 @@ mod stopped {
 
         let timeline = Timeline::default();
         assert!(matches!(timeline.schedule().run(program()), Err(Error::Deadlock(_))));
-        assert_eq!(timeline.clock.now(), Duration::from_millis(5), "the deadlock is there from then on");
+        assert_eq!(
+            timeline.clock.now(),
+            Duration::from_millis(5),
+            "the deadlock is there from then on"
+        );
     }
 
     #[test]
     fn by_the_end_of_the_run() {
         #[corio::task(Timeline)]
         fn program() -> u64 {
-            race!(task! { io!(fails(1)).unwrap_or_default() }, task! { io!(context!().pause(5)); 5 })
+            race!(
+                task! { io!(fails(1)).unwrap_or_default() },
+                task! { io!(context!().pause(5)); 5 }
+            )
         }
 
         let timeline = Timeline::default();
@@ -894,7 +929,12 @@ mod timed_out {
         timeline.sleep(if is_slow { 60_000 } else { 10 }).await;
     }
 
-    #[corio::dispatcher(show_keys, timeout = "1s", retry(attempts = 3, backoff = "100ms", timeouts), faults = "error")]
+    #[corio::dispatcher(
+        show_keys,
+        timeout = "1s",
+        retry(attempts = 3, backoff = "100ms", timeouts),
+        faults = "error"
+    )]
     async fn fetch(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
         takes_its_time(timeline).await;
         keys.to_vec()

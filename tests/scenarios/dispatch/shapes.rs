@@ -261,7 +261,9 @@ fn dedup_sends_each_key_once_and_everyone_gets_the_answer() {
 
     #[corio::dispatcher(dedup, show_keys)]
     fn fallible(keys: &[u64]) -> Vec<Result<u64, Arc<Refused>>> {
-        keys.iter().map(|key| if *key == 5 { Err(Arc::new(Refused(5))) } else { Ok(*key) }).collect()
+        keys.iter()
+            .map(|key| if *key == 5 { Err(Arc::new(Refused(5))) } else { Ok(*key) })
+            .collect()
     }
 
     #[corio::dispatcher(dedup, show_keys, max_batch = 2)]
@@ -285,7 +287,10 @@ fn dedup_sends_each_key_once_and_everyone_gets_the_answer() {
     fn program() {
         let keys = [3, 1, 3, 2, 1, 3];
         assert_eq!(io_all!(keys.map(by_position)), keys.map(|key| format!("answer {key}")));
-        assert_eq!(io!(fallible(5), fallible(1), fallible(5)), (Err(Arc::new(Refused(5))), Ok(1), Err(Arc::new(Refused(5)))));
+        assert_eq!(
+            io!(fallible(5), fallible(1), fallible(5)),
+            (Err(Arc::new(Refused(5))), Ok(1), Err(Arc::new(Refused(5))))
+        );
         assert_eq!(io_all!(keys.map(in_parts)), keys);
         assert_eq!(io_all!(keys.map(slots)), keys);
         assert_eq!(io_all!(keys.map(filled)), keys);
@@ -474,9 +479,11 @@ mod batches {
             assert_eq!((batch.len(), back.len(), back.is_empty()), (2, 3, false));
             assert_eq!(back.keys().copied().collect::<Vec<_>>(), [12, 13, 14]);
             back.answer_all(["back 0", "back 1", "back 2"].map(String::from));
-            let (even, odd): (Vec<_>, Vec<_>) = batch.into_iter().partition(|slot| slot.key() % 2 == 0);
+            let (even, odd): (Vec<_>, Vec<_>) =
+                batch.into_iter().partition(|slot| slot.key() % 2 == 0);
             // A batch can be put together again from any slots.
-            let (even, odd): (Batch<_, _>, Batch<_, _>) = (even.into_iter().collect(), odd.into_iter().collect());
+            let (even, odd): (Batch<_, _>, Batch<_, _>) =
+                (even.into_iter().collect(), odd.into_iter().collect());
             for (name, part) in [("odd", odd), ("even", even)] {
                 for slot in part {
                     slot.answer(name.into());
@@ -980,14 +987,25 @@ mod many {
     #[corio::task]
     fn wander(mut seed: u64) {
         for _ in 0..20 {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let key = seed >> 40;
             match (seed >> 33) % 8 {
                 0 => assert_eq!(io!(one(key)), key),
                 1 => assert_eq!(io!(two(key)), key * 2),
-                2 => assert_eq!(io!(three(key), two(key), three(key + 1)), (key * 3, key * 2, key * 3 + 3)),
-                3 => assert_eq!(io_all!((0..3).map(|n| four(key + n))), [key * 4, key * 4 + 4, key * 4 + 8]),
-                4 => assert_eq!(join!(five(key), task! { io!(one(key)) + io!(two(key)) }), (key * 5, key * 3)),
+                2 => assert_eq!(
+                    io!(three(key), two(key), three(key + 1)),
+                    (key * 3, key * 2, key * 3 + 3)
+                ),
+                3 => assert_eq!(
+                    io_all!((0..3).map(|n| four(key + n))),
+                    [key * 4, key * 4 + 4, key * 4 + 8]
+                ),
+                4 => assert_eq!(
+                    join!(five(key), task! { io!(one(key)) + io!(two(key)) }),
+                    (key * 5, key * 3)
+                ),
                 5 => assert_eq!(io!(six_later(key)), key * 6),
                 6 => assert_eq!(io!(seven_on_threads(key), one(key)), (key * 7, key)),
                 _ => {
@@ -1069,7 +1087,11 @@ mod types {
 
     #[corio::dispatcher]
     fn wide(keys: &[Wide]) -> Vec<u128> {
-        keys.iter().map(|(number, text, list)| number + text.len() as u128 + list.as_ref().map_or(0, |list| list.len() as u128)).collect()
+        keys.iter()
+            .map(|(number, text, list)| {
+                number + text.len() as u128 + list.as_ref().map_or(0, |list| list.len() as u128)
+            })
+            .collect()
     }
 
     #[corio::dispatcher]
@@ -1091,9 +1113,15 @@ mod types {
             assert_eq!(answers, [Aligned(0), Aligned(1), Aligned(2)]);
             assert!(answers.iter().all(|answer| std::ptr::from_ref(answer).is_aligned()));
             let ran = Rc::new(Cell::new(0));
-            let (double, square) = io!(work(Work(Box::new(|n| n + 1), ran.clone())), work(Work(Box::new(|n| n + 2), ran.clone())));
+            let (double, square) = io!(
+                work(Work(Box::new(|n| n + 1), ran.clone())),
+                work(Work(Box::new(|n| n + 2), ran.clone()))
+            );
             assert_eq!((double(), square(), ran.get()), (2, 3, 2));
-            assert_eq!(io!(wide((1 << 100, "four".into(), Some(Box::new([1, 2]))))), (1 << 100) + 6);
+            assert_eq!(
+                io!(wide((1 << 100, "four".into(), Some(Box::new([1, 2]))))),
+                (1 << 100) + 6
+            );
             assert_eq!(io!(pointer(|n| n + 1), pointer(u64::isqrt)), (21, 4));
         }
 
@@ -1139,7 +1167,11 @@ mod types {
         fn program(count: Rc<Cell<i32>>) {
             for _ in 0..2 {
                 let answers = io_all!((0..3).map(|_| by_slice(Counted::new(&count))));
-                assert_eq!((answers.len(), count.get()), (3, 3), "the keys are gone, the answers are not");
+                assert_eq!(
+                    (answers.len(), count.get()),
+                    (3, 3),
+                    "the keys are gone, the answers are not"
+                );
                 io_all!(answers.into_iter().map(owned));
                 assert_eq!(count.get(), 0);
                 let _kept = io!(slots(Counted::new(&count)), slots(Counted::new(&count)));

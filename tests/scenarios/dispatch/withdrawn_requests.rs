@@ -304,7 +304,10 @@ fn a_batch_that_was_answered_in_part_goes_on_for_the_others() {
     #[corio::task(Timeline)]
     fn asks_until(to: u64, key: u64) {
         let is_answered = timeout!(to as u32 * MILLISECOND, in_parts(key)).is_ok();
-        context!().note(format_args!("{key} is {}", if is_answered { "answered" } else { "not answered" }));
+        context!().note(format_args!(
+            "{key} is {}",
+            if is_answered { "answered" } else { "not answered" }
+        ));
     }
 
     #[corio::task(Timeline)]

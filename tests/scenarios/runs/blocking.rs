@@ -37,12 +37,20 @@ mod on_executors {
 
     /// Where it would sleep for ever, and where it need not sleep.
     fn run() -> String {
-        format!("{:?}, {:?} in place", Schedule::new(()).run(never(7)), Schedule::new(()).run(in_place(8)))
+        format!(
+            "{:?}, {:?} in place",
+            Schedule::new(()).run(never(7)),
+            Schedule::new(()).run(in_place(8))
+        )
     }
 
     /// Where it may sleep.
     fn sleep() -> String {
-        format!("{:?}, {:?} in place", Schedule::new(()).run(fetch(7)), Schedule::new(()).run(in_place(8)))
+        format!(
+            "{:?}, {:?} in place",
+            Schedule::new(()).run(fetch(7)),
+            Schedule::new(()).run(in_place(8))
+        )
     }
 
     #[corio::task]
@@ -86,19 +94,33 @@ mod on_executors {
     fn everywhere(runtime: fn() -> Runtime) -> String {
         let places: [Place; 9] = [
             ("block_on", |runtime| runtime.block_on(async { run() })),
-            ("a task", |runtime| runtime.block_on(async { tokio::spawn(async { run() }).await.unwrap() })),
-            ("a task that has used up its budget", |runtime| runtime.block_on(async { tokio::spawn(without_budget()).await.unwrap() })),
+            ("a task", |runtime| {
+                runtime.block_on(async { tokio::spawn(async { run() }).await.unwrap() })
+            }),
+            ("a task that has used up its budget", |runtime| {
+                runtime.block_on(async { tokio::spawn(without_budget()).await.unwrap() })
+            }),
             ("a local set", |runtime| LocalSet::new().block_on(runtime, async { run() })),
-            ("a task of a local set", |runtime| LocalSet::new().block_on(runtime, async { tokio::task::spawn_local(async { run() }).await.unwrap() })),
-            ("a task of an asynchronous run", |runtime| runtime.block_on(below_an_asynchronous_run(run))),
+            ("a task of a local set", |runtime| {
+                LocalSet::new().block_on(runtime, async {
+                    tokio::task::spawn_local(async { run() }).await.unwrap()
+                })
+            }),
+            ("a task of an asynchronous run", |runtime| {
+                runtime.block_on(below_an_asynchronous_run(run))
+            }),
             ("block_on in spawn_blocking", |runtime| {
                 let nested = || Handle::current().block_on(async { run() });
                 runtime.block_on(async { spawn_blocking(nested).await.unwrap() })
             }),
-            ("spawn_blocking", |runtime| runtime.block_on(async { spawn_blocking(sleep).await.unwrap() })),
+            ("spawn_blocking", |runtime| {
+                runtime.block_on(async { spawn_blocking(sleep).await.unwrap() })
+            }),
             ("a plain thread with a handle", on_a_plain_thread),
         ];
-        places.iter().fold(String::new(), |text, (place, run)| text + &format!("{place}: {}\n", run(&runtime())))
+        places.iter().fold(String::new(), |text, (place, run)| {
+            text + &format!("{place}: {}\n", run(&runtime()))
+        })
     }
 
     const EVERYWHERE: Expect = expect![[r#"
@@ -127,8 +149,10 @@ mod on_executors {
     fn of_tokio_in_block_in_place() {
         let places = || {
             let in_block_on = multi_thread().block_on(async { block_in_place(sleep) });
-            let in_a_task = multi_thread().block_on(async { tokio::spawn(async { block_in_place(sleep) }).await.unwrap() });
-            let below = multi_thread().block_on(below_an_asynchronous_run(|| block_in_place(sleep)));
+            let in_a_task = multi_thread()
+                .block_on(async { tokio::spawn(async { block_in_place(sleep) }).await.unwrap() });
+            let below =
+                multi_thread().block_on(below_an_asynchronous_run(|| block_in_place(sleep)));
             [in_block_on, in_a_task, below]
         };
         assert_eq!(ends(places), ["Ok(7), Ok(8) in place"; 3]);
@@ -143,9 +167,14 @@ mod on_executors {
     #[test]
     fn of_others_where_it_is_known_and_only_there() {
         let text = ends(|| {
-            let below = smol::block_on(below_an_asynchronous_run(|| format!("{:?}", Schedule::new(()).run(never(1)))));
-            let in_place = smol::block_on(below_an_asynchronous_run(|| format!("{:?}", Schedule::new(()).run(in_place(8)))));
-            let beside = smol::block_on(async { format!("{:?}", Schedule::new(()).run(threaded(7))) });
+            let below = smol::block_on(below_an_asynchronous_run(|| {
+                format!("{:?}", Schedule::new(()).run(never(1)))
+            }));
+            let in_place = smol::block_on(below_an_asynchronous_run(|| {
+                format!("{:?}", Schedule::new(()).run(in_place(8)))
+            }));
+            let beside =
+                smol::block_on(async { format!("{:?}", Schedule::new(()).run(threaded(7))) });
             let afterwards = format!("{:?}", Schedule::new(()).run(threaded(7)));
             [below, in_place, beside, afterwards].join(", ")
         });
@@ -189,7 +218,8 @@ mod on_executors {
         fn left() -> usize {
             let mut context = Context::from_waker(Waker::noop());
             let Poll::Ready(_as_before) = coop::poll_proceed(&mut context) else { return 0 };
-            let mut step = || coop::poll_proceed(&mut context).map(|step| step.made_progress()).is_ready();
+            let mut step =
+                || coop::poll_proceed(&mut context).map(|step| step.made_progress()).is_ready();
             1 + std::iter::from_fn(|| step().then_some(())).count()
         }
 
@@ -230,10 +260,16 @@ mod without_an_executor {
         }
         // The name of this test, without that of the crate.
         let (_, module) = module_path!().split_once("::").unwrap();
-        let name = format!("{module}::a_client_that_needs_one_panics_and_the_report_says_what_to_do");
-        let output = Command::new(env::current_exe().unwrap()).args(["--exact", &name, "--nocapture"]).env(AGAIN, "").output().unwrap();
+        let name =
+            format!("{module}::a_client_that_needs_one_panics_and_the_report_says_what_to_do");
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", &name, "--nocapture"])
+            .env(AGAIN, "")
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        let report: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("corio:")).take(2).collect();
+        let report: Vec<&str> =
+            said.lines().skip_while(|line| !line.starts_with("corio:")).take(2).collect();
         expect![[r#"
             corio: the panic ends the run; it came from dispatcher `needs_tokio`
               it needs the context of a tokio runtime: hold `let _entered = handle.enter();` around `schedule.run(..)`, or `.await` `schedule.run_async(..)` on the runtime"#]]
@@ -250,7 +286,8 @@ mod without_an_executor {
 
     #[test]
     fn with_a_handle_it_works() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let _entered = runtime.enter();
         assert_eq!(Schedule::new(()).run(needs_tokio(1)), Ok(1));
     }
@@ -312,7 +349,11 @@ mod park_token {
         let mut sum = 0;
         for n in 0..20 {
             user_code::call();
-            let (one, other) = timeout!(Duration::from_secs(3600), task!((io!(threaded(Key(n))), io!(threaded(Key(n)))))).unwrap();
+            let (one, other) = timeout!(
+                Duration::from_secs(3600),
+                task!((io!(threaded(Key(n))), io!(threaded(Key(n)))))
+            )
+            .unwrap();
             sum += one + other + io!(awaited(n));
         }
         sum
@@ -366,7 +407,9 @@ mod park_token {
     fn run(habit: Habit) -> Result<u64, Error> {
         user_code::set(move || follow(habit));
         let sent = Sent::default();
-        let mut schedule = Schedule::new(Lab { sent: sent.clone() }).clock(Parks { start: Instant::now(), sent }).observe(|_: &Event<'_>| user_code::call());
+        let mut schedule = Schedule::new(Lab { sent: sent.clone() })
+            .clock(Parks { start: Instant::now(), sent })
+            .observe(|_: &Event<'_>| user_code::call());
         let result = schedule.run(program());
         user_code::clear();
         result

@@ -10,7 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{Batch, CancellationToken, Clock, Config, Error, Event, Log, Observer, RequestError, RunOptions, Schedule, Slot, Task, task_fn};
+use corio::{
+    Batch, CancellationToken, Clock, Config, Error, Event, Log, Observer, RequestError, RunOptions,
+    Schedule, Slot, Task, task_fn,
+};
 use expect_test::expect;
 use support::timeline::Timeline;
 use support::{Number, double, ends, healthy, heap, message, poll, time_limit};
@@ -63,12 +66,15 @@ mod a_configuration {
                 both.wait();
                 keys.iter().map(|key| key * 3).collect::<Vec<_>>()
             };
-            let config = Config::new().answer_with(double, meets).options(double, |options| options.max_batch(2));
+            let config = Config::new()
+                .answer_with(double, meets)
+                .options(double, |options| options.max_batch(2));
             let of_a_clone = thread::spawn({
                 let config = config.clone();
                 move || shown(config.schedule(()))
             });
-            let by_reference = thread::scope(|scope| scope.spawn(|| shown(config.schedule(()))).join().unwrap());
+            let by_reference =
+                thread::scope(|scope| scope.spawn(|| shown(config.schedule(()))).join().unwrap());
             [of_a_clone.join().unwrap(), by_reference]
         });
         for answer in answers {
@@ -96,7 +102,8 @@ mod a_configuration {
             ("for a client", &for_a_client),
             ("without time", &without_time),
         ];
-        let table = table.map(|(name, config)| format!("# {name}\n{}\n", shown(config.schedule(()))));
+        let table =
+            table.map(|(name, config)| format!("# {name}\n{}\n", shown(config.schedule(()))));
         expect![[r#"
             # the first
             round 1: double[0, 1, 2]
@@ -122,7 +129,10 @@ mod a_configuration {
     fn is_not_changed_by_its_schedules() {
         let config = Config::new();
         let before = shown(config.schedule(()));
-        let changed = config.schedule(()).options(double, |options| options.max_batch(1)).answer_with(double, |keys| keys.to_vec());
+        let changed = config
+            .schedule(())
+            .options(double, |options| options.max_batch(1))
+            .answer_with(double, |keys| keys.to_vec());
         // What a schedule is told can be handed on.
         let handed_on = changed.config().clone();
         let after = [shown(changed), shown(handed_on.schedule(()))];
@@ -222,8 +232,13 @@ mod options_of_one_run {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule();
         for is_async in [false, true] {
-            let mut run =
-                |options: RunOptions| if is_async { smol::block_on(schedule.run_async_with(options, ten_ms())) } else { schedule.run_with(options, ten_ms()) };
+            let mut run = |options: RunOptions| {
+                if is_async {
+                    smol::block_on(schedule.run_async_with(options, ten_ms()))
+                } else {
+                    schedule.run_with(options, ten_ms())
+                }
+            };
             assert_eq!(run(RunOptions::new()), Ok(2));
             assert_eq!(time_limit(run(RunOptions::new().timeout(ms(5)))), ms(5));
             assert_eq!(run(RunOptions::new().timeout(ms(11))), Ok(2));
@@ -249,9 +264,15 @@ mod options_of_one_run {
         let mut schedule = timeline.schedule().timeout(ms(8));
         for _ in 0..2 {
             assert_eq!(time_limit(schedule.run(ten_ms())), ms(8));
-            assert_eq!(time_limit(schedule.run_with(RunOptions::new().timeout(ms(3)), ten_ms())), ms(3));
+            assert_eq!(
+                time_limit(schedule.run_with(RunOptions::new().timeout(ms(3)), ten_ms())),
+                ms(3)
+            );
             assert_eq!(schedule.run_with(RunOptions::new().timeout(ms(20)), ten_ms()), Ok(2));
-            assert_eq!(schedule.run_with(RunOptions::new().timeout(Duration::MAX), ten_ms()), Ok(2));
+            assert_eq!(
+                schedule.run_with(RunOptions::new().timeout(Duration::MAX), ten_ms()),
+                Ok(2)
+            );
         }
         assert_eq!(timeline.clock.now(), ms(2 * (8 + 3 + 10 + 10)));
         assert_eq!(timeline.take().matches("kept").count(), 1);
@@ -265,7 +286,10 @@ mod options_of_one_run {
         cancelled.cancel();
         for _ in 0..2 {
             assert_eq!(schedule.run(ten_ms()), Ok(2));
-            assert_eq!(schedule.run_with(RunOptions::new().cancel_on(&cancelled), ten_ms()), Err(Error::Cancelled));
+            assert_eq!(
+                schedule.run_with(RunOptions::new().cancel_on(&cancelled), ten_ms()),
+                Err(Error::Cancelled)
+            );
             assert_eq!(schedule.run_with(RunOptions::new().cancel_on(&other), ten_ms()), Ok(2));
         }
         assert_eq!(timeline.take().matches("kept").count(), 1);
@@ -275,10 +299,14 @@ mod options_of_one_run {
     fn an_observer() {
         let (of_schedule, of_run) = (Log::new(), Log::new());
         let timeline = Timeline::default();
-        let mut schedule = Schedule::new(&timeline).clock(timeline.clock.clone()).observe(of_schedule.observer());
+        let mut schedule =
+            Schedule::new(&timeline).clock(timeline.clock.clone()).observe(of_schedule.observer());
         assert_eq!(schedule.run(ten_ms()), Ok(2));
         assert_eq!((of_schedule.batches("kept"), of_schedule.batches("slow")), (1, 1));
-        assert_eq!(schedule.run_with(RunOptions::new().observe(of_run.observer()), ten_ms()), Ok(2));
+        assert_eq!(
+            schedule.run_with(RunOptions::new().observe(of_run.observer()), ten_ms()),
+            Ok(2)
+        );
         assert_eq!((of_schedule.batches("kept"), of_schedule.batches("slow")), (1, 2));
         assert_eq!(of_run.take(), "round 1: slow[1]\n");
         assert_eq!(schedule.run(ten_ms()), Ok(2));
@@ -368,10 +396,22 @@ mod tokens {
             let mut schedule = of_schedule(&tokens);
             assert_eq!(schedule.run_with(of_run(&tokens), double(1)), Ok(2));
             tokens[number].cancel();
-            assert_eq!(schedule.run_with(of_run(&tokens), double(1)), Err(Error::Cancelled), "token {number}");
-            assert_eq!(smol::block_on(schedule.run_async_with(of_run(&tokens), double(1))), Err(Error::Cancelled), "token {number}");
+            assert_eq!(
+                schedule.run_with(of_run(&tokens), double(1)),
+                Err(Error::Cancelled),
+                "token {number}"
+            );
+            assert_eq!(
+                smol::block_on(schedule.run_async_with(of_run(&tokens), double(1))),
+                Err(Error::Cancelled),
+                "token {number}"
+            );
             // Those of the run are gone with it.
-            assert_eq!(schedule.run(double(1)), if number < 2 { Err(Error::Cancelled) } else { Ok(2) }, "token {number}");
+            assert_eq!(
+                schedule.run(double(1)),
+                if number < 2 { Err(Error::Cancelled) } else { Ok(2) },
+                "token {number}"
+            );
         }
     }
 
@@ -403,8 +443,13 @@ mod tokens {
                     sleeps.recv().unwrap();
                     token.cancel();
                 });
-                let (mut schedule, options) = (of_schedule(&tokens).clock(Tells(sender)), of_run(&tokens));
-                let end = if is_async { smol::block_on(schedule.run_async_with(options, never(1))) } else { schedule.run_with(options, never(1)) };
+                let (mut schedule, options) =
+                    (of_schedule(&tokens).clock(Tells(sender)), of_run(&tokens));
+                let end = if is_async {
+                    smol::block_on(schedule.run_async_with(options, never(1)))
+                } else {
+                    schedule.run_with(options, never(1))
+                };
                 other.join().unwrap();
                 end
             });
@@ -432,7 +477,10 @@ mod tokens {
         let mut run_in_every_way = || {
             assert_eq!(schedule.run_with(options(), double(1)), Ok(2));
             assert_eq!(message(|| schedule.run_with(options(), panics())), "it panics");
-            assert_eq!(poll(&mut schedule.run_async_with(options(), double(1))), Poll::Ready(Ok(2)));
+            assert_eq!(
+                poll(&mut schedule.run_async_with(options(), double(1))),
+                Poll::Ready(Ok(2))
+            );
             drop(schedule.run_async_with(options(), double(1)));
             let mut half_way = pin!(schedule.run_async_with(options(), never(1)));
             // At first it may want to be polled again.
@@ -481,8 +529,15 @@ mod tokens {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
         let mut schedules: Vec<_> = (0..10).map(|_| Schedule::new(())).collect();
-        let mut runs: Vec<_> = schedules.iter_mut().map(|schedule| schedule.run_async_with(RunOptions::new().cancel_on(&token), never(1))).collect();
-        let mut poll_all = || runs.iter_mut().map(|run| Pin::new(run).poll(&mut Context::from_waker(&waker))).collect::<Vec<_>>();
+        let mut runs: Vec<_> = schedules
+            .iter_mut()
+            .map(|schedule| schedule.run_async_with(RunOptions::new().cancel_on(&token), never(1)))
+            .collect();
+        let mut poll_all = || {
+            runs.iter_mut()
+                .map(|run| Pin::new(run).poll(&mut Context::from_waker(&waker)))
+                .collect::<Vec<_>>()
+        };
         while {
             woken.0.set(0);
             assert_eq!(poll_all(), vec![Poll::Pending; 10]);
@@ -520,7 +575,8 @@ mod observers {
     #[test]
     fn add_up_and_hear_the_same_in_the_order_in_which_they_were_given() {
         let (heard, log) = (Heard::default(), Log::new());
-        let mut schedule = Schedule::new(()).observe(hears('a', &heard)).observe(hears('b', &heard));
+        let mut schedule =
+            Schedule::new(()).observe(hears('a', &heard)).observe(hears('b', &heard));
         let options = || RunOptions::new().observe(hears('x', &heard)).observe(hears('y', &heard));
         assert_eq!(schedule.run(healthy()), Ok(10));
         let alone = heard_by("ab", &heard);
@@ -539,7 +595,10 @@ mod observers {
             assert_eq!(unobserved.run_with(options(), healthy()), Ok(10));
             assert_eq!(heard_by("xy", &heard), alone);
         }
-        assert_eq!(unobserved.run_with(RunOptions::new().observe(log.verbose_observer()), healthy()), Ok(10));
+        assert_eq!(
+            unobserved.run_with(RunOptions::new().observe(log.verbose_observer()), healthy()),
+            Ok(10)
+        );
         assert_eq!(log.to_string().lines().collect::<Vec<_>>(), alone);
         assert!(heard.lock().unwrap().is_empty());
     }
@@ -641,7 +700,8 @@ mod observers {
                 heard += 1;
                 assert!(heard != at, "the observer panics");
             };
-            let options = RunOptions::new().observe(holds(&held)).observe(panics).observe(holds(&held));
+            let options =
+                RunOptions::new().observe(holds(&held)).observe(panics).observe(holds(&held));
             let is_over = catch_unwind(AssertUnwindSafe(|| schedule.run_with(options, healthy())));
             assert_eq!(Arc::strong_count(&held), 1, "at event {at}");
             assert_eq!(schedule.run(count(&held)), Ok(1), "at event {at}");
@@ -777,8 +837,16 @@ mod errors {
         ];
         let table = errors.map(|error| {
             assert!(error.source().is_none(), "the message says it all");
-            let kind = format!("{error:?}").chars().take_while(|c| c.is_alphanumeric() || *c == '(').collect::<String>();
-            format!("{kind} of {:?}, timeout {}, cancelled {}\n", error.dispatcher(), error.is_timeout(), error.is_cancelled())
+            let kind = format!("{error:?}")
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '(')
+                .collect::<String>();
+            format!(
+                "{kind} of {:?}, timeout {}, cancelled {}\n",
+                error.dispatcher(),
+                error.is_timeout(),
+                error.is_cancelled()
+            )
         });
         expect![[r#"
             Batch(WrongCount of Some("too_few"), timeout false, cancelled false
@@ -806,10 +874,16 @@ mod errors {
         let table = errors.map(|end| {
             let error = end.unwrap().unwrap_err();
             assert!(error.source().is_none() && error.failed().is_none());
-            let kind = format!("{error:?}").chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
+            let kind = format!("{error:?}")
+                .chars()
+                .take_while(|c| c.is_alphanumeric())
+                .collect::<String>();
             // For the run it is the same.
             let of_run = Error::from(error.clone());
-            assert_eq!((of_run.dispatcher(), of_run.is_timeout(), of_run.to_string()), (error.dispatcher(), error.is_timeout(), error.to_string()));
+            assert_eq!(
+                (of_run.dispatcher(), of_run.is_timeout(), of_run.to_string()),
+                (error.dispatcher(), error.is_timeout(), error.to_string())
+            );
             format!("{kind} of {:?}, timeout {}\n", error.dispatcher(), error.is_timeout())
         });
         expect![[r#"
@@ -825,7 +899,10 @@ mod errors {
     #[test]
     fn of_a_dispatcher_stand_for_themselves() {
         let error = Schedule::new(()).run(refuses(1)).unwrap().unwrap_err();
-        assert_eq!((error.dispatcher(), error.is_timeout(), error.to_string().as_str()), (None, false, "refused"));
+        assert_eq!(
+            (error.dispatcher(), error.is_timeout(), error.to_string().as_str()),
+            (None, false, "refused")
+        );
         assert!(error.failed().is_some());
         // What is below theirs is below it: the message is not said twice.
         assert!(error.source().unwrap().is::<ParseIntError>());
@@ -857,7 +934,10 @@ mod errors {
         assert_eq!(error.downcast_ref::<Error>().unwrap().dispatcher(), Some("too_few"));
         expect!["dispatcher `too_few` gave 0 answers to a batch of 1 request: there must be one for each, in order"].assert_eq(&error.to_string());
         let error = of_a_request().unwrap_err();
-        assert_eq!(error.downcast_ref::<RequestError>().unwrap().dispatcher(), Some("too_few_for_tasks"));
+        assert_eq!(
+            error.downcast_ref::<RequestError>().unwrap().dispatcher(),
+            Some("too_few_for_tasks")
+        );
         let error = of_a_task().unwrap_err();
         assert!(error.downcast_ref::<RequestError<Refused>>().unwrap().failed().is_some());
         assert!(error.source().unwrap().is::<ParseIntError>());

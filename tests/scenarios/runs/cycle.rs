@@ -275,7 +275,8 @@ fn all_answers_that_are_there_are_taken_before_tasks_run() {
 
     let log = Log::new();
     Schedule::new(()).observe(log.observer()).run(program()).unwrap();
-    let stored: Vec<_> = log.take().lines().filter(|line| line.contains("store")).map(str::to_owned).collect();
+    let stored: Vec<_> =
+        log.take().lines().filter(|line| line.contains("store")).map(str::to_owned).collect();
     assert_eq!(stored.len(), 1, "{stored:#?}");
     for which in ["inline", "async", "slots"] {
         assert!(stored[0].contains(which), "{stored:#?}");

@@ -62,9 +62,15 @@ async fn once<F: Future>(future: &mut Pin<Box<F>>) -> Option<F::Output> {
 /// The message with which an inner run refuses what is not its own. It goes on with its next task.
 #[track_caller]
 fn refused<T>(schedule: &mut Schedule<Inner>, task: impl Task<Inner, Output = T>) -> String {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else { panic!("an inner run took what belongs to the outer one") };
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else {
+        panic!("an inner run took what belongs to the outer one")
+    };
     assert_eq!(schedule.run(healthy()), Ok(10));
-    payload.downcast_ref::<String>().cloned().or(payload.downcast_ref::<&str>().map(|message| message.to_string())).expect("a panic with a message")
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or(payload.downcast_ref::<&str>().map(|message| message.to_string()))
+        .expect("a panic with a message")
 }
 
 #[track_caller]
@@ -92,12 +98,30 @@ mod the_cx_of_the_outer_one {
     fn asks_and_spawns_nothing_in_the_inner_one() {
         let program = task_fn(async |cx: Cx<'_, Outer>| {
             let mut schedule = Schedule::new(inner());
-            check_says_so(&refused(&mut schedule, task_fn(async |_: Cx<'_, Inner>| cx.io(whose(1)).await)));
-            check_says_so(&refused(&mut schedule, task_fn(async |_: Cx<'_, Inner>| cx.io_all([whose(1)]).await)));
-            check_says_so(&refused(&mut schedule, task_fn(async |_: Cx<'_, Inner>| cx.call(healthy()).await)));
-            check_says_so(&refused(&mut schedule, task_fn(async |_: Cx<'_, Inner>| cx.all([healthy()]).await)));
-            check_says_so(&refused(&mut schedule, task_fn(async |_: Cx<'_, Inner>| drop(cx.spawn(healthy())))));
-            check_says_so(&refused(&mut schedule, task_fn(async |_: Cx<'_, Inner>| cx.wait().await)));
+            check_says_so(&refused(
+                &mut schedule,
+                task_fn(async |_: Cx<'_, Inner>| cx.io(whose(1)).await),
+            ));
+            check_says_so(&refused(
+                &mut schedule,
+                task_fn(async |_: Cx<'_, Inner>| cx.io_all([whose(1)]).await),
+            ));
+            check_says_so(&refused(
+                &mut schedule,
+                task_fn(async |_: Cx<'_, Inner>| cx.call(healthy()).await),
+            ));
+            check_says_so(&refused(
+                &mut schedule,
+                task_fn(async |_: Cx<'_, Inner>| cx.all([healthy()]).await),
+            ));
+            check_says_so(&refused(
+                &mut schedule,
+                task_fn(async |_: Cx<'_, Inner>| drop(cx.spawn(healthy()))),
+            ));
+            check_says_so(&refused(
+                &mut schedule,
+                task_fn(async |_: Cx<'_, Inner>| cx.wait().await),
+            ));
             cx.io(whose(1)).await
         });
         assert_eq!(Schedule::new(outer()).run(program), Ok(1));

@@ -127,7 +127,9 @@ fn slotted(slots: &Slots, batch: Batch<Key, u64>) {
 
 fn answer_all(slots: &Slots) {
     let slots = slots.0.take();
-    thread::spawn(move || slots.into_iter().for_each(|slot| slot.answer_with(|key| key.0))).join().unwrap();
+    thread::spawn(move || slots.into_iter().for_each(|slot| slot.answer_with(|key| key.0)))
+        .join()
+        .unwrap();
 }
 
 #[corio::dispatcher]
@@ -142,7 +144,8 @@ fn in_any_way(n: u64) -> u64 {
     let _guard = Guard;
     let kept = io!(shared(Key(n / 2)));
     let (one, other) = io!(in_place(Key(n)), shared(Key(n / 2)));
-    let first = race!(awaited(Key(n)), task!(-> u64 { io!(in_place(Key(n))); io!(in_place(Key(n))) }));
+    let first =
+        race!(awaited(Key(n)), task!(-> u64 { io!(in_place(Key(n))); io!(in_place(Key(n))) }));
     let limited = timeout!(Duration::from_secs(60), awaited(Key(n))).unwrap_or(n);
     kept + one + other + first + limited + io!(tried_again(Key(n)))
 }
@@ -162,19 +165,26 @@ fn program(is_answered: bool) {
 
 /// Runs it in every way, with something that happens.
 fn run(is_answered: bool, happens: fn(&CancellationToken, &VirtualClock, &Slots)) -> String {
-    let ways: [(bool, Option<u64>); 4] = [(false, None), (true, None), (false, Some(1)), (true, Some(2))];
+    let ways: [(bool, Option<u64>); 4] =
+        [(false, None), (true, None), (false, Some(1)), (true, Some(2))];
     let endings = ways.map(|(is_async, seed)| {
         at_every_moment(|set| {
-            let (token, clock, slots) = (CancellationToken::new(), VirtualClock::new(), Slots::default());
-            let mut schedule = Schedule::new(Lab { slots: slots.clone(), first: First(Cell::new(true)) })
-                .clock(Watched(clock.clone()))
-                .cancel_on(&token)
-                .observe(|_: &Event<'_>| user_code::call());
+            let (token, clock, slots) =
+                (CancellationToken::new(), VirtualClock::new(), Slots::default());
+            let mut schedule =
+                Schedule::new(Lab { slots: slots.clone(), first: First(Cell::new(true)) })
+                    .clock(Watched(clock.clone()))
+                    .cancel_on(&token)
+                    .observe(|_: &Event<'_>| user_code::call());
             if let Some(seed) = seed {
                 schedule = schedule.shuffle(seed);
             }
             set(Rc::new(move || happens(&token, &clock, &slots)));
-            let ending = if is_async { smol::block_on(schedule.run_async(program(is_answered))) } else { schedule.run(program(is_answered)) };
+            let ending = if is_async {
+                smol::block_on(schedule.run_async(program(is_answered)))
+            } else {
+                schedule.run(program(is_answered))
+            };
             match ending {
                 Ok(()) => "it has come to its end".to_string(),
                 Err(error) => error.to_string(),

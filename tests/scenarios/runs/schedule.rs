@@ -48,7 +48,9 @@ mod reuse {
         #[corio::task]
         fn record(numbers: &[u64], sums: &mut Vec<u64>, total: &Cell<u64>) -> usize {
             sums.push(0);
-            for double in all!(numbers.iter().map(|number| task!(move { total.set(total.get() + number); io!(double(*number)) }))) {
+            for double in all!(numbers.iter().map(
+                |number| task!(move { total.set(total.get() + number); io!(double(*number)) })
+            )) {
                 sums[0] += double;
             }
             sums.len()
@@ -101,7 +103,12 @@ mod reuse {
         for _ in 0..2 {
             assert!(matches!(
                 schedule.run(breaks(rc.clone())),
-                Err(Error::Batch(RequestError::WrongCount { dispatcher: "broken", requests: 1, answers: 0, .. }))
+                Err(Error::Batch(RequestError::WrongCount {
+                    dispatcher: "broken",
+                    requests: 1,
+                    answers: 0,
+                    ..
+                }))
             ));
             assert_eq!(Rc::strong_count(&rc), 1, "every task is dropped when the run is over");
             assert_eq!(schedule.run(sum_of(4)).unwrap(), 24);
@@ -120,7 +127,8 @@ mod reuse {
 
         let mut schedule = Schedule::new(());
         let rc = Rc::new(());
-        let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(panics(rc.clone())))).unwrap_err();
+        let payload =
+            catch_unwind(AssertUnwindSafe(|| schedule.run(panics(rc.clone())))).unwrap_err();
         assert!(payload.downcast::<String>().unwrap().contains("thrown in the task"));
         assert_eq!(Rc::strong_count(&rc), 1);
         assert_eq!(schedule.run(sum_of(4)).unwrap(), 24);
@@ -175,7 +183,11 @@ mod answering {
 
     #[corio::task(App)]
     fn program() -> (Names, Prices, (u64, &'static str)) {
-        (io_all!([1, 2, 1, 3].map(name)), io!(price(4), stock(5)), io!(generic(6), generic("seven")))
+        (
+            io_all!([1, 2, 1, 3].map(name)),
+            io!(price(4), stock(5)),
+            io!(generic(6), generic("seven")),
+        )
     }
 
     #[test]
@@ -184,8 +196,18 @@ mod answering {
         let mut schedule = Schedule::new(App { server: Server })
             .observe(log.observer())
             // Any shape will do that gives the same answers.
-            .answer_with(name, |keys| keys.iter().map(|key| (*key != 2).then(|| format!("name {key}"))).collect::<Vec<_>>())
-            .answer_with(price, |keys| if keys.contains(&9) { Err(Arc::new("no price".to_owned())) } else { Ok(keys.to_vec()) })
+            .answer_with(name, |keys| {
+                keys.iter()
+                    .map(|key| (*key != 2).then(|| format!("name {key}")))
+                    .collect::<Vec<_>>()
+            })
+            .answer_with(price, |keys| {
+                if keys.contains(&9) {
+                    Err(Arc::new("no price".to_owned()))
+                } else {
+                    Ok(keys.to_vec())
+                }
+            })
             .answer_with(stock, |keys| keys.to_vec())
             .answer_with(generic::<u64>, |keys| keys.to_vec())
             .answer_with(generic::<&str>, |keys| vec!["replaced"; keys.len()]);
@@ -300,7 +322,9 @@ mod observing {
                         assert!(parent.is_none_or(|parent| counts.running.contains_key(&parent)));
                         assert_eq!(counts.running.insert(*task, name), None, "two tasks of one id");
                     }
-                    Event::Resumed { task, .. } | Event::Suspended { task, .. } => assert!(counts.running.contains_key(task)),
+                    Event::Resumed { task, .. } | Event::Suspended { task, .. } => {
+                        assert!(counts.running.contains_key(task))
+                    }
                     Event::Ended { task, .. } => {
                         counts.ended += 1;
                         assert!(counts.running.remove(task).is_some());
@@ -332,7 +356,10 @@ mod observing {
             let counts = counts.lock().unwrap();
             assert!(counts.running.is_empty(), "{:?}", counts.running);
             // 45 + 1 calls of `quadruple` ask two things each.
-            assert_eq!((counts.asked, counts.sent, counts.answered), (92 * run, 92 * run, 92 * run));
+            assert_eq!(
+                (counts.asked, counts.sent, counts.answered),
+                (92 * run, 92 * run, 92 * run)
+            );
             // The program, 10 + 1 sums, 45 + 1 of `quadruple`.
             assert_eq!(counts.ended as usize, 58 * run);
         }
@@ -346,10 +373,16 @@ mod observing {
         assert_eq!((first.take(), second.take()), ("round 1: double[1]\n".into(), String::new()));
         schedule = schedule.observe(second.observer());
         schedule.run(double(2)).unwrap();
-        assert_eq!((first.take(), second.take()), ("round 1: double[2]\n".into(), "round 1: double[2]\n".into()));
+        assert_eq!(
+            (first.take(), second.take()),
+            ("round 1: double[2]\n".into(), "round 1: double[2]\n".into())
+        );
         schedule = schedule.observe(|_: &Event<'_>| {});
         schedule.run(double(3)).unwrap();
-        assert_eq!((first.take(), second.take()), ("round 1: double[3]\n".into(), "round 1: double[3]\n".into()));
+        assert_eq!(
+            (first.take(), second.take()),
+            ("round 1: double[3]\n".into(), "round 1: double[3]\n".into())
+        );
     }
 
     #[test]
@@ -396,7 +429,10 @@ mod executors {
 
     /// Asks somebody who runs beside the schedule.
     #[corio::dispatcher]
-    async fn ask(server: &mpsc::UnboundedSender<(u64, oneshot::Sender<u64>)>, keys: Vec<u64>) -> Vec<u64> {
+    async fn ask(
+        server: &mpsc::UnboundedSender<(u64, oneshot::Sender<u64>)>,
+        keys: Vec<u64>,
+    ) -> Vec<u64> {
         let mut answers = Vec::new();
         for key in keys {
             let (sender, receiver) = oneshot::channel();
@@ -458,7 +494,8 @@ mod executors {
     #[test]
     fn tokio_multi_thread_through_block_on() {
         let (client, requests) = client();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         let served = runtime.spawn(serve(requests));
         assert_eq!(runtime.block_on(run(client)), EXPECTED);
         runtime.block_on(served).unwrap();
@@ -466,7 +503,8 @@ mod executors {
 
     #[test]
     fn tokio_multi_thread_through_a_local_set() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         let local = tokio::task::LocalSet::new();
         // Several at once, on one thread, while their servers run on others.
         let runs: Vec<_> = (0..3)
@@ -647,7 +685,9 @@ mod executors {
             {
                 let text = String::from("gone before the next run");
                 let mut run = Box::pin(schedule.run_async(borrows(&text)));
-                assert!(run.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending());
+                assert!(
+                    run.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending()
+                );
                 std::mem::forget(run);
             }
             assert_eq!(schedule.run(sum_of(4)).unwrap(), 24);
@@ -678,7 +718,14 @@ mod threads {
         let context = 1000_u64;
         let sum = |start: u64| 50 * (1000 + start) + 2 * (0..50).sum::<u64>();
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|start| (start, scope.spawn(move || Schedule::new(&context).run(program(start)).unwrap()))).collect();
+            let threads: Vec<_> = (0..8)
+                .map(|start| {
+                    (
+                        start,
+                        scope.spawn(move || Schedule::new(&context).run(program(start)).unwrap()),
+                    )
+                })
+                .collect();
             for (start, thread) in threads {
                 assert_eq!(thread.join().unwrap(), sum(start));
             }
@@ -704,7 +751,8 @@ mod nested {
     #[corio::task]
     fn runs_another(depth: u64) -> u64 {
         let before = io!(double(depth));
-        let inner = if depth == 0 { 0 } else { Schedule::new(()).run(runs_another(depth - 1)).unwrap() };
+        let inner =
+            if depth == 0 { 0 } else { Schedule::new(()).run(runs_another(depth - 1)).unwrap() };
         let after = io!(double(inner));
         before + after
     }
@@ -832,7 +880,11 @@ fn spawners_get_room_also_where_a_cpu_phase_ends_at_its_limit() {
 
     for tasks in 1..6 {
         for resumes in 1..12 {
-            assert_eq!(Schedule::new(()).max_tasks(tasks).max_resumes_per_phase(resumes).run(many()), Ok(()), "max_tasks {tasks}, fairness {resumes}");
+            assert_eq!(
+                Schedule::new(()).max_tasks(tasks).max_resumes_per_phase(resumes).run(many()),
+                Ok(()),
+                "max_tasks {tasks}, fairness {resumes}"
+            );
         }
     }
 }

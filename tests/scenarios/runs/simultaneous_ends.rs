@@ -46,7 +46,11 @@ impl Ends {
     }
 
     fn names(self) -> String {
-        ENDS.iter().filter(|end| self.has(**end)).map(|end| format!("{end:?}")).collect::<Vec<_>>().join(" + ")
+        ENDS.iter()
+            .filter(|end| self.has(**end))
+            .map(|end| format!("{end:?}"))
+            .collect::<Vec<_>>()
+            .join(" + ")
     }
 }
 
@@ -71,7 +75,12 @@ async fn asked(clock: &VirtualClock, ends: &Ends, keys: &[u64]) -> Vec<u64> {
 }
 
 #[corio::dispatcher]
-async fn cancels(clock: &VirtualClock, token: &CancellationToken, ends: &Ends, keys: &[()]) -> Vec<()> {
+async fn cancels(
+    clock: &VirtualClock,
+    token: &CancellationToken,
+    ends: &Ends,
+    keys: &[()],
+) -> Vec<()> {
     if ends.has(Cancel) {
         clock.sleep(INSTANT).await;
         token.cancel();
@@ -120,19 +129,28 @@ fn victim(levels: usize) -> Result<(), ()> {
 #[corio::task(Lab)]
 fn program(levels: usize) -> Result<(), ()> {
     spawn!(cancels(()));
-    if context!().ends.has(Drop) { try_join!(victim(levels), fails(())).map(|_| ()) } else { call!(victim(levels)) }
+    if context!().ends.has(Drop) {
+        try_join!(victim(levels), fails(())).map(|_| ())
+    } else {
+        call!(victim(levels))
+    }
 }
 
 /// What the one who waits hears, and how the run ends.
 fn run(ends: Ends, is_async: bool, levels: usize) -> String {
     let (clock, token, log) = (VirtualClock::new(), CancellationToken::new(), Log::default());
-    let mut schedule = Schedule::new(Lab { clock: clock.clone(), token: token.clone(), ends, log: log.clone() })
-        .clock(clock.clone())
-        .cancel_on(&token)
-        .timeout(ends.limit(Deadline))
-        .yield_every(1)
-        .options(asked, |options| options.timeout(ends.limit(LimitOfTheBatch)));
-    let result = if is_async { smol::block_on(schedule.run_async(program(levels))) } else { schedule.run(program(levels)) };
+    let mut schedule =
+        Schedule::new(Lab { clock: clock.clone(), token: token.clone(), ends, log: log.clone() })
+            .clock(clock.clone())
+            .cancel_on(&token)
+            .timeout(ends.limit(Deadline))
+            .yield_every(1)
+            .options(asked, |options| options.timeout(ends.limit(LimitOfTheBatch)));
+    let result = if is_async {
+        smol::block_on(schedule.run_async(program(levels)))
+    } else {
+        schedule.run(program(levels))
+    };
     assert_eq!(clock.now(), INSTANT);
     let ending = match result {
         Ok(Ok(())) => "Ok".to_string(),
@@ -153,7 +171,12 @@ fn lines(of: impl Fn(Ends) -> bool) -> String {
     all().filter(|ends| of(*ends)).fold(String::new(), |text, ends| {
         let line = run(ends, false, 0);
         for (is_async, levels) in [(true, 0), (false, 1), (false, 3), (true, 3)] {
-            assert_eq!(run(ends, is_async, levels), line, "{} is the same everywhere: asynchronous {is_async}, {levels} levels below", ends.names());
+            assert_eq!(
+                run(ends, is_async, levels),
+                line,
+                "{} is the same everywhere: asynchronous {is_async}, {levels} levels below",
+                ends.names()
+            );
         }
         text + &format!("{}: {line}\n", ends.names())
     })

@@ -98,10 +98,20 @@ mod of_batches {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule();
         let error = schedule.run(program()).unwrap_err();
-        assert!(matches!(error, Error::Batch(RequestError::TimedOut { dispatcher: "limited", requests: 2, limit, .. }) if limit == ms(10)), "{error:?}");
+        assert!(
+            matches!(error, Error::Batch(RequestError::TimedOut { dispatcher: "limited", requests: 2, limit, .. }) if limit == ms(10)),
+            "{error:?}"
+        );
         let text = timeline.take();
-        assert!(text.contains("10ms: the future is dropped\n") && text.contains("10ms: the task is dropped\n"), "{text}");
-        assert_eq!(error.to_string(), "dispatcher `limited` left 2 requests of a batch without an answer for 10ms, its time limit");
+        assert!(
+            text.contains("10ms: the future is dropped\n")
+                && text.contains("10ms: the task is dropped\n"),
+            "{text}"
+        );
+        assert_eq!(
+            error.to_string(),
+            "dispatcher `limited` left 2 requests of a batch without an answer for 10ms, its time limit"
+        );
         assert_eq!(schedule.run(limited(3)).unwrap(), 3);
     }
 
@@ -194,7 +204,11 @@ mod of_batches {
         async fn thrice(timeline: &Timeline, batch: Batch<u64, Duration>) {
             for slot in batch {
                 timeline.sleep(*slot.key()).await;
-                if timeline.clock.now() < ms(30) { slot.retry() } else { slot.answer(timeline.clock.now()) }
+                if timeline.clock.now() < ms(30) {
+                    slot.retry()
+                } else {
+                    slot.answer(timeline.clock.now())
+                }
             }
         }
 
@@ -260,7 +274,10 @@ mod of_batches {
     fn late_answers_are_thrown_away_also_in_the_next_run() {
         let keeps = Keeps::default();
         let mut schedule = Schedule::new(&keeps).clock(VirtualClock::new());
-        assert!(matches!(schedule.run(kept(0)), Err(Error::Batch(RequestError::TimedOut { requests: 1, .. }))));
+        assert!(matches!(
+            schedule.run(kept(0)),
+            Err(Error::Batch(RequestError::TimedOut { requests: 1, .. }))
+        ));
         assert_eq!(keeps.slots.borrow().len(), 1);
         assert_eq!(schedule.run(kept(1)).unwrap(), Ok(1));
         assert!(keeps.slots.borrow().is_empty());
@@ -277,7 +294,15 @@ mod of_batches {
 
         #[corio::dispatcher]
         fn answer(held: &RefCell<Vec<corio::Slot<u64, u64>>>, answers: &[u64]) -> Vec<()> {
-            answers.iter().flat_map(|answer| held.borrow_mut().drain(..1).map(|slot| slot.answer(*answer)).collect::<Vec<_>>()).collect()
+            answers
+                .iter()
+                .flat_map(|answer| {
+                    held.borrow_mut()
+                        .drain(..1)
+                        .map(|slot| slot.answer(*answer))
+                        .collect::<Vec<_>>()
+                })
+                .collect()
         }
 
         #[corio::task(RefCell<Vec<corio::Slot<u64, u64>>>)]
@@ -336,7 +361,10 @@ mod of_batches {
         let answers = schedule.run(program()).unwrap();
         assert_eq!(answers.len(), 2);
         for answer in answers {
-            assert!(matches!(answer, Err(RequestError::TimedOut { dispatcher: "blocked", requests: 2, limit, .. }) if limit == ms(10)), "{answer:?}");
+            assert!(
+                matches!(answer, Err(RequestError::TimedOut { dispatcher: "blocked", requests: 2, limit, .. }) if limit == ms(10)),
+                "{answer:?}"
+            );
         }
         gated.gate.open();
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
@@ -357,7 +385,11 @@ mod of_batches {
     #[test]
     fn a_schedule_can_set_another() {
         check_under(
-            |schedule| schedule.options(limited, |options| options.timeout(ms(20))).options(unlimited, |options| options.timeout(ms(5))),
+            |schedule| {
+                schedule
+                    .options(limited, |options| options.timeout(ms(20)))
+                    .options(unlimited, |options| options.timeout(ms(5)))
+            },
             all_three,
             expect![[r#"
                 0ns: limited[15]
@@ -534,7 +566,10 @@ mod of_runs {
         let timeline = Timeline::default();
         let mut schedule = timeline.schedule().timeout(Duration::from_secs(3600));
         assert!(matches!(schedule.run(locks_twice()), Err(Error::Deadlock(_))));
-        assert!(matches!(smol::block_on(schedule.run_async(locks_twice())), Err(Error::Deadlock(_))));
+        assert!(matches!(
+            smol::block_on(schedule.run_async(locks_twice())),
+            Err(Error::Deadlock(_))
+        ));
         assert_eq!(timeline.clock.now(), Duration::ZERO);
     }
 
@@ -610,7 +645,11 @@ mod of_parts_of_a_task {
     fn a_request_is_a_task_too() {
         #[corio::task(Timeline)]
         fn program() -> [Result<u64, Elapsed>; 3] {
-            [timeout!(ms(5), unlimited(4)), timeout!(ms(5), unlimited(6)), timeout!(ms(5), in_place(7))]
+            [
+                timeout!(ms(5), unlimited(4)),
+                timeout!(ms(5), unlimited(6)),
+                timeout!(ms(5), in_place(7)),
+            ]
         }
 
         let timeline = Timeline::default();
@@ -648,7 +687,10 @@ mod of_parts_of_a_task {
             unreachable!("takes 10 ms")
         }
 
-        assert_eq!(Timeline::default().schedule().run(program()).unwrap().unwrap_err().limit(), ms(6));
+        assert_eq!(
+            Timeline::default().schedule().run(program()).unwrap().unwrap_err().limit(),
+            ms(6)
+        );
     }
 
     #[test]
@@ -661,7 +703,8 @@ mod of_parts_of_a_task {
         }
 
         #[corio::task(Timeline)]
-        fn program() -> (Result<Result<u64, Elapsed>, Elapsed>, Result<Result<u64, Elapsed>, Elapsed>) {
+        fn program()
+        -> (Result<Result<u64, Elapsed>, Elapsed>, Result<Result<u64, Elapsed>, Elapsed>) {
             let shorter = timeout!(ms(10), inner(5));
             context!().note(format_args!("{shorter:?}"));
             (shorter, timeout!(ms(10), inner(15)))
@@ -669,7 +712,11 @@ mod of_parts_of_a_task {
 
         let timeline = Timeline::default();
         let result = timeline.schedule().run(program()).unwrap();
-        let text = timeline.take().lines().filter(|line| line.contains("Elapsed")).fold(String::new(), |text, line| text + line + "\n");
+        let text = timeline
+            .take()
+            .lines()
+            .filter(|line| line.contains("Elapsed"))
+            .fold(String::new(), |text, line| text + line + "\n");
         expect![[r#"
             5ms: Err(Elapsed { limit: 5ms }) within
             5ms: Ok(Err(Elapsed { limit: 5ms }))

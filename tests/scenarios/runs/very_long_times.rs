@@ -21,11 +21,17 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
 /// Longer than that is more than a time can be, of some clock or other.
-const CENTURIES: [Duration; 3] = [YEAR.saturating_mul(100), YEAR.saturating_mul(300), YEAR.saturating_mul(999)];
+const CENTURIES: [Duration; 3] =
+    [YEAR.saturating_mul(100), YEAR.saturating_mul(300), YEAR.saturating_mul(999)];
 
 /// These are said of what is to have no end.
-const ENDLESS: [Duration; 5] =
-    [YEAR.saturating_mul(5000), Duration::from_secs(i64::MAX as u64), Duration::from_secs(u64::MAX), Duration::MAX.saturating_sub(NANOSECOND), Duration::MAX];
+const ENDLESS: [Duration; 5] = [
+    YEAR.saturating_mul(5000),
+    Duration::from_secs(i64::MAX as u64),
+    Duration::from_secs(u64::MAX),
+    Duration::MAX.saturating_sub(NANOSECOND),
+    Duration::MAX,
+];
 
 // ── clocks ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +99,11 @@ const KINDS: [Kind; 4] = [Kind::System, Kind::Virtual, Kind::Smol, Kind::Tokio];
 struct Way(Kind, bool);
 
 impl Way {
-    fn run<T>(self, tell: impl FnOnce(Schedule<Lab>) -> Schedule<Lab>, task: impl Task<Lab, Output = T>) -> Result<T, Error> {
+    fn run<T>(
+        self,
+        tell: impl FnOnce(Schedule<Lab>) -> Schedule<Lab>,
+        task: impl Task<Lab, Output = T>,
+    ) -> Result<T, Error> {
         let Way(kind, is_async) = self;
         let (sender, receiver) = mpsc::channel();
         let gate = Gate(Cell::new((kind != Kind::Virtual).then_some(receiver)));
@@ -109,7 +119,11 @@ impl Way {
             Kind::Tokio => schedule.clock(Telling(OfTokio(tokio::time::Instant::now()), sender)),
         };
         let mut schedule = tell(schedule);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
         let _entered = runtime.enter();
         if is_async { smol::block_on(schedule.run_async(task)) } else { schedule.run(task) }
     }
@@ -207,21 +221,34 @@ type Place = (&'static str, fn(Way, Duration) -> String);
 
 const PLACES: [Place; 8] = [
     ("timeout!", |way, time| format!("{:?}", way.run(|schedule| schedule, limited(time)))),
-    ("timeout! in timeout!", |way, time| format!("{:?}", way.run(|schedule| schedule, limited_twice(time)))),
+    ("timeout! in timeout!", |way, time| {
+        format!("{:?}", way.run(|schedule| schedule, limited_twice(time)))
+    }),
     ("timeout = ..", |way, time| {
-        let limit = |schedule: Schedule<Lab>| schedule.options(later, |options| options.timeout(time));
+        let limit =
+            |schedule: Schedule<Lab>| schedule.options(later, |options| options.timeout(time));
         format!("{:?}", way.run(limit, later(7)))
     }),
     ("deadline", |way, time| format!("{:?}", way.run(|schedule| schedule.timeout(time), later(7)))),
     ("backoff", |way, time| {
-        let backoff = |schedule: Schedule<Lab>| schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time)));
+        let backoff = |schedule: Schedule<Lab>| {
+            schedule.options(tried_again, |options| {
+                options.retry(Retry::attempts(2).backoff(time, time))
+            })
+        };
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
     ("backoff, jitter", |way, time| {
-        let backoff = |schedule: Schedule<Lab>| schedule.options(tried_again, |options| options.retry(Retry::attempts(2).backoff(time, time).jitter()));
+        let backoff = |schedule: Schedule<Lab>| {
+            schedule.options(tried_again, |options| {
+                options.retry(Retry::attempts(2).backoff(time, time).jitter())
+            })
+        };
         format!("{:?}", way.run(backoff, in_a_pause(None)))
     }),
-    ("retry_after", |way, time| format!("{:?}", way.run(|schedule| schedule, in_a_pause(Some(time))))),
+    ("retry_after", |way, time| {
+        format!("{:?}", way.run(|schedule| schedule, in_a_pause(Some(time))))
+    }),
     ("ttl", |way, time| {
         let keep = |schedule: Schedule<Lab>| schedule.options(kept, |options| options.ttl(time));
         format!("{:?}", way.run(keep, asks_twice()))
@@ -233,11 +260,15 @@ fn table(times: &[Duration]) -> String {
     let mut text = String::new();
     for (name, place) in PLACES {
         let mut outcomes = BTreeSet::new();
-        for (time, kind, is_async) in
-            times.iter().flat_map(|time| KINDS.map(|kind| (time, kind))).flat_map(|(time, kind)| [false, true].map(|how| (time, kind, how)))
+        for (time, kind, is_async) in times
+            .iter()
+            .flat_map(|time| KINDS.map(|kind| (time, kind)))
+            .flat_map(|(time, kind)| [false, true].map(|how| (time, kind, how)))
         {
             let way = Way(kind, is_async);
-            let Ok(outcome) = catch_unwind(|| place(way, *time)) else { panic!("{name} with {time:?}, {way:?}") };
+            let Ok(outcome) = catch_unwind(|| place(way, *time)) else {
+                panic!("{name} with {time:?}, {way:?}")
+            };
             outcomes.insert(outcome);
         }
         text += &format!("{name}: {}\n", Vec::from_iter(outcomes).join(", "));
@@ -274,7 +305,10 @@ fn no_time_at_all_and_a_nanosecond_end_in_one_way_or_the_other() {
 
 #[test]
 fn a_virtual_clock_does_not_jump_to_the_end_of_a_time_that_has_none() {
-    fn answered(schedule: Schedule<Lab>, task: impl Task<Lab, Output = Result<u64, Elapsed>>) -> Duration {
+    fn answered(
+        schedule: Schedule<Lab>,
+        task: impl Task<Lab, Output = Result<u64, Elapsed>>,
+    ) -> Duration {
         let clock = VirtualClock::new();
         let (sender, receiver) = mpsc::channel();
         let mut schedule = schedule.clock(Telling(clock.clone(), sender));

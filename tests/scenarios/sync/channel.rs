@@ -5,7 +5,9 @@ use std::rc::Rc;
 use corio::sync::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
 use corio::{Error, Schedule};
 use expect_test::expect;
-use support::{Counts, Diary, FOR_EVER, double, gated, message, poll, rounds, run, set_open, without_lines};
+use support::{
+    Counts, Diary, FOR_EVER, double, gated, message, poll, rounds, run, set_open, without_lines,
+};
 
 #[corio::task]
 fn sends(sender: Sender<u64>, diary: Rc<Diary>, value: u64) {
@@ -64,7 +66,10 @@ fn nobody_overtakes_a_sender_that_waits_for_room() {
         assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(0), Ok(1)));
         assert_eq!(sender.try_send(3), Ok(()));
         assert_eq!(sender.try_send(4), Err(TrySendError::Full(4)));
-        assert_eq!((receiver.try_recv(), receiver.try_recv(), receiver.try_recv()), (Ok(2), Ok(3), Err(TryRecvError::Empty)));
+        assert_eq!(
+            (receiver.try_recv(), receiver.try_recv(), receiver.try_recv()),
+            (Ok(2), Ok(3), Err(TryRecvError::Empty))
+        );
         drop((sender, fills));
         wait!();
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
@@ -103,7 +108,11 @@ fn a_send_that_gives_up_in_the_phase_in_which_it_got_room_has_not_sent() {
             call!(receiver.recv())
         });
         // The sender of 1 is dropped in the same round, and before it ran again.
-        join!(sends(sender.clone(), diary.clone(), 0), receives_one, impatient(sender, diary.clone(), 1, 1));
+        join!(
+            sends(sender.clone(), diary.clone(), 0),
+            receives_one,
+            impatient(sender, diary.clone(), 1, 1)
+        );
         diary.say(format!("{:?}", call!(receiver.recv())));
         diary.say(format!("{:?}", call!(receiver.recv())));
     }
@@ -159,7 +168,11 @@ fn a_value_that_was_received_in_the_phase_in_which_its_sender_gives_up_was_sent(
             io!(double(1));
             (receiver.try_recv(), receiver.try_recv())
         });
-        let ((), received, ()) = join!(sends(sender.clone(), diary.clone(), 0), receives_two, impatient(sender, diary.clone(), 1, 1));
+        let ((), received, ()) = join!(
+            sends(sender.clone(), diary.clone(), 0),
+            receives_two,
+            impatient(sender, diary.clone(), 1, 1)
+        );
         diary.say(format!("{received:?}"));
         diary.say(format!("{:?}", receiver.try_recv()));
     }
@@ -186,9 +199,14 @@ fn a_receiver_that_goes_drops_what_is_in_the_channel_and_gives_back_what_waits()
         drop(receiver);
         diary.say(counts.alive().to_string());
         wait!();
-        let Err(SendError((name, _))) = call!(sender.send(("late", counts.one()))) else { panic!("there is no receiver") };
+        let Err(SendError((name, _))) = call!(sender.send(("late", counts.one()))) else {
+            panic!("there is no receiver")
+        };
         diary.say(name);
-        assert!(matches!(sender.try_send(("later", counts.one())), Err(TrySendError::Closed(("later", _)))));
+        assert!(matches!(
+            sender.try_send(("later", counts.one())),
+            Err(TrySendError::Closed(("later", _)))
+        ));
     }
 
     let (diary, counts) = (Rc::new(Diary::default()), Counts::default());
@@ -356,7 +374,15 @@ fn waited_at_in_another_run_says_so() {
         join!(receives_one(receiver), inner)
     }
 
-    assert_eq!(run(program()), (Some(1), String::from("corio: tasks of another run wait at this channel; a channel belongs to one run at a time")));
+    assert_eq!(
+        run(program()),
+        (
+            Some(1),
+            String::from(
+                "corio: tasks of another run wait at this channel; a channel belongs to one run at a time"
+            )
+        )
+    );
 }
 
 #[test]
@@ -382,7 +408,10 @@ fn sent_and_dropped_outside_the_run_it_wakes_the_receiver() {
 
 #[test]
 fn without_room_it_is_refused() {
-    assert_eq!(message(|| channel::<u64>(0)), "corio: a channel must have room for one value at least");
+    assert_eq!(
+        message(|| channel::<u64>(0)),
+        "corio: a channel must have room for one value at least"
+    );
 }
 
 #[test]

@@ -12,7 +12,9 @@ use support::{Counts, Diary, Number, double, message, rounds, run, without_lines
 /// Answers odd keys with an error.
 #[corio::dispatcher(show_keys)]
 fn even(keys: &[u64]) -> Vec<Result<u64, String>> {
-    keys.iter().map(|key| if key % 2 == 0 { Ok(*key) } else { Err(format!("{key} is odd")) }).collect()
+    keys.iter()
+        .map(|key| if key % 2 == 0 { Ok(*key) } else { Err(format!("{key} is odd")) })
+        .collect()
 }
 
 /// Asks for each key, one after the other.
@@ -55,7 +57,8 @@ fn ends_when_all_its_members_have() {
 #[test]
 fn the_first_error_withdraws_what_the_others_have_asked() {
     // 12 and 14 are asked in the phase in which 3 fails, before and after it; neither leaves, nor does what comes later.
-    let (result, log) = logged(group_of(vec![vec![2, 12, 22], vec![3], vec![4, 14, 24], vec![5]], None));
+    let (result, log) =
+        logged(group_of(vec![vec![2, 12, 22], vec![3], vec![4, 14, 24], vec![5]], None));
     assert_eq!(result, Err(String::from("3 is odd")));
     expect![[r#"
         round 1: even[2, 3, 4, 5]
@@ -65,7 +68,8 @@ fn the_first_error_withdraws_what_the_others_have_asked() {
 
 #[test]
 fn with_a_limit_so_many_members_run_at_once_in_the_order_they_came() {
-    let (result, log) = logged(group_of(vec![vec![0, 2, 4], vec![10], vec![20, 22], vec![30], vec![40]], Some(2)));
+    let (result, log) =
+        logged(group_of(vec![vec![0, 2, 4], vec![10], vec![20, 22], vec![30], vec![40]], Some(2)));
     assert_eq!(result, Ok(()));
     expect![[r#"
         round 1: even[0, 10]
@@ -78,7 +82,8 @@ fn with_a_limit_so_many_members_run_at_once_in_the_order_they_came() {
 
 #[test]
 fn members_that_have_not_begun_never_do() {
-    let (result, log) = logged(group_of(vec![vec![0, 2, 4], vec![1], vec![20], vec![30], vec![40]], Some(2)));
+    let (result, log) =
+        logged(group_of(vec![vec![0, 2, 4], vec![1], vec![20], vec![30], vec![40]], Some(2)));
     assert_eq!(result, Err(String::from("1 is odd")));
     expect![[r#"
         round 1: even[0, 1]
@@ -228,7 +233,10 @@ fn who_fails_within_what_it_has_called_is_not_dropped_from_within() {
     #[corio::task]
     fn program(counts: Counts) -> Result<(), String> {
         let group = ErrGroup::new();
-        join!(group.run(outer(group.clone(), counts.clone())), group.run(outer(group.clone(), counts.clone())));
+        join!(
+            group.run(outer(group.clone(), counts.clone())),
+            group.run(outer(group.clone(), counts.clone()))
+        );
         call!(group.wait())
     }
 
@@ -268,7 +276,8 @@ fn a_waiter_hears_of_the_members_it_has_waited_for_though_the_group_is_in_use_ag
 
     let diary = Rc::new(Diary::default());
     run(program(diary.clone()));
-    expect![[r#"first Err("1 is odd"), second Err("1 is odd"), anew Ok(())"#]].assert_eq(&diary.take());
+    expect![[r#"first Err("1 is odd"), second Err("1 is odd"), anew Ok(())"#]]
+        .assert_eq(&diary.take());
 }
 
 #[test]
@@ -325,7 +334,8 @@ fn a_member_that_is_dropped_is_none_any_more() {
         drop(group.run::<(), _>(asks(vec![1])));
         race!(group.run(asks(vec![0, 2, 4])), rounds(1));
         let waits = task!({ call!(group.wait()) });
-        let (result, ()) = join!(waits, task!({ race!(group.run(asks(vec![0, 2, 4])), rounds(2)) }));
+        let (result, ()) =
+            join!(waits, task!({ race!(group.run(asks(vec![0, 2, 4])), rounds(2)) }));
         assert_eq!(result, Ok(()));
         assert_eq!(format!("{group:?}"), "ErrGroup { members: 0, failed: false, .. }");
     }
@@ -338,7 +348,11 @@ fn a_place_that_is_given_to_a_member_which_is_dropped_goes_to_the_next() {
     #[corio::task]
     fn program() -> Result<(), String> {
         let group = ErrGroup::with_limit(1);
-        join!(group.run(asks(vec![0])), task!({ race!(group.run(asks(vec![10, 12, 14])), rounds(1)) }), group.run(asks(vec![20])));
+        join!(
+            group.run(asks(vec![0])),
+            task!({ race!(group.run(asks(vec![10, 12, 14])), rounds(1)) }),
+            group.run(asks(vec![20]))
+        );
         call!(group.wait())
     }
 
@@ -438,7 +452,9 @@ fn in_use_in_another_run_says_so() {
         said
     }
 
-    let said = String::from("corio: this error group is in use in another run; a group belongs to one run at a time");
+    let said = String::from(
+        "corio: this error group is in use in another run; a group belongs to one run at a time",
+    );
     assert_eq!(run(program()), (said.clone(), said));
 }
 
@@ -455,13 +471,19 @@ fn serves_run_after_run() {
     let mut schedule = Schedule::new(());
     for _ in 0..3 {
         assert_eq!(schedule.run(program(group.clone(), vec![0, 2])), Ok(Ok(())));
-        assert_eq!(schedule.run(program(group.clone(), vec![0, 1])), Ok(Err(String::from("1 is odd"))));
+        assert_eq!(
+            schedule.run(program(group.clone(), vec![0, 1])),
+            Ok(Err(String::from("1 is odd")))
+        );
     }
 }
 
 #[test]
 fn a_limit_of_none_is_refused() {
-    assert_eq!(message(|| ErrGroup::<()>::with_limit(0)), "corio: with a limit of 0, no member of the group could run");
+    assert_eq!(
+        message(|| ErrGroup::<()>::with_limit(0)),
+        "corio: with a limit of 0, no member of the group could run"
+    );
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corio::Schedule;
-use corio::sync::{ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight, WaitGroup, channel};
+use corio::sync::{
+    ErrGroup, Mutex, Notify, OnceCell, Receiver, RwLock, Semaphore, Sender, SingleFlight,
+    WaitGroup, channel,
+};
 use corio::testing::VirtualClock;
 use expect_test::expect;
 use support::Diary;
@@ -251,7 +254,11 @@ fn comes_second(what: What, world: World) {
 
 #[corio::task(Time)]
 fn program(what: What, way: Way, world: World) {
-    join!(holds(what, world.clone()), gives_up(what, way, world.clone()), comes_second(what, world));
+    join!(
+        holds(what, world.clone()),
+        gives_up(what, way, world.clone()),
+        comes_second(what, world)
+    );
 }
 
 fn timeline(what: What, way: Way) -> String {
@@ -265,12 +272,18 @@ fn timeline(what: What, way: Way) -> String {
         notify: Notify::new(),
         cell: OnceCell::new(),
         flights: SingleFlight::new(),
-        group: if let What::PlaceInAGroup = what { ErrGroup::with_limit(1) } else { ErrGroup::new() },
+        group: if let What::PlaceInAGroup = what {
+            ErrGroup::with_limit(1)
+        } else {
+            ErrGroup::new()
+        },
         sender,
         receiver: Mutex::new(receiver),
     });
     let clock = VirtualClock::new();
-    let mut schedule = Schedule::new(Time { clock: clock.clone() }).clock(clock).max_tasks(if let What::Room = what { 1 } else { usize::MAX });
+    let mut schedule = Schedule::new(Time { clock: clock.clone() })
+        .clock(clock)
+        .max_tasks(if let What::Room = what { 1 } else { usize::MAX });
     let end = match schedule.run(program(what, way, world.clone())) {
         Ok(()) => "",
         // There was one notification, one message, and the first has it.
@@ -282,7 +295,10 @@ fn timeline(what: What, way: Way) -> String {
 
 #[test]
 fn what_is_given_to_one_that_gives_up_in_that_phase_goes_to_the_next() {
-    let table: String = WHAT.into_iter().flat_map(|what| [Way::Timeout, Way::Race, Way::Drop].map(|way| timeline(what, way))).collect();
+    let table: String = WHAT
+        .into_iter()
+        .flat_map(|what| [Way::Timeout, Way::Race, Way::Drop].map(|way| timeline(what, way)))
+        .collect();
     expect![[r#"
         Mutex, Timeout: served, first has it, second has it
         Mutex, Race: served, first gives up, second has it

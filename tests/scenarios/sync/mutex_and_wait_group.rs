@@ -117,7 +117,12 @@ mod a_mutex {
         #[corio::task]
         fn program(order: &Mutex<Vec<u64>>) {
             join!(holds_for(order, 1), impatient(order, 1, 1), impatient(order, 2, FOR_EVER));
-            join!(impatient(order, 3, 1), holds_for(order, 1), impatient(order, 4, 1), impatient(order, 5, FOR_EVER));
+            join!(
+                impatient(order, 3, 1),
+                holds_for(order, 1),
+                impatient(order, 4, 1),
+                impatient(order, 5, FOR_EVER)
+            );
         }
 
         let order = Mutex::new(Vec::new());
@@ -375,7 +380,10 @@ mod a_mutex {
         }
 
         let mutex = Mutex::new(0);
-        assert_eq!(run(outer(&mutex)), "corio: this mutex is locked in another run; a lock belongs to one run at a time");
+        assert_eq!(
+            run(outer(&mutex)),
+            "corio: this mutex is locked in another run; a lock belongs to one run at a time"
+        );
         // A run that never ends in time, because nobody polls it any more.
         let mut schedule = Schedule::new(());
         let holds = task_fn(async |cx: Cx<'_, ()>| {
@@ -384,7 +392,10 @@ mod a_mutex {
         });
         let mut pending = schedule.run_async(holds);
         assert!(poll(&mut pending).is_pending());
-        assert_eq!(message(|| Schedule::new(()).run(locks(&mutex)).is_ok()), "corio: this mutex is locked in another run; a lock belongs to one run at a time");
+        assert_eq!(
+            message(|| Schedule::new(()).run(locks(&mutex)).is_ok()),
+            "corio: this mutex is locked in another run; a lock belongs to one run at a time"
+        );
         set_open(true);
         assert_eq!(poll(&mut pending), Poll::Ready(Ok(())));
         set_open(false);
@@ -475,7 +486,10 @@ mod a_mutex {
         let begins = |waits: Rc<RefCell<Option<Waiting>>>, mutex: Rc<Mutex<u64>>| {
             task_fn(async move |cx: Cx<'_, ()>| {
                 let mut waiting: Waiting = Box::pin(adds(mutex));
-                assert!(poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending())).await);
+                assert!(
+                    poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending()))
+                        .await
+                );
                 waits.replace(Some(waiting));
                 for key in 0..5 {
                     cx.io(double(key)).await;
@@ -553,7 +567,10 @@ mod a_mutex {
     #[test]
     fn awaited_outside_a_run_says_so() {
         let mutex = Mutex::new(0);
-        assert_eq!(message(|| poll(&mut Box::pin(mutex.lock())).is_ready()), "corio: this only works in a task, while its schedule runs it");
+        assert_eq!(
+            message(|| poll(&mut Box::pin(mutex.lock())).is_ready()),
+            "corio: this only works in a task, while its schedule runs it"
+        );
         assert!(mutex.try_lock().is_some());
     }
 
@@ -609,7 +626,13 @@ mod a_wait_group {
         #[corio::task]
         fn program(group: &WaitGroup, woken: &Cell<u32>) {
             group.add(2);
-            join!(waits(group, woken), waits(group, woken), works(group, 1), works(group, 3), late(group, woken));
+            join!(
+                waits(group, woken),
+                waits(group, woken),
+                works(group, 1),
+                works(group, 3),
+                late(group, woken)
+            );
         }
 
         let woken = Cell::new(0);
@@ -754,7 +777,10 @@ mod a_wait_group {
             said
         }
 
-        assert_eq!(run(outer(&WaitGroup::new())), "corio: tasks of another run wait for this group; a group belongs to one run at a time");
+        assert_eq!(
+            run(outer(&WaitGroup::new())),
+            "corio: tasks of another run wait for this group; a group belongs to one run at a time"
+        );
     }
 
     #[test]

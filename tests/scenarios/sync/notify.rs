@@ -6,7 +6,9 @@ use std::rc::Rc;
 use corio::Schedule;
 use corio::sync::Notify;
 use expect_test::expect;
-use support::{Diary, FOR_EVER, double, gated, message, poll, rounds, run, set_open, without_lines};
+use support::{
+    Diary, FOR_EVER, double, gated, message, poll, rounds, run, set_open, without_lines,
+};
 
 #[corio::task]
 fn waits(notify: &Notify, diary: &Diary, name: &str) {
@@ -32,7 +34,12 @@ fn one_wakes_the_one_that_waits_longest() {
             diary.say("now");
             notify.notify_one();
         });
-        join!(waits(notify, diary, "a"), waits(notify, diary, "b"), waits(notify, diary, "c"), notifies);
+        join!(
+            waits(notify, diary, "a"),
+            waits(notify, diary, "b"),
+            waits(notify, diary, "c"),
+            notifies
+        );
     }
 
     let diary = Diary::default();
@@ -153,7 +160,12 @@ fn all_that_reaches_somebody_who_is_dropped_before_it_runs_goes_to_nobody() {
             io!(double(1));
             call!(waits(notify, diary, "late"));
         });
-        join!(notifies, late, impatient(notify, diary, "a", 1), impatient(notify, diary, "b", FOR_EVER));
+        join!(
+            notifies,
+            late,
+            impatient(notify, diary, "a", 1),
+            impatient(notify, diary, "b", FOR_EVER)
+        );
     }
 
     let diary = Diary::default();
@@ -193,7 +205,10 @@ fn a_wait_in_vain_is_a_deadlock_and_the_next_run_begins_anew() {
     }
     notify.notify_one();
     assert_eq!(schedule.run(waits(&notify, &diary, "stored")), Ok(()));
-    assert_eq!(format!("{} {notify:?}", diary.take()), "stored Notify { stored: false, waiting: 0 }");
+    assert_eq!(
+        format!("{} {notify:?}", diary.take()),
+        "stored Notify { stored: false, waiting: 0 }"
+    );
 }
 
 #[test]
@@ -211,7 +226,10 @@ fn waited_for_in_another_run_says_so() {
 
     let diary = Diary::default();
     let said = run(program(&Notify::new(), &diary));
-    assert_eq!(said, "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time");
+    assert_eq!(
+        said,
+        "corio: tasks of another run wait for this notification; a `Notify` belongs to one run at a time"
+    );
     assert_eq!(diary.take(), "outer");
 }
 

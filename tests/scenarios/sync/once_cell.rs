@@ -38,7 +38,10 @@ fn the_first_makes_it_and_the_others_wait() {
     }
 
     let (cell, diary, log) = (OnceCell::new(), Diary::default(), corio::Log::new());
-    assert_eq!(Schedule::new(()).observe(log.observer()).run(program(&cell, &diary)), Ok(vec![0; 5]));
+    assert_eq!(
+        Schedule::new(()).observe(log.observer()).run(program(&cell, &diary)),
+        Ok(vec![0; 5])
+    );
     assert_eq!((diary.take().as_str(), cell.get(), cell.set(7)), ("make 0", Some(&0), Err(7)));
     expect![[r#"
         round 1: double[0]
@@ -51,7 +54,11 @@ fn the_first_makes_it_and_the_others_wait() {
 #[test]
 fn a_maker_that_fails_keeps_its_error_and_the_next_in_line_makes_its_own() {
     #[corio::task]
-    fn tries(cell: &OnceCell<u64>, diary: &Diary, own: Result<u64, &'static str>) -> Result<u64, &'static str> {
+    fn tries(
+        cell: &OnceCell<u64>,
+        diary: &Diary,
+        own: Result<u64, &'static str>,
+    ) -> Result<u64, &'static str> {
         call!(cell.get_or_try_init(makes_or_fails(diary, own))).copied()
     }
 
@@ -80,7 +87,11 @@ fn a_maker_that_is_dropped_leaves_it_to_the_next_in_line_that_is_there() {
     // 0 is dropped half-way, 1 when it was just called to make it, 3 while it waits.
     #[corio::task]
     fn program(cell: &OnceCell<u64>, diary: &Diary) -> Vec<Option<u64>> {
-        all!([(0, 1), (1, 1), (2, FOR_EVER), (3, 2), (4, FOR_EVER)].into_iter().map(|(own, count)| impatient(cell, diary, own, count)))
+        all!(
+            [(0, 1), (1, 1), (2, FOR_EVER), (3, 2), (4, FOR_EVER)]
+                .into_iter()
+                .map(|(own, count)| impatient(cell, diary, own, count))
+        )
     }
 
     let diary = Diary::default();
@@ -182,7 +193,10 @@ fn being_made_in_another_run_says_so_and_a_value_can_be_read_in_any() {
     }
 
     let said = run(program(&OnceCell::new(), &Diary::default()));
-    assert_eq!(said, "corio: the value of this once-cell is being made in another run; a once-cell without a value belongs to one run at a time");
+    assert_eq!(
+        said,
+        "corio: the value of this once-cell is being made in another run; a once-cell without a value belongs to one run at a time"
+    );
 }
 
 #[test]

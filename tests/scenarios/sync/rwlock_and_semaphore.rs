@@ -6,7 +6,9 @@ use std::rc::Rc;
 use corio::sync::{Permit, RwLock, Semaphore};
 use corio::{Error, Schedule};
 use expect_test::expect;
-use support::{Counts, Diary, FOR_EVER, double, gated, message, poll, rounds, run, set_open, without_lines};
+use support::{
+    Counts, Diary, FOR_EVER, double, gated, message, poll, rounds, run, set_open, without_lines,
+};
 
 /// The text of the deadlock that the run ends with.
 #[track_caller]
@@ -176,7 +178,10 @@ mod a_read_write_lock {
         }
 
         let lock = RwLock::new(0);
-        assert_eq!(run(program(&lock)), "corio: this lock is in use in another run; a lock belongs to one run at a time");
+        assert_eq!(
+            run(program(&lock)),
+            "corio: this lock is in use in another run; a lock belongs to one run at a time"
+        );
         run(reads_it(&lock));
     }
 
@@ -330,7 +335,10 @@ mod a_semaphore {
                 })
             );
             call!(semaphore.acquire_many(2)).forget();
-            assert_eq!((semaphore.available_permits(), semaphore.try_acquire_many(2).is_none()), (1, true));
+            assert_eq!(
+                (semaphore.available_permits(), semaphore.try_acquire_many(2).is_none()),
+                (1, true)
+            );
             drop(call!(semaphore.acquire_many(0)));
         }
 
@@ -398,7 +406,10 @@ mod a_semaphore {
             assert!(schedule.run(takes(&semaphore, &diary, 3, 1)).is_err());
             assert_eq!(schedule.run(takes(&semaphore, &diary, 2, 1)), Ok(()));
         }
-        assert_eq!((semaphore.available_permits(), diary.take().as_str()), (2, "+2, -2, +2, -2, +2, -2"));
+        assert_eq!(
+            (semaphore.available_permits(), diary.take().as_str()),
+            (2, "+2, -2, +2, -2, +2, -2")
+        );
     }
 
     #[test]
@@ -411,7 +422,10 @@ mod a_semaphore {
         }
 
         let semaphore = Semaphore::new(2);
-        assert_eq!(run(program(&semaphore)), "corio: this semaphore is in use in another run; a semaphore belongs to one run at a time");
+        assert_eq!(
+            run(program(&semaphore)),
+            "corio: this semaphore is in use in another run; a semaphore belongs to one run at a time"
+        );
         assert_eq!(semaphore.available_permits(), 2);
     }
 
@@ -462,6 +476,9 @@ mod a_semaphore {
     fn shows_how_many_are_free() {
         let semaphore = Semaphore::new(3);
         let permit = semaphore.try_acquire_many(2).unwrap();
-        assert_eq!(format!("{semaphore:?} {permit:?}"), "Semaphore { available: 1, waiting: 0 } Permit(2)");
+        assert_eq!(
+            format!("{semaphore:?} {permit:?}"),
+            "Semaphore { available: 1, waiting: 0 } Permit(2)"
+        );
     }
 }

@@ -56,7 +56,8 @@ fn one_task_runs_for_all_that_want_the_key_meanwhile() {
 
     let diary = Diary::default();
     run(program(&Flights::new(), &diary));
-    expect!["a makes, b makes, 2, a: by a, b: by b, c: by a, d: by a, e makes, e: by e"].assert_eq(&diary.take());
+    expect!["a makes, b makes, 2, a: by a, b: by b, c: by a, d: by a, e makes, e: by e"]
+        .assert_eq(&diary.take());
 }
 
 #[test]
@@ -74,7 +75,8 @@ fn who_comes_when_the_value_is_there_runs_anew_while_others_still_have_to_take_t
 
     let diary = Diary::default();
     run(program(&Flights::new(), &diary));
-    expect!["a makes, a: by a, A makes, b: by a, c: by a, A: by A, B: by A, C: by A"].assert_eq(&diary.take());
+    expect!["a makes, a: by a, A makes, b: by a, c: by a, A: by A, B: by A, C: by A"]
+        .assert_eq(&diary.take());
 }
 
 #[test]
@@ -87,7 +89,10 @@ fn an_error_is_shared_as_an_error() {
     }
 
     #[corio::task]
-    fn wants(flights: &SingleFlight<u64, Result<u64, Rc<str>>>, tries: &Cell<u32>) -> Result<u64, Rc<str>> {
+    fn wants(
+        flights: &SingleFlight<u64, Result<u64, Rc<str>>>,
+        tries: &Cell<u32>,
+    ) -> Result<u64, Rc<str>> {
         Ok(call!(flights.run(7, fails(tries)))? + 1)
     }
 
@@ -95,7 +100,13 @@ fn an_error_is_shared_as_an_error() {
     fn program(tries: &Cell<u32>) {
         let flights = SingleFlight::new();
         let got = all!((0..4).map(|_| wants(&flights, tries)));
-        assert!(got.iter().all(|result| Rc::ptr_eq(result.as_ref().unwrap_err(), got[0].as_ref().unwrap_err())), "one error");
+        assert!(
+            got.iter().all(|result| Rc::ptr_eq(
+                result.as_ref().unwrap_err(),
+                got[0].as_ref().unwrap_err()
+            )),
+            "one error"
+        );
         assert!(call!(wants(&flights, tries)).is_err());
     }
 
@@ -197,7 +208,10 @@ fn a_value_whose_clone_panics_ends_the_run_and_leaves_nothing_behind() {
     }
 
     let (flights, counts) = (SingleFlight::new(), Counts::default());
-    assert_eq!(message(|| Schedule::new(()).run(program(&flights, &counts)).is_ok()), "cannot be cloned");
+    assert_eq!(
+        message(|| Schedule::new(()).run(program(&flights, &counts)).is_ok()),
+        "cannot be cloned"
+    );
     counts.check_built(2);
     assert!(flights.is_empty());
 }
@@ -244,7 +258,11 @@ fn keys_need_not_be_cloned_and_tasks_may_be_spawned() {
     #[corio::task]
     fn program() -> u64 {
         let flights = Rc::default();
-        let handles = (spawn!(wants(Rc::clone(&flights), 1)), spawn!(wants(Rc::clone(&flights), 2)), spawn!(wants(flights, 1)));
+        let handles = (
+            spawn!(wants(Rc::clone(&flights), 1)),
+            spawn!(wants(Rc::clone(&flights), 2)),
+            spawn!(wants(flights, 1)),
+        );
         call!(handles.0) + call!(handles.1) + call!(handles.2)
     }
 
@@ -274,7 +292,9 @@ fn in_use_in_another_run_says_so() {
     #[corio::task]
     fn inner(flights: &Flights, diary: &Diary, said: &RefCell<String>) {
         io!(double(1));
-        said.replace(message(|| Schedule::new(()).run(wants(flights, diary, "other", "inner")).is_ok()));
+        said.replace(message(|| {
+            Schedule::new(()).run(wants(flights, diary, "other", "inner")).is_ok()
+        }));
     }
 
     #[corio::task]
@@ -286,7 +306,10 @@ fn in_use_in_another_run_says_so() {
 
     let (diary, said) = (Diary::default(), RefCell::default());
     run(program(&Flights::new(), &diary, &said));
-    assert_eq!(said.take(), "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time");
+    assert_eq!(
+        said.take(),
+        "corio: this single-flight is in use in another run; a single-flight belongs to one run at a time"
+    );
     expect!["a makes, a: by a, b makes, b: by b, c makes, c: by c"].assert_eq(&diary.take());
 }
 

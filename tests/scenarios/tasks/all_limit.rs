@@ -30,9 +30,14 @@ fn batches<T>(task: impl Task<(), Output = T>) -> (T, String) {
 #[track_caller]
 fn panic_of<T>(task: impl Task<(), Output = T>) -> String {
     let mut schedule = Schedule::new(());
-    let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else { panic!("the run must panic") };
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| schedule.run(task).is_ok())) else {
+        panic!("the run must panic")
+    };
     assert_eq!(schedule.run(healthy()), Ok(10));
-    payload.downcast_ref::<&str>().map(ToString::to_string).unwrap_or_else(|| *payload.downcast::<String>().unwrap())
+    payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .unwrap_or_else(|| *payload.downcast::<String>().unwrap())
 }
 
 #[test]
@@ -233,7 +238,10 @@ mod children {
         fn program() {
             assert_eq!(all!(limit = 3, (0..10).map(wide)), (0..10).map(Wide).collect::<Vec<_>>());
             assert_eq!(all!(limit = 3, (0..10).map(|_| nothing())).len(), 10);
-            assert_eq!(all!(limit = 3, (0..10).map(large)), (0..10).map(|n| [n; 1000]).collect::<Vec<_>>());
+            assert_eq!(
+                all!(limit = 3, (0..10).map(large)),
+                (0..10).map(|n| [n; 1000]).collect::<Vec<_>>()
+            );
         }
 
         batches(program());
@@ -570,7 +578,10 @@ mod dropped_half_way {
 
     #[corio::task(Timeline)]
     fn limited(limit: u64, counts: &Counts) -> Result<Vec<u64>, Elapsed> {
-        timeout!(Duration::from_millis(limit), task!({ all!(limit = 2, (0..6).map(|n| child(n, counts))) }))
+        timeout!(
+            Duration::from_millis(limit),
+            task!({ all!(limit = 2, (0..6).map(|n| child(n, counts))) })
+        )
     }
 
     #[corio::task(Timeline)]
@@ -589,7 +600,11 @@ mod dropped_half_way {
             let timeline = Timeline::default();
             let mut schedule = timeline.schedule();
             let is_over = schedule.run(program(limit, Counts::default())).unwrap();
-            told += &format!("{limit} ms, {}\n{}", if is_over { "over" } else { "cut" }, timeline.take());
+            told += &format!(
+                "{limit} ms, {}\n{}",
+                if is_over { "over" } else { "cut" },
+                timeline.take()
+            );
             assert_eq!(schedule.run(healthy()), Ok(10));
         }
         expect![[r#"
@@ -769,8 +784,14 @@ mod a_limit {
         }
 
         let counts = Counts::default();
-        assert_eq!(panic_of(program(0, counts.one())), "corio: a limit of at least 1, or no child would ever run");
-        assert_eq!(panic_of(tries(0, counts.one())), "corio: a limit of at least 1, or no child would ever run");
+        assert_eq!(
+            panic_of(program(0, counts.one())),
+            "corio: a limit of at least 1, or no child would ever run"
+        );
+        assert_eq!(
+            panic_of(tries(0, counts.one())),
+            "corio: a limit of at least 1, or no child would ever run"
+        );
         counts.check_built(2);
     }
 
@@ -815,8 +836,13 @@ fn waiting_for_a_window_that_is_stuck_is_a_deadlock_of_its_children() {
     let group = Rc::new(WaitGroup::new());
     group.add(1);
     let mut schedule = Schedule::new(());
-    let Err(corio::Error::Deadlock(deadlock)) = schedule.run(program(group.clone())) else { panic!("nobody is done") };
-    assert_eq!(deadlock.tasks().iter().map(|task| task.path()).collect::<Vec<_>>(), ["program > child"]);
+    let Err(corio::Error::Deadlock(deadlock)) = schedule.run(program(group.clone())) else {
+        panic!("nobody is done")
+    };
+    assert_eq!(
+        deadlock.tasks().iter().map(|task| task.path()).collect::<Vec<_>>(),
+        ["program > child"]
+    );
     assert_eq!(Rc::strong_count(&group), 1);
     assert_eq!(schedule.run(healthy()), Ok(10));
 }

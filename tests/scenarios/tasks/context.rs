@@ -94,7 +94,8 @@ mod forms {
         S: Provide<Db> + Provide<Cache>,
         T: Into<u64> + Clone,
     {
-        let (a, b) = join!(named(key.clone().into()), of_any_that_provides_both(key.clone().into()));
+        let (a, b) =
+            join!(named(key.clone().into()), of_any_that_provides_both(key.clone().into()));
         (a + b.0, key)
     }
 
@@ -238,7 +239,13 @@ mod derived {
         }
 
         let cache = Cache { offset: 2 };
-        let pointers = Pointers { db: Arc::new(Db { offset: 1 }), cache: &cache, numbers: Rc::new(vec![1, 2]), text: "text".into(), qualified: Arc::new(0.5) };
+        let pointers = Pointers {
+            db: Arc::new(Db { offset: 1 }),
+            cache: &cache,
+            numbers: Rc::new(vec![1, 2]),
+            text: "text".into(),
+            qualified: Arc::new(0.5),
+        };
         assert_eq!(provided(&pointers), (1, 2));
         // The pointer itself is a piece as well: a dispatcher may want to clone it.
         assert_eq!(Provide::<Arc<Db>>::provide(&pointers).offset, 1);
@@ -261,7 +268,12 @@ mod derived {
             cache: Cache,
         }
 
-        let replicated = Replicated { db: Db { offset: 1 }, replica: Db { offset: 20 }, shared: Arc::new(Db { offset: 300 }), cache: Cache { offset: 2 } };
+        let replicated = Replicated {
+            db: Db { offset: 1 },
+            replica: Db { offset: 20 },
+            shared: Arc::new(Db { offset: 300 }),
+            cache: Cache { offset: 2 },
+        };
         assert_eq!(provided(&replicated), (1, 2));
         assert_eq!(replicated.replica.offset + replicated.shared.offset, 320);
     }
@@ -306,7 +318,13 @@ mod derived {
         }
 
         let cache = Cache { offset: 2 };
-        let app = App { key: "key", store: Memory(HashMap::from([(7, 70)])), db: Db { offset: 1 }, cache: &cache, numbers: [5, 6] };
+        let app = App {
+            key: "key",
+            store: Memory(HashMap::from([(7, 70)])),
+            db: Db { offset: 1 },
+            cache: &cache,
+            numbers: [5, 6],
+        };
         assert_eq!(run(app, ask()), (70, 9, 3));
     }
 
@@ -386,7 +404,10 @@ mod by_hand {
     }
 
     fn app() -> App {
-        App { pools: Pools { reader: Db { offset: 1 }, writer: Db { offset: 20 } }, cache: Some(Cache { offset: 3 }) }
+        App {
+            pools: Pools { reader: Db { offset: 1 }, writer: Db { offset: 20 } },
+            cache: Some(Cache { offset: 3 }),
+        }
     }
 
     #[test]

@@ -100,7 +100,9 @@ mod nested_spawns {
         on_a_small_stack(|| {
             let group = Rc::new(WaitGroup::new());
             group.add(1);
-            let Err(Error::Deadlock(deadlock)) = Schedule::new(()).run(waits(MANY, group)) else { panic!("the last one waits for ever") };
+            let Err(Error::Deadlock(deadlock)) = Schedule::new(()).run(waits(MANY, group)) else {
+                panic!("the last one waits for ever")
+            };
             assert_eq!(deadlock.tasks().len(), 1);
             let path = deadlock.tasks()[0].path();
             assert!(path.starts_with("… > waits > waits > "), "{path}");
@@ -265,21 +267,24 @@ mod nested_calls {
     #[corio::task]
     fn by_its_name<'a>(left: u64, at: Bottom, gone: &'a RefCell<Vec<u64>>) -> u64 {
         let frame = Frame(left, gone);
-        let below = if left == 0 { call!(bottom(at)) } else { call!(by_its_name(left - 1, at, frame.1)) };
+        let below =
+            if left == 0 { call!(bottom(at)) } else { call!(by_its_name(left - 1, at, frame.1)) };
         below + 1
     }
 
     #[corio::task]
     fn one(left: u64, at: Bottom, gone: &RefCell<Vec<u64>>) -> u64 {
         let _frame = Frame(left, gone);
-        let below = if left == 0 { call!(bottom(at)) } else { call!(boxed(other(left - 1, at, gone))) };
+        let below =
+            if left == 0 { call!(bottom(at)) } else { call!(boxed(other(left - 1, at, gone))) };
         below + 1
     }
 
     #[corio::task]
     fn other(left: u64, at: Bottom, gone: &RefCell<Vec<u64>>) -> u64 {
         let _frame = Frame(left, gone);
-        let below = if left == 0 { call!(bottom(at)) } else { call!(boxed(one(left - 1, at, gone))) };
+        let below =
+            if left == 0 { call!(bottom(at)) } else { call!(boxed(one(left - 1, at, gone))) };
         below + 1
     }
 
@@ -306,20 +311,29 @@ mod nested_calls {
         fn ends(how: &str, gone: &RefCell<Vec<u64>>) {
             match how {
                 "a race" => drop(race!(by_its_name(MANY, Bottom::WaitsForEver, gone), double(1))),
-                "a time limit" => drop(timeout!(Duration::from_secs(1), boxed(one(MANY, Bottom::WaitsForEver, gone)))),
+                "a time limit" => drop(timeout!(
+                    Duration::from_secs(1),
+                    boxed(one(MANY, Bottom::WaitsForEver, gone))
+                )),
                 _ => drop(call!(by_its_name(MANY, Bottom::WaitsForEver, gone))),
             }
         }
 
         on_a_small_stack(|| {
-            for how in ["a race", "a time limit", "a run that is dropped", "a run that is cancelled"] {
+            for how in
+                ["a race", "a time limit", "a run that is dropped", "a run that is cancelled"]
+            {
                 let gone = RefCell::default();
                 let token = CancellationToken::new();
-                let mut schedule = Schedule::new(()).clock(VirtualClock::new()).yield_every(usize::MAX).cancel_on(&token);
+                let mut schedule = Schedule::new(())
+                    .clock(VirtualClock::new())
+                    .yield_every(usize::MAX)
+                    .cancel_on(&token);
                 match how {
                     "a run that is dropped" | "a run that is cancelled" => {
                         let mut run = schedule.run_async(ends(how, &gone));
-                        let mut poll = || Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop()));
+                        let mut poll =
+                            || Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop()));
                         assert!(poll().is_pending());
                         if how == "a run that is cancelled" {
                             token.cancel();
@@ -337,7 +351,9 @@ mod nested_calls {
     fn panic_at_the_bottom() {
         on_a_small_stack(|| {
             let gone = RefCell::default();
-            let panicked = catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(one(MANY, Bottom::Panics, &gone))));
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                Schedule::new(()).run(one(MANY, Bottom::Panics, &gone))
+            }));
             assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"at the bottom"));
             check_gone(&gone);
         });
@@ -354,7 +370,14 @@ mod nested_calls {
                 heard.say(format!("{place}, below {}", above.join(", ")));
             }
         });
-        assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(by_its_name(100, Bottom::Panics, &gone)))).is_err());
+        assert!(
+            catch_unwind(AssertUnwindSafe(|| schedule.run(by_its_name(
+                100,
+                Bottom::Panics,
+                &gone
+            ))))
+            .is_err()
+        );
         assert_eq!(told.take(), "task `by_its_name`, below by_its_name, by_its_name, by_its_name");
     }
 
@@ -396,8 +419,14 @@ mod nested_calls {
             below + sum - again + 1
         }
 
-        let on_the_stack_of_a_thread = || assert_eq!(Schedule::new(()).run(large(10_000)), Ok(10_003));
-        thread::Builder::new().stack_size(2 << 20).spawn(on_the_stack_of_a_thread).unwrap().join().unwrap();
+        let on_the_stack_of_a_thread =
+            || assert_eq!(Schedule::new(()).run(large(10_000)), Ok(10_003));
+        thread::Builder::new()
+            .stack_size(2 << 20)
+            .spawn(on_the_stack_of_a_thread)
+            .unwrap()
+            .join()
+            .unwrap();
     }
 
     #[test]
@@ -421,8 +450,14 @@ mod nested_calls {
                     heard.say(*name);
                 }
             });
-            let Err(Error::Deadlock(deadlock)) = schedule.run(down(depth, &group)) else { panic!("nobody ends the group") };
-            let tasks: Vec<String> = deadlock.tasks().iter().map(|task| format!("{} waits for {}", task.path(), task.waits_for())).collect();
+            let Err(Error::Deadlock(deadlock)) = schedule.run(down(depth, &group)) else {
+                panic!("nobody ends the group")
+            };
+            let tasks: Vec<String> = deadlock
+                .tasks()
+                .iter()
+                .map(|task| format!("{} waits for {}", task.path(), task.waits_for()))
+                .collect();
             (events.take(), tasks)
         };
         assert_eq!(tell(1000), tell(1));

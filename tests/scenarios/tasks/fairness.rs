@@ -57,7 +57,12 @@ struct Ball {
 
 impl Ball {
     fn new() -> Self {
-        Ball { in_play: Cell::new(true), passes: Cell::new(0), sides: [Mutex::new(()), Mutex::new(())], turns: [WaitGroup::new(), WaitGroup::new()] }
+        Ball {
+            in_play: Cell::new(true),
+            passes: Cell::new(0),
+            sides: [Mutex::new(()), Mutex::new(())],
+            turns: [WaitGroup::new(), WaitGroup::new()],
+        }
     }
 }
 
@@ -180,7 +185,11 @@ mod tasks_that_wake_each_other_for_ever {
             let mut polled = false;
             std::future::poll_fn(|context| {
                 context.waker().wake_by_ref();
-                if std::mem::replace(&mut polled, true) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+                if std::mem::replace(&mut polled, true) {
+                    std::task::Poll::Ready(())
+                } else {
+                    std::task::Poll::Pending
+                }
             })
             .await;
             keys.to_vec()
@@ -220,7 +229,8 @@ mod tasks_that_wake_each_other_for_ever {
             join!(play_by_groups(ball), passes_time(ball, clock));
         }
 
-        let mut schedule = Schedule::new(()).max_resumes_per_phase(50).clock(clock.clone()).timeout(limit);
+        let mut schedule =
+            Schedule::new(()).max_resumes_per_phase(50).clock(clock.clone()).timeout(limit);
         assert_eq!(time_limit(schedule.run(program(&ball, clock.clone()))), limit);
         assert!((1000..1100).contains(&ball.passes.get()), "{} passes", ball.passes.get());
         assert_eq!(schedule.run(double(1)), Ok(2));
@@ -243,7 +253,10 @@ mod tasks_that_wake_each_other_for_ever {
 
         let (ball, token) = (Ball::new(), CancellationToken::new());
         let mut schedule = Schedule::new(()).max_resumes_per_phase(50);
-        assert_eq!(schedule.run_with(RunOptions::new().cancel_on(&token), program(&ball, token.clone())), Err(Error::Cancelled));
+        assert_eq!(
+            schedule.run_with(RunOptions::new().cancel_on(&token), program(&ball, token.clone())),
+            Err(Error::Cancelled)
+        );
         assert!((1000..1100).contains(&ball.passes.get()), "{} passes", ball.passes.get());
         assert_eq!(schedule.run(double(1)), Ok(2));
     }
@@ -340,7 +353,11 @@ fn with_any_number_of_resumes_a_program_ends_as_without() {
     for most in [1, 2, 3, usize::MAX] {
         for resumes in 1..60 {
             let mut schedule = Schedule::new(()).max_resumes_per_phase(resumes).max_tasks(most);
-            assert_eq!(schedule.run(program()), expected, "fairness {resumes}, at most {most} tasks");
+            assert_eq!(
+                schedule.run(program()),
+                expected,
+                "fairness {resumes}, at most {most} tasks"
+            );
         }
     }
 }
@@ -364,7 +381,10 @@ fn a_phase_that_ends_by_itself_is_not_told_of() {
     assert_eq!(schedule.run(program()), Ok(()));
     for resumes in [9, 10] {
         schedule = schedule.max_resumes_per_phase(resumes);
-        assert_eq!(schedule.run_with(RunOptions::new().observe(told.observer()), program()), Ok(()));
+        assert_eq!(
+            schedule.run_with(RunOptions::new().observe(told.observer()), program()),
+            Ok(())
+        );
         let text = told.take();
         assert_eq!(text.contains("overlong"), resumes == 9, "{text}");
     }

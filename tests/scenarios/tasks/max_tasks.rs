@@ -390,7 +390,8 @@ mod after_a_panic {
         let log = Log::new();
         let mut schedule = Schedule::new(()).max_tasks(3);
         for _ in 0..3 {
-            let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program(counts.clone())))).unwrap_err();
+            let payload = catch_unwind(AssertUnwindSafe(|| schedule.run(program(counts.clone()))))
+                .unwrap_err();
             assert_eq!(*payload.downcast::<u64>().unwrap(), 7);
             counts.check();
         }
@@ -430,7 +431,9 @@ mod after_a_panic {
 
         let went_on = Rc::default();
         let mut schedule = Schedule::new(()).max_tasks(2);
-        assert!(catch_unwind(AssertUnwindSafe(|| schedule.run(program(Rc::clone(&went_on))))).is_err());
+        assert!(
+            catch_unwind(AssertUnwindSafe(|| schedule.run(program(Rc::clone(&went_on))))).is_err()
+        );
         assert_eq!(*went_on.borrow(), ["two are there"]);
         assert_eq!(schedule.run(healthy()), Ok(10));
     }

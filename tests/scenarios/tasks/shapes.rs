@@ -26,7 +26,10 @@ fn echo(texts: &[String]) -> Vec<String> {
 /// Refuses odd numbers.
 #[corio::dispatcher(show_keys)]
 fn half(numbers: &[u64]) -> Vec<Result<u64, Odd>> {
-    numbers.iter().map(|number| if number % 2 == 0 { Ok(number / 2) } else { Err(Odd(*number)) }).collect()
+    numbers
+        .iter()
+        .map(|number| if number % 2 == 0 { Ok(number / 2) } else { Err(Odd(*number)) })
+        .collect()
 }
 
 #[corio::dispatcher(show_keys)]
@@ -97,19 +100,35 @@ mod functions {
         }
 
         #[corio::task]
-        fn patterns((a, mut b): (u64, u64), Point { x, y: ref z }: Point, [first, .., last]: [u64; 4], mut plain: u64, _: &str, _unused: u64) -> [u64; 7] {
+        fn patterns(
+            (a, mut b): (u64, u64),
+            Point { x, y: ref z }: Point,
+            [first, .., last]: [u64; 4],
+            mut plain: u64,
+            _: &str,
+            _unused: u64,
+        ) -> [u64; 7] {
             b += io!(double(a));
             plain += b;
             [a, b, x, *z, first, last, plain]
         }
 
-        assert_eq!(run(patterns((1, 2), Point { x: 3, y: 4 }, [5, 0, 0, 6], 10, "ignored", 0)), [1, 4, 3, 4, 5, 6, 14]);
+        assert_eq!(
+            run(patterns((1, 2), Point { x: 3, y: 4 }, [5, 0, 0, 6], 10, "ignored", 0)),
+            [1, 4, 3, 4, 5, 6, 14]
+        );
     }
 
     #[test]
     fn arguments_are_dropped_at_the_end_of_the_task_used_or_not() {
         #[corio::task]
-        fn takes(trace: Trace, used: Dropping, unused: Dropping, _underscore: Dropping, _: Dropping) {
+        fn takes(
+            trace: Trace,
+            used: Dropping,
+            unused: Dropping,
+            _underscore: Dropping,
+            _: Dropping,
+        ) {
             trace.note("starts");
             let _ = &used;
             io!(double(1));
@@ -117,7 +136,13 @@ mod functions {
         }
 
         let trace = Trace::default();
-        run(takes(trace.clone(), trace.dropping("used"), trace.dropping("unused"), trace.dropping("_underscore"), trace.dropping("_")));
+        run(takes(
+            trace.clone(),
+            trace.dropping("used"),
+            trace.dropping("unused"),
+            trace.dropping("_underscore"),
+            trace.dropping("_"),
+        ));
         let lines = trace.0.take();
         // The end comes first, in whatever order the arguments follow.
         assert_eq!(lines[..2], ["starts", "ends"], "{lines:#?}");
@@ -226,7 +251,11 @@ mod functions {
     #[test]
     fn impl_trait_arguments() {
         #[corio::task]
-        fn labels(numbers: impl IntoIterator<Item = u64>, label: impl Fn(u64) -> String, separator: &impl Display) -> String {
+        fn labels(
+            numbers: impl IntoIterator<Item = u64>,
+            label: impl Fn(u64) -> String,
+            separator: &impl Display,
+        ) -> String {
             let mut text = String::new();
             for number in numbers {
                 text += &format!("{}{separator}", label(io!(double(number))));
@@ -261,7 +290,10 @@ mod functions {
             Ok(())
         }
 
-        assert_eq!((run(result(12)), run(result(6)), run(result(5))), (Ok(4), Err(Odd(3)), Err(Odd(5))));
+        assert_eq!(
+            (run(result(12)), run(result(6)), run(result(5))),
+            (Ok(4), Err(Odd(3)), Err(Odd(5)))
+        );
         assert_eq!(run(boxed_error("8")).unwrap(), 4);
         assert_eq!(run(boxed_error("7")).unwrap_err().to_string(), "7 is odd");
         assert_eq!(run(boxed_error("x")).unwrap_err().to_string(), "invalid digit found in string");
@@ -313,7 +345,10 @@ mod functions {
         }
 
         assert_eq!(run(coerced(4)).to_string(), "8");
-        assert_eq!([0, 1, 2].map(|number| run(coerced_in_branches(number)).to_string()), ["nothing", "2", "4"]);
+        assert_eq!(
+            [0, 1, 2].map(|number| run(coerced_in_branches(number)).to_string()),
+            ["nothing", "2", "4"]
+        );
         assert_eq!(run(iterator(3)).collect::<Vec<_>>(), [1, 3, 5]);
         assert_eq!(run(closure(3))(1), 7);
         assert_eq!(*run(slice(3)).unwrap(), [6, 1]);
@@ -347,7 +382,10 @@ mod functions {
             trace.note(io!(double(number)).to_string())
         }
 
-        assert_eq!([0, 1, 3].map(|number| run(early(number))), ["at once", "after asking", "from a loop"]);
+        assert_eq!(
+            [0, 1, 3].map(|number| run(early(number))),
+            ["at once", "after asking", "from a loop"]
+        );
         let trace = Trace::default();
         run(nothing(trace.clone(), 0));
         run(nothing(trace.clone(), 3));
@@ -598,7 +636,10 @@ mod methods {
         assert_eq!(run(describe(&fruit)), ("3 for 12".into(), "crate"));
         assert_eq!(run(fruit.reprice(10)).0, [Apple(20), Apple(40), Apple(60)]);
         assert_eq!(run(Apple::first_of(&fruit.0, 0)), Some(&Apple(20)));
-        assert_eq!(run(Crate::first_of(std::slice::from_ref(&fruit), 0)).map(|c| c.0.len()), Some(3));
+        assert_eq!(
+            run(Crate::first_of(std::slice::from_ref(&fruit), 0)).map(|c| c.0.len()),
+            Some(3)
+        );
     }
 }
 
@@ -609,7 +650,12 @@ mod asking {
     fn one_several_and_many() {
         #[corio::task]
         fn program() -> (u64, (u64, String), Vec<u64>, Vec<u64>) {
-            (io!(double(1)), io!(double(2), echo("two".into())), io_all!((3..6).map(double)), io_all!([double(6), double(7)]))
+            (
+                io!(double(1)),
+                io!(double(2), echo("two".into())),
+                io_all!((3..6).map(double)),
+                io_all!([double(6), double(7)]),
+            )
         }
 
         check(
@@ -628,7 +674,16 @@ mod asking {
     fn up_to_eight_at_once() {
         #[corio::task]
         fn program() -> [u64; 8] {
-            let (a, b, c, d, e, f, g, h) = io!(double(1), double(2), double(3), double(4), double(5), double(6), double(7), double(8),);
+            let (a, b, c, d, e, f, g, h) = io!(
+                double(1),
+                double(2),
+                double(3),
+                double(4),
+                double(5),
+                double(6),
+                double(7),
+                double(8),
+            );
             [a, b, c, d, e, f, g, h]
         }
 
@@ -753,7 +808,10 @@ mod places {
             assert!(matches!(io!(half(8)), Ok(4 | 5) if io!(double(1)) == 2));
             assert!(io!(name_of(3)).is_none(), "message {}", io!(double(1)));
             assert_ne!(io!(double(1)), 1);
-            assert_eq!(map! { 1 => io!(double(1)), io!(double(1)) => 3 }, HashMap::from([(1, 2), (2, 3)]));
+            assert_eq!(
+                map! { 1 => io!(double(1)), io!(double(1)) => 3 },
+                HashMap::from([(1, 2), (2, 3)])
+            );
             assert_eq!(add!(io!(double(1)), call!(double(io!(double(1))))), 6);
             assert_eq!(block!({ let a = io!(double(1)); let b = io!(double(a)); } => b + 2), 6);
             let mut text = String::new();
@@ -909,7 +967,9 @@ mod places {
                 let instead = io!(double(number));
                 return format!("no name, but {instead}");
             };
-            let Ok(half) = io!(half(number)) else { return format!("{name} is odd, {}", io!(echo("sorry".into()))) };
+            let Ok(half) = io!(half(number)) else {
+                return format!("{name} is odd, {}", io!(echo("sorry".into())));
+            };
             match io!(double(half)) {
                 2 if io!(double(1)) == 3 => unreachable!(),
                 n @ (2 | 3) if io!(double(n)) == 4 => format!("{name}: {}", io!(double(n))),
@@ -917,7 +977,10 @@ mod places {
             }
         }
 
-        assert_eq!([1, 2, 3].map(|number| run(program(number))), ["one is odd, sorry", "two: 4", "no name, but 6"]);
+        assert_eq!(
+            [1, 2, 3].map(|number| run(program(number))),
+            ["one is odd, sorry", "two: 4", "no name, but 6"]
+        );
     }
 
     #[test]
@@ -1157,7 +1220,13 @@ mod children {
                 many.push(spawn!(text(n)));
             }
             drop(spawn!(text(6))); // goes on without its handle
-            (first, second, call!(wait_for(third)), all!(many), join!(spawn!(text(7)), spawn!(double(8))))
+            (
+                first,
+                second,
+                call!(wait_for(third)),
+                all!(many),
+                join!(spawn!(text(7)), spawn!(double(8))),
+            )
         }
 
         check(
@@ -1245,7 +1314,9 @@ mod children {
             all!(numbers.iter().map(|number| add(&sum, number)));
             all!(numbers.iter().map(|number| task! { call!(add(&sum, number)) }));
             let mut targets = vec![0; 4];
-            for target in all!(targets.iter_mut().zip(&numbers).map(|(target, number)| set(target, *number))) {
+            for target in
+                all!(targets.iter_mut().zip(&numbers).map(|(target, number)| set(target, *number)))
+            {
                 *target += 1;
             }
             let (left, right) = targets.split_at_mut(3);
@@ -1271,8 +1342,16 @@ mod children {
         fn program() -> ((u64,), (u64, String), u64) {
             let one = join!(double(1));
             let two = join!(double(2), echo("two".into()),);
-            let (a, b, c, d, e, f, g, h) =
-                join!(double(1), double(2), double(3), task! { 0 }, double(5), task! { io!(double(6)) + io!(double(6)) }, spawn!(double(7)), double(8));
+            let (a, b, c, d, e, f, g, h) = join!(
+                double(1),
+                double(2),
+                double(3),
+                task! { 0 },
+                double(5),
+                task! { io!(double(6)) + io!(double(6)) },
+                spawn!(double(7)),
+                double(8)
+            );
             (one, two, a + b + c + d + e + f + g + h)
         }
 
@@ -1353,7 +1432,12 @@ mod children {
 
     /// Ends in its error after so many steps, if it has one.
     #[corio::task]
-    fn fails_after(trace: &Trace, name: &'static str, count: u64, error: Option<Odd>) -> Result<&'static str, Odd> {
+    fn fails_after(
+        trace: &Trace,
+        name: &'static str,
+        count: u64,
+        error: Option<Odd>,
+    ) -> Result<&'static str, Odd> {
         let _dropping = trace.dropping(name);
         for step in 0..count {
             io!(double(step));
@@ -1371,7 +1455,11 @@ mod children {
     fn try_join_stops_at_the_first_error_and_drops_the_rest() {
         #[corio::task]
         fn program(trace: Trace) {
-            let both = try_join!(fails_after(&trace, "a", 2, None), task! { Ok::<_, Odd>(io!(half(8))? + 1) }, half(10));
+            let both = try_join!(
+                fails_after(&trace, "a", 2, None),
+                task! { Ok::<_, Odd>(io!(half(8))? + 1) },
+                half(10)
+            );
             trace.note(format!("{both:?}"));
             let failed = try_join!(
                 fails_after(&trace, "slow", 5, None),
@@ -1419,7 +1507,12 @@ mod children {
             let none = try_all!(std::iter::empty::<u64>().map(half))?;
             trace.note(format!("{none:?}"));
             // The first to fail, not the first in order.
-            let failed = try_all!([(3, 4), (2, 3), (9, 2)].map(|(count, odd)| fails_after(&trace, "child", count, Some(Odd(odd)))));
+            let failed = try_all!([(3, 4), (2, 3), (9, 2)].map(|(count, odd)| fails_after(
+                &trace,
+                "child",
+                count,
+                Some(Odd(odd))
+            )));
             trace.note(format!("{failed:?}"));
             try_all!((5..7).map(half))
         }
@@ -1481,7 +1574,11 @@ mod children {
 
         #[corio::task]
         fn program(trace: Trace) {
-            let first = race!(racer(&trace, "slow", 3), racer(&trace, "fast", 1), racer(&trace, "second", 2));
+            let first = race!(
+                racer(&trace, "slow", 3),
+                racer(&trace, "fast", 1),
+                racer(&trace, "second", 2)
+            );
             trace.note(format!("{first} wins"));
             io!(double(100));
             let at_once = race!(racer(&trace, "asks", 1), racer(&trace, "does not", 0));
@@ -1520,7 +1617,13 @@ mod blocks {
             let moving = spawn!(task!(move { io!(double(number)) }));
             let typed = call!(task!(-> Result<u64, Odd> { Ok(io!(half(io!(half(10))?))? + 1) }));
             let both = spawn!(task!(move -> String { io!(echo(text)) }));
-            (borrowed, call!(moving), typed, call!(both), call!(task!(-> Option<u64> { Some(io!(name_of(7))?.len() as u64) })))
+            (
+                borrowed,
+                call!(moving),
+                typed,
+                call!(both),
+                call!(task!(-> Option<u64> { Some(io!(name_of(7))?.len() as u64) })),
+            )
         }
 
         check(
@@ -1613,7 +1716,8 @@ mod recursion {
             if depth == 0 {
                 return io!(double(1)) / 2;
             }
-            let (a, b, c) = (spawn!(tree(depth - 1)), spawn!(tree(depth - 1)), spawn!(tree(depth - 1)));
+            let (a, b, c) =
+                (spawn!(tree(depth - 1)), spawn!(tree(depth - 1)), spawn!(tree(depth - 1)));
             call!(a) + call!(b) + call!(c)
         }
 
@@ -1641,7 +1745,11 @@ mod recursion {
             if depth == 0 {
                 return io!(half(2));
             }
-            Ok(try_all!((0..3).map(|_| task!(-> Result<u64, Odd> { call!(boxed(tree(depth - 1))) })))?.iter().sum())
+            Ok(try_all!(
+                (0..3).map(|_| task!(-> Result<u64, Odd> { call!(boxed(tree(depth - 1))) }))
+            )?
+            .iter()
+            .sum())
         }
 
         assert_eq!(run(tree(5)), Ok(leaves(5)));

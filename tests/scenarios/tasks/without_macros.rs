@@ -11,7 +11,10 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::thread;
 
-use corio::{Batch, Cx, Dispatch, Error, JoinHandle, Log, Options, Provide, Request, RequestError, Requests, Schedule, Task, task_fn};
+use corio::{
+    Batch, Cx, Dispatch, Error, JoinHandle, Log, Options, Provide, Request, RequestError, Requests,
+    Schedule, Task, task_fn,
+};
 use expect_test::{Expect, expect};
 
 /// Asks for the double of a number.
@@ -89,7 +92,10 @@ mod tasks {
             let handled = cx.call(handle).await;
             let all = cx.all((40..43).map(quadruple)).await;
             let helped = octuple(cx, 50).await;
-            let nothing = (cx.io_all(std::iter::empty::<Double>()).await, cx.all(Vec::<JoinHandle<()>>::new()).await);
+            let nothing = (
+                cx.io_all(std::iter::empty::<Double>()).await,
+                cx.all(Vec::<JoinHandle<()>>::new()).await,
+            );
             (many, called, handled, all, helped, nothing)
         });
         check(
@@ -145,11 +151,14 @@ mod tasks {
         #[corio::task(())]
         fn by_macro(number: u64) -> u64 {
             let (a, b) = io!(triple(number), Double(number));
-            let by_hand = task_fn(async move |cx: Cx<'_, ()>| cx.io(triple(a)).await + cx.call(quadruple(b)).await);
+            let by_hand = task_fn(async move |cx: Cx<'_, ()>| {
+                cx.io(triple(a)).await + cx.call(quadruple(b)).await
+            });
             call!(by_hand) + call!(quadruple(number))
         }
 
-        let program = task_fn(async |cx: Cx<'_, ()>| cx.call(by_macro(1)).await + cx.io(triple(1)).await);
+        let program =
+            task_fn(async |cx: Cx<'_, ()>| cx.call(by_macro(1)).await + cx.io(triple(1)).await);
         check(
             program,
             expect![[r#"
@@ -180,7 +189,12 @@ mod tasks {
                 done();
             })
         };
-        let (child, grandchild, returns, after) = (note("child ends"), note("grandchild ends"), note("called returns"), note("after the call"));
+        let (child, grandchild, returns, after) = (
+            note("child ends"),
+            note("grandchild ends"),
+            note("called returns"),
+            note("after the call"),
+        );
         let called = {
             let grandchild = steps(2, Box::new(grandchild));
             task_fn(async move |cx: Cx<'_, ()>| {
@@ -194,12 +208,16 @@ mod tasks {
             cx.call(called).await;
             after();
         }));
-        assert_eq!(*trace.borrow(), ["called returns", "grandchild ends", "after the call", "child ends"]);
+        assert_eq!(
+            *trace.borrow(),
+            ["called returns", "grandchild ends", "after the call", "child ends"]
+        );
     }
 
     #[test]
     fn futures_that_are_ready_may_be_awaited() {
-        let program = task_fn(async |cx: Cx<'_, ()>| ready(1).await + async { cx.io(Double(1)).await }.await);
+        let program =
+            task_fn(async |cx: Cx<'_, ()>| ready(1).await + async { cx.io(Double(1)).await }.await);
         assert_eq!(run(program), 3);
     }
 
@@ -213,7 +231,9 @@ mod tasks {
         }
 
         let mut schedule = Schedule::new(());
-        let Err(Error::ForeignFuture { task, .. }) = schedule.run(waits_for_ever()) else { panic!("should be found") };
+        let Err(Error::ForeignFuture { task, .. }) = schedule.run(waits_for_ever()) else {
+            panic!("should be found")
+        };
         assert!(task.contains("waits_for_ever"), "{task}");
         assert_eq!(schedule.run(quadruple(1)).unwrap(), 4);
     }
@@ -325,7 +345,10 @@ mod requests {
             ]
         });
         let log = Log::new();
-        let results = Schedule::new(&App { offset: Offset(10) }).observe(log.observer()).run(program).unwrap();
+        let results = Schedule::new(&App { offset: Offset(10) })
+            .observe(log.observer())
+            .run(program)
+            .unwrap();
         for result in &results {
             assert_eq!(*result, [11, 12, 11, 13]);
         }
@@ -350,7 +373,8 @@ mod requests {
     impl Request for Name {
         type Key = u64;
         type Answer = Option<&'static str>;
-        const OPTIONS: Options<u64, Option<&'static str>> = Options::of::<HashMap<u64, &'static str>>().show_keys();
+        const OPTIONS: Options<u64, Option<&'static str>> =
+            Options::of::<HashMap<u64, &'static str>>().show_keys();
 
         fn name() -> &'static str {
             "my own name"
@@ -396,7 +420,19 @@ mod requests {
 
         let mut schedule = Schedule::new(());
         let error = schedule.run(Ignored).unwrap_err();
-        assert!(matches!(error, Error::Batch(RequestError::Unanswered { dispatcher: "Ignored", position: 0, requests: 1, key: None, .. })), "{error:?}");
+        assert!(
+            matches!(
+                error,
+                Error::Batch(RequestError::Unanswered {
+                    dispatcher: "Ignored",
+                    position: 0,
+                    requests: 1,
+                    key: None,
+                    ..
+                })
+            ),
+            "{error:?}"
+        );
         assert_eq!(schedule.run(Double(1)).unwrap(), 2);
     }
 
@@ -510,7 +546,9 @@ mod futures_by_hand {
                 cx.io(Double(4)),
             )
             .await;
-            let nested = join(join(cx.io(Double(5)), cx.io(Double(6))), join(cx.io(Double(7)), ready(0))).await;
+            let nested =
+                join(join(cx.io(Double(5)), cx.io(Double(6))), join(cx.io(Double(7)), ready(0)))
+                    .await;
             (both, uneven, nested)
         });
         check(
@@ -751,7 +789,10 @@ mod futures_by_hand {
 
     impl Chance {
         fn below(&mut self, limit: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) % limit
         }
     }
@@ -767,11 +808,13 @@ mod futures_by_hand {
                     0..3 if open.len() < 6 => open.push((key, Box::pin(cx.io(Double(key))))),
                     3 => assert_eq!(cx.io(Double(key)).await, key * 2),
                     4 if !open.is_empty() => {
-                        let (_, future) = open.swap_remove(chance.below(open.len() as u64) as usize);
+                        let (_, future) =
+                            open.swap_remove(chance.below(open.len() as u64) as usize);
                         if forgets { mem::forget(future) } else { drop(future) }
                     }
                     5 if !open.is_empty() => {
-                        let (key, future) = open.swap_remove(chance.below(open.len() as u64) as usize);
+                        let (key, future) =
+                            open.swap_remove(chance.below(open.len() as u64) as usize);
                         assert_eq!(future.await, key * 2);
                         answered.set(answered.get() + 1);
                     }
@@ -779,7 +822,8 @@ mod futures_by_hand {
                         for at in (0..open.len()).rev() {
                             let (key, future) = &mut open[at];
                             let key = *key;
-                            let answer = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+                            let answer =
+                                poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
                             if let Poll::Ready(answer) = answer {
                                 assert_eq!(answer, key * 2);
                                 answered.set(answered.get() + 1);
@@ -840,7 +884,9 @@ mod nested {
     }
 
     /// Runs `body` in a task of an inner run, with the `Cx` of the outer one, and notes what it gives. It may also be refused: by a panic or an error of a run.
-    fn with_the_outer_cx_in_an_inner_run(body: impl AsyncFn(Cx<'_, Name>) -> &'static str) -> Option<&'static str> {
+    fn with_the_outer_cx_in_an_inner_run(
+        body: impl AsyncFn(Cx<'_, Name>) -> &'static str,
+    ) -> Option<&'static str> {
         let given = Cell::new(None);
         let refused = catch_unwind(AssertUnwindSafe(|| {
             let outer = task_fn(async |cx: Cx<'_, Name>| {
@@ -865,14 +911,26 @@ mod nested {
 
     #[test]
     fn an_outer_cx_never_asks_in_an_inner_run() {
-        assert_ne!(with_the_outer_cx_in_an_inner_run(async |cx| cx.io(AskName).await), Some("inner"));
+        assert_ne!(
+            with_the_outer_cx_in_an_inner_run(async |cx| cx.io(AskName).await),
+            Some("inner")
+        );
     }
 
     #[test]
     fn an_outer_cx_never_spawns_or_calls_in_an_inner_run() {
         let named = || task_fn(async |cx: Cx<'_, Name>| cx.context().0);
-        assert_ne!(with_the_outer_cx_in_an_inner_run(async |cx| cx.call(named()).await), Some("inner"));
-        assert_ne!(with_the_outer_cx_in_an_inner_run(async |cx| cx.call(cx.spawn(named())).await), Some("inner"));
-        assert_ne!(with_the_outer_cx_in_an_inner_run(async |cx| cx.all([named()]).await[0]), Some("inner"));
+        assert_ne!(
+            with_the_outer_cx_in_an_inner_run(async |cx| cx.call(named()).await),
+            Some("inner")
+        );
+        assert_ne!(
+            with_the_outer_cx_in_an_inner_run(async |cx| cx.call(cx.spawn(named())).await),
+            Some("inner")
+        );
+        assert_ne!(
+            with_the_outer_cx_in_an_inner_run(async |cx| cx.all([named()]).await[0]),
+            Some("inner")
+        );
     }
 }

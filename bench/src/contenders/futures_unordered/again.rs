@@ -60,7 +60,9 @@ impl Batcher {
         answer(&keys, &mut answers);
         if keeps {
             let kept = keys.iter().zip(answers.iter());
-            self.known.borrow_mut().extend(kept.map(|(key, answer)| (*key, Known::Answered(*answer))));
+            self.known
+                .borrow_mut()
+                .extend(kept.map(|(key, answer)| (*key, Known::Answered(*answer))));
         } else {
             self.known.borrow_mut().clear();
         }
@@ -101,7 +103,11 @@ pub fn job(size: Size) -> Job {
         if let Workload::W13 = size.workload {
             run(b, true, (0..size.n).map(|task| same(b.clone(), start(task))));
         } else {
-            run(b, false, (0..size.n).map(|task| four_once(b.clone(), start(task % size.distinct()))));
+            run(
+                b,
+                false,
+                (0..size.n).map(|task| four_once(b.clone(), start(task % size.distinct()))),
+            );
         }
     })
 }

@@ -19,13 +19,17 @@ pub fn pending(size: Size) -> Job {
         if let Workload::W9 = size.workload {
             executor.block_on(await_batches(b, [many(b.clone(), 0, size.n)]));
         } else {
-            executor.block_on(await_batches(b, (0..size.n).map(|task| four(b.clone(), start(task)))));
+            executor
+                .block_on(await_batches(b, (0..size.n).map(|task| four(b.clone(), start(task)))));
         }
     })
 }
 
 /// With nothing else on its way there is nothing to do but to wait for the batch.
-async fn await_batches(batcher: &Batcher, tasks: impl IntoIterator<Item = impl Future<Output = ()>>) {
+async fn await_batches(
+    batcher: &Batcher,
+    tasks: impl IntoIterator<Item = impl Future<Output = ()>>,
+) {
     let mut tasks = Tasks::new(tasks);
     while tasks.advance() {
         yield_now().await;
@@ -73,7 +77,8 @@ pub fn one_by_one(size: Size) -> Job {
     let mut arrived = Vec::new();
     Box::new(move || {
         let gathering = Rc::new(Gathering::default());
-        let mut tasks = Tasks::new((0..size.n).map(|task| four_by_another(gathering.clone(), start(task))));
+        let mut tasks =
+            Tasks::new((0..size.n).map(|task| four_by_another(gathering.clone(), start(task))));
         while tasks.advance() {
             let batch = gathering.take();
             let keys = batch.keys.take();

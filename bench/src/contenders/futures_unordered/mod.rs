@@ -34,7 +34,9 @@ impl Batcher {
     async fn ask(&self, key: u64) -> u64 {
         let mut asked = None;
         poll_fn(|cx| match asked {
-            Some((place, round)) if self.round.get() > round => Poll::Ready(self.answers.borrow()[place]),
+            Some((place, round)) if self.round.get() > round => {
+                Poll::Ready(self.answers.borrow()[place])
+            }
             Some(_) => Poll::Pending,
             None => {
                 let mut keys = self.keys.borrow_mut();
@@ -118,7 +120,9 @@ async fn node(batcher: &Batcher, key: u64, depth: u64) -> u64 {
     if depth == 0 {
         return own;
     }
-    let nodes = (0..FAN_OUT).map(|number| Box::pin(node(batcher, child(key, number), depth - 1)) as Pin<Box<dyn Future<Output = u64>>>);
+    let nodes = (0..FAN_OUT).map(|number| {
+        Box::pin(node(batcher, child(key, number), depth - 1)) as Pin<Box<dyn Future<Output = u64>>>
+    });
     own + join_all(nodes).await.iter().sum::<u64>()
 }
 
@@ -206,11 +210,15 @@ fn in_place(size: Size) -> Job {
     Box::new(move || {
         let b = &batcher;
         match size.workload {
-            Workload::W1 | Workload::W12 => run(size, b, (0..size.n).map(|task| four(b.clone(), start(task)))),
+            Workload::W1 | Workload::W12 => {
+                run(size, b, (0..size.n).map(|task| four(b.clone(), start(task))))
+            }
             Workload::W2 => run(size, b, [many(b.clone(), 0, size.n)]),
             Workload::W3 => run(size, b, (0..size.n).map(|task| one(b.clone(), start(task)))),
             Workload::W4 => run(size, b, [async { finish(node(b, 0, size.n).await) }]),
-            Workload::W5 => run(size, b, (0..size.n).map(|task| many(b.clone(), start(task), ROUNDS))),
+            Workload::W5 => {
+                run(size, b, (0..size.n).map(|task| many(b.clone(), start(task), ROUNDS)))
+            }
             Workload::W6 => {
                 let flights = Rc::new(Flights::default());
                 run(size, b, (0..size.n).map(|_| shared(b.clone(), flights.clone())));

@@ -53,7 +53,12 @@ pub fn one_by_one(size: Size, mut world: World, mut spare: World) -> Job {
 }
 
 /// A task goes on when its own answer is there; what it then asks for waits for the whole batch.
-fn receive(arrivals: &Arrivals, waiting: &mut Vec<Option<Task>>, arrived: &mut Vec<(usize, u64)>, world: &mut World) {
+fn receive(
+    arrivals: &Arrivals,
+    waiting: &mut Vec<Option<Task>>,
+    arrived: &mut Vec<(usize, u64)>,
+    world: &mut World,
+) {
     let mut left = waiting.len();
     while left > 0 {
         arrivals.take(arrived);

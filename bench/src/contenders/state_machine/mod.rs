@@ -10,7 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::Job;
-use crate::work::{FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, child, finish, round_trip, start};
+use crate::work::{
+    FAN_OUT, KEY, ROUNDS, SAME, Size, Workload, answer, child, finish, round_trip, start,
+};
 
 pub const NAME: &str = "state machine by hand";
 
@@ -156,7 +158,11 @@ impl Machine for Node {
         }
         let family = Rc::new(Family { sum: Cell::new(own), left: Cell::new(FAN_OUT), parent });
         for number in 0..FAN_OUT {
-            world.spawn(Node { key: child(self.key, number), depth: self.depth - 1, parent: Some(family.clone()) });
+            world.spawn(Node {
+                key: child(self.key, number),
+                depth: self.depth - 1,
+                parent: Some(family.clone()),
+            });
         }
         Step::Done
     }
@@ -250,11 +256,17 @@ impl Machine for Same {
 
 fn spawn_all(size: Size, world: &mut World) {
     match size.workload {
-        Workload::W1 | Workload::W8 | Workload::W10 | Workload::W12 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 4 })),
+        Workload::W1 | Workload::W8 | Workload::W10 | Workload::W12 => {
+            (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 4 }))
+        }
         Workload::W2 | Workload::W9 => world.spawn(Chain { key: 0, left: size.n }),
-        Workload::W3 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 1 })),
+        Workload::W3 => {
+            (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: 1 }))
+        }
         Workload::W4 => world.spawn(Node { key: 0, depth: size.n, parent: None }),
-        Workload::W5 => (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: ROUNDS })),
+        Workload::W5 => {
+            (0..size.n).for_each(|task| world.spawn(Chain { key: start(task), left: ROUNDS }))
+        }
         Workload::W6 => (0..size.n).for_each(|_| world.spawn(Caller { leads: false })),
         Workload::W7 => {
             world.counter = 0;
@@ -264,7 +276,9 @@ fn spawn_all(size: Size, world: &mut World) {
             let keys = (0..size.n).map(|task| start(task % size.distinct()));
             keys.for_each(|key| world.spawn(Chain { key, left: 4 }));
         }
-        Workload::W13 => (0..size.n).for_each(|task| world.spawn(Same { key: start(task), left: SAME, sum: 0 })),
+        Workload::W13 => {
+            (0..size.n).for_each(|task| world.spawn(Same { key: start(task), left: SAME, sum: 0 }))
+        }
     }
 }
 

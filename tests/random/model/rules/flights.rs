@@ -22,7 +22,11 @@ impl Flights {
     pub(crate) fn asks(&mut self, waiter: Waiter, key: usize) {
         match self.flights.get_mut(&key) {
             Some(flight) => flight.followers.push_back(waiter),
-            None => _ = self.flights.insert(key, Flight { leads: waiter, begun: false, followers: VecDeque::new() }),
+            None => {
+                _ = self
+                    .flights
+                    .insert(key, Flight { leads: waiter, begun: false, followers: VecDeque::new() })
+            }
         }
     }
 
@@ -34,7 +38,8 @@ impl Flights {
 
     /// Its task has ended with this value.
     pub(crate) fn led(&mut self, waiter: Waiter, value: u64) {
-        let key = self.flights.iter().find(|(_, flight)| flight.leads == waiter).map(|(key, _)| *key);
+        let key =
+            self.flights.iter().find(|(_, flight)| flight.leads == waiter).map(|(key, _)| *key);
         if let Some(flight) = key.and_then(|key| self.flights.remove(&key)) {
             self.ready.insert(waiter, value);
             self.ready.extend(flight.followers.into_iter().map(|follower| (follower, value)));
@@ -52,7 +57,8 @@ impl Flights {
 
 impl Rules for Flights {
     fn granted(&self, waiter: Waiter) -> bool {
-        self.ready.contains_key(&waiter) || self.flights.values().any(|flight| flight.leads == waiter && !flight.begun)
+        self.ready.contains_key(&waiter)
+            || self.flights.values().any(|flight| flight.leads == waiter && !flight.begun)
     }
 
     fn passes(&mut self, waiter: Waiter) {
@@ -61,7 +67,9 @@ impl Rules for Flights {
 
     fn leaves(&mut self, waiter: Waiter) {
         self.ready.remove(&waiter);
-        self.flights.values_mut().for_each(|flight| flight.followers.retain(|other| *other != waiter));
+        self.flights
+            .values_mut()
+            .for_each(|flight| flight.followers.retain(|other| *other != waiter));
         self.flights.retain(|_, flight| {
             if flight.leads == waiter {
                 match flight.followers.pop_front() {

@@ -14,7 +14,13 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(all: usize) -> Self {
-        Gate { all, free: all, queue: VecDeque::new(), granted: BTreeMap::new(), held: BTreeMap::new() }
+        Gate {
+            all,
+            free: all,
+            queue: VecDeque::new(),
+            granted: BTreeMap::new(),
+            held: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn asks(&mut self, waiter: Waiter, permits: usize) {
@@ -66,6 +72,9 @@ impl Rules for Gate {
     }
 
     fn at_rest(&self) -> bool {
-        self.free == self.all && self.queue.is_empty() && self.granted.is_empty() && self.held.is_empty()
+        self.free == self.all
+            && self.queue.is_empty()
+            && self.granted.is_empty()
+            && self.held.is_empty()
     }
 }

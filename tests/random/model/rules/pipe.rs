@@ -21,7 +21,15 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     pub(crate) fn new(capacity: usize) -> Self {
-        Pipe { capacity, inside: VecDeque::new(), senders: 0, has_receiver: true, sending: VecDeque::new(), sent: BTreeMap::new(), receiving: None }
+        Pipe {
+            capacity,
+            inside: VecDeque::new(),
+            senders: 0,
+            has_receiver: true,
+            sending: VecDeque::new(),
+            sent: BTreeMap::new(),
+            receiving: None,
+        }
     }
 
     pub(crate) fn sends(&mut self, waiter: Waiter, value: Value) {
@@ -89,7 +97,8 @@ impl Pipe {
 
 impl Rules for Pipe {
     fn granted(&self, waiter: Waiter) -> bool {
-        let receives = self.receiving == Some(waiter) && (!self.inside.is_empty() || self.senders == 0);
+        let receives =
+            self.receiving == Some(waiter) && (!self.inside.is_empty() || self.senders == 0);
         receives || self.sent.contains_key(&waiter)
     }
 
@@ -107,6 +116,10 @@ impl Rules for Pipe {
     }
 
     fn at_rest(&self) -> bool {
-        self.senders == 0 && !self.has_receiver && self.sending.is_empty() && self.sent.is_empty() && self.receiving.is_none()
+        self.senders == 0
+            && !self.has_receiver
+            && self.sending.is_empty()
+            && self.sent.is_empty()
+            && self.receiving.is_none()
     }
 }

@@ -26,8 +26,15 @@ impl Team {
 
     /// Its task begins. False if that is not right.
     pub(crate) fn begins(&mut self, member: usize) -> bool {
-        let room = self.limit.is_none_or(|limit| self.members.values().filter(|begun| **begun).count() < limit);
-        let turn = !self.ordered || self.members.iter().find(|(_, begun)| !**begun).is_some_and(|(first, _)| *first == member);
+        let room = self
+            .limit
+            .is_none_or(|limit| self.members.values().filter(|begun| **begun).count() < limit);
+        let turn = !self.ordered
+            || self
+                .members
+                .iter()
+                .find(|(_, begun)| !**begun)
+                .is_some_and(|(first, _)| *first == member);
         self.members.insert(member, true);
         room && turn && self.error.is_none()
     }

@@ -32,13 +32,16 @@ pub(crate) fn ask(op: &Op, life: &Life) -> u64 {
             digest.add(also.gets(other));
         }
         Op::AskAll(of, numbers) => {
-            let (wanted, keys): (Vec<Wanted>, Vec<_>) = numbers.iter().map(|number| life.wants(Wish { of: *of, number: *number })).unzip();
+            let (wanted, keys): (Vec<Wanted>, Vec<_>) =
+                numbers.iter().map(|number| life.wants(Wish { of: *of, number: *number })).unzip();
             let replies = match of {
                 0 => io_all!(keys.into_iter().map(alpha)),
                 1 => io_all!(keys.into_iter().map(beta)),
                 _ => io_all!(keys.into_iter().map(gamma)),
             };
-            life.record.check(replies.len() == wanted.len(), || format!("{} replies to {} requests", replies.len(), wanted.len()));
+            life.record.check(replies.len() == wanted.len(), || {
+                format!("{} replies to {} requests", replies.len(), wanted.len())
+            });
             wanted.iter().zip(replies).for_each(|(wanted, reply)| digest.add(wanted.gets(reply)));
         }
         Op::AskWithin(limit, wish) => {
@@ -58,7 +61,11 @@ pub(crate) fn ask(op: &Op, life: &Life) -> u64 {
                 1 => race!(beta(one), gamma(two)),
                 _ => race!(gamma(one), alpha(two)),
             };
-            digest.add(if reply.request == wanted.request { wanted.gets(reply) } else { also.gets(reply) });
+            digest.add(if reply.request == wanted.request {
+                wanted.gets(reply)
+            } else {
+                also.gets(reply)
+            });
         }
         _ => unreachable!("not a request"),
     }

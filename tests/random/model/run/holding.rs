@@ -63,15 +63,25 @@ impl Want {
 
 #[corio::task(Shared)]
 fn get<'a>(want: Want, shared: &'a Shared, life: &'a Life) -> Held<'a> {
-    let waiting = life.waits(want.thing(), |thing, waiter| gate(thing).asks(waiter, want.permits()));
+    let waiting =
+        life.waits(want.thing(), |thing, waiter| gate(thing).asks(waiter, want.permits()));
     let guard = match want {
         Want::Mutex(at) => Guard::Mutex(call!(shared.mutexes[at].lock())),
         Want::Read(at) => Guard::Read(call!(shared.rwlocks[at].read())),
         Want::Write(at) => Guard::Write(call!(shared.rwlocks[at].write())),
         Want::Permits(at, 1) => Guard::Permit(call!(shared.semaphores[at].acquire())),
-        Want::Permits(at, permits) => Guard::Permit(call!(shared.semaphores[at].acquire_many(permits))),
+        Want::Permits(at, permits) => {
+            Guard::Permit(call!(shared.semaphores[at].acquire_many(permits)))
+        }
     };
-    Held { guard, _holds: Holds { record: life.record.clone(), thing: want.thing(), waiter: waiting.passes() } }
+    Held {
+        guard,
+        _holds: Holds {
+            record: life.record.clone(),
+            thing: want.thing(),
+            waiter: waiting.passes(),
+        },
+    }
 }
 
 fn try_get<'a>(want: Want, shared: &'a Shared, life: &Life) -> Option<Held<'a>> {
@@ -81,11 +91,16 @@ fn try_get<'a>(want: Want, shared: &'a Shared, life: &Life) -> Option<Held<'a>> 
         Want::Read(at) => shared.rwlocks[at].try_read().map(Guard::Read),
         Want::Write(at) => shared.rwlocks[at].try_write().map(Guard::Write),
         Want::Permits(at, 1) => shared.semaphores[at].try_acquire().map(Guard::Permit),
-        Want::Permits(at, permits) => shared.semaphores[at].try_acquire_many(permits).map(Guard::Permit),
+        Want::Permits(at, permits) => {
+            shared.semaphores[at].try_acquire_many(permits).map(Guard::Permit)
+        }
     };
-    life.record.check(guard.is_some() == can, || format!("{want:?} could be had at once: {}; should be: {can}", guard.is_some()));
+    life.record.check(guard.is_some() == can, || {
+        format!("{want:?} could be had at once: {}; should be: {can}", guard.is_some())
+    });
     guard.map(|guard| {
-        let waiter = life.takes(want.thing(), |thing, waiter| gate(thing).takes(waiter, want.permits()));
+        let waiter =
+            life.takes(want.thing(), |thing, waiter| gate(thing).takes(waiter, want.permits()));
         Held { guard, _holds: Holds { record: life.record.clone(), thing: want.thing(), waiter } }
     })
 }
@@ -103,7 +118,9 @@ impl Held<'_> {
     /// Something was done under the lock, which counts it. Nobody else has meanwhile.
     fn counts(&mut self, before: u64, record: &Record, lock: usize) {
         let now = self.value();
-        record.check(now == before, || format!("what is under lock {lock} was {before} and is {now}"));
+        record.check(now == before, || {
+            format!("what is under lock {lock} was {before} and is {now}")
+        });
         match &mut self.guard {
             Guard::Mutex(guard) => **guard += 1,
             Guard::Write(guard) => **guard += 1,
@@ -145,11 +162,16 @@ fn contend(bodies: &[Body], life: &Life) -> u64 {
     let mutex = Mutex::new(0);
     let thing = life.record.add(Thing::Gate(Gate::new(1)));
     let scope = life.opens(Until::Never);
-    let contenders = bodies.iter().enumerate().map(|(at, body)| contender(&mutex, thing, body, scope.child(life.shift + at as u64)));
+    let contenders = bodies
+        .iter()
+        .enumerate()
+        .map(|(at, body)| contender(&mutex, thing, body, scope.child(life.shift + at as u64)));
     let outcomes: Vec<Outcome> = all!(contenders);
     scope.gave(&outcomes);
     let count = mutex.into_inner();
-    life.record.check(count == bodies.len(), || format!("{} contenders have counted to {count}", bodies.len()));
+    life.record.check(count == bodies.len(), || {
+        format!("{} contenders have counted to {count}", bodies.len())
+    });
     digest_of_all(&outcomes)
 }
 
@@ -164,7 +186,8 @@ fn contender(mutex: &Mutex<usize>, thing: usize, body: &Body, life: Life) -> Out
     let scope = life.opens(Until::Never);
     let outcome = call!(exec(body.clone(), scope.child(life.shift)));
     scope.gave(&[outcome]);
-    life.record.check(*guard == before, || format!("what is under a lock was {before} and is {}", *guard));
+    life.record
+        .check(*guard == before, || format!("what is under a lock was {before} and is {}", *guard));
     *guard += 1;
     drop((guard, holds));
     life.ends(outcome)

@@ -79,11 +79,17 @@ pub(crate) fn exec(body: Body, life: Life) -> Outcome {
                 life.spawns().closes();
                 continue;
             }
-            Op::Fail { of, at } if shift % of == *at => return life.ends(Err(failure(*of, *at, shift))),
+            Op::Fail { of, at } if shift % of == *at => {
+                return life.ends(Err(failure(*of, *at, shift)));
+            }
             Op::Fail { .. } => continue,
             Op::Return => break,
             Op::Panic => resume_unwind(Box::new(Bang)),
-            Op::Ask(_) | Op::AskTwo(..) | Op::AskAll(..) | Op::AskWithin(..) | Op::AskEither(..) => Ok(call!(boxed(asking::ask(&step.op, &life)))),
+            Op::Ask(_)
+            | Op::AskTwo(..)
+            | Op::AskAll(..)
+            | Op::AskWithin(..)
+            | Op::AskEither(..) => Ok(call!(boxed(asking::ask(&step.op, &life)))),
             Op::Hold(..) | Op::Contend | Op::TooMany(_) => call!(boxed(holding::hold(step, &life))),
             Op::Crew { .. } | Op::Never => call!(boxed(waiting::crew(step, &life))),
             Op::Baton { .. } | Op::Gong => call!(boxed(notified::notified(step, &life))),

@@ -70,7 +70,13 @@ pub(crate) fn notified(step: &Step, life: &Life) -> Outcome {
     let mut handles = Vec::new();
     let waiters = if gong { &step.bodies[1..] } else { &step.bodies[..] };
     for (at, body) in waiters.iter().enumerate() {
-        handles.push(spawn!(waiter(meeting.clone(), body.clone(), scope.child(life.shift + at as u64), gong, patience)));
+        handles.push(spawn!(waiter(
+            meeting.clone(),
+            body.clone(),
+            scope.child(life.shift + at as u64),
+            gong,
+            patience
+        )));
     }
     if gong {
         let first = life.opens(Until::Never);
@@ -90,7 +96,13 @@ pub(crate) fn notified(step: &Step, life: &Life) -> Outcome {
 }
 
 #[corio::task(Shared)]
-fn waiter(meeting: Meeting, body: Body, life: Life, gong: bool, patience: Option<Millis>) -> Outcome {
+fn waiter(
+    meeting: Meeting,
+    body: Body,
+    life: Life,
+    gong: bool,
+    patience: Option<Millis>,
+) -> Outcome {
     let mut life = life;
     life.begins();
     while gong && !meeting.over.get() {
@@ -100,7 +112,9 @@ fn waiter(meeting: Meeting, body: Body, life: Life, gong: bool, patience: Option
         None
     } else {
         let in_time = match patience {
-            Some(limit) => timeout!(Duration::from_millis(limit), is_notified(&meeting, &life)).is_ok(),
+            Some(limit) => {
+                timeout!(Duration::from_millis(limit), is_notified(&meeting, &life)).is_ok()
+            }
             None => false,
         };
         if !in_time {

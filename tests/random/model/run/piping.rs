@@ -54,21 +54,34 @@ fn rules(thing: &mut Thing) -> &mut Rules {
 
 #[corio::task(Shared)]
 pub(crate) fn pipe(step: &Step, life: &Life) -> Outcome {
-    let Op::Pipe { capacity, values, takes, tries } = step.op else { unreachable!("not a channel") };
+    let Op::Pipe { capacity, values, takes, tries } = step.op else {
+        unreachable!("not a channel")
+    };
     let record = &life.record;
     let thing = record.add(Thing::Pipe(Rules::new(capacity)));
     let (sender, receiver) = channel(capacity);
-    let (out, mut incoming) = (Out::new(sender, record.clone(), thing), In { receiver, record: record.clone(), thing });
+    let (out, mut incoming) =
+        (Out::new(sender, record.clone(), thing), In { receiver, record: record.clone(), thing });
     let scope = life.opens(Until::Never);
     let mut handles = Vec::new();
     for (at, body) in step.bodies[1..].iter().enumerate() {
         let out = Out::new(out.sender.clone(), record.clone(), thing);
-        handles.push(spawn!(sends(body.clone(), scope.child(life.shift + at as u64), out, values, tries)));
+        handles.push(spawn!(sends(
+            body.clone(),
+            scope.child(life.shift + at as u64),
+            out,
+            values,
+            tries
+        )));
     }
     drop(out);
     let mut received = 0;
     while takes.is_none_or(|takes| received < takes) {
-        let value = if tries && received < IMPATIENT { call!(receive_soon(&mut incoming, life)) } else { call!(receive(&mut incoming, life)) };
+        let value = if tries && received < IMPATIENT {
+            call!(receive_soon(&mut incoming, life))
+        } else {
+            call!(receive(&mut incoming, life))
+        };
         if value.is_none() {
             break;
         }
@@ -94,21 +107,29 @@ fn receive(incoming: &mut In, life: &Life) -> Option<u64> {
     let value = call!(incoming.receiver.recv());
     waiting.passes();
     let expected = life.record.thing(incoming.thing, |thing| rules(thing).gives_out());
-    life.record.check(value == expected, || format!("channel {} gave {value:?}, should give {expected:?}", incoming.thing));
+    life.record.check(value == expected, || {
+        format!("channel {} gave {value:?}, should give {expected:?}", incoming.thing)
+    });
     value
 }
 
 /// What is there; or what comes soon; or what comes.
 #[corio::task(Shared)]
 fn receive_soon(incoming: &mut In, life: &Life) -> Option<u64> {
-    let (next, closed) = life.record.thing(incoming.thing, |thing| (rules(thing).next(), rules(thing).is_closed()));
+    let (next, closed) =
+        life.record.thing(incoming.thing, |thing| (rules(thing).next(), rules(thing).is_closed()));
     let value = incoming.receiver.try_recv();
     let right = match value {
         Ok(value) => next == Some(value),
         Err(TryRecvError::Empty) => next.is_none() && !closed,
         Err(TryRecvError::Closed) => next.is_none() && closed,
     };
-    life.record.check(right, || format!("channel {} gave {value:?} at once, should give {next:?}; is closed: {closed}", incoming.thing));
+    life.record.check(right, || {
+        format!(
+            "channel {} gave {value:?} at once, should give {next:?}; is closed: {closed}",
+            incoming.thing
+        )
+    });
     if value.is_ok() {
         life.record.does(incoming.thing, "gives out", |thing| rules(thing).gives_out());
         return value.ok();
@@ -137,7 +158,9 @@ fn sends(body: Body, life: Life, out: Out, values: u64, tries: bool) -> Outcome 
                 Err(TrySendError::Full(back)) => room == Some(false) && *back == value,
                 Err(TrySendError::Closed(back)) => room.is_none() && *back == value,
             };
-            life.record.check(right, || format!("channel {} has said {sent:?} to {value}; has room: {room:?}", out.thing));
+            life.record.check(right, || {
+                format!("channel {} has said {sent:?} to {value}; has room: {room:?}", out.thing)
+            });
             match sent {
                 Ok(()) => {
                     life.record.does(out.thing, "takes in", |thing| rules(thing).takes_in(value));
@@ -155,7 +178,9 @@ fn sends(body: Body, life: Life, out: Out, values: u64, tries: bool) -> Outcome 
             Ok(()) => was_sent,
             Err(error) => !was_sent && error.0 == value,
         };
-        life.record.check(right, || format!("channel {} has said {sent:?} to {value}; it was sent: {was_sent}", out.thing));
+        life.record.check(right, || {
+            format!("channel {} has said {sent:?} to {value}; it was sent: {was_sent}", out.thing)
+        });
         if sent.is_err() {
             break;
         }

@@ -39,18 +39,30 @@ pub(crate) fn share(step: &Step, life: &Life) -> Outcome {
                 call!(cells[at].get_or_try_init(make(body, child, waiting.leading()))).copied()
             };
             let expected = life.record.thing(thing, |thing| cell(thing).value_for(waiter));
-            life.record.check(got.ok() == expected, || format!("cell {at} has given {got:?} to waiter {waiter}, should give {expected:?}"));
+            life.record.check(got.ok() == expected, || {
+                format!("cell {at} has given {got:?} to waiter {waiter}, should give {expected:?}")
+            });
             waiting.passes();
-            let (value, now) = (life.record.thing(thing, |thing| cell(thing).value()), cells[at].get().copied());
-            life.record.check(value == now, || format!("cell {at} holds {now:?}, should hold {value:?}"));
+            let (value, now) =
+                (life.record.thing(thing, |thing| cell(thing).value()), cells[at].get().copied());
+            life.record
+                .check(value == now, || format!("cell {at} holds {now:?}, should hold {value:?}"));
         }
         Op::Flight(key) => {
             let waiting = life.waits(FLIGHTS, |thing, waiter| flights(thing).asks(waiter, key));
             let waiter = waiting.waiter;
             let got = call!(shared.flights.run(key, make_anyway(body, child, waiting.leading())));
-            let (expected, on_the_way) = life.record.thing(FLIGHTS, |thing| (flights(thing).value_for(waiter), flights(thing).len()));
-            life.record.check(Some(got) == expected, || format!("a flight of {key} has given {got} to waiter {waiter}, should give {expected:?}"));
-            life.record.check(shared.flights.len() == on_the_way, || format!("{} flights are on the way, should be {on_the_way}", shared.flights.len()));
+            let (expected, on_the_way) = life
+                .record
+                .thing(FLIGHTS, |thing| (flights(thing).value_for(waiter), flights(thing).len()));
+            life.record.check(Some(got) == expected, || {
+                format!(
+                    "a flight of {key} has given {got} to waiter {waiter}, should give {expected:?}"
+                )
+            });
+            life.record.check(shared.flights.len() == on_the_way, || {
+                format!("{} flights are on the way, should be {on_the_way}", shared.flights.len())
+            });
             waiting.passes();
         }
         _ => unreachable!("makes nothing for all"),

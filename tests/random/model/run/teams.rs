@@ -20,7 +20,9 @@ struct Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.record.does(self.thing, "has one member less", |thing| rules(thing).ends(self.id, self.error));
+        self.record.does(self.thing, "has one member less", |thing| {
+            rules(thing).ends(self.id, self.error)
+        });
     }
 }
 
@@ -53,7 +55,9 @@ pub(crate) fn team(step: &Step, life: &Life) -> Outcome {
     let waiting = life.waits(thing, |thing, waiter| rules(thing).asks(waiter));
     let result = call!(group.wait());
     let error = record.thing(thing, |thing| rules(thing).takes_error());
-    record.check(result.err().map(|failure| failure.0) == error, || format!("group {thing} has ended with {result:?}, should with {error:?}"));
+    record.check(result.err().map(|failure| failure.0) == error, || {
+        format!("group {thing} has ended with {result:?}, should with {error:?}")
+    });
     waiting.passes();
     for handle in handles {
         call!(handle);
@@ -68,8 +72,12 @@ pub(crate) fn team(step: &Step, life: &Life) -> Outcome {
 #[corio::task(Shared)]
 fn works(body: Body, life: Life, member: Member) -> Result<(), Failure> {
     let mut member = member;
-    let right = member.record.does(member.thing, "has a member begin", |thing| rules(thing).begins(member.id));
-    member.record.check(right, || format!("life {} begins in group {} out of turn", life.id, member.thing));
+    let right = member
+        .record
+        .does(member.thing, "has a member begin", |thing| rules(thing).begins(member.id));
+    member
+        .record
+        .check(right, || format!("life {} begins in group {} out of turn", life.id, member.thing));
     let outcome = call!(exec(body, life));
     member.error = outcome.err().map(|failure| failure.0);
     outcome.map(|_| ())

@@ -50,7 +50,12 @@ pub(crate) fn crew(step: &Step, life: &Life) -> Outcome {
     let scope = life.opens(Until::Never);
     let mut handles = Vec::new();
     for (at, body) in step.bodies.iter().enumerate() {
-        handles.push(spawn!(worker(body.clone(), scope.child(life.shift + at as u64), todo(), more)));
+        handles.push(spawn!(worker(
+            body.clone(),
+            scope.child(life.shift + at as u64),
+            todo(),
+            more
+        )));
     }
     let waiting = life.waits(thing, |thing, waiter| rules(thing).asks(waiter));
     call!(group.wait());
