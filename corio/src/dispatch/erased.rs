@@ -82,8 +82,9 @@ impl<R: Request> DispatchFns<R> {
 
     /// Calls `Dispatch::partition` with the context of a run.
     pub(super) fn partition(&self, context: ContextRef<'_>) -> Option<Partition> {
-        // SAFETY: as the argument of `dispatch`: the proof that `over` got covers this context, and
-        // the reference that it was made from is valid while the function runs.
+        // SAFETY: `over` got the proof that the context of every run of these dispatchers is of the
+        // type that the function was made for, or that this type is `AnyContext`, and `context` is
+        // that of such a run. The reference that it was made from is valid during the call.
         unsafe { (self.partition)(context) }
     }
 }

@@ -101,7 +101,7 @@ impl Registry {
         self.tables().lanes.get(number as usize).map(|lane| &**lane)
     }
 
-    /// Opens a lane; `make` gets a weak reference to the lane and the number of its queue, and opens
+    /// Opens a lane. `make` gets a weak reference to the lane and the number of its queue; it opens
     /// no other lane.
     pub(super) fn add<R: Request>(&self, make: impl FnOnce(&Weak<Lane<R>>, u32) -> Lane<R>) {
         // Code of the user's, which may open other lanes: called before the number is taken.
