@@ -210,6 +210,10 @@ impl<K, A> Options<K, A> {
     ///   remain. In a transaction they are all or nothing; but whether a commit in flight took
     ///   place, only the database knows.
     /// - A blocking function finishes its work, and its answer is discarded.
+    ///
+    /// The same holds for a batch that exceeds its [`timeout`](Options::timeout): it is given up,
+    /// and the next batch leaves, although a blocking function or another thread may still be
+    /// at work. For writes that must not overlap, let the database end what takes too long.
     pub const fn ordered(mut self) -> Self {
         self.ordered = true;
         self.in_flight = 1;

@@ -1,4 +1,9 @@
 //! How requests leave: as far as limits allow, as one batch or in parts.
+//!
+//! The size of a batch is limited in five places. Requests that may leave together and are too many
+//! for one batch leave in parts, at the same time (`send_parts`); only in order does the rest wait
+//! (`send_first_in_order`). Three shortcuts hand over a buffer as it is, and so look first whether
+//! it fits: `take_fast_path`, `take_coalesced` and `is_next_in_order`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
