@@ -68,7 +68,7 @@ const CONTENDERS: [Contender; 2] = [
 
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize)]
-struct CacheHit {
+struct Kept {
     rustc: String,
     /// By workload and contender.
     counts: BTreeMap<String, BTreeMap<String, f64>>,
@@ -88,7 +88,7 @@ pub fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
         Err(_) => None,
     };
     let counts = kept.as_ref().map(|kept| kept.counts.clone()).unwrap_or_default();
-    let mut counted = CacheHit { rustc: print::rustc(), counts };
+    let mut counted = Kept { rustc: print::rustc(), counts };
     let mut grown = Vec::new();
     let mut table = print::table(["instructions an operation", "", "now", "kept", "change"], 2);
     for Gate { workload, scale, tolerance } in GATES {
