@@ -82,7 +82,7 @@
 //! - **group**: keys that may share a batch (`group_by`). Each group has a limit of its own.
 //! - **slot**, **mailbox**: one request of a batch that is answered request by request; where
 //!   slots leave their outcomes, from any thread, for the queue to collect.
-//! - **round**, **barrier**: the batches that leave between two CPU phases; with `rounds`, no
+//! - **round**, **barrier**: the batches that leave between two CPU phases; with `barrier`, no
 //!   batch leaves until the previous round is back.
 //! - **fault**: trouble with a batch. It ends the run, or is the answer of the requests
 //!   (`faults_as_errors`).

@@ -51,7 +51,7 @@ pub(crate) struct SharedState {
     /// Numbers of the queues that are told which tasks were dropped: those with batches in flight,
     /// or with requests that outlast a send (held by a limit, or pausing).
     pub(super) drop_listeners: RefCell<BTreeSet<u32>>,
-    /// With `rounds`: whether a batch of the previous round is still in flight.
+    /// With `barrier`: whether a batch of the previous round is still in flight.
     pub(super) barrier_is_up: Cell<bool>,
     /// Number of queues with dedup.
     pub(super) dedup_queues: Cell<usize>,
@@ -146,7 +146,7 @@ impl SharedState {
         self.update_barrier();
     }
 
-    /// With `rounds`, raises the barrier while batches are in flight: no batch leaves before all
+    /// With `barrier`, raises the barrier while batches are in flight: no batch leaves before all
     /// are back.
     pub(super) fn update_barrier(&self) {
         self.barrier_is_up.set(self.limits.barrier && self.quota_used.get() > 0);
