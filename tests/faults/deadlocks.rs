@@ -413,7 +413,7 @@ fn the_parts_are_there_as_data() {
     let deadlock = deadlock_of(outer(&Mutex::new(0)));
     assert_eq!(deadlock.cycles(), [[0]]);
     let [stuck] = deadlock.tasks() else { panic!("one task is stuck") };
-    assert_eq!((stuck.path(), stuck.waits_for()), ("outer", &corio::WaitCause::Mutex));
+    assert_eq!((stuck.path(), stuck.waits_for()), ("outer", &corio::WaitCause::MutexHeld));
     assert_eq!(stuck.waits_on().collect::<Vec<_>>(), ["outer"]);
     let calls: Vec<_> =
         stuck.calls().map(|(called, at)| (called, at.file(), at.line() > 100)).collect();

@@ -990,7 +990,7 @@ mod a_payload_that_panics_when_dropped {
                 })
             ),
             "end with the run" => {
-                drop(join!(throws_twice_and_is_listed(notify), panics_meanwhile()))
+                join!(throws_twice_and_is_listed(notify), panics_meanwhile());
             }
             _ => call!(throws_twice_and_is_listed(notify)),
         }

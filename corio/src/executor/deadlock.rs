@@ -131,7 +131,7 @@ impl Executor {
                 None => (false, Vec::new()),
             };
             let cause =
-                if has_returned { WaitCause::ChildrenOfReturned } else { WaitCause::Unknown };
+                if has_returned { WaitCause::ChildrenEndAfterReturn } else { WaitCause::Unknown };
             WaitReason::ends(cause, on)
         });
         let on = reason

@@ -26,7 +26,7 @@ use crate::util::plural;
 /// let error = corio::Schedule::new(()).run(locks_twice(&mutex)).unwrap_err();
 /// let corio::Error::Deadlock(deadlock) = error else { panic!("it waits for itself") };
 /// let stuck = &deadlock.tasks()[0];
-/// assert_eq!((stuck.path(), stuck.waits_for()), ("locks_twice", &corio::WaitCause::Mutex));
+/// assert_eq!((stuck.path(), stuck.waits_for()), ("locks_twice", &corio::WaitCause::MutexHeld));
 /// assert!(stuck.location().is_some_and(|at| at.file().ends_with(".rs")));
 /// assert_eq!(deadlock.cycles().len(), 1);
 /// ```

@@ -403,7 +403,9 @@ impl Executor {
         let all_ended = !tree.has_tasks(scope.index());
         if !all_ended {
             tree[scope.index()].flags |= flag::AWAITED;
-            self.park_for(|| WaitReason::ends(WaitCause::Children, tree.tasks_in(scope.index())));
+            self.park_for(|| {
+                WaitReason::ends(WaitCause::ChildrenEnd, tree.tasks_in(scope.index()))
+            });
         }
         all_ended
     }
@@ -414,7 +416,7 @@ impl Executor {
         let mut tree = self.tree.borrow_mut();
         let entry = tree.get_mut(scope).expect(SCOPE_DROPPED);
         entry.flags |= flag::AWAITED | flag::WAKE_ON_EACH_CHILD;
-        self.park_for(|| WaitReason::ends(WaitCause::Children, tree.tasks_in(scope.index())));
+        self.park_for(|| WaitReason::ends(WaitCause::ChildrenEnd, tree.tasks_in(scope.index())));
     }
 
     /// Removes a scope and drops its remaining children. A scope that was removed already, with its
@@ -445,7 +447,7 @@ impl Executor {
         };
         if !done {
             self.joiners.borrow_mut().insert(id, self.current.get());
-            self.park_for(|| WaitReason::ends(WaitCause::Task, vec![id]));
+            self.park_for(|| WaitReason::ends(WaitCause::TaskEnd, vec![id]));
         }
         done
     }

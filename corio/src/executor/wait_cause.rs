@@ -28,11 +28,11 @@ use crate::util::plural;
 #[non_exhaustive]
 pub enum WaitCause {
     /// The ends of the task's children.
-    Children,
+    ChildrenEnd,
     /// The ends of the task's children, as the task has returned.
-    ChildrenOfReturned,
+    ChildrenEndAfterReturn,
     /// The end of one task, by its handle.
-    Task,
+    TaskEnd,
     /// The limit of [`max_tasks`](crate::Config::max_tasks): another task has to end first.
     #[non_exhaustive]
     MaxTasks {
@@ -40,11 +40,11 @@ pub enum WaitCause {
         max: usize,
     },
     /// A [`Mutex`](crate::sync::Mutex).
-    Mutex,
+    MutexHeld,
     /// An [`RwLock`](crate::sync::RwLock), to read.
-    RwLockRead,
+    RwLockToRead,
     /// An [`RwLock`](crate::sync::RwLock), to write.
-    RwLockWrite,
+    RwLockToWrite,
     /// Permits of a [`Semaphore`](crate::sync::Semaphore).
     #[non_exhaustive]
     Permits {
@@ -56,7 +56,7 @@ pub enum WaitCause {
     /// A [`Notify`](crate::sync::Notify).
     Notification,
     /// The value of a [`OnceCell`](crate::sync::OnceCell).
-    OnceCell,
+    OnceCellValue,
     /// A message of a [`channel`](crate::sync::channel()).
     #[non_exhaustive]
     Message {
@@ -71,13 +71,13 @@ pub enum WaitCause {
     },
     /// A [`WaitGroup`](crate::sync::WaitGroup).
     #[non_exhaustive]
-    WaitGroup {
+    WaitGroupDone {
         /// How many things are not done.
         pending: usize,
     },
     /// The value of a key in a [`SingleFlight`](crate::sync::SingleFlight).
     #[non_exhaustive]
-    SingleFlight {
+    SingleFlightValue {
         /// Whether the task makes that value itself.
         is_leader: bool,
     },
@@ -85,7 +85,7 @@ pub enum WaitCause {
     ErrGroupLimit,
     /// The ends of the members of an [`ErrGroup`](crate::sync::ErrGroup).
     #[non_exhaustive]
-    ErrGroup {
+    ErrGroupEnd {
         /// How many members are left.
         members: usize,
     },
@@ -97,15 +97,15 @@ impl fmt::Display for WaitCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is = |count: usize| if count == 1 { "is" } else { "are" };
         match *self {
-            WaitCause::Children => f.write_str("its children"),
-            WaitCause::ChildrenOfReturned => f.write_str("its children, having returned"),
-            WaitCause::Task => f.write_str("the end of a task"),
+            WaitCause::ChildrenEnd => f.write_str("its children"),
+            WaitCause::ChildrenEndAfterReturn => f.write_str("its children, having returned"),
+            WaitCause::TaskEnd => f.write_str("the end of a task"),
             WaitCause::MaxTasks { max } => {
                 write!(f, "room for one more task: the schedule is limited to {max}")
             }
-            WaitCause::Mutex => f.write_str("a mutex"),
-            WaitCause::RwLockRead => f.write_str("a read-write lock, to read"),
-            WaitCause::RwLockWrite => f.write_str("a read-write lock, to write"),
+            WaitCause::MutexHeld => f.write_str("a mutex"),
+            WaitCause::RwLockToRead => f.write_str("a read-write lock, to read"),
+            WaitCause::RwLockToWrite => f.write_str("a read-write lock, to write"),
             WaitCause::Permits { requested: 1, free } => {
                 write!(f, "a permit of a semaphore, {free} {} free", is(free))
             }
@@ -113,26 +113,26 @@ impl fmt::Display for WaitCause {
                 write!(f, "{requested} permits of a semaphore, {free} {} free", is(free))
             }
             WaitCause::Notification => f.write_str("a notification"),
-            WaitCause::OnceCell => f.write_str("the value of a once-cell"),
+            WaitCause::OnceCellValue => f.write_str("the value of a once-cell"),
             WaitCause::Message { senders } => {
                 let (s, are) = (plural(senders), is(senders));
                 write!(f, "a message: {senders} sender{s} {are} there")
             }
             WaitCause::Capacity { capacity } => write!(f, "room in a channel of {capacity}"),
-            WaitCause::WaitGroup { pending } => {
+            WaitCause::WaitGroupDone { pending } => {
                 let (s, are) = (plural(pending), is(pending));
                 write!(f, "a wait group: {pending} thing{s} {are} not done")
             }
-            WaitCause::SingleFlight { is_leader: true } => {
+            WaitCause::SingleFlightValue { is_leader: true } => {
                 f.write_str("the single-flight of a key, which it leads itself")
             }
-            WaitCause::SingleFlight { is_leader: false } => {
+            WaitCause::SingleFlightValue { is_leader: false } => {
                 f.write_str("the single-flight of a key, which is on the way")
             }
             WaitCause::ErrGroupLimit => {
                 f.write_str("a place among the members of an error group that run")
             }
-            WaitCause::ErrGroup { members } => {
+            WaitCause::ErrGroupEnd { members } => {
                 let (s, are) = (plural(members), is(members));
                 write!(f, "the end of an error group, of which {members} member{s} {are} left")
             }

@@ -47,6 +47,7 @@ use crate::util::{CancellationToken, Clock, limit};
 /// .unwrap();
 /// ```
 #[derive(Clone, Default)]
+#[must_use = "a configuration does nothing until a schedule is made of it: `config.schedule(cx)`"]
 pub struct Config {
     shared: Arc<Shared>,
 }

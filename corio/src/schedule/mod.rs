@@ -63,6 +63,7 @@ use crate::util::{CancellationToken, Clock};
 /// What a schedule is told is a [`Config`], which is made once and shared; the methods of the same
 /// names here change that of one schedule, before it runs: `Schedule::new(cx).max_tasks(100)`. What
 /// belongs to one run goes into [`RunOptions`].
+#[must_use = "a schedule does nothing until it runs a task, and its methods return it"]
 pub struct Schedule<C> {
     context: C,
     /// `None` before the first run, during a run, and after one that panicked or was forgotten.

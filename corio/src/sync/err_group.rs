@@ -448,7 +448,7 @@ impl<E> Future for GroupEnded<'_, E> {
                         .map(|member| member.task)
                         .filter(|task| *task != Id::NONE)
                         .take(MAX_REPORTED_MEMBERS);
-                    WaitReason::ends(WaitCause::ErrGroup { members }, running.collect())
+                    WaitReason::ends(WaitCause::ErrGroupEnd { members }, running.collect())
                 });
             }
             (result, discarded)

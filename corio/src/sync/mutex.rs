@@ -53,7 +53,7 @@ pub struct Mutex<T> {
 static WORDING: Wording = Wording {
     in_another_run: "corio: this mutex is locked in another run; a lock belongs to one run at a \
                      time",
-    awaited: |_, _| WaitCause::Mutex,
+    awaited: |_, _| WaitCause::MutexHeld,
 };
 
 impl<T> Mutex<T> {

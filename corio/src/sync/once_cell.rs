@@ -50,7 +50,7 @@ pub struct OnceCell<T> {
 static WORDING: Wording = Wording {
     in_another_run: "corio: the value of this once-cell is being made in another run; a once-cell \
                      without a value belongs to one run at a time",
-    awaited: |_, _| WaitCause::OnceCell,
+    awaited: |_, _| WaitCause::OnceCellValue,
 };
 
 impl<T> OnceCell<T> {

@@ -57,7 +57,7 @@ static WORDING: Wording = Wording {
     in_another_run: "corio: this lock is in use in another run; a lock belongs to one run at a \
                      time",
     awaited: |requested, _| {
-        if requested == ALL { WaitCause::RwLockWrite } else { WaitCause::RwLockRead }
+        if requested == ALL { WaitCause::RwLockToWrite } else { WaitCause::RwLockToRead }
     },
 };
 

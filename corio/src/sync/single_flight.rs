@@ -86,7 +86,7 @@ impl<K, V> OngoingCall<K, V> {
     #[cold]
     fn wait_reason(&self, task: Id) -> WaitReason {
         let leader = self.leader.get();
-        let cause = WaitCause::SingleFlight { is_leader: leader == task };
+        let cause = WaitCause::SingleFlightValue { is_leader: leader == task };
         WaitReason::ends(cause, vec![leader])
     }
 }

@@ -140,7 +140,7 @@ impl Future for AllDone<'_> {
                 }
             }
             run.executor
-                .park_for(|| WaitReason::held(WaitCause::WaitGroup { pending }, Vec::new()));
+                .park_for(|| WaitReason::held(WaitCause::WaitGroupDone { pending }, Vec::new()));
             Poll::Pending
         })
     }

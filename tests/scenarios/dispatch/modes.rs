@@ -675,7 +675,7 @@ mod budget {
     #[test]
     fn none_is_a_mistake() {
         catch_unwind(|| {
-            Schedule::new(()).yield_every(0);
+            let _ = Schedule::new(()).yield_every(0);
         })
         .unwrap_err();
     }

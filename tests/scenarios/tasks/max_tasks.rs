@@ -442,7 +442,7 @@ mod after_a_panic {
 #[test]
 #[should_panic(expected = "max_tasks must be at least 1")]
 fn of_none_is_refused() {
-    Schedule::new(()).max_tasks(0);
+    let _ = Schedule::new(()).max_tasks(0);
 }
 
 #[test]
