@@ -30,7 +30,7 @@ impl<K, A> Copy for CachePolicy<K, A> {}
 
 impl<K, A> fmt::Debug for CachePolicy<K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keep")
+        f.debug_struct("CachePolicy")
             .field("between_runs", &self.between_runs)
             .field("capacity", &self.capacity)
             .field("ttl", &self.ttl)
