@@ -9,6 +9,7 @@ mod deadlocks;
 mod dropping;
 mod fault_matrix;
 mod forgotten;
+mod inline_executors;
 mod panics;
 mod regressions;
 mod soundness;

@@ -11,9 +11,9 @@
 use std::cell::Cell;
 use std::ptr;
 
+use super::owed_nudges::owe_nudge;
 use super::state::RunState;
 use crate::executor::Id;
-use crate::util::Nudge;
 
 thread_local! {
     static CURRENT: Cell<*const RunState> = const { Cell::new(ptr::null()) };
@@ -59,12 +59,13 @@ pub(crate) fn with<T>(f: impl FnOnce(&RunState) -> T) -> T {
 
 impl RunState {
     /// Wakes a task of this run. The caller may be in this run, in another one, or outside of all
-    /// runs while this one sleeps; in the latter two cases the owner of this run is woken as well.
+    /// runs while this one sleeps; in the latter two cases the owner of this run is woken as well,
+    /// by [`give_owed_nudges`](super::give_owed_nudges), which the caller must let follow.
     #[inline]
     pub(crate) fn wake(&self, task: Id) {
         self.executor.wake(task);
         if !ptr::eq(CURRENT.get(), self) {
-            self.inbox.nudge();
+            owe_nudge(&self.inbox);
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | `shuffle` | the seeded order of tasks, for tests |
 //! | `config` | [`RunConfig`]: settings of the runs of a schedule |
 //! | `inbox` | events from outside the run, from any thread |
+//! | `owed_nudges` | owners of runs that are to be woken when a primitive is no longer borrowed |
 //! | `future_set` | futures of asynchronous dispatchers, each with its waker |
 //! | `sleep` | [`Sleep`]: wakes the owner of a run at a time |
 //! | `block_on` | turns a run on the calling thread |
@@ -55,6 +56,7 @@ pub(crate) mod current;
 mod executor_thread;
 mod future_set;
 mod inbox;
+mod owed_nudges;
 mod run;
 mod shuffle;
 mod sleep;
@@ -64,6 +66,7 @@ mod task_of;
 pub(crate) use block_on::block_on;
 pub(crate) use config::{RunConfig, RunSettings};
 pub(crate) use executor_thread::Polling;
+pub(crate) use owed_nudges::give_owed_nudges;
 pub(crate) use run::{Run, Turn};
 pub(crate) use sleep::Sleep;
 pub(crate) use state::{RunRef, RunState};

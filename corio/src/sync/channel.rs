@@ -12,13 +12,13 @@
 //!   continues takes its value out again, and the capacity goes to the next sender.
 //! - Destructors of values run while the channel is not borrowed, because they may use it.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
@@ -80,7 +80,7 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         sending: WaitQueue::default(),
         receiving: WaitQueue::default(),
     };
-    let channel = Rc::new(RefCell::new(state));
+    let channel = Rc::new(StateCell::new(state));
     (Sender { channel: channel.clone() }, Receiver { channel })
 }
 
@@ -155,7 +155,7 @@ impl<T> ChannelState<T> {
 ///
 /// When the last sender is dropped, the receiver gets the values that are left, and then `None`.
 pub struct Sender<T> {
-    channel: Rc<RefCell<ChannelState<T>>>,
+    channel: Rc<StateCell<ChannelState<T>>>,
 }
 
 impl<T> Sender<T> {
@@ -222,7 +222,7 @@ impl<T> fmt::Debug for Sender<T> {
 /// When the receiver is dropped, the values in the channel are dropped, and waiting senders get
 /// their values back.
 pub struct Receiver<T> {
-    channel: Rc<RefCell<ChannelState<T>>>,
+    channel: Rc<StateCell<ChannelState<T>>>,
 }
 
 impl<T> Receiver<T> {

@@ -12,7 +12,6 @@
 //!   error (or the group moves to another run): no error is lost.
 //! - Errors are dropped while the group is not borrowed, because their destructors may use it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -21,6 +20,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, Permits, Wording};
+use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
@@ -72,9 +72,9 @@ pub struct ErrGroup<E> {
 }
 
 struct GroupInner<E> {
-    state: RefCell<GroupState<E>>,
+    state: StateCell<GroupState<E>>,
     /// One permit for each member that may run at a time; `None` without a limit.
-    permits: Option<RefCell<Permits>>,
+    permits: Option<StateCell<Permits>>,
 }
 
 struct GroupState<E> {
@@ -180,8 +180,8 @@ impl<E> ErrGroup<E> {
         Self::with_permits(Some(Permits::new(limit, &WORDING)))
     }
 
-    fn with_permits(permits: Option<RefCell<Permits>>) -> Self {
-        let state = RefCell::new(GroupState {
+    fn with_permits(permits: Option<StateCell<Permits>>) -> Self {
+        let state = StateCell::new(GroupState {
             error: None,
             was_observed: false,
             members: Slots::default(),

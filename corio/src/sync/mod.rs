@@ -36,6 +36,7 @@ pub use crate::sync::wait_group::{AllDone, WaitGroup};
 // | file | contents |
 // |---|---|
 // | `wait_queue.rs` | `WaitQueue`, `Ticket`: the first-come-first-served queue of all primitives |
+// | `state_cell.rs` | `StateCell`: the state of a primitive, borrowed while no code of users runs |
 // | `permits.rs` | `Permits`: permits on a wait queue, for the next four |
 // | `mutex.rs`, `rw_lock.rs` | a value and its permits |
 // | `semaphore.rs`, `once_cell.rs` | permits alone; a value and the permit to make it |
@@ -53,9 +54,9 @@ pub use crate::sync::wait_group::{AllDone, WaitGroup};
 //   taken goes to the next task.
 // - A future binds its primitive to the polling run before the future waits; what tasks of a former
 //   run have left is removed then. Two runs that are alive never share a primitive: that panics.
-// - Destructors and clones of the user's values run while the state of the primitive is not
-//   borrowed, because they may use it. Only keys of a `SingleFlight` are hashed and compared while
-//   its set is borrowed.
+// - Destructors and clones of the user's values, and wakers of the executor, run while the state of
+//   the primitive is not borrowed, because they may use it. Only keys of a `SingleFlight` are
+//   hashed and compared while its set is borrowed.
 
 /// Implements `Task` over any context for a future of this folder, so that it can be called
 /// (`call!`). The future must spawn nothing and hold no children.
@@ -90,5 +91,6 @@ mod permits;
 mod rw_lock;
 mod semaphore;
 mod single_flight;
+mod state_cell;
 mod wait_group;
 mod wait_queue;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use super::state_cell::StateCell;
 use crate::executor::WaitCause;
 
 /// A mutual exclusion lock for tasks, which serves waiting tasks first come, first served.
@@ -47,7 +48,7 @@ use crate::executor::WaitCause;
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct Mutex<T> {
     value: RefCell<T>,
-    permits: RefCell<Permits>,
+    permits: StateCell<Permits>,
 }
 
 static WORDING: Wording = Wording {

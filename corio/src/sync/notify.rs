@@ -1,11 +1,11 @@
 //! Notifications for tasks: at most one stored notification, and a wait queue.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketSet, TicketState, WaitQueue};
 use crate::executor::{WaitCause, WaitReason};
 use crate::runtime::current;
@@ -49,7 +49,7 @@ use crate::runtime::current;
 /// ```
 #[derive(Default)]
 pub struct Notify {
-    state: RefCell<NotifyState>,
+    state: StateCell<NotifyState>,
 }
 
 #[derive(Default)]

@@ -3,11 +3,12 @@
 //! The task that holds the permit makes the value, and the others wait for the permit. When the
 //! value is set, enough permits are released for every task that can wait.
 
-use std::cell::{OnceCell as Value, RefCell};
+use std::cell::OnceCell as Value;
 use std::fmt;
 use std::future::poll_fn;
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use super::state_cell::StateCell;
 use crate::executor::WaitCause;
 use crate::task::{Call, Task, task_with};
 
@@ -44,7 +45,7 @@ use crate::task::{Call, Task, task_with};
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct OnceCell<T> {
     value: Value<T>,
-    permits: RefCell<Permits>,
+    permits: StateCell<Permits>,
 }
 
 static WORDING: Wording = Wording {

@@ -11,9 +11,9 @@
 //! - The permits of all guards, the reserved and the free ones add up to all permits. Only
 //!   saturation breaks this: the number of free permits never exceeds `usize::MAX`.
 
-use std::cell::RefCell;
 use std::task::Poll;
 
+use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
@@ -53,8 +53,8 @@ pub(super) struct Wording {
 const MAX_REPORTED_HOLDERS: usize = 100;
 
 impl Permits {
-    pub(super) fn new(free: usize, wording: &'static Wording) -> RefCell<Self> {
-        RefCell::new(Permits {
+    pub(super) fn new(free: usize, wording: &'static Wording) -> StateCell<Self> {
+        StateCell::new(Permits {
             free,
             reserved: 0,
             holders: Slots::default(),
@@ -141,14 +141,14 @@ impl Permits {
 /// Acquisition of permits by the running task. Dropping it withdraws from the wait queue.
 #[derive(Debug)]
 pub(super) struct Acquiring<'a> {
-    permits: &'a RefCell<Permits>,
+    permits: &'a StateCell<Permits>,
     requested: usize,
     /// 0 before the task waits, and after it has taken the permits.
     ticket: Ticket,
 }
 
 impl<'a> Acquiring<'a> {
-    pub(super) fn new(permits: &'a RefCell<Permits>, requested: usize) -> Self {
+    pub(super) fn new(permits: &'a StateCell<Permits>, requested: usize) -> Self {
         Acquiring { permits, requested, ticket: 0 }
     }
 
@@ -223,7 +223,7 @@ impl Drop for Acquiring<'_> {
 /// Permits that are held; dropping the guard releases them.
 #[derive(Debug)]
 pub(super) struct PermitGuard<'a> {
-    permits: &'a RefCell<Permits>,
+    permits: &'a StateCell<Permits>,
     /// Slot of the [`Holder`].
     slot: u32,
 }
@@ -235,7 +235,7 @@ impl<'a> PermitGuard<'a> {
     /// # Panics
     /// If the permits are free, and another run uses the primitive.
     #[inline]
-    pub(super) fn try_take(permits: &'a RefCell<Permits>, requested: usize) -> Option<Self> {
+    pub(super) fn try_take(permits: &'a StateCell<Permits>, requested: usize) -> Option<Self> {
         let state = &mut *permits.borrow_mut();
         if !state.can_take(requested) {
             return None;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use super::state_cell::StateCell;
 use crate::executor::WaitCause;
 
 /// A read-write lock for tasks: many readers or one writer, first come, first served.
@@ -47,7 +48,7 @@ use crate::executor::WaitCause;
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct RwLock<T> {
     value: RefCell<T>,
-    permits: RefCell<Permits>,
+    permits: StateCell<Permits>,
 }
 
 /// Number of permits that a writer requests.

@@ -1,12 +1,12 @@
 //! A semaphore for tasks: permits without a value.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
+use super::state_cell::StateCell;
 use crate::executor::WaitCause;
 
 /// A counting semaphore for tasks, which limits how many do something at a time.
@@ -40,7 +40,7 @@ use crate::executor::WaitCause;
 /// # Ok::<(), corio::Error>(())
 /// ```
 pub struct Semaphore {
-    permits: RefCell<Permits>,
+    permits: StateCell<Permits>,
 }
 
 static WORDING: Wording = Wording {

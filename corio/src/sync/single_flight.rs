@@ -24,6 +24,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::task::Poll;
 
+use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunRef, RunState, current};
@@ -76,7 +77,7 @@ struct OngoingCall<K, V> {
     /// The value, once it is made, if the flight had followers by then.
     value: OnceCell<V>,
     /// The followers.
-    queue: RefCell<WaitQueue<()>>,
+    queue: StateCell<WaitQueue<()>>,
     /// The task that makes the value, for deadlock reports.
     leader: Cell<Id>,
 }
@@ -166,7 +167,7 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
 
     /// Starts a flight, led by the running task.
     fn start(&self, run: &RunState, key: K) -> Rc<OngoingCall<K, V>> {
-        let queue = RefCell::new(self.spare_queues.borrow_mut().pop().unwrap_or_default());
+        let queue = StateCell::new(self.spare_queues.borrow_mut().pop().unwrap_or_default());
         let flight = Rc::new(OngoingCall {
             key,
             value: OnceCell::new(),
@@ -272,8 +273,10 @@ impl<K: Hash + Eq, V: Clone> Participant<'_, K, V> {
         let has_followers = !self.flight.queue.borrow().is_empty();
         if has_followers {
             self.flight.value.get_or_init(|| value.clone());
-            let mut queue = self.flight.queue.take();
-            queue.grant_all();
+            let mut state = self.flight.queue.borrow_mut();
+            state.grant_all();
+            let queue = std::mem::take(&mut *state);
+            drop(state);
             self.flights.spare_queues.borrow_mut().push(queue);
         }
         self.is_leader = false;

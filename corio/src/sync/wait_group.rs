@@ -1,11 +1,12 @@
 //! A wait group for tasks: a counter, and a queue of tasks that wait until the counter is 0.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{WaitCause, WaitReason};
 use crate::runtime::current;
@@ -43,7 +44,7 @@ use crate::runtime::current;
 pub struct WaitGroup {
     /// Number of things that are added and not done.
     pending: Cell<usize>,
-    queue: RefCell<WaitQueue<()>>,
+    queue: StateCell<WaitQueue<()>>,
 }
 
 const IN_ANOTHER_RUN: &str =
