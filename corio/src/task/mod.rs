@@ -16,7 +16,7 @@
 //! | `wait` | `wait!()`: waits for all spawned children |
 //! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
 //! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
-//! | `cells` | the memory in which children of sets and windows run, with their scope |
+//! | `cells`, `window_slots` | the memory in which children of sets and windows run, with their scope |
 //! | `interrupt`, `timeout` | a task beside something that ends it early; `timeout!` |
 //! | `cache` | `corio::cache`: tasks that change cached answers |
 //!
@@ -77,6 +77,7 @@ mod token;
 mod traits;
 mod wait;
 mod window;
+mod window_slots;
 
 pub use await_point::here;
 pub use boxed::{Boxed, boxed};

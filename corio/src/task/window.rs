@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::cells::WindowSlots;
+use super::window_slots::WindowSlots;
 use super::set::{Fallible, FirstErr, WaitAll};
 use crate::executor::{ChildBody, SetPolicy};
 use crate::runtime::{RunState, current};
