@@ -7,7 +7,7 @@
 //! | [`WaitGroup`] | waiting until a number of things are done |
 //! | [`Notify`] | notification of one waiting task, or of all |
 //! | [`OnceCell`] | a value that is made when it is first needed |
-//! | [`channel`] | values from many senders to one receiver |
+//! | [`channel`](channel()) | values from many senders to one receiver |
 //! | [`SingleFlight`] | one task for all tasks that want the same value at the same time |
 //! | [`ErrGroup`] | tasks that are all cancelled when one fails, added while others run |
 //!

@@ -11,8 +11,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::window_slots::WindowSlots;
 use super::set::{Fallible, FirstErr, WaitAll};
+use super::window_slots::WindowSlots;
 use crate::executor::{ChildBody, SetPolicy};
 use crate::runtime::{RunState, current};
 

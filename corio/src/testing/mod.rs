@@ -7,7 +7,7 @@
 //! | [`Config::answer_with`](crate::Config::answer_with) | replaces it in one schedule |
 //! | [`Log`](crate::Log), [`assert_batches!`] | which batches were sent, and how many |
 //! | [`VirtualClock`] | time limits, pauses and caches without waiting |
-//! | [`explore`], [`explore_over`] | tasks in many orders, each repeatable by a seed |
+//! | [`explore`](explore()), [`explore_over`] | tasks in many orders, each repeatable by a seed |
 //! | [`Config::shuffle`](crate::Config::shuffle) | tasks in the order of one seed |
 //!
 //! The following example tests a program in all of these ways.
