@@ -1,5 +1,5 @@
-//! Executors that poll a future as soon as it is woken, in the waker: whatever is done to a
-//! primitive from outside of a run, its run may go on before that call has returned.
+//! Executors that poll or drop a future as soon as it is woken, in the waker: whatever is done to a
+//! primitive from outside of a run, its run may go on, or be gone, before that call has returned.
 
 use std::cell::RefCell;
 use std::future::{Future, pending};
@@ -205,6 +205,32 @@ fn see_a_run_that_was_cancelled_end_at_once() {
         if result.is_err() { "is cancelled" } else { "is over" }
     };
     assert_eq!(log_of(run, || token.cancel()), "wakes, is cancelled, returns");
+}
+
+struct DropsAtOnce;
+
+impl Wake for DropsAtOnce {
+    fn wake(self: Arc<Self>) {
+        log("wakes");
+        FUTURE.take();
+        log("dropped");
+    }
+}
+
+#[test]
+fn that_drop_the_run_get_nothing_of_what_they_were_woken_for() {
+    let (semaphore, theirs) = shared!(Semaphore::new(0));
+    let run = async move { Schedule::new(()).run_async(acquires(theirs)).await.unwrap() };
+    let mut run: BoxFuture = Box::pin(run);
+    let waker = Waker::from(Arc::new(DropsAtOnce));
+    assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    FUTURE.set(Some(run));
+    LOG.take();
+
+    semaphore.add_permits(1);
+    log("returns");
+    assert_eq!(LOG.take().join(", "), "wakes, dropped, returns");
+    assert_eq!(semaphore.available_permits(), 1);
 }
 
 struct Panics;
