@@ -1,6 +1,8 @@
-//! The program of the README: ten tasks ask four things each, one at a time; the store is called four times.
+//! The program of the README: ten tasks ask four things each, one at a time; the store is called
+//! four times.
 
-// One call answers a whole batch. Afterwards `store(x)` is a request: it reads like the scalar function it stands for.
+// One call answers a whole batch. Afterwards `store(x)` is a request: it reads like the scalar
+// function it stands for.
 #[corio::dispatcher]
 fn store(requests: &[String]) -> Vec<usize> {
     println!("{} IO requests batched", requests.len());

@@ -1,4 +1,5 @@
-//! The program of `quickstart.rs` as the macros expand it: this is all they do. A test in `corio-macros` compares it with the real expansion.
+//! The program of `quickstart.rs` as the macros expand it: this is all they do. A test in
+//! `corio-macros` compares it with the real expansion.
 // Lints do not look into expansions; here they would.
 #![allow(clippy::redundant_closure)]
 
@@ -47,7 +48,9 @@ impl<__S> ::corio::Dispatch<__S> for store {
     }
 }
 
-// `#[corio::task]` makes a function return a task. The body becomes an async block; `__corio`, which has no size, is what `io!` and the others go through; the closure tells the line, should anybody ask.
+// `#[corio::task]` makes a function return a task. The body becomes an async block; `__corio`,
+// which has no size, is what `io!` and the others go through; the closure tells the line, should
+// anybody ask.
 fn crud(i: usize) -> ::corio::AnyTask<impl ::core::future::Future<Output = ()>> {
     ::corio::__private::any_task(async move {
         let _ = &i;

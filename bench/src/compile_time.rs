@@ -1,4 +1,5 @@
-//! What a build costs those who use corio: a fresh project with the first program of the README, beside the same program with a DataLoader.
+//! What a build costs those who use corio: a fresh project with the first program of the README,
+//! beside the same program with a DataLoader.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,7 +1,8 @@
-//! Instructions an operation, counted by callgrind: they do not depend on what else the machine does, so a merge gate can compare them.
+//! Instructions an operation, counted by callgrind: they do not depend on what else the machine
+//! does, so a merge gate can compare them.
 //!
-//! A count is that of a process with three repetitions less that of one with one repetition, by two: neither the start of the process nor the first repetition, which fills the
-//! pools, is in it.
+//! A count is that of a process with three repetitions less that of one with one repetition, by
+//! two: neither the start of the process nor the first repetition, which fills the pools, is in it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -103,7 +104,8 @@ pub fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
                 .copied();
             let change = before.map(|before| now / before - 1.0);
             let percent = |change: f64| format!("{:+.1} %", 100.0 * change);
-            // The one by hand is there to compare with, and may be compiled differently when something else changes.
+            // The one by hand is there to compare with, and may be compiled differently when
+            // something else changes.
             if let Some(change) =
                 change.filter(|change| *change > tolerance && contender.name == corio::NAME)
             {

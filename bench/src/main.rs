@@ -5,7 +5,8 @@
 //! cargo bench --manifest-path bench/Cargo.toml -- --help            # and what else can be measured
 //! ```
 //!
-//! `work` says what is done, `contenders` who does it, `measure` and `table` how long it takes; the other files are for other questions.
+//! `work` says what is done, `contenders` who does it, `measure` and `table` how long it takes; the
+//! other files are for other questions.
 
 mod compile_time;
 mod contenders;
@@ -44,13 +45,16 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Count instructions an operation by callgrind, and fail if one has grown by more than 5 %, in W6 7 % (needs valgrind, and no peers: give cargo `--no-default-features`)
+    /// Count instructions an operation by callgrind, and fail if one has grown by more than 5 %, in
+    /// W6 7 % (needs valgrind, and no peers: give cargo `--no-default-features`)
     Instructions(instructions::InstructionsArgs),
-    /// Count instructions and bytes of n and of 4n, in every place where something can wait, and fail where they grow by more than what there is (needs valgrind)
+    /// Count instructions and bytes of n and of 4n, in every place where something can wait, and
+    /// fail where they grow by more than what there is (needs valgrind)
     Costs(costs::CostsArgs),
     /// How cost grows with the number of tasks, dispatchers and children
     Growth(growth::GrowthArgs),
-    /// What a build costs those who use corio, beside the same program with the DataLoader of async-graphql
+    /// What a build costs those who use corio, beside the same program with the DataLoader of
+    /// async-graphql
     CompileTime(compile_time::CompileTimeArgs),
     /// Measure one workload in this process
     #[command(hide = true)]

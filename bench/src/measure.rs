@@ -1,4 +1,5 @@
-//! One workload, measured: all contenders in one process, by turns, so that what else the machine does meets all alike.
+//! One workload, measured: all contenders in one process, by turns, so that what else the machine
+//! does meets all alike.
 
 use std::time::Instant;
 
@@ -29,7 +30,8 @@ pub struct Figures {
     pub bytes: f64,
 }
 
-/// By whom the others are measured. Where a batch takes time that is the time itself: in W5 the plain loop does nothing but sleep.
+/// By whom the others are measured. Where a batch takes time that is the time itself: in W5 the
+/// plain loop does nothing but sleep.
 fn baseline(workload: Workload) -> &'static str {
     if workload == Workload::W5 { plain_loop::NAME } else { state_machine::NAME }
 }
@@ -100,7 +102,8 @@ pub fn measure(size: Size, repetitions: usize) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// That everything was asked in so many runs and every task has ended with the right result; how it was batched is up to the contender.
+/// That everything was asked in so many runs and every task has ended with the right result; how it
+/// was batched is up to the contender.
 pub fn check(size: Size, runs: u64) -> anyhow::Result<Tally> {
     let tally = take_tally();
     let Tally { asked, finished, sum, .. } = size.expected();

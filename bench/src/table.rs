@@ -1,4 +1,5 @@
-//! The comparison: every workload in a process of its own, so that none finds the memory as another left it; then all results in one table.
+//! The comparison: every workload in a process of its own, so that none finds the memory as another
+//! left it; then all results in one table.
 
 use std::env;
 use std::process::{Command, Stdio};

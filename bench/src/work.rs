@@ -1,7 +1,8 @@
 //! The workloads, and the work itself: what every contender calls, and by which it is checked.
 //!
-//! A contender answers its batches by [`answer`] and hands in the result of each task by [`finish`]. Both keep a tally, which is the same for all, so that nobody can be fast by
-//! leaving something out.
+//! A contender answers its batches by [`answer`] and hands in the result of each task by
+//! [`finish`]. Both keep a tally, which is the same for all, so that nobody can be fast by leaving
+//! something out.
 
 use std::cell::Cell;
 #[cfg(feature = "peers")]
@@ -13,7 +14,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// What is to be done. A request is a `u64`, its answer the next one, and keys differ within a batch (loaders ask for equal ones once), but in W11.
+/// What is to be done. A request is a `u64`, its answer the next one, and keys differ within a
+/// batch (loaders ask for equal ones once), but in W11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Workload {
@@ -23,7 +25,8 @@ pub enum Workload {
     W2,
     /// 1,000,000 tasks of one request
     W3,
-    /// A tree of tasks, ten children each, five levels below the root: a request a node, and the results of the children added to its answer
+    /// A tree of tasks, ten children each, five levels below the root: a request a node, and the
+    /// results of the children added to its answer
     W4,
     /// 1000 tasks of 10 requests, where a batch takes 1 ms
     W5,
@@ -211,12 +214,14 @@ impl fmt::Display for Size {
     }
 }
 
-/// The first key of a task, for all those that ask one thing after another: none of their keys is that of another task.
+/// The first key of a task, for all those that ask one thing after another: none of their keys is
+/// that of another task.
 pub fn start(task: u64) -> u64 {
     task * 16
 }
 
-/// The key of a child in the tree of W4, as in a heap: every node has its own, and the last is one less than there are nodes.
+/// The key of a child in the tree of W4, as in a heap: every node has its own, and the last is one
+/// less than there are nodes.
 pub fn child(key: u64, number: u64) -> u64 {
     key * FAN_OUT + 1 + number
 }
@@ -265,8 +270,9 @@ pub fn answer_one(key: u64) -> u64 {
     key + 1
 }
 
-/// The round trip of a batch. It holds the thread: while a batch is away every task waits for it, so there is nothing else to do, and all that a contender does adds to the time. A
-/// timer of an executor rounds to milliseconds, which would hide it.
+/// The round trip of a batch. It holds the thread: while a batch is away every task waits for it,
+/// so there is nothing else to do, and all that a contender does adds to the time. A timer of an
+/// executor rounds to milliseconds, which would hide it.
 pub fn round_trip(size: Size) {
     if !size.pause().is_zero() {
         thread::sleep(size.pause());

@@ -175,7 +175,8 @@ only_in_tasks! {
     ///
     /// `task` is a task (what the call of a `#[corio::task]` function gives, or `task! { … }`), the
     /// [`JoinHandle`](crate::JoinHandle) of a spawned task, a future of
-    /// [`corio::sync`](crate::sync) as `mutex.lock()`, or a request. A task may borrow from the caller's locals.
+    /// [`corio::sync`](crate::sync) as `mutex.lock()`, or a request. A task may borrow from the
+    /// caller's locals.
     ///
     /// # Result
     ///
@@ -247,10 +248,10 @@ only_in_tasks! {
     ///
     /// # Result
     ///
-    /// A [`JoinHandle`](crate::JoinHandle): `call!(handle)` waits for the end of the child and gives
-    /// its output. If the handle is dropped, the child continues, and its output is dropped. A handle
-    /// of a child whose output is a `Result` must be used, or rustc warns: `let _ = spawn!(..)`
-    /// says that the error is ignored.
+    /// A [`JoinHandle`](crate::JoinHandle): `call!(handle)` waits for the end of the child and
+    /// gives its output. If the handle is dropped, the child continues, and its output is dropped.
+    /// A handle of a child whose output is a `Result` must be used, or rustc warns: `let _ =
+    /// spawn!(..)` says that the error is ignored.
     ///
     /// A task ends after its children: tasks that wait for the task continue only when all tasks
     /// that it has spawned have ended. When a task is dropped, its children are dropped first.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
-/// Report the dependencies of a Cargo project, asked from a database in three ways: plain functions, corio tasks, and
-/// batches written by hand.
+/// Report the dependencies of a Cargo project, asked from a database in three ways: plain
+/// functions, corio tasks, and batches written by hand.
 #[derive(Debug, Parser)]
 #[command(name = "crate_graph", version)]
 pub(crate) struct Args {

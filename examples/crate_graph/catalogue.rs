@@ -1,11 +1,12 @@
 //! What the three ways gather: the facts about every package that a workspace member can reach.
 //!
-//! Which line of a tree shows a package in full depends on the order of printing, depth first. Tasks that run at the
-//! same time know no such order, so gathering comes first, in any order, and [`Report`](crate::report::Report) lays out
-//! the trees afterwards, without a query.
+//! Which line of a tree shows a package in full depends on the order of printing, depth first.
+//! Tasks that run at the same time know no such order, so gathering comes first, in any order, and
+//! [`Report`](crate::report::Report) lays out the trees afterwards, without a query.
 //!
-//! Most packages are reached over many paths. Who would go on to a package claims it first, so that each is asked about
-//! once. The catalogue is shared by tasks that all run on one thread: cells will do.
+//! Most packages are reached over many paths. Who would go on to a package claims it first, so that
+//! each is asked about once. The catalogue is shared by tasks that all run on one thread: cells
+//! will do.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};

@@ -1,7 +1,8 @@
 //! The database: its tables, a connection to it, and what SQLite says that the connection did.
 //!
-//! The numbers come from SQLite's trace hook, which sees every statement that begins and every row that one yields. No
-//! function can ask unseen. The waiting of `--round-trip` sits in the same hook, so none can ask for free either.
+//! The numbers come from SQLite's trace hook, which sees every statement that begins and every row
+//! that one yields. No function can ask unseen. The waiting of `--round-trip` sits in the same
+//! hook, so none can ask for free either.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -15,8 +16,8 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, Value, ValueRe
 use rusqlite::vtab::array::{self, Array};
 use rusqlite::{Connection, OpenFlags, Params, Result, Row};
 
-/// A dependency is there once, however many tables of the manifest (`[dev-dependencies]`, …) name it. It may be
-/// loaded before the package that it points to, hence `DEFERRED`.
+/// A dependency is there once, however many tables of the manifest (`[dev-dependencies]`, …) name
+/// it. It may be loaded before the package that it points to, hence `DEFERRED`.
 pub(crate) const SCHEMA: &str = "
     CREATE TABLE packages (
         id      INTEGER PRIMARY KEY,
@@ -55,7 +56,8 @@ pub(crate) struct Db {
     tally: Arc<Tally>,
 }
 
-/// Grows while the connection is used. It is shared with the trace hook, which SQLite could call on any thread.
+/// Grows while the connection is used. It is shared with the trace hook, which SQLite could call on
+/// any thread.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     queries: AtomicU64,
@@ -137,8 +139,8 @@ pub(crate) fn fetch_members(db: &Db) -> Result<Vec<PackageId>> {
     db.rows("SELECT id FROM packages WHERE member ORDER BY id", [], |row| row.get(0))
 }
 
-/// Many ids as one parameter: `IN rarray(?1)`. The text of the query stays the same however many there are, so that it
-/// is prepared once.
+/// Many ids as one parameter: `IN rarray(?1)`. The text of the query stays the same however many
+/// there are, so that it is prepared once.
 pub(crate) fn array(ids: &[PackageId]) -> Array {
     Rc::new(ids.iter().map(|id| Value::Integer(id.0)).collect())
 }

@@ -1,8 +1,8 @@
 //! (c) Level by level: what you would write by hand to get the number of queries down.
 //!
-//! All packages at one distance from the workspace members are asked about together, with the very queries of
-//! [`tasks`](crate::tasks). The recursion is gone: a loop over levels has taken its place, and it has to know about
-//! every member, every package and every query at once.
+//! All packages at one distance from the workspace members are asked about together, with the very
+//! queries of [`tasks`](crate::tasks). The recursion is gone: a loop over levels has taken its
+//! place, and it has to know about every member, every package and every query at once.
 
 use rusqlite::Error;
 

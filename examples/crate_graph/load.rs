@@ -62,8 +62,8 @@ fn manifest(path: &Path) -> Result<PathBuf> {
 }
 
 fn metadata(manifest: &Path) -> Result<Metadata> {
-    // Offline, cargo wants every package that it lists to be downloaded already. A build downloads those of the host's
-    // platform only, so the list has to stop there as well.
+    // Offline, cargo wants every package that it lists to be downloaded already. A build downloads
+    // those of the host's platform only, so the list has to stop there as well.
     let options = ["--offline".to_owned(), "--filter-platform".to_owned(), host()?];
     let result = MetadataCommand::new().manifest_path(manifest).other_options(options).exec();
     match result {
@@ -101,7 +101,8 @@ fn fill(database: &Path, metadata: &Metadata) -> Result<(usize, usize)> {
         metadata.packages.iter().map(|package| (&package.id, package)).collect();
     let mut entries: Vec<(&Package, &Node)> =
         nodes.iter().map(|node| (packages[&node.id], node)).collect();
-    // Ids in the order of names, so that whatever is ordered by id reads well and is the same every time.
+    // Ids in the order of names, so that whatever is ordered by id reads well and is the same every
+    // time.
     entries.sort_by_key(|(package, _)| (&package.name, &package.version, &package.id));
     let ids: HashMap<_, _> =
         (1..).map(PackageId).zip(&entries).map(|(id, (package, _))| (&package.id, id)).collect();

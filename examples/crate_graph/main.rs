@@ -4,16 +4,16 @@
 //! cargo run --release --example crate_graph [-- PATH] [--round-trip 200us] [--full]
 //! ```
 //!
-//! The graph is real: `cargo metadata` tells it, SQLite stores it. The report asks four things about every package
-//! that a workspace member can reach. Written the obvious way, with a function for each thing, that is four queries a
-//! package: the N+1 problem. The three ways:
+//! The graph is real: `cargo metadata` tells it, SQLite stores it. The report asks four things
+//! about every package that a workspace member can reach. Written the obvious way, with a function
+//! for each thing, that is four queries a package: the N+1 problem. The three ways:
 //!
 //! * (a) [`plain`]: plain functions and a query for each thing;
 //! * (b) [`tasks`]: the same functions as corio tasks. Read these two files side by side;
 //! * (c) [`levels`]: batched by hand, one level of the graph after the other.
 //!
-//! All three must give the same report. SQLite itself counts the queries ([`db`]); with `--round-trip` each of them
-//! takes as long as it would over a network.
+//! All three must give the same report. SQLite itself counts the queries ([`db`]); with
+//! `--round-trip` each of them takes as long as it would over a network.
 
 mod args;
 mod catalogue;
@@ -64,7 +64,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let graph = load::load(args.path())?;
     let loaded = started.elapsed();
 
-    // A connection for each way: none profits from the pages and the statements that an earlier one left behind.
+    // A connection for each way: none profits from the pages and the statements that an earlier one
+    // left behind.
     let measure = |way, build: fn(Db) -> anyhow::Result<Report>| -> anyhow::Result<Run> {
         let db = graph.open(args.round_trip)?;
         let tally = db.tally();

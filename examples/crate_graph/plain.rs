@@ -1,7 +1,7 @@
 //! (a) Plain functions. Each asks for one thing, with a query of its own.
 //!
-//! Easy to write and to read, and slow as soon as a query has a way to go: four of them for each package, one after the
-//! other.
+//! Easy to write and to read, and slow as soon as a query has a way to go: four of them for each
+//! package, one after the other.
 
 use rusqlite::Result;
 

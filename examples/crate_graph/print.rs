@@ -91,8 +91,8 @@ fn tree(out: &mut impl Write, member: &Member, limit: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// What stands before the name on each line: `│   ├── `. Read from the last line up: whether a branch goes on below is
-/// then known already.
+/// What stands before the name on each line: `│   ├── `. Read from the last line up: whether a
+/// branch goes on below is then known already.
 fn branches(lines: &[Line]) -> Vec<String> {
     let mut goes_on: Vec<bool> = Vec::new();
     let mut branches: Vec<String> = lines

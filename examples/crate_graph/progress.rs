@@ -1,4 +1,5 @@
-//! Progress on stderr: drawn and wiped on a terminal, one plain line for each step where there is none (a log, a pipe).
+//! Progress on stderr: drawn and wiped on a terminal, one plain line for each step where there is
+//! none (a log, a pipe).
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;

@@ -1,7 +1,9 @@
-//! The report: for each workspace member the tree of its dependencies, as `cargo tree` lays it out, and the totals.
+//! The report: for each workspace member the tree of its dependencies, as `cargo tree` lays it out,
+//! and the totals.
 //!
-//! A package is shown in full where the tree reaches it first, depth first; where it is met again there is one line,
-//! marked if anything is left out below it. That also ends the cycles that dev-dependencies can make.
+//! A package is shown in full where the tree reaches it first, depth first; where it is met again
+//! there is one line, marked if anything is left out below it. That also ends the cycles that
+//! dev-dependencies can make.
 
 use std::collections::{BTreeMap, HashSet};
 

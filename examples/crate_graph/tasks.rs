@@ -1,8 +1,9 @@
 //! (b) The functions of [`plain`](crate::plain) as corio tasks, statement for statement.
 //!
-//! A query now answers for many packages, and takes as many as ask. The tasks below know nothing of that: each still
-//! asks about its own package. Those that a `try_all!` starts ask in the same phase, and so do their children, across
-//! all workspace members: the batches turn out to be the levels of the graph, which no line here mentions.
+//! A query now answers for many packages, and takes as many as ask. The tasks below know nothing of
+//! that: each still asks about its own package. Those that a `try_all!` starts ask in the same
+//! phase, and so do their children, across all workspace members: the batches turn out to be the
+//! levels of the graph, which no line here mentions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,7 +62,8 @@ pub(crate) fn fetch_dependencies(db: &Db, ids: &[PackageId]) -> Result<Vec<Vec<P
     Ok(by_position(ids, &dependencies))
 }
 
-/// An answer for each id, in their order. A grouped query has no row for a package that it found nothing for.
+/// An answer for each id, in their order. A grouped query has no row for a package that it found
+/// nothing for.
 fn by_position<T: Clone + Default>(ids: &[PackageId], found: &HashMap<PackageId, T>) -> Vec<T> {
     ids.iter().map(|id| found.get(id).cloned().unwrap_or_default()).collect()
 }

@@ -1,12 +1,15 @@
-//! How many batches of a dispatcher should be on the way at once? A simulation that answers it, on a virtual clock.
+//! How many batches of a dispatcher should be on the way at once? A simulation that answers it, on
+//! a virtual clock.
 //!
 //! ```text
 //! cargo run --release --example limits [-- --svg corio/docs/limits.svg]
 //! ```
 //!
-//! A thousand tasks ask a server twenty times each, under every limit: with `barrier()`, with `max_in_flight` of 1, 2, 4 and 8, and without one. Without a limit every answer
-//! resumes some tasks, which ask at once, in a batch of their own, which comes back alone: batches decay until they hold single requests. With too small a limit
-//! everybody waits for the slowest. The default of corio is chosen from this table.
+//! A thousand tasks ask a server twenty times each, under every limit: with `barrier()`, with
+//! `max_in_flight` of 1, 2, 4 and 8, and without one. Without a limit every answer resumes some
+//! tasks, which ask at once, in a batch of their own, which comes back alone: batches decay until
+//! they hold single requests. With too small a limit everybody waits for the slowest. The default
+//! of corio is chosen from this table.
 
 mod plot;
 mod world;
@@ -98,7 +101,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Time and batches of every scenario, in Markdown; at the end how far each limit is from the best, in the geometric mean.
+/// Time and batches of every scenario, in Markdown; at the end how far each limit is from the best,
+/// in the geometric mean.
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table

@@ -8,7 +8,8 @@ use crate::{LIMITS, Row};
 
 const SIZE: (u32, u32) = (860, 520);
 
-/// Draws time (relative to the fastest limit) against batches (relative to the fewest), on logarithmic axes. The nearer to the corner the better.
+/// Draws time (relative to the fastest limit) against batches (relative to the fewest), on
+/// logarithmic axes. The nearer to the corner the better.
 pub(crate) fn draw(rows: &[Row], file: &Path) -> anyhow::Result<()> {
     let picture = SVGBackend::new(file, SIZE).into_drawing_area();
     picture.fill(&WHITE)?;

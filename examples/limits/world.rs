@@ -19,7 +19,8 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub(crate) enum Latency {
     /// 10 ms.
     Constant,
-    /// A Pareto distribution: 5 ms at least, 8 in the median, 65 for one in a hundred, and 500 at most.
+    /// A Pareto distribution: 5 ms at least, 8 in the median, 65 for one in a hundred, and 500 at
+    /// most.
     Skewed,
     /// 2 ms, and 20 µs for each key: 22 ms for all thousand.
     BySize,
@@ -37,7 +38,8 @@ pub(crate) enum Answers {
 #[derive(Clone, Copy)]
 pub(crate) enum Between {
     Nothing,
-    /// They wait for something else, 5 ms in the mean, exponentially distributed: each is somewhere else after a while.
+    /// They wait for something else, 5 ms in the mean, exponentially distributed: each is somewhere
+    /// else after a while.
     Something,
     /// Half of them, each time others, ask another server, which takes 3 ms.
     AnotherServer,
@@ -47,7 +49,8 @@ pub(crate) enum Between {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Shards {
     One,
-    /// Ten, each with a tenth of the keys and a group of its own; the first takes twenty times as long, and who asks there does so twice.
+    /// Ten, each with a tenth of the keys and a group of its own; the first takes twenty times as
+    /// long, and who asks there does so twice.
     TenOfWhichOneIsSlow,
 }
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-/// Count lines of code, comments and blank lines by language. Files are read in batches, several batches at the same time.
+/// Count lines of code, comments and blank lines by language. Files are read in batches, several
+/// batches at the same time.
 #[derive(Debug, Parser)]
 #[command(name = "lines_of_code", version)]
 pub(crate) struct Args {
@@ -15,7 +16,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", value_parser = number())]
     pub(crate) max_batch: Option<u32>,
 
-    /// At most so many batches on their way at once, the parts of one that was split counted once [default: 4, which the dispatcher says]
+    /// At most so many batches on their way at once, the parts of one that was split counted once
+    /// [default: 4, which the dispatcher says]
     #[arg(long, value_name = "NUMBER", value_parser = number())]
     pub(crate) max_in_flight: Option<u32>,
 
@@ -23,7 +25,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) barrier: bool,
 
-    /// Go into hidden folders and caches (those with a CACHEDIR.TAG, such as `target`) as well, and count hidden files
+    /// Go into hidden folders and caches (those with a CACHEDIR.TAG, such as `target`) as well, and
+    /// count hidden files
     #[arg(long)]
     pub(crate) all: bool,
 }

@@ -1,7 +1,8 @@
 //! Lines of one file, of one language, of all.
 //!
-//! Roughly: a line is looked at by its beginning. Code before a comment is code, a comment before code is a comment, and comment signs in the middle of a string are taken for what
-//! they look like.
+//! Roughly: a line is looked at by its beginning. Code before a comment is code, a comment before
+//! code is a comment, and comment signs in the middle of a string are taken for what they look
+//! like.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

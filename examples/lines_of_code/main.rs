@@ -4,9 +4,11 @@
 //! cargo run --release --example lines_of_code [-- PATH] [--max-batch 8] [--max-in-flight 1] [--barrier] [--all]
 //! ```
 //!
-//! [`tasks`] looks like the simplest program there could be: list a folder, visit each entry, count each file. What it asks for is read in batches, on a pool of threads.
+//! [`tasks`] looks like the simplest program there could be: list a folder, visit each entry, count
+//! each file. What it asks for is read in batches, on a pool of threads.
 //!
-//! The table of languages is always the same. The batches are not: they depend on which of them comes back first, unless there is a `--barrier`.
+//! The table of languages is always the same. The batches are not: they depend on which of them
+//! comes back first, unless there is a `--barrier`.
 
 mod args;
 mod batches;

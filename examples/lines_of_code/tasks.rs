@@ -1,8 +1,12 @@
-//! The walk through the folders, one task for each entry, and the two dispatchers that do the reading.
+//! The walk through the folders, one task for each entry, and the two dispatchers that do the
+//! reading.
 //!
-//! The system calls of files block, so the dispatchers are `blocking`: each batch is a job on a pool of threads, and while jobs are on their way the tasks whose answers have come
-//! go on, and ask for more. What has gathered beyond `max_batch` leaves as several jobs at once: large enough that a job is worth a thread, and small enough that there are
-//! several. `max_in_flight` takes them for the one batch that they were. It keeps together what gathers meanwhile; it is no limit on threads.
+//! The system calls of files block, so the dispatchers are `blocking`: each batch is a job on a
+//! pool of threads, and while jobs are on their way the tasks whose answers have come go on, and
+//! ask for more. What has gathered beyond `max_batch` leaves as several jobs at once: large enough
+//! that a job is worth a thread, and small enough that there are several. `max_in_flight` takes
+//! them for the one batch that they were. It keeps together what gathers meanwhile; it is no limit
+//! on threads.
 
 use std::fs::{self, DirEntry};
 use std::io::Error;
@@ -46,7 +50,8 @@ fn list_folder(options: &Options, folders: &[PathBuf]) -> Vec<Result<Vec<Entry>,
     folders.iter().map(|folder| list(folder, *options)).collect()
 }
 
-/// The lines of each of the files. If a job panics, its files are reported like those that can't be read (`faults = "error"`), and the others are counted all the same.
+/// The lines of each of the files. If a job panics, its files are reported like those that can't be
+/// read (`faults = "error"`), and the others are counted all the same.
 #[corio::dispatcher(blocking, max_batch = 32, max_in_flight = 4, faults = "error")]
 pub(crate) fn count_lines(progress: &ProgressBar, files: &[Source]) -> Vec<Result<Lines, Error>> {
     let count = |Source { path, language }: &Source| {

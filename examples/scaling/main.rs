@@ -1,11 +1,14 @@
-//! Does it stay linear? What one task, one child or one waiter costs, among ten thousand of them and among a million.
+//! Does it stay linear? What one task, one child or one waiter costs, among ten thousand of them
+//! and among a million.
 //!
 //! ```text
 //! cargo run --release --example scaling [-- --most 100000]
 //! ```
 //!
-//! Each line is one shape of program, each column a size, each cell the least of some repetitions divided by the size. A cost that is linear shows about the same number in
-//! every column, but for what falls out of the processor's caches; one that is quadratic shows ten times as much from column to column.
+//! Each line is one shape of program, each column a size, each cell the least of some repetitions
+//! divided by the size. A cost that is linear shows about the same number in every column, but for
+//! what falls out of the processor's caches; one that is quadratic shows ten times as much from
+//! column to column.
 
 mod shapes;
 

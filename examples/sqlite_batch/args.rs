@@ -2,7 +2,8 @@
 
 use clap::Parser;
 
-/// Import orders into SQLite twice, one statement after the other and as corio tasks, and compare what it took.
+/// Import orders into SQLite twice, one statement after the other and as corio tasks, and compare
+/// what it took.
 #[derive(Debug, Parser)]
 #[command(name = "sqlite_batch", version)]
 pub(crate) struct Args {
@@ -18,7 +19,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_batch: Option<u32>,
 
-    /// Keep the databases in memory: transactions cost little there [default: a temporary file each]
+    /// Keep the databases in memory: transactions cost little there [default: a temporary file
+    /// each]
     #[arg(long)]
     pub(crate) in_memory: bool,
 }

@@ -1,6 +1,8 @@
-//! The database: its tables, a connection to it, what SQLite says that the connection did, and the one way to write an order.
+//! The database: its tables, a connection to it, what SQLite says that the connection did, and the
+//! one way to write an order.
 //!
-//! The numbers come from SQLite's trace hook, which sees every statement that begins, `BEGIN` and `SAVEPOINT` included.
+//! The numbers come from SQLite's trace hook, which sees every statement that begins, `BEGIN` and
+//! `SAVEPOINT` included.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +47,8 @@ pub(crate) struct Db {
     tally: Arc<Tally>,
 }
 
-/// Grows while the connection is used. It is shared with the trace hook, which SQLite could call on any thread.
+/// Grows while the connection is used. It is shared with the trace hook, which SQLite could call on
+/// any thread.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     statements: AtomicU64,
@@ -68,7 +71,8 @@ impl Db {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
-        // Each commit waits for the disk once. (In memory there is no journal to be changed, and no disk.)
+        // Each commit waits for the disk once. (In memory there is no journal to be changed, and no
+        // disk.)
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -129,8 +133,8 @@ impl Db {
         self.connection.prepare_cached(sql)?.query_map(params, read)?.collect()
     }
 
-    /// Rolled back when it is dropped. There must be no other one, which only a connection by `&mut` would check: who calls this commits before it returns, and never waits in
-    /// between.
+    /// Rolled back when it is dropped. There must be no other one, which only a connection by
+    /// `&mut` would check: who calls this commits before it returns, and never waits in between.
     pub(crate) fn transaction(&self) -> Result<Transaction<'_>> {
         self.connection.unchecked_transaction()
     }
@@ -159,7 +163,8 @@ fn text(value: ValueRef<'_>) -> String {
         .unwrap_or_else(|_| format!("{value:?}"))
 }
 
-/// Writes an order and its lines, takes the goods from the stock, and gives its number. On an error what came before it stays: the caller rolls back.
+/// Writes an order and its lines, takes the goods from the stock, and gives its number. On an error
+/// what came before it stays: the caller rolls back.
 pub(crate) fn insert(connection: &Connection, order: &NewOrder) -> Result<i64> {
     connection
         .prepare_cached("INSERT INTO orders (reference, customer) VALUES (?1, ?2)")?

@@ -1,16 +1,20 @@
-//! Orders are imported into SQLite: reads in batches, and writes in batches of one transaction each.
+//! Orders are imported into SQLite: reads in batches, and writes in batches of one transaction
+//! each.
 //!
 //! ```text
 //! cargo run --release --example sqlite_batch [-- --orders 5000] [--max-batch 20] [--in-memory]
 //! ```
 //!
-//! Of each order the customer and the products are looked up, the order and its lines are written and the goods are taken from the stock, and the total is read back. Some orders
-//! can't be written: a customer or a product that nobody knows, an order that came before, a quantity of 0, a product that is sold out. Such an order is refused, and only that one.
+//! Of each order the customer and the products are looked up, the order and its lines are written
+//! and the goods are taken from the stock, and the total is read back. Some orders can't be
+//! written: a customer or a product that nobody knows, an order that came before, a quantity of 0,
+//! a product that is sold out. Such an order is refused, and only that one.
 //!
 //! * [`plain`]: one order after the other, a statement for each thing;
 //! * [`tasks`]: the same functions as corio tasks. Read these two files side by side.
 //!
-//! Both must leave the same in the database, to the last row. SQLite itself counts the statements ([`db`]).
+//! Both must leave the same in the database, to the last row. SQLite itself counts the statements
+//! ([`db`]).
 
 mod args;
 mod db;

@@ -1,4 +1,5 @@
-//! The shop and the orders that come in: made up, the same for the same seed, and not all of them good.
+//! The shop and the orders that come in: made up, the same for the same seed, and not all of them
+//! good.
 
 use std::fmt;
 
@@ -6,7 +7,8 @@ use corio::RequestError;
 use fastrand::Rng;
 use rusqlite::{Error, ErrorCode};
 
-/// An order as it comes in. Customer and products are named, not numbered: they have to be looked up.
+/// An order as it comes in. Customer and products are named, not numbered: they have to be looked
+/// up.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) reference: String,
@@ -86,7 +88,8 @@ impl From<Error> for Refusal {
     }
 }
 
-/// The dispatcher's own error, or trouble with the batch (a panic in it, a wrong number of answers).
+/// The dispatcher's own error, or trouble with the batch (a panic in it, a wrong number of
+/// answers).
 impl From<RequestError<Error>> for Refusal {
     fn from(error: RequestError<Error>) -> Refusal {
         error.failed().map_or_else(|| Refusal::Trouble(error.to_string()), Refusal::from)
@@ -151,7 +154,8 @@ pub(crate) fn make_up(orders: u32, seed: u64) -> (Shop, Vec<Vec<Order>>) {
 }
 
 fn order(number: u32, random: &mut Rng) -> Order {
-    // One in a hundred each: a customer, a product that nobody knows, and a quantity that makes no sense.
+    // One in a hundred each: a customer, a product that nobody knows, and a quantity that makes no
+    // sense.
     let email = if random.u8(0..100) == 0 {
         "nobody@example.org".to_owned()
     } else {

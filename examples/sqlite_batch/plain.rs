@@ -1,4 +1,5 @@
-//! The import in plain functions: one order after the other, a statement for each thing, a transaction for each order.
+//! The import in plain functions: one order after the other, a statement for each thing, a
+//! transaction for each order.
 
 use rusqlite::Result;
 

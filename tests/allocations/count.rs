@@ -1,5 +1,6 @@
-//! How allocations are counted: a program does something a number of times, in a schedule that has done so before, and then twice as often. The difference is that of
-//! as many times more, whatever a run takes for itself.
+//! How allocations are counted: a program does something a number of times, in a schedule that has
+//! done so before, and then twice as often. The difference is that of as many times more, whatever
+//! a run takes for itself.
 
 use std::fmt::{self, Display};
 
@@ -50,7 +51,8 @@ impl Display for Each {
     }
 }
 
-/// A line for each construct: its allocations, and what it is. What stands in the braces is done again and again, by a task that has what is listed in front of them.
+/// A line for each construct: its allocations, and what it is. What stands in the braces is done
+/// again and again, by a task that has what is listed in front of them.
 macro_rules! table {
     ($($construct:literal $(, $name:ident: $type:ty = $value:expr)* => { $($each:tt)* })*) => {{
         let mut table = String::from("\ntakes\n");

@@ -1,5 +1,6 @@
-//! What a batch takes, by the way in which its dispatcher answers and by what its options do. Nothing is for each request in it: but lists that are not kept from
-//! batch to batch double as requests come, and maps that are trees have nodes.
+//! What a batch takes, by the way in which its dispatcher answers and by what its options do.
+//! Nothing is for each request in it: but lists that are not kept from batch to batch double as
+//! requests come, and maps that are trees have nodes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
@@ -11,7 +12,8 @@ use expect_test::expect;
 
 use crate::count::{each, table};
 
-/// A line for each dispatcher: the allocations of a batch of one request, of a batch of a hundred, and what it is.
+/// A line for each dispatcher: the allocations of a batch of one request, of a batch of a hundred,
+/// and what it is.
 macro_rules! batches {
     ($($dispatcher:ident: $what:literal)*) => {{
         let mut table = String::from("\nof  1   100  requests\n");
@@ -163,7 +165,8 @@ fn ways_to_answer() {
     .assert_eq(&table);
 }
 
-/// The job, what waits for it, and the list of results. How long what the pool keeps of its jobs gets is up to when they end.
+/// The job, what waits for it, and the list of results. How long what the pool keeps of its jobs
+/// gets is up to when they end.
 #[test]
 fn a_blocking_batch() {
     #[corio::task]

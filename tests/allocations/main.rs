@@ -1,7 +1,9 @@
-//! What corio allocates. Once a schedule is warm: nothing per request, per spawned task, per call and per lock; at most twice per set of children, which are the children
-//! and the results. What takes more is in these tables as well, with the reason.
+//! What corio allocates. Once a schedule is warm: nothing per request, per spawned task, per call
+//! and per lock; at most twice per set of children, which are the children and the results. What
+//! takes more is in these tables as well, with the reason.
 //!
-//! Each table has a test (`count` says how it is made). The number in front is of each, whatever came before it: what a run as such takes is in `runs`.
+//! Each table has a test (`count` says how it is made). The number in front is of each, whatever
+//! came before it: what a run as such takes is in `runs`.
 
 mod count;
 mod dispatchers;

@@ -8,7 +8,8 @@ use expect_test::expect;
 use crate::double;
 use support::heap::peak_of;
 
-/// Just below a power of two, up to which lists grow: what they have more than they need is nothing here, and up to as much again elsewhere.
+/// Just below a power of two, up to which lists grow: what they have more than they need is nothing
+/// here, and up to as much again elsewhere.
 const TASKS: u64 = (1 << 19) - 8;
 
 #[corio::task]
@@ -58,8 +59,10 @@ macro_rules! spawned {
     }};
 }
 
-/// A task takes 40 bytes in the tree, 8 in the queue of those that are ready, and a block of its body and 24 more. A request takes 8 for who waits,
-/// and its key and its answer, here of 8 each; asked by a task that was just answered, the same again, since the answers of a batch are given out while the next one gathers.
+/// A task takes 40 bytes in the tree, 8 in the queue of those that are ready, and a block of its
+/// body and 24 more. A request takes 8 for who waits, and its key and its answer, here of 8 each;
+/// asked by a task that was just answered, the same again, since the answers of a batch are given
+/// out while the next one gathers.
 #[test]
 fn a_task_takes_what_its_body_holds_and_little_more() {
     let table = spawned! {

@@ -1,4 +1,5 @@
-//! Crates of edition 2021 use the macros as they are: what a task captures does not follow the edition of its crate.
+//! Crates of edition 2021 use the macros as they are: what a task captures does not follow the
+//! edition of its crate.
 
 #![forbid(unsafe_code)]
 #![deny(rust_2024_compatibility)]

@@ -1,4 +1,5 @@
-//! What dispatchers and tasks get wrong ends the run with an error that says what, instead of a hang; nobody gets a wrong answer, and the schedule runs the next task.
+//! What dispatchers and tasks get wrong ends the run with an error that says what, instead of a
+//! hang; nobody gets a wrong answer, and the schedule runs the next task.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -197,7 +198,8 @@ mod a_wrong_number_of_answers {
 
     #[test]
     fn none_filled_in_after_batches_that_were_right() {
-        // The vector is kept from batch to batch; what an earlier one left must not stand in for this one's answers.
+        // The vector is kept from batch to batch; what an earlier one left must not stand in for
+        // this one's answers.
         #[corio::dispatcher]
         fn forgetful(keys: &[u64], answers: &mut Vec<u64>) {
             if !keys.contains(&13) {

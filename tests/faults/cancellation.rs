@@ -1,7 +1,9 @@
-//! Every way to cut a task short, whatever it was doing: its destructors run once, children before parents, what it asked is withdrawn or its answer thrown away, what it held
-//! goes to whoever waits for it, no memory is kept, and everything else goes on.
+//! Every way to cut a task short, whatever it was doing: its destructors run once, children before
+//! parents, what it asked is withdrawn or its answer thrown away, what it held goes to whoever
+//! waits for it, no memory is kept, and everything else goes on.
 //!
-//! The table is `WAYS` × `DOINGS`. In each cell a task, the victim, is doing something, and 5 ms after the beginning it is cut, or its run ends. What failed names the cell.
+//! The table is `WAYS` × `DOINGS`. In each cell a task, the victim, is doing something, and 5 ms
+//! after the beginning it is cut, or its run ends. What failed names the cell.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -124,7 +126,7 @@ struct Lab {
     guards: Cell<usize>,
 }
 
-// ── dispatchers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── dispatchers ──
 
 #[corio::dispatcher(show_keys)]
 async fn slow(timeline: &Timeline, keys: &[u64]) -> Vec<u64> {
@@ -161,7 +163,7 @@ fn cancels(timeline: &Timeline, token: &RefCell<CancellationToken>, keys: &[()])
     keys.to_vec()
 }
 
-// ── tasks ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── tasks ──
 
 impl Lab {
     fn guard(&self, name: &'static str) -> impl Drop + use<> {
@@ -344,7 +346,7 @@ fn answers_slots() {
     context!().slots.take().into_iter().for_each(|slot| slot.answer_with(|key| key));
 }
 
-// ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the table ──
 
 /// The clock of the lab, which can be made to stand still; then it tells that the run sleeps.
 struct Stoppable {
@@ -455,7 +457,8 @@ fn cell(way: Way, doing: Doing) {
         lab.token.take();
         in_use.push(support::heap::in_use());
     }
-    // What is leaked is leaked each time; the text of panics, which the test harness keeps, grows now and then. What one thread has allocated another one frees, when it cancels.
+    // What is leaked is leaked each time; the text of panics, which the test harness keeps, grows
+    // now and then. What one thread has allocated another one frees, when it cancels.
     if way != TokenOnAThread {
         assert!(
             in_use[1] == in_use[2] || in_use[2] == in_use[3],

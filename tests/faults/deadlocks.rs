@@ -1,4 +1,5 @@
-//! A deadlock is told so that a person can act on it: each stuck task with its path, the line it waits on, what it waits for, who holds it, and the circles among them.
+//! A deadlock is told so that a person can act on it: each stuck task with its path, the line it
+//! waits on, what it waits for, who holds it, and the circles among them.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,5 +1,6 @@
-//! What is dropped half-way: runs, the losers of a race, handles, waiters. Destructors run at once, what was asked is withdrawn or its answer thrown away, and everything
-//! else goes on. What is forgotten instead is in `forgotten.rs`.
+//! What is dropped half-way: runs, the losers of a race, handles, waiters. Destructors run at once,
+//! what was asked is withdrawn or its answer thrown away, and everything else goes on. What is
+//! forgotten instead is in `forgotten.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -81,7 +82,8 @@ mod a_run {
             counts.check_built(before + 8);
             assert_eq!(schedule.run(healthy()), Ok(10));
         }
-        // The batches of those runs are over; waking their futures or answering their slots does nothing to the next run.
+        // The batches of those runs are over; waking their futures or answering their slots does
+        // nothing to the next run.
         set_open(true);
         answer_kept();
         assert_eq!(schedule.run(healthy()), Ok(10));
@@ -94,7 +96,8 @@ mod a_run {
 
     #[test]
     fn with_requests_queued() {
-        // The first task is pending, in a way that corio knows nothing of, before anything could leave: so the run ends with requests in the queue.
+        // The first task is pending, in a way that corio knows nothing of, before anything could
+        // leave: so the run ends with requests in the queue.
         #[corio::task(())]
         fn program(counts: Counts) {
             spawn!(child_of_its_own(counts.one()));
@@ -138,7 +141,8 @@ mod a_run {
         assert!(poll(&mut run).is_pending());
         drop(run);
 
-        // The next run asks the same dispatcher, and both batches are answered on the other thread: the late one first, half of it by being dropped.
+        // The next run asks the same dispatcher, and both batches are answered on the other thread:
+        // the late one first, half of it by being dropped.
         let answering = thread::spawn(move || {
             let late: Batch<u64, u64> = receiver.recv().unwrap();
             let batch: Batch<u64, u64> = receiver.recv().unwrap();
@@ -290,7 +294,8 @@ mod the_losers_of_a_race {
 
     #[test]
     fn do_not_mix_up_the_answers_of_those_who_take_their_places() {
-        // Whoever comes next gets the memory, the index and the queue of those that were dropped while their answers were away.
+        // Whoever comes next gets the memory, the index and the queue of those that were dropped
+        // while their answers were away.
         #[corio::task]
         fn program() {
             race!(kept(1), kept(2), task!({ io!(double(1)) }));
@@ -592,8 +597,8 @@ mod a_handle {
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 
-    /// The loser's child is gone while another waits for its end: whoever waits hears of it, and does so
-    /// while others still run.
+    /// The loser's child is gone while another waits for its end: whoever waits hears of it, and
+    /// does so while others still run.
     #[test]
     fn whose_task_is_dropped_while_another_waits_for_it_is_a_panic_that_says_so() {
         #[corio::task]
@@ -719,7 +724,8 @@ mod one_who_waits_for_a_lock {
 
     #[test]
     fn passes_a_lock_on_that_was_handed_over_and_not_taken() {
-        // The holder unlocks while the waiter's rival is on its way already: both are woken in the same phase, and the rival runs first.
+        // The holder unlocks while the waiter's rival is on its way already: both are woken in the
+        // same phase, and the rival runs first.
         #[corio::task]
         fn holds(mutex: &Mutex<Vec<u64>>) {
             let locked = call!(mutex.lock());

@@ -1,7 +1,9 @@
-//! What can go wrong with a batch, whichever way it is answered and however it was asked for: one table says what comes of it, and every cell of it is tried out.
+//! What can go wrong with a batch, whichever way it is answered and however it was asked for: one
+//! table says what comes of it, and every cell of it is tried out.
 //!
 //! Whatever goes wrong, each cell shows as well that
-//! - the run ends: by a virtual clock time passes only when nothing else can happen, and the schedule has a deadline as a net;
+//! - the run ends: by a virtual clock time passes only when nothing else can happen, and the
+//!   schedule has a deadline as a net;
 //! - every request has one outcome, which is its own: answers and errors are made from keys;
 //! - a task beside it, which asks another dispatcher, is not disturbed unless the run ends;
 //! - it went out as often as it should have, and the requests of a cell went out together;
@@ -24,9 +26,10 @@ use corio::{Batch, Clock, Context, Dispatch, Error, RequestError, Schedule, Slot
 use smol::future::yield_now;
 use support::{Counts, healthy};
 
-// ── the table ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the table ──
 
-/// What comes of it. The one that is picked out, and that alone is not answered where only one is not, is the last that is asked.
+/// What comes of it. The one that is picked out, and that alone is not answered where only one is
+/// not, is the last that is asked.
 ///
 /// | a cell | means |
 /// |---|---|
@@ -39,8 +42,10 @@ use support::{Counts, healthy};
 /// | `@2s` | so much time has passed; where there is none, none has |
 /// | `n/a: why` | there is no way to do that; shown by trying to, which only gives answers |
 ///
-/// `io!` asks for one, `io!(a, b)` and `join!` for two, `io_all!` and `all!` for three. Children of `join!` are a request and a task that asks, those of `all!` are tasks.
-/// A request may be sent three times; being slow takes 10 s, and a batch may take 2 s. An in-place function can't be given a time limit, and so takes its time.
+/// `io!` asks for one, `io!(a, b)` and `join!` for two, `io_all!` and `all!` for three. Children of
+/// `join!` are a request and a task that asks, those of `all!` are tasks. A request may be sent
+/// three times; being slow takes 10 s, and a batch may take 2 s. An in-place function can't be
+/// given a time limit, and so takes its time.
 const TABLE: &str = "
     scenario         | way            | faults | io!                   | io!(a, b)             | io_all!                | join!                 | all!
 
@@ -277,7 +282,8 @@ struct Cell {
     ask: Ask,
 }
 
-/// The cells with what is expected of them. Every combination must be there, at its place: a row that is missing is not a combination that is skipped.
+/// The cells with what is expected of them. Every combination must be there, at its place: a row
+/// that is missing is not a combination that is skipped.
 fn table() -> Vec<(Cell, &'static str)> {
     let mut rows = TABLE
         .lines()
@@ -321,7 +327,7 @@ fn the_table_is_whole() {
     assert_eq!((cells.len(), impossible), (10 * 6 * 2 * 5, 6 * 2 * 5));
 }
 
-// ── keys, answers, errors: all counted ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── keys, answers, errors: all counted ──
 
 /// `support::Counts` for what crosses threads.
 #[derive(Debug, Default)]
@@ -418,7 +424,7 @@ impl Key {
     }
 }
 
-// ── what dispatchers do ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── what dispatchers do ──
 
 /// How often a request is sent at most, by the option `retry` of every dispatcher here.
 const ATTEMPTS: usize = 3;
@@ -490,7 +496,8 @@ impl Script {
         lock(&self.sent)[&key.number] == 1
     }
 
-    /// What a function answers to a key; nothing is one answer too few. What a function can't do it doesn't.
+    /// What a function answers to a key; nothing is one answer too few. What a function can't do it
+    /// doesn't.
     fn answer(&self, key: &Key) -> Option<Result<Answer, Refused>> {
         let answer = match self.scenario {
             Scenario::WrongCount if key.picked => None,
@@ -575,7 +582,8 @@ impl Gate {
     }
 }
 
-/// Time does not move on before the job is at the gate: a virtual clock knows nothing of threads, and the job is to be under way when its time is over.
+/// Time does not move on before the job is at the gate: a virtual clock knows nothing of threads,
+/// and the job is to be under way when its time is over.
 struct ClockAtTheGate(Arc<Script>);
 
 impl Clock for ClockAtTheGate {
@@ -593,9 +601,10 @@ impl Clock for ClockAtTheGate {
     }
 }
 
-// ── the dispatchers ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the dispatchers ──
 
-/// The dispatchers of one way. `each` may go wrong for one request, `all` for all of them, and `slow` takes its time.
+/// The dispatchers of one way. `each` may go wrong for one request, `all` for all of them, and
+/// `slow` takes its time.
 macro_rules! functions {
     ($module:ident, [$($faults:tt)*] [$($asyncness:ident)?] [$($blocking:tt)*] [$($limit:tt)*], |$script:ident| between: $between:expr, slowly: $slowly:expr) => {
         mod $module {
@@ -669,7 +678,7 @@ ways! {
     [faults = "error"]: in_place_errors, asynchronous_errors, blocking_errors, slots_errors, asynchronous_slots_errors, blocking_slots_errors;
 }
 
-// ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── asking ──
 
 #[corio::task(Lab)]
 fn asks<R: Dispatch<Lab>>(request: R, locals: Counts) -> R::Answer {
@@ -703,7 +712,7 @@ fn program<R: Dispatch<Lab>>(
     }
 }
 
-// ── a cell ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── a cell ──
 
 /// The same beside a task that has nothing to do with it.
 #[corio::task(Lab)]
@@ -824,7 +833,8 @@ fn in_short(mut words: Vec<String>) -> String {
     }
 }
 
-/// Runs a cell, checks what holds in each, and gives what came of it in the words of the table; and whether its dispatcher could do what the scenario says.
+/// Runs a cell, checks what holds in each, and gives what came of it in the words of the table; and
+/// whether its dispatcher could do what the scenario says.
 fn try_out<R>(cell: &Cell, request: fn(Key) -> R, driver: Driver) -> (String, bool)
 where
     R: Dispatch<Lab>,

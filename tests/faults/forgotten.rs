@@ -1,4 +1,5 @@
-//! What is forgotten (`std::mem::forget`) half-way: it leaks, and nothing else. A module of its own, as a leak detector reports all of this.
+//! What is forgotten (`std::mem::forget`) half-way: it leaks, and nothing else. A module of its
+//! own, as a leak detector reports all of this.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -47,7 +48,8 @@ async fn once<F: Future>(future: &mut Pin<Box<F>>) -> Option<F::Output> {
 mod a_run {
     use super::*;
 
-    /// Writes to what the caller of `run` lent it, whenever it is resumed: if it ever is after the loan is over, AddressSanitizer sees it.
+    /// Writes to what the caller of `run` lent it, whenever it is resumed: if it ever is after the
+    /// loan is over, AddressSanitizer sees it.
     #[corio::task]
     fn borrows(lent: &Cell<[u64; 64]>) {
         let here = Cell::new([1; 64]);

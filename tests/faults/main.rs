@@ -1,7 +1,7 @@
 //! What goes wrong, is cut short or forgotten, and what holds nevertheless.
 //!
-//! All tests share a process, and run at the same time on several threads: whatever one of them counts
-//! or sets is its thread's.
+//! All tests share a process, and run at the same time on several threads: whatever one of them
+//! counts or sets is its thread's.
 
 mod bad_input;
 mod cancellation;

@@ -1,4 +1,5 @@
-//! A panic, wherever it comes from, drops every task, leaves `run` with its own payload and is told once; and the schedule runs the next task.
+//! A panic, wherever it comes from, drops every task, leaves `run` with its own payload and is told
+//! once; and the schedule runs the next task.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -36,7 +37,8 @@ impl Drop for BoomOnDrop {
     }
 }
 
-/// Holds something across a request, for ever if need be: what is still waiting when another task panics.
+/// Holds something across a request, for ever if need be: what is still waiting when another task
+/// panics.
 #[corio::task]
 fn bystander(counts: Counts, argument: Counted) {
     let _local = counts.one();
@@ -55,7 +57,8 @@ fn grandchild(_argument: Counted) {
     }
 }
 
-/// Runs a program that must panic, and gives the number of the panic and where it was said to come from.
+/// Runs a program that must panic, and gives the number of the panic and where it was said to come
+/// from.
 #[track_caller]
 fn panic_of<T>(program: impl FnOnce(&Counts) -> T) -> (u32, String)
 where
@@ -570,7 +573,8 @@ mod in_a_destructor {
         call!(group.wait());
     }
 
-    /// Nobody panicked but the destructors, when the run had ended otherwise: there is no place to tell.
+    /// Nobody panicked but the destructors, when the run had ended otherwise: there is no place to
+    /// tell.
     #[track_caller]
     fn panic_of_dropping<T: Task<()>>(program: impl FnOnce(&Counts) -> T) -> u32 {
         let counts = Counts::default();
@@ -872,7 +876,8 @@ mod on_a_thread_of_the_pool {
         went_on: sync::Mutex<mpsc::Receiver<()>>,
     }
 
-    /// When dropped, has the bystander go on, and waits until he has: by then the run has taken all the post that there was.
+    /// When dropped, has the bystander go on, and waits until he has: by then the run has taken all
+    /// the post that there was.
     struct Key(Arc<Shelf>);
 
     impl Drop for Key {
@@ -937,7 +942,8 @@ mod far_down_tells_the_lines_above {
 
     const SOURCE: &str = include_str!("panics.rs");
 
-    /// The payload, where it came from, and the tasks above with the text of the line that each waits on.
+    /// The payload, where it came from, and the tasks above with the text of the line that each
+    /// waits on.
     #[track_caller]
     fn told<T>(task: impl Task<(), Output = T>) -> (u32, String) {
         let told = Arc::new(sync::Mutex::new(String::new()));

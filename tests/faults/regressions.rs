@@ -1,4 +1,5 @@
-//! What was wrong once, each as a program that failed. Those that were slow are so large that they would not end.
+//! What was wrong once, each as a program that failed. Those that were slow are so large that they
+//! would not end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -618,7 +619,8 @@ fn a_waker_that_is_replaced_may_do_anything_in_its_destructor() {
 
 // ── memory ──
 
-/// Bytes that a thousand calls leave behind, and allocations of each, when a thousand were made before.
+/// Bytes that a thousand calls leave behind, and allocations of each, when a thousand were made
+/// before.
 macro_rules! after_a_thousand {
     ($n:ident => $each:expr) => {{
         #[corio::task]

@@ -1,5 +1,7 @@
-//! Traps for memory safety that trials of the engine met, each as a program that would show it; most telling under AddressSanitizer and valgrind (see `.ci`). What must not
-//! compile is in `ui/sound`, what is forgotten in `forgotten.rs`, and what is carried from one run into another in `scenarios/runs/nested.rs`.
+//! Traps for memory safety that trials of the engine met, each as a program that would show it;
+//! most telling under AddressSanitizer and valgrind (see `.ci`). What must not compile is in
+//! `ui/sound`, what is forgotten in `forgotten.rs`, and what is carried from one run into another
+//! in `scenarios/runs/nested.rs`.
 
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
@@ -84,7 +86,8 @@ mod children_that_borrow {
 
     #[corio::task]
     fn lends(read: &Cell<usize>) {
-        // Declared after what holds it, and so dropped before: but the set that is being awaited goes first of all.
+        // Declared after what holds it, and so dropped before: but the set that is being awaited
+        // goes first of all.
         let lent = Lent(vec![7; 1000]);
         all!((0..3).map(|_| child(&lent, read)));
     }
@@ -147,7 +150,8 @@ mod children_that_borrow {
             }
         }
 
-        // Dropping the first makes the second ready, and that one unlocks the third: none of them may be resumed, as all lose together.
+        // Dropping the first makes the second ready, and that one unlocks the third: none of them
+        // may be resumed, as all lose together.
         #[corio::task]
         fn loser<'a>(waits_for: &'a WaitGroup, unlocks: &'a WaitGroup) {
             let _unlocks = Unlocks(unlocks);
@@ -483,7 +487,8 @@ mod an_answer {
 
     #[test]
     fn that_comes_late_finds_nobody_in_the_place_of_who_asked() {
-        // Children are dropped while their answers are on the way, and others get their memory, over and over.
+        // Children are dropped while their answers are on the way, and others get their memory,
+        // over and over.
         #[corio::task]
         fn slow(key: u64) -> u64 {
             io!(kept(key))
@@ -520,7 +525,8 @@ mod a_lock_handed_over {
             *call!(mutex.lock()) += 1;
         }
 
-        // All of them are woken or wait at the moment when their rivals, asked in the same round, have their answers.
+        // All of them are woken or wait at the moment when their rivals, asked in the same round,
+        // have their answers.
         #[corio::task]
         fn impatient(mutex: &Mutex<u64>) {
             race!(
@@ -1068,7 +1074,8 @@ fn futures_of_a_cx_come_and_go_in_any_order() {
             asked.truncate(20);
         }
     });
-    // Futures that were ready are polled again, which async blocks answer with a panic; nothing worse may come of it.
+    // Futures that were ready are polled again, which async blocks answer with a panic; nothing
+    // worse may come of it.
     let mut schedule = Schedule::new(());
     let _ = catch_unwind(AssertUnwindSafe(|| schedule.run(task)));
     assert_eq!(schedule.run(healthy()), Ok(10));

@@ -1,5 +1,6 @@
-//! Code of the user's that runs around a dispatcher and not in it: `group_by`, `when`, and `Hash`, `Eq` and `Clone` of keys and answers. With `faults = "error"` its panics are errors of
-//! the requests that it was run for, as those of the dispatcher are; without, they end the run.
+//! Code of the user's that runs around a dispatcher and not in it: `group_by`, `when`, and `Hash`,
+//! `Eq` and `Clone` of keys and answers. With `faults = "error"` its panics are errors of the
+//! requests that it was run for, as those of the dispatcher are; without, they end the run.
 
 use std::cell::Cell;
 use std::fmt::Write;

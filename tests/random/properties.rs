@@ -1,11 +1,14 @@
 //! Random programs over random dispatchers, checked against what always holds.
 //!
-//! A program is a small tree of what tasks can do, run by one recursive task. A dispatcher has random options, and answers in one of several ways: in place, later, by slots in
-//! parts and in any order, from a shelf where slots lie that outlive their batch's time limit. Time is virtual and whatever else looks random is made from the case, so a
-//! case always does the same; one that fails is made smaller until only what matters is left.
+//! A program is a small tree of what tasks can do, run by one recursive task. A dispatcher has
+//! random options, and answers in one of several ways: in place, later, by slots in parts and in
+//! any order, from a shelf where slots lie that outlive their batch's time limit. Time is virtual
+//! and whatever else looks random is made from the case, so a case always does the same; one that
+//! fails is made smaller until only what matters is left.
 //!
-//! The dispatchers check what arrives, tasks what they get, and the clock, whenever it is about to move, that nothing waits without a reason. The rest is compared
-//! afterwards: with a model that runs the program one request after another, and with further runs of the same case.
+//! The dispatchers check what arrives, tasks what they get, and the clock, whenever it is about to
+//! move, that nothing waits without a reason. The rest is compared afterwards: with a model that
+//! runs the program one request after another, and with further runs of the same case.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -29,7 +32,7 @@ use proptest::strategy::Union;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use support::shared::OfThisThread;
 
-// ── programs ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── programs ──
 
 const DISPATCHERS: usize = 3;
 const NAMES: [&str; DISPATCHERS] = ["alpha", "beta", "gamma"];
@@ -147,7 +150,8 @@ fn program(dropping: bool) -> impl Strategy<Value = Program> {
     vec(step, 1..5).prop_map(Program::from)
 }
 
-/// What a program comes to, as far as it does not depend on time: all results in the order in which the program has them, in one number.
+/// What a program comes to, as far as it does not depend on time: all results in the order in which
+/// the program has them, in one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Digest(u64);
 
@@ -202,7 +206,7 @@ fn predict(program: &Program, shift: u64, requests: &mut usize) -> u64 {
     digest.0
 }
 
-// ── dispatchers ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── dispatchers ──
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -407,7 +411,7 @@ fn shuffle<T>(list: &mut [T], seed: u64) {
     }
 }
 
-// ── requests ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── requests ──
 
 /// A request of the dispatcher with this number.
 struct Ask<const OF: usize>(Wanted);
@@ -574,7 +578,7 @@ impl Lab {
     }
 }
 
-// ── what is recorded, and checked on the way ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── what is recorded, and checked on the way ──
 
 #[derive(Clone)]
 struct Record {
@@ -590,16 +594,19 @@ struct Run {
     requests: Vec<RequestState>,
     batches: Vec<BatchState>,
     asked: usize,
-    /// For each dispatcher: where in the order of asking the next request has to be, if it is ordered.
+    /// For each dispatcher: where in the order of asking the next request has to be, if it is
+    /// ordered.
     next_in_order: [usize; DISPATCHERS],
-    /// Keys by how often they went wrong; that were answered in time; that could not be, at least once.
+    /// Keys by how often they went wrong; that were answered in time; that could not be, at least
+    /// once.
     failures: HashMap<(usize, u64), u32>,
     answered: HashSet<(usize, u64)>,
     late: HashSet<(usize, u64)>,
     /// Requests, as events count them.
     events: Counts,
     kinds: BTreeSet<Kind>,
-    /// The last task that has gone on with the answers that are being given: when its request was asked.
+    /// The last task that has gone on with the answers that are being given: when its request was
+    /// asked.
     gone_on: Option<usize>,
     /// At the clock.
     looks: u32,
@@ -859,7 +866,8 @@ impl Record {
             });
         }
         for (of, plan) in self.case.plans.iter().enumerate() {
-            // A key that waits under another request's, and pauses that hold who comes later, are not known here.
+            // A key that waits under another request's, and pauses that hold who comes later, are
+            // not known here.
             let pauses = plan.retries.is_some() && (plan.keys == Keys::Ordered || self.case.rounds);
             let is_queued = |request: &RequestState| {
                 request.of == of && request.sent == 0 && run.waits(request)
@@ -1042,7 +1050,7 @@ impl Clock for WatchfulClock {
     }
 }
 
-// ── the task that runs programs ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the task that runs programs ──
 
 /// Where in a program a task is.
 #[derive(Clone, Copy)]
@@ -1306,7 +1314,7 @@ impl Lab {
     }
 }
 
-// ── a case ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── a case ──
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Driver {
@@ -1319,7 +1327,8 @@ enum Driver {
 struct Outcome {
     digest: u64,
     run: Run,
-    /// Slots have outlived it. They are heard of in the next run, where answers that are there at the same time may then be taken in another order.
+    /// Slots have outlived it. They are heard of in the next run, where answers that are there at
+    /// the same time may then be taken in another order.
     leaves_slots: bool,
     everything: String,
     batches: String,
@@ -1427,7 +1436,8 @@ fn check(case: &Case) -> Result<BTreeSet<Kind>, TestCaseError> {
     Ok(first.run.kinds)
 }
 
-/// Tries out random cases; so many, and the same ones each time, unless proptest's variables say otherwise.
+/// Tries out random cases; so many, and the same ones each time, unless proptest's variables say
+/// otherwise.
 fn check_many(dropping: bool, expected: &[Kind]) {
     let variable = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let cases = variable("PROPTEST_CASES").unwrap_or(CASES);
@@ -1440,7 +1450,8 @@ fn check_many(dropping: bool, expected: &[Kind]) {
         ..Config::default()
     };
     let seen = RefCell::new(BTreeMap::<Kind, u32>::new());
-    // How many were fine before the first that is not; what comes after that is the same case, made smaller.
+    // How many were fine before the first that is not; what comes after that is the same case, made
+    // smaller.
     let (fine, all_fine) = (Cell::new(0), Cell::new(true));
     let tried = TestRunner::new(config).run(&case(dropping), |case| {
         let were_fine = all_fine.replace(false);

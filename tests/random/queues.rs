@@ -1,5 +1,5 @@
-//! Requests on their way, tried again, joined, answered from elsewhere, in any order: whoever waits is
-//! answered, and what nobody waits for holds nobody.
+//! Requests on their way, tried again, joined, answered from elsewhere, in any order: whoever waits
+//! is answered, and what nobody waits for holds nobody.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -143,7 +143,8 @@ fn what_is_kept_is_given_though_the_time_is_up() {
     .assert_eq(&timeline.take());
 }
 
-/// Tries 1 again after 10 ms, the first time; answers 2 after 10 ms, 3 after 1000 s, others at once.
+/// Tries 1 again after 10 ms, the first time; answers 2 after 10 ms, 3 after 1000 s, others at
+/// once.
 #[corio::dispatcher(cache, show_keys, retry(attempts = 2))]
 async fn read(timeline: &Timeline, batch: Batch<u64, u64>) {
     for slot in batch {
@@ -279,8 +280,8 @@ fn in_order_nothing_leaves_before_a_slot_is_answered_whose_key_was_primed() {
     .assert_eq(&app.timeline.take());
 }
 
-/// Tasks ask for few keys and give up, keys are primed, invalidated and cleared, a dispatcher answers,
-/// asks for another try and is late: all at any time.
+/// Tasks ask for few keys and give up, keys are primed, invalidated and cleared, a dispatcher
+/// answers, asks for another try and is late: all at any time.
 mod at_random {
     use std::collections::{BTreeSet, HashMap};
     use std::future::Future;

@@ -1,4 +1,5 @@
-//! Under a seed what may come in any order does: the order of tasks and of answers changes, and nothing else.
+//! Under a seed what may come in any order does: the order of tasks and of answers changes, and
+//! nothing else.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -412,7 +413,8 @@ mod any_order {
         keys.to_vec()
     }
 
-    /// Notes the answers in the order in which they come. They are asked in this one: who asks first has spawned the others.
+    /// Notes the answers in the order in which they come. They are asked in this one: who asks
+    /// first has spawned the others.
     #[corio::task]
     fn note_answers(notes: Notes, names: &'static [&'static str], in_one_batch: bool) {
         let [name, others @ ..] = names else { return };
@@ -453,7 +455,8 @@ mod any_order {
             spawn!(note_parent(notes));
         }
 
-        // Every order of the four in which a child comes after its parent, also before answers that were there before it.
+        // Every order of the four in which a child comes after its parent, also before answers that
+        // were there before it.
         let orders = orders(program);
         assert_eq!(orders.len(), 12, "{orders:?}");
         assert!(orders.contains("parent child b a"));
@@ -616,7 +619,8 @@ mod promised {
                 .run(program(asked.clone()))
                 .unwrap();
             let asked = asked.take();
-            // The first task runs first: nobody else is there. What it asks, it asks before all others; and those that are spawned are answered before they ask again.
+            // The first task runs first: nobody else is there. What it asks, it asks before all
+            // others; and those that are spawned are answered before they ask again.
             let (first, second) =
                 asked.split_at(asked.match_indices("double").last().unwrap().0 + "double 0 ".len());
             let keys = |of: &str, text: &str| {

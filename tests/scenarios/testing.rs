@@ -1,4 +1,5 @@
-//! What corio gives to tests: a stand-in that remembers, numbers of batches, and seeds to go through.
+//! What corio gives to tests: a stand-in that remembers, numbers of batches, and seeds to go
+//! through.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -188,7 +189,8 @@ mod number_of_batches {
             static LINE: Cell<u32> = const { Cell::new(0) };
         }
         let log = log_of(all_at_once(3));
-        // Stays for the rest of the process: it notes the line for its thread alone, and passes all on.
+        // Stays for the rest of the process: it notes the line for its thread alone, and passes all
+        // on.
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             LINE.set(info.location().map_or(0, |location| location.line()));

@@ -1,5 +1,5 @@
-//! What many tests need: something that counts its destructors, and a task that shows that a schedule
-//! still works. It is a crate, so that it is compiled once for all test binaries.
+//! What many tests need: something that counts its destructors, and a task that shows that a
+//! schedule still works. It is a crate, so that it is compiled once for all test binaries.
 
 pub mod heap;
 pub mod shared;
@@ -153,7 +153,8 @@ pub fn rounds(count: u64) {
     }
 }
 
-/// So many rounds that they are never over. Who races against them begins when those do that race against a few.
+/// So many rounds that they are never over. Who races against them begins when those do that race
+/// against a few.
 pub const FOR_EVER: u64 = 1000;
 
 /// Where a deadlock text names lines of this file, `LINE`.

@@ -4,13 +4,15 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::thread::{self, ThreadId};
 
-/// Something that stays on the thread that it was made on: for clocks and observers of schedules that run there. It panics on every other one.
+/// Something that stays on the thread that it was made on: for clocks and observers of schedules
+/// that run there. It panics on every other one.
 pub struct OfThisThread<T> {
     thread: ThreadId,
     value: ManuallyDrop<T>,
 }
 
-// SAFETY: the value is looked at, and dropped, only after a check that this is the thread that it was made on.
+// SAFETY: the value is looked at, and dropped, only after a check that this is the thread that it
+// was made on.
 unsafe impl<T> Send for OfThisThread<T> {}
 
 // SAFETY: the same.

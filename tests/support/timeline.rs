@@ -8,7 +8,8 @@ use std::time::Duration;
 use corio::testing::VirtualClock;
 use corio::{Event, FutureRequest, Observer, Schedule};
 
-/// Tells what happened when: one line each, beginning with the time. A context for dispatchers and tasks that add lines of their own.
+/// Tells what happened when: one line each, beginning with the time. A context for dispatchers and
+/// tasks that add lines of their own.
 #[derive(Clone, Default)]
 pub struct Timeline {
     /// The time, which moves when nothing else can happen.

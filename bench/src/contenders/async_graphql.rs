@@ -1,7 +1,9 @@
 //! The `DataLoader` of async-graphql, on tokio.
 //!
-//! Tuned: no delay (a millisecond unless told otherwise, which is right for servers and would be all that is measured here) and no largest batch; no cache, which is the
-//! default and right where keys do not come again, but in W13. Without the feature `tokio-timer`: tokio rounds even no delay at all up to its next millisecond.
+//! Tuned: no delay (a millisecond unless told otherwise, which is right for servers and would be
+//! all that is measured here) and no largest batch; no cache, which is the default and right where
+//! keys do not come again, but in W13. Without the feature `tokio-timer`: tokio rounds even no
+//! delay at all up to its next millisecond.
 //!
 //! It answers a batch as a whole, and hands out its keys in any order: not for W10 and W12.
 

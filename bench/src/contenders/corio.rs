@@ -1,4 +1,5 @@
-//! corio, as its users write it. The dispatcher fills a given `Vec`, which is the form without an allocation a batch.
+//! corio, as its users write it. The dispatcher fills a given `Vec`, which is the form without an
+//! allocation a batch.
 
 use std::rc::Rc;
 

@@ -1,7 +1,9 @@
 //! The crate `dataloader`, on tokio.
 //!
-//! Tuned: no cache, as keys do not come again, but in W13; no largest batch (200 unless told otherwise); tasks yield twice instead of ten times before their batch leaves, which is the
-//! fewest with which every batch here is whole. It keeps every key that was answered among those that failed, which shows as memory in W2.
+//! Tuned: no cache, as keys do not come again, but in W13; no largest batch (200 unless told
+//! otherwise); tasks yield twice instead of ten times before their batch leaves, which is the
+//! fewest with which every batch here is whole. It keeps every key that was answered among those
+//! that failed, which shows as memory in W2.
 //!
 //! It answers a batch as a whole, and hands out its keys in any order: not for W10 and W12.
 

@@ -1,5 +1,5 @@
-//! Where a run waits for a dispatcher that is a future: on tokio's runtime of one thread; without the
-//! peers on the least that can be, whose instructions say more of those who run on it.
+//! Where a run waits for a dispatcher that is a future: on tokio's runtime of one thread; without
+//! the peers on the least that can be, whose instructions say more of those who run on it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! Who is compared. To add one: write a file with a `job` like those beside this one, and a line for it in `ALL`.
+//! Who is compared. To add one: write a file with a `job` like those beside this one, and a line
+//! for it in `ALL`.
 
 pub mod corio;
 pub mod plain_loop;
@@ -20,12 +21,14 @@ mod tokio;
 
 use crate::work::Size;
 
-/// Does a workload once. It is kept between repetitions, with what it has warmed up: schedules, runtimes, buffers.
+/// Does a workload once. It is kept between repetitions, with what it has warmed up: schedules,
+/// runtimes, buffers.
 pub type Job = Box<dyn FnMut()>;
 
 pub struct Contender {
     pub name: &'static str,
-    /// The job, where the workload makes sense for this one. Everything it allocates counts as its memory, also here.
+    /// The job, where the workload makes sense for this one. Everything it allocates counts as its
+    /// memory, also here.
     pub job: fn(Size) -> Option<Job>,
 }
 

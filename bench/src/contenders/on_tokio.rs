@@ -1,4 +1,5 @@
-//! The workloads as tokio tasks on one thread (no work is stolen and no core waits for another), over anything that batches what they ask for.
+//! The workloads as tokio tasks on one thread (no work is stolen and no core waits for another),
+//! over anything that batches what they ask for.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -45,7 +46,8 @@ async fn root(batcher: impl Batcher, depth: u64) {
     finish(node(batcher, 0, depth).await);
 }
 
-/// Each child is a task: in one task, a child that was answered would have all of its siblings polled.
+/// Each child is a task: in one task, a child that was answered would have all of its siblings
+/// polled.
 fn node(batcher: impl Batcher, key: u64, depth: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
     Box::pin(async move {
         let mut sum = batcher.ask(key).await;
@@ -83,8 +85,9 @@ async fn same(batcher: impl Batcher, key: u64) {
     finish(sum);
 }
 
-/// Without drivers, as nothing here waits for a socket or a timer; and without the pause after every 61 tasks to look for what they have, in which tasks that have yielded are
-/// made ready again, so that they overtake others and batches break up.
+/// Without drivers, as nothing here waits for a socket or a timer; and without the pause after
+/// every 61 tasks to look for what they have, in which tasks that have yielded are made ready
+/// again, so that they overtake others and batches break up.
 pub fn runtime() -> Runtime {
     Builder::new_current_thread()
         .event_interval(u32::MAX)

@@ -1,4 +1,5 @@
-//! No tasks at all: batches made level by level, as one writes them where the program allows it. What the work itself costs.
+//! No tasks at all: batches made level by level, as one writes them where the program allows it.
+//! What the work itself costs.
 
 use std::sync::mpsc::channel;
 

@@ -1,7 +1,10 @@
-//! tokio with a task that makes batches: it gets requests through a channel and answers each through a oneshot.
+//! tokio with a task that makes batches: it gets requests through a channel and answers each
+//! through a oneshot.
 //!
-//! Tuned: an unbounded channel, as nobody has to be held back; `recv_many`, which takes all that has gathered at once. On one thread tasks run in the order woken, so the batcher
-//! runs after all who can ask, and no delay is needed. It is a task itself: what is given to `block_on` is polled after every 61 tasks, which would split the batches.
+//! Tuned: an unbounded channel, as nobody has to be held back; `recv_many`, which takes all that
+//! has gathered at once. On one thread tasks run in the order woken, so the batcher runs after all
+//! who can ask, and no delay is needed. It is a task itself: what is given to `block_on` is polled
+//! after every 61 tasks, which would split the batches.
 //!
 //! Where keys come again, the batcher has a table of those that it has got since its last batch
 //! (W11), or those that ask look into a table of answers first (W13).

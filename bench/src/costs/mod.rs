@@ -66,8 +66,8 @@ enum Memory {
 /// By how much instructions, and memory where all are there at once, may grow from n to 4n: four
 /// times, and something for what is sorted or searched.
 const MOST: f64 = 4.5;
-/// What memory may grow to where they come and go: that of a hash map varies a little, and a word for
-/// each that has gone would be more.
+/// What memory may grow to where they come and go: that of a hash map varies a little, and a word
+/// for each that has gone would be more.
 fn most_when_one_stays(bytes: f64) -> f64 {
     1.1 * bytes + 512.0
 }
@@ -130,7 +130,8 @@ pub fn costs(args: &CostsArgs) -> anyhow::Result<()> {
     let mut grown = Vec::new();
     let mut costs: Vec<(u64, [Cost; 2])> =
         rows.iter().map(|row| row.n).zip(count_all(&rows.iter().collect::<Vec<_>>(), 1)?).collect();
-    // A single step of the allocator or of a table that doubles may lie between n and 4n. What grows without end shows at four times as many as well.
+    // A single step of the allocator or of a table that doubles may lie between n and 4n. What
+    // grows without end shows at four times as many as well.
     let suspects: Vec<usize> =
         (0..rows.len()).filter(|row| rows[*row].grows(costs[*row].1) != (false, false)).collect();
     if !suspects.is_empty() {
@@ -242,7 +243,8 @@ fn count(rows: &[&Row], times: u64) -> anyhow::Result<Vec<[Cost; 2]>> {
     Ok(pairs.to_vec())
 }
 
-/// What runs under callgrind: prints the peaks of the bytes of each row, at n and at 4n; for n so many times as large.
+/// What runs under callgrind: prints the peaks of the bytes of each row, at n and at 4n; for n so
+/// many times as large.
 pub fn cost(times: u64, names: &[String]) -> anyhow::Result<()> {
     let rows = rows();
     for name in names {

@@ -16,7 +16,7 @@ use super::{LONG, Memory, Row, SHORT, Time, nap, run};
 
 const N: u64 = 250;
 
-// ── what is waited for ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── what is waited for ──
 
 /// One of each. The programs of a row use one of them.
 struct Shared {
@@ -56,7 +56,7 @@ fn world() -> World {
 const HOLDER: u64 = u64::MAX;
 const STAYS: u64 = u64::MAX - 1;
 
-// ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── requests ──
 
 #[corio::dispatcher]
 async fn slow(clock: &VirtualClock, keys: &[u64]) -> Vec<u64> {
@@ -195,7 +195,7 @@ fn has_an_alarm(_world: World, key: u64) {
     let _ = timeout!(LONG.saturating_sub(Duration::from_millis(key % 1_000_000)), nap(2 * LONG));
 }
 
-// ── locks and the like ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── locks and the like ──
 
 #[corio::task(Time)]
 fn holds_mutex(world: World) {
@@ -381,7 +381,7 @@ fn receives_next(world: World, _key: u64) {
     let _ = world.sender.try_send(0);
 }
 
-// ── tasks ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── tasks ──
 
 #[corio::task(Time)]
 fn joins_handle(_world: World, _key: u64) {
@@ -410,7 +410,7 @@ fn has_a_race(_world: World, _key: u64) {
     race!(nap(LONG), nap(LONG));
 }
 
-// ── the ways ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the ways ──
 
 /// Rows of places, with the ways that make sense there: `in_turn` where each comes when the one
 /// before has gone, `together` where all wait at the same time.

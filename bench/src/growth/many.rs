@@ -1,4 +1,5 @@
-//! What is grown. Small ones are done often, in one run, so that the time is that of the thing and not that of beginning a run.
+//! What is grown. Small ones are done often, in one run, so that the time is that of the thing and
+//! not that of beginning a run.
 
 use corio::{Cx, Dispatch, Request, Requests, Schedule, task_fn};
 

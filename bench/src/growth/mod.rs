@@ -1,4 +1,5 @@
-//! How the cost of corio grows with the number of tasks, the depth of a tree, the number of dispatchers and that of children in one `all!`; and with a thread more. It should not.
+//! How the cost of corio grows with the number of tasks, the depth of a tree, the number of
+//! dispatchers and that of children in one `all!`; and with a thread more. It should not.
 
 mod many;
 mod plot;

@@ -236,8 +236,8 @@ impl<C: AsContext> Schedule<C> {
         let state_of_run =
             state.take().unwrap_or_else(|| RunState::new(observers.clone(), dispatch.clone(), run));
         let (context, settings) = (context.as_context(), options.into_settings());
-        // SAFETY: the caller's promise is the same. The future of the task is used in this run only,
-        // which is over `C::Context`.
+        // SAFETY: the caller's promise is the same. The future of the task is used in this run
+        // only, which is over `C::Context`.
         unsafe {
             Run::new(context, state_of_run, state, run, settings, task.into_future(&Over::new()))
         }

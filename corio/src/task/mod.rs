@@ -16,7 +16,7 @@
 //! | `wait` | `wait!()`: waits for all spawned children |
 //! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
 //! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
-//! | `cells`, `window_slots` | the memory in which children of sets and windows run, with their scope |
+//! | `cells`, `window_slots` | the memory in which children of sets and windows run |
 //! | `interrupt`, `timeout` | a task beside something that ends it early; `timeout!` |
 //! | `cache` | `corio::cache`: tasks that change cached answers |
 //!

@@ -1,4 +1,5 @@
-//! A case is tried: run, compared with the model, run again, and asked whether anything is left over.
+//! A case is tried: run, compared with the model, run again, and asked whether anything is left
+//! over.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,7 +55,8 @@ const MANY_POLLS: u64 = 1_000_000;
 /// Tries all that is said of a case. Gives how its run has ended, and how much happened.
 pub(crate) fn check(case: &Case) -> Result<(End, usize), String> {
     let mut left = 0;
-    // Whoever captures what is printed may keep it on the heap, and take room for more from time to time. A leak is there every time.
+    // Whoever captures what is printed may keep it on the heap, and take room for more from time to
+    // time. A leak is there every time.
     for _ in 0..4 {
         let before = heap::in_use();
         let result = check_runs(case)?;

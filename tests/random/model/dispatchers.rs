@@ -1,4 +1,5 @@
-//! Whom programs ask: one that answers in place, one that answers a while later, with several batches on the way, and one that answers slot by slot in any order, under limits.
+//! Whom programs ask: one that answers in place, one that answers a while later, with several
+//! batches on the way, and one that answers slot by slot in any order, under limits.
 //!
 //! They check what arrives.
 

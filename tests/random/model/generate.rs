@@ -1,7 +1,8 @@
 //! Random cases.
 //!
-//! Each case uses only some of the constructs, so that those meet often. Programs must not deadlock, apart from some that may: whatever is held is of a rank, and
-//! while it is held only what is of a higher one is waited for.
+//! Each case uses only some of the constructs, so that those meet often. Programs must not
+//! deadlock, apart from some that may: whatever is held is of a rank, and while it is held only
+//! what is of a higher one is waited for.
 
 use crate::model::program::{
     Body, CELLS, DISPATCHERS, How, KEYS, MUTEXES, NUMBERS, Op, PERMITS, RWLOCKS, Step, Want, Wish,

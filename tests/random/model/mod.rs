@@ -1,10 +1,15 @@
-//! Structured concurrency against a model: random programs over all combinators and primitives, in random schedules.
+//! Structured concurrency against a model: random programs over all combinators and primitives, in
+//! random schedules.
 //!
-//! A program is data (`program`), made from a seed (`generate`). One recursive task runs it (`run`) and tells a record what happens (`record`). What must always hold is checked
-//! on the way: nothing goes on that was dropped, nobody is let in out of turn (`rules`), nobody is forgotten. What comes out is compared with what a sequential model
-//! says is possible (`predict`). Then the same is done again in the same schedule, and must happen again, event by event; and nothing may be left on the heap (`check`).
+//! A program is data (`program`), made from a seed (`generate`). One recursive task runs it (`run`)
+//! and tells a record what happens (`record`). What must always hold is checked on the way: nothing
+//! goes on that was dropped, nobody is let in out of turn (`rules`), nobody is forgotten. What
+//! comes out is compared with what a sequential model says is possible (`predict`). Then the same
+//! is done again in the same schedule, and must happen again, event by event; and nothing may be
+//! left on the heap (`check`).
 //!
-//! A case that fails is made smaller and printed with its seed. `CORIO_MODEL=seed` tries that one alone, and prints all of it; `CORIO_MODEL=from..to` tries others.
+//! A case that fails is made smaller and printed with its seed. `CORIO_MODEL=seed` tries that one
+//! alone, and prints all of it; `CORIO_MODEL=from..to` tries others.
 
 mod check;
 mod dispatchers;

@@ -1,4 +1,5 @@
-//! What may come of a program, by doing one thing after another: all the numbers that it can give, whatever the order in which its tasks run.
+//! What may come of a program, by doing one thing after another: all the numbers that it can give,
+//! whatever the order in which its tasks run.
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -65,17 +65,20 @@ pub(crate) enum Op {
     /// Each body under a mutex that the children borrow from this task.
     Contend,
 
-    /// Spawned children that a wait group counts; then it waits for them. Some may have more to do once they were done.
+    /// Spawned children that a wait group counts; then it waits for them. Some may have more to do
+    /// once they were done.
     Crew {
         more: bool,
     },
-    /// Spawned children that wait to be notified, and notify the next when they are over. Impatient ones give up waiting after a while, and then wait again.
+    /// Spawned children that wait to be notified, and notify the next when they are over. Impatient
+    /// ones give up waiting after a while, and then wait again.
     Baton {
         patience: Option<Millis>,
     },
     /// Spawned children that wait until all are notified, which happens after the first body.
     Gong,
-    /// A channel of this capacity. The first body is run by the receiver for every value; the others each by a sender, before it sends so many values.
+    /// A channel of this capacity. The first body is run by the receiver for every value; the
+    /// others each by a sender, before it sends so many values.
     Pipe {
         capacity: usize,
         values: u64,

@@ -1,7 +1,8 @@
 //! What happens in a run, told by the program as it happens, and checked at once.
 //!
-//! Every task that a program has is a *life*: it is built, begins, ends or is dropped. Lives lie in *scopes*: a scope is what one construct has run, or what one task has spawned.
-//! A life that waits for a thing does so under a number, its *waiter*.
+//! Every task that a program has is a *life*: it is built, begins, ends or is dropped. Lives lie in
+//! *scopes*: a scope is what one construct has run, or what one task has spawned. A life that waits
+//! for a thing does so under a number, its *waiter*.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,7 +131,8 @@ pub(crate) struct State {
     /// One that does not have to wait, and so goes on before anything else happens.
     at_once: Option<Waiter>,
     may_deadlock: bool,
-    /// What was wrong when things began to be dropped, the last time: at the deadlock, if there is one.
+    /// What was wrong when things began to be dropped, the last time: at the deadlock, if there is
+    /// one.
     pub(crate) last_words: Vec<String>,
     is_torn_down: bool,
     /// How often what is under each lock was counted up.
@@ -164,7 +166,8 @@ impl Fate {
 struct ScopeState {
     owner: Option<usize>,
     until: Until,
-    /// The child that has decided it: the first that has ended, its own children included; or the first that has returned an error, which a group hears of at its end.
+    /// The child that has decided it: the first that has ended, its own children included; or the
+    /// first that has returned an error, which a group hears of at its end.
     decided: Option<usize>,
     /// Children may have to wait before they begin.
     may_wait: bool,
@@ -226,8 +229,8 @@ impl State {
         self.events.push(event);
     }
 
-    /// Something of a life is dropped; by the end of the run, if nothing else happens any more, and it
-    /// was not cut with its scope.
+    /// Something of a life is dropped; by the end of the run, if nothing else happens any more, and
+    /// it was not cut with its scope.
     fn drops(&mut self, life: usize) {
         if self.may_deadlock && !self.is_cut(life) && !mem::replace(&mut self.is_torn_down, true) {
             let wrong = mem::take(&mut self.wrong);

@@ -1,4 +1,5 @@
-//! Batches that nobody waits for any more: they are given up, so that they hold nobody; but what has begun to be written is seen to its end.
+//! Batches that nobody waits for any more: they are given up, so that they hold nobody; but what
+//! has begun to be written is seen to its end.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! A request that nobody can join is answered where it is asked: when that is so, and that nobody can
-//! tell it from a batch like any other.
+//! A request that nobody can join is answered where it is asked: when that is so, and that nobody
+//! can tell it from a batch like any other.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;

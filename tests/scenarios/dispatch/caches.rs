@@ -1,4 +1,5 @@
-//! Answers that go to more than one request: to all that asked for the same key at the same time, to all of a run, and from run to run.
+//! Answers that go to more than one request: to all that asked for the same key at the same time,
+//! to all of a run, and from run to run.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -188,7 +189,8 @@ mod in_flight {
 
         let timeline = Timeline::default();
         let (on_its_way, waiting) = timeline.schedule().run(program()).unwrap();
-        // What was on its way was given up with its last asker, and leaves again for the new one, as what was withdrawn before it left does.
+        // What was on its way was given up with its last asker, and leaves again for the new one,
+        // as what was withdrawn before it left does.
         assert_eq!((*on_its_way, *waiting), (16, 26));
     }
 
@@ -1243,7 +1245,8 @@ mod states {
 
     thread_local!(static FAILS: Cell<bool> = const { Cell::new(false) });
 
-    /// Takes 10 ms, and answers with the time at which it was asked. What fails once is tried again after 100 ms.
+    /// Takes 10 ms, and answers with the time at which it was asked. What fails once is tried again
+    /// after 100 ms.
     #[corio::dispatcher(show_keys, cache, retry(attempts = 2, backoff = "100ms", when = |_| true))]
     async fn read(timeline: &Timeline, keys: &[u64]) -> Vec<Result<u128, ()>> {
         let asked = times(timeline, keys);

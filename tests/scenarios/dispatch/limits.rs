@@ -1,4 +1,5 @@
-//! How many batches are on their way at once, and what happens at the limit: requests gather, and leave together when a place is free.
+//! How many batches are on their way at once, and what happens at the limit: requests gather, and
+//! leave together when a place is free.
 
 use std::sync::{Arc, Mutex};
 
@@ -150,7 +151,8 @@ mod of_a_dispatcher {
         );
     }
 
-    // As databases do with commits: while one is written, those that come meanwhile gather, and the next takes them all.
+    // As databases do with commits: while one is written, those that come meanwhile gather, and the
+    // next takes them all.
     #[test]
     fn one_in_flight_commits_in_groups() {
         #[corio::task(Timeline)]
@@ -762,7 +764,8 @@ mod decay {
         assert_eq!(batches, [(0, 1000), (10, 1000), (20, 1000), (30, 1000)]);
     }
 
-    /// All answers that are there at one time are taken before anything leaves: so nothing leaves twice at one time, and nobody leaves alone when others could go along.
+    /// All answers that are there at one time are taken before anything leaves: so nothing leaves
+    /// twice at one time, and nobody leaves alone when others could go along.
     #[track_caller]
     fn check_whole(batches: &[(u128, usize)]) {
         assert!(
@@ -776,8 +779,9 @@ mod decay {
     fn the_default_keeps_batches_large() {
         let batches = batches(|schedule| schedule);
         check_whole(&batches);
-        // 7 with two places, which take turns: most tasks go by one of them, and the first answered part by the other. 4 would be the fewest, and no limit makes 24; more than
-        // two batches a step, and a bit for the last, would be more groups than places.
+        // 7 with two places, which take turns: most tasks go by one of them, and the first answered
+        // part by the other. 4 would be the fewest, and no limit makes 24; more than two batches a
+        // step, and a bit for the last, would be more groups than places.
         assert!(batches.len() <= 10, "{batches:?}");
         // And all are over when they would be, had they stayed together.
         assert!(batches.last().unwrap().0 <= 30, "{batches:?}");

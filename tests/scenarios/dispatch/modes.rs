@@ -1,4 +1,5 @@
-//! The ways in which a batch may be answered: on a pool of threads, by slots anywhere, by a future; and in which a run may be turned.
+//! The ways in which a batch may be answered: on a pool of threads, by slots anywhere, by a future;
+//! and in which a run may be turned.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
@@ -229,7 +230,8 @@ mod blocking {
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
     }
 
-    /// For a panic that takes its time: its slots are dropped, and much may happen before the pool says that the job has panicked.
+    /// For a panic that takes its time: its slots are dropped, and much may happen before the pool
+    /// says that the job has panicked.
     #[derive(Clone)]
     struct Slow(Arc<[Barrier; 2]>);
 

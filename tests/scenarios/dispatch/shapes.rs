@@ -51,7 +51,8 @@ fn line<T: Debug>(answers: T) -> String {
     format!("{answers:?}\n")
 }
 
-/// One dispatcher for each row of the table of shapes. What a request adds up to shows which pieces its dispatcher got: nothing, 10, or 10 and 100.
+/// One dispatcher for each row of the table of shapes. What a request adds up to shows which pieces
+/// its dispatcher got: nothing, 10, or 10 and 100.
 macro_rules! shapes {
     ($shapes:ident: $answer_4:literal, [$($asyncness:ident)?] [$($piece:ident: &$type:ty),*] [$($keys:tt)*]) => {
         mod $shapes {

@@ -1,4 +1,5 @@
-//! What those who are gone leave behind in the queues of dispatchers: nothing. However many have come and gone, those who wait cost and keep what they would alone.
+//! What those who are gone leave behind in the queues of dispatchers: nothing. However many have
+//! come and gone, those who wait cost and keep what they would alone.
 
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -134,7 +135,8 @@ fn pauses(batch: corio::Batch<Key, u64>) {
     batch.into_iter().for_each(|slot| slot.retry_after(1_000_000 * MILLISECOND));
 }
 
-/// One asks for key 0 and stays; many ask for others, each for a millisecond. How many keys are there then?
+/// One asks for key 0 and stays; many ask for others, each for a millisecond. How many keys are
+/// there then?
 macro_rules! come_and_go {
     ($name:ident, $ask:ident) => {
         #[corio::task(App)]
@@ -179,7 +181,8 @@ fn the_keys_of_those_who_gave_up_are_dropped() {
     table.row("held in order", held_in_order());
     table.row("in flight", in_flight());
     table.row("pausing before they go again", pausing());
-    // That of the one who stays (with dedup a copy as well, by which others find it), and of those who gave up the last two at most.
+    // That of the one who stays (with dedup a copy as well, by which others find it), and of those
+    // who gave up the last two at most.
     expect![[r#"
         held behind a batch              | 3
         held, where keys are shared      | 4
@@ -266,7 +269,8 @@ fn a_batch_whose_askers_are_gone_waits_for_those_who_joined_and_no_longer() {
 
     #[corio::task(Timeline)]
     fn program() {
-        // Both keys leave with the first two; then others join, and each time the last one of a key gives up before another joins the other one.
+        // Both keys leave with the first two; then others join, and each time the last one of a key
+        // gives up before another joins the other one.
         join!(
             asks_from_to(0, 10, 1),
             asks_from_to(0, 10, 2),

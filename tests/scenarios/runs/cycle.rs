@@ -1,4 +1,5 @@
-//! The cycle: every task that can run runs until none can, and only then does each dispatcher get everything that was asked of it.
+//! The cycle: every task that can run runs until none can, and only then does each dispatcher get
+//! everything that was asked of it.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -69,7 +70,8 @@ fn a_batch_has_its_requests_in_the_order_asked() {
         io!(store(name.into()));
     }
 
-    // Children run after those who were ready before them, though they were spawned first in the text.
+    // Children run after those who were ready before them, though they were spawned first in the
+    // text.
     #[corio::task]
     fn program() {
         spawn!(branch("first child", "first grandchild"));
@@ -155,7 +157,8 @@ fn the_dispatcher_that_is_first_asked_goes_first() {
     fn program() {
         io!(beta(1), alpha(2), beta(3));
         io!(alpha(4), beta(5));
-        // In the first round beta was first: that one is forgotten, and so is where their queues stand.
+        // In the first round beta was first: that one is forgotten, and so is where their queues
+        // stand.
         io!(alpha(6));
         io!(beta(7), alpha(8));
     }
@@ -324,7 +327,8 @@ struct QuickBatches(Cell<u32>);
 
 #[test]
 fn a_slow_batch_does_not_hold_the_others() {
-    // As slow as can be: it ends only after three batches that the others ask for one after the other. If they had to wait for it, it would give up.
+    // As slow as can be: it ends only after three batches that the others ask for one after the
+    // other. If they had to wait for it, it would give up.
     #[corio::dispatcher(show_keys)]
     async fn slow(quick_batches: &QuickBatches, keys: &[u32]) -> Vec<u32> {
         let mut polls = 0;
@@ -374,7 +378,8 @@ fn a_slow_batch_does_not_hold_the_others() {
     .assert_eq(&log.to_string());
 }
 
-/// 1000 tasks of two requests, where every other one does something between the two. Whatever that is, as long as it needs no answer, the batches stay whole.
+/// 1000 tasks of two requests, where every other one does something between the two. Whatever that
+/// is, as long as it needs no answer, the batches stay whole.
 fn check_uneven<T: Task<()> + 'static>(between: impl Fn() -> T + 'static) {
     #[corio::task(())]
     fn uneven<T: Task<()>>(i: usize, between: Option<T>) {

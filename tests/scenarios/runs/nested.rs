@@ -1,5 +1,6 @@
-//! A run inside a task of another: what belongs to the outer one is refused in the inner one, with words that say so, or does there what it does outside. Never is one run's
-//! memory, context or task taken for the other's.
+//! A run inside a task of another: what belongs to the outer one is refused in the inner one, with
+//! words that say so, or does there what it does outside. Never is one run's memory, context or
+//! task taken for the other's.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -129,7 +130,8 @@ mod the_cx_of_the_outer_one {
 
     #[test]
     fn does_not_confuse_a_run_that_asked_first() {
-        // The inner run's queue would be opened as over the outer context, had the outer `Cx` opened it.
+        // The inner run's queue would be opened as over the outer context, had the outer `Cx`
+        // opened it.
         let program = task_fn(async |cx: Cx<'_, Outer>| {
             let mut schedule = Schedule::new(inner());
             refused(&mut schedule, task_fn(async |_: Cx<'_, Inner>| cx.io(whose(1)).await));

@@ -16,7 +16,7 @@ use corio::{Batch, CancellationToken, Clock, Event, Schedule, Slot};
 use expect_test::expect;
 use support::user_code::{self, Guard, Key};
 
-// ── moments ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── moments ──
 
 type Happening = Rc<dyn Fn()>;
 
@@ -44,7 +44,7 @@ fn at_every_moment(run: impl Fn(&dyn Fn(Happening)) -> String) -> String {
     endings.keys().map(|ending| ending.clone() + "\n").collect()
 }
 
-// ── code of the user's ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── code of the user's ──
 
 #[derive(Clone)]
 struct Watched(VirtualClock);

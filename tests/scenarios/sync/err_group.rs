@@ -1,4 +1,5 @@
-//! Groups of tasks that stand or fall together: who is a member, who is cancelled and when, how many run at once.
+//! Groups of tasks that stand or fall together: who is a member, who is cancelled and when, how
+//! many run at once.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -56,7 +57,8 @@ fn ends_when_all_its_members_have() {
 
 #[test]
 fn the_first_error_withdraws_what_the_others_have_asked() {
-    // 12 and 14 are asked in the phase in which 3 fails, before and after it; neither leaves, nor does what comes later.
+    // 12 and 14 are asked in the phase in which 3 fails, before and after it; neither leaves, nor
+    // does what comes later.
     let (result, log) =
         logged(group_of(vec![vec![2, 12, 22], vec![3], vec![4, 14, 24], vec![5]], None));
     assert_eq!(result, Err(String::from("3 is odd")));
@@ -218,7 +220,8 @@ fn members_may_add_members_and_the_group_waits_for_them() {
 
 #[test]
 fn who_fails_within_what_it_has_called_is_not_dropped_from_within() {
-    // The member that fails is waited for by another member, which is cancelled then, and all of them stand in sets of the one that began it all.
+    // The member that fails is waited for by another member, which is cancelled then, and all of
+    // them stand in sets of the one that began it all.
     #[corio::task]
     fn outer(group: ErrGroup<String>, counts: Counts) -> Result<(), String> {
         let (one, inner_group) = (counts.one(), group.clone());

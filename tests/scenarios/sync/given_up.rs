@@ -1,6 +1,6 @@
 //! Who gives up in the phase in which it is served: what it was given goes to the next, nothing is
-//! lost and nothing is there twice. A table of everything that can be waited for, and of the ways to
-//! give up. A `timeout!` that is over at that time is no such way: who is served by then has it.
+//! lost and nothing is there twice. A table of everything that can be waited for, and of the ways
+//! to give up. A `timeout!` that is over at that time is no such way: who is served by then has it.
 
 use std::rc::Rc;
 use std::time::Duration;

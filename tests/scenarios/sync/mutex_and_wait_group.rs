@@ -1,4 +1,5 @@
-//! Locks and wait groups: who gets in when, how many at a time, run after run, and what is said when they are used wrongly.
+//! Locks and wait groups: who gets in when, how many at a time, run after run, and what is said
+//! when they are used wrongly.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -137,7 +138,8 @@ mod a_mutex {
             *call!(mutex.lock()) += 1;
         }
 
-        // The unlock wakes a child that the parent waits for next, and the parent waits for the lock that the child has then.
+        // The unlock wakes a child that the parent waits for next, and the parent waits for the
+        // lock that the child has then.
         #[corio::task]
         fn parent(mutex: Rc<Mutex<u64>>) -> u64 {
             let locked = call!(mutex.lock());
@@ -323,7 +325,8 @@ mod a_mutex {
             let _counts = CountsOnDrop(mutex.try_lock().unwrap());
         }
 
-        // The first of ten gets the mutex, and all ten give up at the same time; those behind it got it by then, or never.
+        // The first of ten gets the mutex, and all ten give up at the same time; those behind it
+        // got it by then, or never.
         let mutex = Mutex::new(0);
         let result = Schedule::new(()).run(task_fn(async |cx: Cx<'_, ()>| {
             let locked = mutex.lock().await;
@@ -544,7 +547,8 @@ mod a_mutex {
             }
         }
 
-        // Locked or refused with a panic: but a run that is pending, with nobody left to wake it, would hang.
+        // Locked or refused with a panic: but a run that is pending, with nobody left to wake it,
+        // would hang.
         let context = Mutex::new(1);
         let mut schedule = Schedule::new(&context);
         let mut run = schedule.run_async(program());

@@ -1,4 +1,5 @@
-//! Notifications: who is woken, what is stored, and what becomes of a notification whose receiver is dropped.
+//! Notifications: who is woken, what is stored, and what becomes of a notification whose receiver
+//! is dropped.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -177,7 +178,8 @@ fn all_that_reaches_somebody_who_is_dropped_before_it_runs_goes_to_nobody() {
 fn one_and_all_at_once_lose_nothing() {
     #[corio::task]
     fn program(notify: &Notify, diary: &Diary) {
-        // `a` was notified by itself before all were, and is dropped: that notification is still owed to somebody.
+        // `a` was notified by itself before all were, and is dropped: that notification is still
+        // owed to somebody.
         let notifies = task!({
             io!(double(1));
             notify.notify_one();

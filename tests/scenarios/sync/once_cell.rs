@@ -1,4 +1,5 @@
-//! Cells that are filled once: who makes the value, who waits, and what becomes of a maker that fails or is dropped.
+//! Cells that are filled once: who makes the value, who waits, and what becomes of a maker that
+//! fails or is dropped.
 
 use std::cell::Cell;
 

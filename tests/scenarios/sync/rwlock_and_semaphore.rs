@@ -1,4 +1,5 @@
-//! Read-write locks and semaphores: who gets in with whom, in which order, and what becomes of those who give up.
+//! Read-write locks and semaphores: who gets in with whom, in which order, and what becomes of
+//! those who give up.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! Single-flight: one task for all that want the same key, errors shared, leaders replaced, and nothing kept.
+//! Single-flight: one task for all that want the same key, errors shared, leaders replaced, and
+//! nothing kept.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -119,7 +120,8 @@ fn an_error_is_shared_as_an_error() {
 fn the_follower_that_waits_longest_leads_when_the_leader_is_dropped() {
     #[corio::task]
     fn program(flights: &Flights, diary: &Diary) {
-        // a is dropped half-way, and b in the same round, just called; c in the next, having led for a round; e while it follows.
+        // a is dropped half-way, and b in the same round, just called; c in the next, having led
+        // for a round; e while it follows.
         join!(
             impatient(flights, diary, "a", 1),
             impatient(flights, diary, "b", 1),

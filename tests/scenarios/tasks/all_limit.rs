@@ -26,7 +26,8 @@ fn batches<T>(task: impl Task<(), Output = T>) -> (T, String) {
     (result, text)
 }
 
-/// Runs a program that must panic, after which nothing is left and the schedule runs the next task; gives the text.
+/// Runs a program that must panic, after which nothing is left and the schedule runs the next task;
+/// gives the text.
 #[track_caller]
 fn panic_of<T>(task: impl Task<(), Output = T>) -> String {
     let mut schedule = Schedule::new(());
@@ -537,7 +538,8 @@ mod the_first_error {
 
     #[test]
     fn has_none_started_any_more_though_another_ends_meanwhile() {
-        // The first one returns its error at once, and lives for two more rounds; the others end after one.
+        // The first one returns its error at once, and lives for two more rounds; the others end
+        // after one.
         #[corio::task]
         fn child(n: u64) -> Result<(), u64> {
             if n == 0 {

@@ -1,4 +1,5 @@
-//! The context of a schedule: how tasks name it, and how it provides the pieces that dispatchers need.
+//! The context of a schedule: how tasks name it, and how it provides the pieces that dispatchers
+//! need.
 
 use std::cell::Cell;
 use std::collections::HashMap;

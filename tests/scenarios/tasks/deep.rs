@@ -1,4 +1,5 @@
-//! Very many, and very deep: nothing that corio does recurses, so nothing of this overflows the stack, however small. Each runs with 512 KiB.
+//! Very many, and very deep: nothing that corio does recurses, so nothing of this overflows the
+//! stack, however small. Each runs with 512 KiB.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -624,7 +625,8 @@ fn a_million_requests_one_after_the_other() {
 
 #[test]
 fn a_hundred_thousand_children_dropped_one_race_at_a_time() {
-    // A parent with very many children loses one of them at a time: to look through all for each would take hours.
+    // A parent with very many children loses one of them at a time: to look through all for each
+    // would take hours.
     #[corio::task]
     fn stays(group: Rc<WaitGroup>) {
         call!(group.wait());

@@ -1,4 +1,5 @@
-//! `Schedule::max_resumes_per_phase`: tasks that never wait for long do not hold up for ever what others have asked.
+//! `Schedule::max_resumes_per_phase`: tasks that never wait for long do not hold up for ever what
+//! others have asked.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex as StdMutex};
@@ -20,7 +21,8 @@ fn kept(keys: &[u64]) -> Vec<u64> {
     keys.to_vec()
 }
 
-/// Resumes, batches and what is said of a CPU phase that is too long, as text; runs of resumes as their number.
+/// Resumes, batches and what is said of a CPU phase that is too long, as text; runs of resumes as
+/// their number.
 #[derive(Clone, Default)]
 struct Told {
     lines: Arc<StdMutex<Vec<String>>>,
@@ -325,7 +327,8 @@ mod kept_answers {
 
 #[test]
 fn with_any_number_of_resumes_a_program_ends_as_without() {
-    // The phase may be over exactly when the number is reached: that is no deadlock, and nobody is told.
+    // The phase may be over exactly when the number is reached: that is no deadlock, and nobody is
+    // told.
     #[corio::task]
     fn short(n: u64) -> u64 {
         if n.is_multiple_of(3) { io!(double(n)) } else { n }

@@ -1,4 +1,5 @@
-//! `Schedule::max_tasks`: so many spawned tasks live at a time, and whoever spawns one too many waits.
+//! `Schedule::max_tasks`: so many spawned tasks live at a time, and whoever spawns one too many
+//! waits.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -254,7 +254,8 @@ mod requests {
         }
     }
 
-    /// One request for each form in which a batch can be answered. All of them answer with the key and the offset, added.
+    /// One request for each form in which a batch can be answered. All of them answer with the key
+    /// and the offset, added.
     macro_rules! forms {
         ($($name:ident $options:expr, |$offset:ident, $requests:ident| $answer:expr;)*) => {
             $(
@@ -797,7 +798,8 @@ mod futures_by_hand {
         }
     }
 
-    /// Asks, polls, waits and drops as it comes, and checks every answer. Counts the answers to what was not awaited at once.
+    /// Asks, polls, waits and drops as it comes, and checks every answer. Counts the answers to
+    /// what was not awaited at once.
     fn wander(seed: u64, forgets: bool, answered: Rc<Cell<u32>>) -> impl Task<(), Output = ()> {
         task_fn(async move |cx: Cx<'_, ()>| {
             let mut chance = Chance(seed);
@@ -883,7 +885,8 @@ mod nested {
         }
     }
 
-    /// Runs `body` in a task of an inner run, with the `Cx` of the outer one, and notes what it gives. It may also be refused: by a panic or an error of a run.
+    /// Runs `body` in a task of an inner run, with the `Cx` of the outer one, and notes what it
+    /// gives. It may also be refused: by a panic or an error of a run.
     fn with_the_outer_cx_in_an_inner_run(
         body: impl AsyncFn(Cx<'_, Name>) -> &'static str,
     ) -> Option<&'static str> {

@@ -1,7 +1,10 @@
-//! `FuturesUnordered` and a batcher in an `Rc`: the best that one can make by hand of async tasks on one thread.
+//! `FuturesUnordered` and a batcher in an `Rc`: the best that one can make by hand of async tasks
+//! on one thread.
 //!
-//! Tuned: one type of future a run, so that none is boxed; no channel, an answer is found by its place in the batch; a batch leaves when nothing was woken any more, which is
-//! quiescence. Children of the tree stand in a `join_all` inside their parent: faster here than a `FuturesUnordered` in each node.
+//! Tuned: one type of future a run, so that none is boxed; no channel, an answer is found by its
+//! place in the batch; a batch leaves when nothing was woken any more, which is quiescence.
+//! Children of the tree stand in a `join_all` inside their parent: faster here than a
+//! `FuturesUnordered` in each node.
 
 mod again;
 mod later;

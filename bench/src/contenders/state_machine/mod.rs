@@ -1,5 +1,5 @@
-//! A state machine for each task, in a box, with a list of what is ready and a queue of what is asked: what one writes by hand where no runtime is wanted. The measure of
-//! all others.
+//! A state machine for each task, in a box, with a list of what is ready and a queue of what is
+//! asked: what one writes by hand where no runtime is wanted. The measure of all others.
 
 mod again;
 mod later;
@@ -80,7 +80,8 @@ impl World {
     }
 }
 
-/// Everything that is ready runs, then everything that was asked leaves as one batch, until nothing is asked. Each list has two buffers that take turns.
+/// Everything that is ready runs, then everything that was asked leaves as one batch, until nothing
+/// is asked. Each list has two buffers that take turns.
 fn run(size: Size, world: &mut World, spare: &mut World, answers: &mut Vec<u64>) {
     loop {
         run_ready(world, spare);

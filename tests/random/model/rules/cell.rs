@@ -1,4 +1,5 @@
-//! OnceCell: one at a time tries to initialise it, in the order of asking, until one succeeds; all others get what that one made.
+//! OnceCell: one at a time tries to initialise it, in the order of asking, until one succeeds; all
+//! others get what that one made.
 
 use std::collections::{BTreeMap, VecDeque};
 

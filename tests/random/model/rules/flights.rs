@@ -1,4 +1,5 @@
-//! SingleFlight: for each key one leads, and all that ask meanwhile get its value; if it is dropped, the one that waits longest leads.
+//! SingleFlight: for each key one leads, and all that ask meanwhile get its value; if it is
+//! dropped, the one that waits longest leads.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,5 @@
-//! Mutex, RwLock and Semaphore: so many permits, strictly first come first served. A mutex has one permit; a reader takes one of many, a writer all.
+//! Mutex, RwLock and Semaphore: so many permits, strictly first come first served. A mutex has one
+//! permit; a reader takes one of many, a writer all.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,7 +1,9 @@
-//! What must hold for each thing that tasks wait for: small models, which are told what happens and know who may go on.
+//! What must hold for each thing that tasks wait for: small models, which are told what happens and
+//! know who may go on.
 //!
-//! A model decides at once what the real thing may decide step by step: whom it lets in is *granted*, and goes on when its task runs. So nobody may go on who is not granted,
-//! and when no task can run, nobody may be left who is.
+//! A model decides at once what the real thing may decide step by step: whom it lets in is
+//! *granted*, and goes on when its task runs. So nobody may go on who is not granted, and when no
+//! task can run, nobody may be left who is.
 
 mod cell;
 mod flights;

@@ -1,4 +1,5 @@
-//! Notify: `notify_one` is for the one that waits longest, or kept for the next that comes; `notify_waiters` is for all that wait now.
+//! Notify: `notify_one` is for the one that waits longest, or kept for the next that comes;
+//! `notify_waiters` is for all that wait now.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,6 +1,8 @@
-//! A channel: values come out in the order in which they were given to it, each once; those that wait with one come in in the order in which they came.
+//! A channel: values come out in the order in which they were given to it, each once; those that
+//! wait with one come in in the order in which they came.
 //!
-//! A value is in the channel as soon as there is room for it, whether or not the task that sends it has run since.
+//! A value is in the channel as soon as there is room for it, whether or not the task that sends it
+//! has run since.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,5 @@
-//! ErrGroup: so many members at a time, until the first error; whoever waits goes on when no member is left, with that error.
+//! ErrGroup: so many members at a time, until the first error; whoever waits goes on when no member
+//! is left, with that error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
