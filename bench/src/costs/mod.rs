@@ -10,6 +10,7 @@
 mod options;
 mod places;
 mod programs;
+mod ways;
 
 use std::hint::black_box;
 use std::process::Command;
@@ -100,7 +101,7 @@ fn nap(time: Duration) {
 }
 
 fn rows() -> Vec<Row> {
-    let mut rows = places::rows();
+    let mut rows = ways::rows();
     rows.extend(options::rows());
     rows.extend(programs::rows());
     rows
