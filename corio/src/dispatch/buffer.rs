@@ -172,7 +172,7 @@ impl<K, A> BatchBuf<K, A> {
     /// buffer is cleared.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = QueuedRequest<K>> + '_ {
         let BatchBuf { waiters, keys, meta, .. } = self;
-        let request = |(position, (waiter, key))| match meta {
+        let request = move |(position, (waiter, key))| match meta {
             Some(meta) => {
                 let (attempts, seq) = (meta.attempts(position), meta.seq(position));
                 QueuedRequest { waiter, key, attempts, seq }

@@ -82,9 +82,10 @@ impl VirtualClock {
             let state = &mut *self.state();
             state.now = to(state.now);
             let mut woken = Vec::new();
-            while let Some(next) = state.sleepers.first_entry()
-                && next.key().0 <= state.now
-            {
+            while let Some(next) = state.sleepers.first_entry() {
+                if next.key().0 > state.now {
+                    break;
+                }
                 woken.push(next.remove());
             }
             woken
