@@ -12,7 +12,9 @@
 #[test]
 fn mistakes_are_reported_with_the_way_out() {
     let cases = trybuild::TestCases::new();
-    for of in ["body", "context", "dispatcher", "request", "schedule", "sound", "task", "testing"] {
+    for of in
+        ["body", "context", "dispatcher", "request", "schedule", "send", "sound", "task", "testing"]
+    {
         cases.compile_fail(format!("ui/{of}/*.rs"));
     }
     cases.pass("ui/pass/*.rs");

@@ -107,7 +107,7 @@ impl fmt::Display for Error {
                 f,
                 "task `{task}` waits for a future that corio does not know, and so nobody would \
                  wake it: a task waits only through corio; do the waiting in an async dispatcher, \
-                 or in a `corio::future`"
+                 by `wait!(future)`, or by hand in a `corio::future`"
             ),
             Error::Cancelled => f.write_str("the run was cancelled"),
             Error::TimedOut { limit } => {

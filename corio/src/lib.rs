@@ -19,14 +19,17 @@ pub mod testing;
 pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
 pub use dispatch::{
-    Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest, Groups, Options,
-    Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
+    AnsweredKeys, Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest,
+    Groups, Keys, Options, Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
 };
 pub use error::Error;
 pub use executor::{Deadlock, StuckTask, WaitCause};
 pub use observe::{Event, Log, Observer, TaskId, print_panics};
 pub use schedule::{Config, RunAsync, RunOptions, Schedule};
-pub use task::{AnyTask, Boxed, Cx, IsTask, JoinHandle, Task, boxed, cache, task_fn};
+pub use task::{
+    AnyTask, Boxed, Cx, IsTask, JoinHandle, LocalCx, SendTask, Task, TaskOver, boxed, cache,
+    task_fn, task_fn_local,
+};
 pub use util::{CancellationToken, Clock, Elapsed};
 
 /// What the macros expand to. Not for use by hand: it can change at any time, and its rules are not
@@ -35,7 +38,8 @@ pub use util::{CancellationToken, Clock, Elapsed};
 pub mod __private {
     pub use crate::context::{AnyContext, piece};
     pub use crate::dispatch::{
-        FailingAnswer, Probe, ProbeAny, ProbeResult, answers, each_answer, groups, is_transient,
+        FailingAnswer, Flow, Probe, ProbeAny, ProbeResult, answer_async, answer_owned_async,
+        answers, batch_async, batch_with, each_answer, flow, groups, is_transient,
         is_transient_fault, plain_answer,
     };
     pub use crate::macros::needs_blocking;

@@ -11,8 +11,8 @@ use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
 use corio::{
-    Batch, Cx, Dispatch, Error, Options, Request, RequestError, Requests, Schedule, StuckTask,
-    Task, task_fn,
+    Batch, Cx, Dispatch, Error, Keys, Options, Request, RequestError, Requests, Schedule,
+    StuckTask, Task, task_fn,
 };
 use support::{double, healthy};
 
@@ -529,8 +529,12 @@ mod a_dispatcher_by_hand {
 
     #[test]
     fn that_starts_a_future_which_gives_too_few() {
-        request!(Short, Options::new().concurrent(), |requests| requests
-            .answer_async(async |keys: &[u64]| keys[1..].to_vec()));
+        request!(Short, Options::new().concurrent(), |requests| requests.answer_async(
+            |keys: Keys<Self>| async move {
+                let few = keys[1..].to_vec();
+                keys.answer(few)
+            }
+        ));
         assert_eq!(error_of_asking(Short, 1..=3), wrong_count("Short", 3, 2, None));
     }
 

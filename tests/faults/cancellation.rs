@@ -5,14 +5,13 @@
 //! The table is `WAYS` × `DOINGS`. In each cell a task, the victim, is doing something, and 5 ms
 //! after the beginning it is cut, or its run ends. What failed names the cell.
 
-use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{self, Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -20,8 +19,8 @@ use std::time::Duration;
 use corio::sync::{Mutex, WaitGroup};
 use corio::{Batch, CancellationToken, Clock, Error, RunOptions, Schedule, Slot};
 use expect_test::expect;
-use support::healthy;
 use support::timeline::Timeline;
+use support::{Number, healthy};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
@@ -116,14 +115,14 @@ const VICTIMS: u64 = 100;
 #[derive(corio::Context)]
 struct Lab {
     timeline: Timeline,
-    token: RefCell<CancellationToken>,
-    slots: RefCell<Vec<Slot<u64, u64>>>,
+    token: sync::Mutex<CancellationToken>,
+    slots: sync::Mutex<Vec<Slot<u64, u64>>>,
     mutex: Mutex<()>,
     /// Nobody is ever done.
     never: WaitGroup,
     /// Time stands still, and whoever cuts from outside may do so.
     stands_still: Arc<AtomicBool>,
-    guards: Cell<usize>,
+    guards: Number,
 }
 
 // ── dispatchers ──
@@ -152,13 +151,13 @@ fn flaky(keys: &[u64]) -> Vec<Result<u64, ()>> {
 }
 
 #[corio::dispatcher(show_keys)]
-fn slotted(slots: &RefCell<Vec<Slot<u64, u64>>>, batch: Batch<u64, u64>) {
-    slots.borrow_mut().extend(batch);
+fn slotted(slots: &sync::Mutex<Vec<Slot<u64, u64>>>, batch: Batch<u64, u64>) {
+    slots.lock().unwrap().extend(batch);
 }
 
 #[corio::dispatcher]
-fn cancels(timeline: &Timeline, token: &RefCell<CancellationToken>, keys: &[()]) -> Vec<()> {
-    token.borrow().cancel();
+fn cancels(timeline: &Timeline, token: &sync::Mutex<CancellationToken>, keys: &[()]) -> Vec<()> {
+    token.lock().unwrap().cancel();
     timeline.note("cut");
     keys.to_vec()
 }
@@ -167,7 +166,7 @@ fn cancels(timeline: &Timeline, token: &RefCell<CancellationToken>, keys: &[()])
 
 impl Lab {
     fn guard(&self, name: &'static str) -> impl Drop + use<> {
-        self.guards.set(self.guards.get() + 1);
+        self.guards.add(1);
         self.timeline.note_of_drop(name)
     }
 }
@@ -213,6 +212,11 @@ fn victim(doing: Doing) -> Result<(), ()> {
     }
     lab.timeline.note("the victim went on");
     Ok(())
+}
+
+/// What is in a field of the lab, which begins anew.
+fn take<T: Default>(field: &sync::Mutex<T>) -> T {
+    mem::take(&mut field.lock().unwrap())
 }
 
 /// So that the victim is not the one whose end decides.
@@ -272,7 +276,7 @@ fn cuts(way: Way, doing: Doing) -> Result<(), ()> {
     match way {
         LosesARace => return Ok(()),
         TryJoin | TryAll | TryWindow => return Err(()),
-        TokenInATask => lab.token.borrow().cancel(),
+        TokenInATask => lab.token.lock().unwrap().cancel(),
         TokenInADispatcher => io!(cancels(())),
         PanicElsewhere => resume_unwind(Box::new("elsewhere")),
         TokenOnAThread | TokenBesideAnAsyncRun | DropOfTheRun => {
@@ -324,7 +328,7 @@ fn program(way: Way, doing: Doing) {
     let bystander = spawn!(bystander(doing));
     call!(is_cut(way, doing));
     // Late answers reach nobody: those who ask now get their own.
-    lab.slots.take().into_iter().for_each(|slot| slot.answer(999));
+    take(&lab.slots).into_iter().for_each(|slot| slot.answer(999));
     let (one, two, three, four) = join!(slow(1), parts(2), shared(3), flaky(4));
     assert_eq!((one, two, three, four), (1, 2, 3, Ok(4)));
     let (five, ()) = join!(slotted(5), answers_slots());
@@ -343,7 +347,7 @@ fn program(way: Way, doing: Doing) {
 #[corio::task(Lab)]
 fn answers_slots() {
     io!(context!().timeline.pause(1));
-    context!().slots.take().into_iter().for_each(|slot| slot.answer_with(|key| key));
+    take(&context!().slots).into_iter().for_each(|slot| slot.answer_with(|key| key));
 }
 
 // ── the table ──
@@ -376,12 +380,12 @@ impl Clock for Stoppable {
 fn cell(way: Way, doing: Doing) {
     let lab = Lab {
         timeline: Timeline::default(),
-        token: RefCell::default(),
-        slots: RefCell::default(),
+        token: sync::Mutex::default(),
+        slots: sync::Mutex::default(),
         mutex: Mutex::new(()),
         never: WaitGroup::new(),
         stands_still: Arc::default(),
-        guards: Cell::new(0),
+        guards: Number::default(),
     };
     lab.never.add(1);
     let (sender, sleeps) = mpsc::channel();
@@ -399,7 +403,7 @@ fn cell(way: Way, doing: Doing) {
     // The first has it all warmed up.
     for _ in 0..4 {
         let token = CancellationToken::new();
-        lab.token.replace(token.clone());
+        *lab.token.lock().unwrap() = token.clone();
         let options = RunOptions::new().cancel_on(&token);
         lab.stands_still.store(false, Ordering::Relaxed);
         let ends = match way {
@@ -451,10 +455,10 @@ fn cell(way: Way, doing: Doing) {
         check_story(&lab, way, doing, &lab.timeline.take());
         assert_eq!(schedule.run(healthy()), Ok(10));
         // Late, after the run: to nobody.
-        lab.slots.take().into_iter().for_each(|slot| slot.answer(999));
+        take(&lab.slots).into_iter().for_each(|slot| slot.answer(999));
         assert_eq!(schedule.run(healthy()), Ok(10));
         lab.timeline.take();
-        lab.token.take();
+        take(&lab.token);
         in_use.push(support::heap::in_use());
     }
     // What is leaked is leaked each time; the text of panics, which the test harness keeps, grows
@@ -563,13 +567,13 @@ mod a_task_can_be_doing_anything_when_it_is_cut {
 fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_run() {
     #[derive(Default, corio::Context)]
     struct Shelf {
-        slots: RefCell<Vec<Slot<u64, u64>>>,
-        token: RefCell<CancellationToken>,
+        slots: sync::Mutex<Vec<Slot<u64, u64>>>,
+        token: sync::Mutex<CancellationToken>,
     }
 
     #[corio::dispatcher(show_keys, max_batch = 1)]
-    fn cancels(token: &RefCell<CancellationToken>, keys: &[u64]) -> Vec<u64> {
-        token.borrow().cancel();
+    fn cancels(token: &sync::Mutex<CancellationToken>, keys: &[u64]) -> Vec<u64> {
+        token.lock().unwrap().cancel();
         keys.to_vec()
     }
 
@@ -579,8 +583,8 @@ fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_ru
     }
 
     #[corio::dispatcher(show_keys)]
-    fn shelved(slots: &RefCell<Vec<Slot<u64, u64>>>, batch: Batch<u64, u64>) {
-        slots.borrow_mut().extend(batch);
+    fn shelved(slots: &sync::Mutex<Vec<Slot<u64, u64>>>, batch: Batch<u64, u64>) {
+        slots.lock().unwrap().extend(batch);
     }
 
     #[corio::task(Shelf)]
@@ -605,10 +609,10 @@ fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_ru
     let log = corio::Log::new();
     let mut schedule = Schedule::new(&shelf).observe(log.observer());
     for _ in 0..3 {
-        shelf.token.take();
-        let options = RunOptions::new().cancel_on(&shelf.token.borrow());
+        take(&shelf.token);
+        let options = RunOptions::new().cancel_on(&shelf.token.lock().unwrap());
         assert_eq!(schedule.run_with(options, program()), Err(Error::Cancelled));
-        let late = shelf.slots.take();
+        let late = take(&shelf.slots);
         assert_eq!(late.len(), 3);
 
         // The next run asks for the same; the late answers come while it waits.
@@ -616,7 +620,7 @@ fn a_cancelled_run_sends_nothing_more_and_late_answers_do_not_poison_the_next_ru
         assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         late.into_iter().for_each(|slot| slot.answer(999));
         assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        shelf.slots.take().into_iter().for_each(|slot| slot.answer_with(|key| key));
+        take(&shelf.slots).into_iter().for_each(|slot| slot.answer_with(|key| key));
         assert_eq!(
             Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())),
             Poll::Ready(Ok(1))
@@ -650,15 +654,15 @@ mod a_token {
     #[test]
     fn that_is_cancelled_before_a_run_begins_has_none_of_it_run() {
         #[corio::task]
-        fn program(ran: Rc<Cell<bool>>) {
-            ran.set(true);
+        fn program(ran: Arc<AtomicBool>) {
+            ran.store(true, Ordering::Relaxed);
         }
 
-        let ran = Rc::new(Cell::new(false));
+        let ran = Arc::new(AtomicBool::new(false));
         let token = CancellationToken::new();
         let mut schedule = Schedule::new(()).cancel_on(&token);
         assert_eq!(schedule.run(program(ran.clone())), Ok(()));
-        assert!(ran.take());
+        assert!(ran.swap(false, Ordering::Relaxed));
         token.cancel();
         for _ in 0..2 {
             assert_eq!(schedule.run(program(ran.clone())), Err(Error::Cancelled));
@@ -669,7 +673,7 @@ mod a_token {
             Poll::Ready(Err(Error::Cancelled))
         );
         drop(run);
-        assert_eq!((ran.get(), Rc::strong_count(&ran)), (false, 1));
+        assert_eq!((ran.load(Ordering::Relaxed), Arc::strong_count(&ran)), (false, 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use corio::sync::{
     ErrGroup, Mutex, Notify, OnceCell, RwLock, Semaphore, SingleFlight, WaitGroup, channel,
@@ -336,7 +337,7 @@ fn a_thousand_tasks_alike_take_one_line() {
 
 #[test]
 fn a_task_by_hand_tells_its_lines_too() {
-    let mutex = Rc::new(Mutex::new(0));
+    let mutex = Arc::new(Mutex::new(0));
     let program = {
         let mutex = mutex.clone();
         task_fn(async move |cx: Cx<'_, ()>| {
@@ -353,7 +354,7 @@ fn a_task_by_hand_tells_its_lines_too() {
     };
 
     #[corio::task]
-    fn locks(mutex: Rc<Mutex<u64>>) {
+    fn locks(mutex: Arc<Mutex<u64>>) {
         let _guard = call!(mutex.lock());
     }
 

@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -894,7 +894,7 @@ mod a_destructor_that_still_holds_a_cx {
     fn leaves_nothing_in_the_schedule() {
         let counts = Counts::default();
         let mut schedule = Schedule::new(());
-        let group = Rc::new(WaitGroup::new());
+        let group = Arc::new(WaitGroup::new());
         group.add(1);
         let stuck = task_fn(async |cx: Cx<'_, ()>| {
             for _ in 0..3 {
@@ -927,8 +927,9 @@ mod a_destructor_that_still_holds_a_cx {
 /// just ended, is free and soon somebody else's. It is told that it can't.
 mod a_loser_whose_destructor_spawns {
     use super::*;
+    use std::sync::Mutex;
 
-    type Lines = Rc<RefCell<Vec<&'static str>>>;
+    type Lines = Arc<Mutex<Vec<&'static str>>>;
 
     struct Spawns<'r>(Cx<'r, ()>, Lines);
 
@@ -936,7 +937,7 @@ mod a_loser_whose_destructor_spawns {
         fn drop(&mut self) {
             let spawned =
                 catch_unwind(AssertUnwindSafe(|| drop(self.0.spawn(spawned(self.1.clone())))));
-            self.1.borrow_mut().push(if spawned.is_ok() {
+            self.1.lock().unwrap().push(if spawned.is_ok() {
                 "the destructor has spawned"
             } else {
                 "the destructor is refused"
@@ -946,7 +947,7 @@ mod a_loser_whose_destructor_spawns {
 
     #[corio::task]
     fn spawned(lines: Lines) {
-        lines.borrow_mut().push("what it has spawned runs");
+        lines.lock().unwrap().push("what it has spawned runs");
     }
 
     #[corio::task]
@@ -954,20 +955,20 @@ mod a_loser_whose_destructor_spawns {
         for key in 0..6 {
             io!(double(key));
         }
-        lines.borrow_mut().push("a child ends");
+        lines.lock().unwrap().push("a child ends");
     }
 
     #[corio::task]
     fn waits_for_spawned(lines: Lines) {
         spawn!(child(lines.clone()));
         wait!();
-        lines.borrow_mut().push("its parent has waited");
+        lines.lock().unwrap().push("its parent has waited");
     }
 
     #[corio::task]
     fn waits_for_a_set(lines: Lines) {
         all!([child(lines.clone())]);
-        lines.borrow_mut().push("its parent has waited");
+        lines.lock().unwrap().push("its parent has waited");
     }
 
     #[corio::task]
@@ -992,7 +993,7 @@ mod a_loser_whose_destructor_spawns {
         let mut expected = vec!["the destructor is refused"];
         expected.extend(vec!["a child ends"; parents]);
         expected.extend(vec!["its parent has waited"; parents]);
-        assert_eq!(*lines.borrow(), expected, "{parents} parents");
+        assert_eq!(*lines.lock().unwrap(), expected, "{parents} parents");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{Batch, Clock, Context, Dispatch, Error, RequestError, Schedule, Slot, Task};
+use corio::{Batch, Clock, Context, Dispatch, Error, RequestError, Schedule, SendTask, Slot};
 use smol::future::yield_now;
 use support::{Counts, healthy};
 
@@ -737,7 +737,11 @@ enum Driver {
 }
 
 impl Driver {
-    fn run<T: Task<Lab>>(self, schedule: &mut Schedule<Lab>, task: T) -> Result<T::Output, Error> {
+    fn run<T: SendTask<Lab>>(
+        self,
+        schedule: &mut Schedule<Lab>,
+        task: T,
+    ) -> Result<T::Output, Error> {
         match self {
             Driver::Run => schedule.run(task),
             Driver::Smol => smol::block_on(schedule.run_async(task)),
@@ -837,8 +841,7 @@ fn in_short(mut words: Vec<String>) -> String {
 /// whether its dispatcher could do what the scenario says.
 fn try_out<R>(cell: &Cell, request: fn(Key) -> R, driver: Driver) -> (String, bool)
 where
-    R: Dispatch<Lab>,
-    R::Answer: Outcome,
+    R: Dispatch<Lab, Key: Send, Answer: Outcome + Send> + Send,
 {
     let script = Arc::new(Script::new(cell.scenario));
     let mut schedule = Schedule::new(Lab { script: script.clone() });
@@ -869,8 +872,7 @@ fn run_once<R>(
     first: u64,
 ) -> String
 where
-    R: Dispatch<Lab>,
-    R::Answer: Outcome,
+    R: Dispatch<Lab, Key: Send, Answer: Outcome + Send> + Send,
 {
     let requests = cell.ask.requests();
     let numbers: Vec<u64> = (first..).take(requests).collect();

@@ -6,6 +6,8 @@ use std::future::{Future, pending, poll_fn};
 use std::mem::forget;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use corio::sync::{Lock, Mutex};
@@ -67,7 +69,7 @@ mod a_run {
 
     fn forget_a_run_of(schedule: &mut Schedule<()>) {
         let lent = Cell::new([0; 64]);
-        let mut run = schedule.run_async(borrows(&lent));
+        let mut run = schedule.run_local(borrows(&lent));
         assert!(poll(&mut run).is_pending());
         forget(run);
     }
@@ -195,14 +197,14 @@ mod the_future_of_a_cx {
     #[test]
     fn half_way_leaves_its_children_running_and_they_own_what_they_use() {
         #[corio::task]
-        fn child(ended: Rc<Cell<u32>>, text: String) {
+        fn child(ended: Arc<AtomicUsize>, text: String) {
             for key in 0..3 {
                 io!(double(key));
             }
-            ended.set(ended.get() + u32::try_from(text.len()).unwrap());
+            ended.fetch_add(text.len(), Ordering::Relaxed);
         }
 
-        let ended = Rc::new(Cell::new(0));
+        let ended = Arc::new(AtomicUsize::new(0));
         let mut schedule = Schedule::new(());
         let task = task_fn(async |cx: Cx<'_, ()>| {
             let mut all =
@@ -215,7 +217,7 @@ mod the_future_of_a_cx {
         });
         let result = schedule.run(task);
         assert!(result == Ok(()) || matches!(result, Err(Error::Deadlock(_))), "{result:?}");
-        assert_eq!((ended.get(), Rc::strong_count(&ended)), (10, 1));
+        assert_eq!((ended.load(Ordering::Relaxed), Arc::strong_count(&ended)), (10, 1));
         assert_eq!(schedule.run(healthy()), Ok(10));
     }
 }
@@ -239,7 +241,7 @@ mod a_guard {
 
     #[test]
     fn of_one_who_waits_is_passed_over_when_its_task_is_gone() {
-        let mutex: Rc<Mutex<u64>> = Rc::new(Mutex::new(0));
+        let mutex: Arc<Mutex<u64>> = Arc::new(Mutex::new(0));
         let task = task_fn(async |cx: Cx<'_, ()>| {
             let locked = mutex.lock().await;
             let forgetful = mutex.clone();

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -83,12 +82,12 @@ macro_rules! waits_for {
 }
 
 waits_for! {
-    acquires(semaphore: Rc<Semaphore>) { call!(semaphore.acquire()).forget(); }
-    locks(mutex: Rc<Mutex<u32>>) { drop(call!(mutex.lock())); }
-    reads(lock: Rc<RwLock<u32>>) { drop(call!(lock.read())); }
-    writes(lock: Rc<RwLock<u32>>) { drop(call!(lock.write())); }
-    is_notified(notify: Rc<Notify>) { call!(notify.notified()); }
-    waits_for_all(group: Rc<WaitGroup>) { call!(group.wait()); }
+    acquires(semaphore: Arc<Semaphore>) { call!(semaphore.acquire()).forget(); }
+    locks(mutex: Arc<Mutex<u32>>) { drop(call!(mutex.lock())); }
+    reads(lock: Arc<RwLock<u32>>) { drop(call!(lock.read())); }
+    writes(lock: Arc<RwLock<u32>>) { drop(call!(lock.write())); }
+    is_notified(notify: Arc<Notify>) { call!(notify.notified()); }
+    waits_for_all(group: Arc<WaitGroup>) { call!(group.wait()); }
     receives(receiver: Receiver<u32>) {
         let mut receiver = receiver;
         call!(receiver.recv());
@@ -102,7 +101,7 @@ fn makes() -> u32 {
 }
 
 #[corio::task]
-fn gets(cell: Rc<OnceCell<u32>>) -> &'static str {
+fn gets(cell: Arc<OnceCell<u32>>) -> &'static str {
     race!(
         task!({
             call!(cell.get_or_init(makes()));
@@ -130,7 +129,7 @@ macro_rules! log_of {
 /// A primitive, which the test and the run share.
 macro_rules! shared {
     ($primitive:expr) => {{
-        let ours = Rc::new($primitive);
+        let ours = Arc::new($primitive);
         (ours.clone(), ours)
     }};
 }
@@ -243,14 +242,15 @@ impl Wake for Panics {
 
 #[test]
 fn that_panic_leave_the_primitive_as_if_they_had_not() {
-    let semaphore = Rc::new(Semaphore::new(0));
+    let semaphore = Arc::new(Semaphore::new(0));
     let mut schedule = Schedule::new(());
     let mut run = Box::pin(schedule.run_async(acquires(semaphore.clone())));
     let panics = Waker::from(Arc::new(Panics));
     assert!(run.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
 
     catch_unwind(AssertUnwindSafe(|| semaphore.add_permits(2))).unwrap_err();
-    assert_eq!(semaphore.available_permits(), 1);
+    assert_eq!(semaphore.available_permits(), 2);
     let result = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(result, Poll::Ready(Ok("goes on"))));
+    assert_eq!(semaphore.available_permits(), 1);
 }

@@ -2,12 +2,11 @@
 //! once; and the schedule runs the next task.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{self, Arc};
 use std::task::{Context, Poll, Waker};
 
@@ -1047,21 +1046,25 @@ mod far_down_tells_the_lines_above {
 
 #[test]
 fn after_which_no_code_of_a_task_by_hand_runs_that_waits_for_the_one_that_panicked() {
-    let went_on = Rc::new(Cell::new(false));
-    let (flag, tells) = (Rc::new(Cell::new(false)), went_on.clone());
+    let went_on = Arc::new(AtomicBool::new(false));
+    let (flag, tells) = (Arc::new(AtomicBool::new(false)), went_on.clone());
     let program = task_fn(async move |cx: Cx<'_, ()>| {
         let sets = flag.clone();
         let mut child = std::pin::pin!(cx.call(task_fn(async move |_: Cx<'_, ()>| {
-            sets.set(true);
+            sets.store(true, Ordering::Relaxed);
             boom(1)
         })));
         // As soon as the flag is set it would go on, if it were asked.
         std::future::poll_fn(|context| {
-            if flag.get() { std::task::Poll::Ready(()) } else { child.as_mut().poll(context) }
+            if flag.load(Ordering::Relaxed) {
+                std::task::Poll::Ready(())
+            } else {
+                child.as_mut().poll(context)
+            }
         })
         .await;
-        tells.set(true);
+        tells.store(true, Ordering::Relaxed);
     });
     assert!(catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(program))).is_err());
-    assert!(!went_on.get());
+    assert!(!went_on.load(Ordering::Relaxed));
 }

@@ -666,17 +666,17 @@ fn a_kept_answer_costs_no_allocation() {
 // ── answers that are too old are let go of ──
 
 #[derive(Clone)]
-struct Held(#[expect(dead_code, reason = "counted")] Rc<()>);
+struct Held(#[expect(dead_code, reason = "counted")] Arc<()>);
 
 thread_local! {
-    static HELD: Rc<()> = Rc::new(());
+    static HELD: Arc<()> = Arc::new(());
 }
 
 #[test]
 fn no_answer_is_kept_for_longer_than_its_time() {
     #[corio::dispatcher(cache = "schedule", by = || (), ttl = "1s")]
     fn aging(keys: &[u64]) -> Vec<Held> {
-        keys.iter().map(|_| Held(HELD.with(Rc::clone))).collect()
+        keys.iter().map(|_| Held(HELD.with(Arc::clone))).collect()
     }
     #[corio::task]
     fn program(n: u64) {
@@ -688,7 +688,7 @@ fn no_answer_is_kept_for_longer_than_its_time() {
         schedule.run(program(n)).unwrap();
         clock.advance(10 * SECOND);
     }
-    let kept = HELD.with(Rc::strong_count) - 1;
+    let kept = HELD.with(Arc::strong_count) - 1;
     assert!(kept < 500, "{kept} answers that are too old are kept");
 }
 

@@ -9,13 +9,17 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Batch, Cx, Dispatch, DispatcherId, Request, Requests, Schedule, Slot, task_fn};
+use corio::{
+    Batch, Cx, Dispatch, DispatcherId, Request, Requests, Schedule, SendTask, Slot, task_fn,
+};
 use support::heap::allocations_of_size_zero;
-use support::{double, healthy};
+use support::{Number, double, healthy};
 
 /// How often what is random is tried, or what reuses memory. Miri is slow, and sees more in less.
 const ROUNDS: u64 = if cfg!(miri) { 2 } else { 30 };
@@ -43,7 +47,7 @@ mod children_that_borrow {
     /// Reads what it borrows when it is dropped: gone by then, it would be a use after free.
     struct ReadsOnDrop<'a> {
         lent: &'a Lent,
-        read: &'a Cell<usize>,
+        read: &'a Number,
     }
 
     struct Lent(Vec<u64>);
@@ -60,32 +64,32 @@ mod children_that_borrow {
                 self.lent.0.iter().all(|&number| number == 7),
                 "the frame that is borrowed from was dropped first"
             );
-            self.read.set(self.read.get() + 1);
+            self.read.add(1);
         }
     }
 
     #[corio::task]
-    fn child<'a>(lent: &'a Lent, read: &'a Cell<usize>) {
+    fn child<'a>(lent: &'a Lent, read: &'a Number) {
         let _argument = ReadsOnDrop { lent, read };
         join!(grandchild(lent, read), kept(1));
     }
 
     #[corio::task]
-    fn grandchild<'a>(lent: &'a Lent, read: &'a Cell<usize>) {
+    fn grandchild<'a>(lent: &'a Lent, read: &'a Number) {
         let own = Lent(vec![7; 10]);
         let _of_parent = ReadsOnDrop { lent, read };
         race!(last(&own, read), last(lent, read));
     }
 
     #[corio::task]
-    fn last<'a>(lent: &'a Lent, read: &'a Cell<usize>) {
+    fn last<'a>(lent: &'a Lent, read: &'a Number) {
         let _here = ReadsOnDrop { lent, read };
         io!(kept(2));
         io!(double(3));
     }
 
     #[corio::task]
-    fn lends(read: &Cell<usize>) {
+    fn lends(read: &Number) {
         // Declared after what holds it, and so dropped before: but the set that is being awaited
         // goes first of all.
         let lent = Lent(vec![7; 1000]);
@@ -94,7 +98,7 @@ mod children_that_borrow {
 
     #[test]
     fn go_before_the_frame_when_a_run_is_dropped() {
-        let read = Cell::new(0);
+        let read = Number::default();
         let mut schedule = Schedule::new(());
         let mut run = schedule.run_async(lends(&read));
         assert!(poll(&mut run).is_pending());
@@ -107,7 +111,7 @@ mod children_that_borrow {
     #[test]
     fn go_before_the_frame_when_they_lose() {
         #[corio::task]
-        fn program(read: &Cell<usize>) {
+        fn program(read: &Number) {
             race!(
                 lends(read),
                 task!({
@@ -117,14 +121,14 @@ mod children_that_borrow {
             assert_eq!(read.get(), 12);
         }
 
-        Schedule::new(()).run(program(&Cell::new(0))).unwrap();
+        Schedule::new(()).run(program(&Number::default())).unwrap();
         SLOTS.take();
     }
 
     #[test]
     fn go_before_the_frame_when_another_task_panics() {
         #[corio::task]
-        fn program(read: &Cell<usize>) {
+        fn program(read: &Number) {
             join!(
                 lends(read),
                 task!({
@@ -134,7 +138,7 @@ mod children_that_borrow {
             );
         }
 
-        let read = Cell::new(0);
+        let read = Number::default();
         assert!(catch_unwind(AssertUnwindSafe(|| Schedule::new(()).run(program(&read)))).is_err());
         assert_eq!(read.get(), 12);
         SLOTS.take();
@@ -568,12 +572,12 @@ mod everything_together {
         number: u64,
         content: Box<[u64; 4]>,
         inline: [u64; N],
-        alive: Rc<Cell<i64>>,
+        alive: Arc<AtomicI64>,
     }
 
     impl<const N: usize> Filled<N> {
-        fn new(number: u64, alive: &Rc<Cell<i64>>) -> Self {
-            alive.set(alive.get() + 1);
+        fn new(number: u64, alive: &Arc<AtomicI64>) -> Self {
+            alive.fetch_add(1, Ordering::Relaxed);
             Filled {
                 number,
                 content: Box::new([number; 4]),
@@ -596,22 +600,26 @@ mod everything_together {
     impl<const N: usize> Drop for Filled<N> {
         fn drop(&mut self) {
             self.check();
-            self.alive.set(self.alive.get() - 1);
+            self.alive.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// A generator of numbers that look random, the same in each run.
-    fn next(state: &Cell<u64>) -> u64 {
-        let mut next = state.get();
+    fn next(state: &AtomicU64) -> u64 {
+        let mut next = state.load(Ordering::Relaxed);
         next ^= next << 13;
         next ^= next >> 7;
         next ^= next << 17;
-        state.set(next);
+        state.store(next, Ordering::Relaxed);
         next >> 8
     }
 
     #[corio::task]
-    fn lives<const N: usize>(random: Rc<Cell<u64>>, alive: Rc<Cell<i64>>, depth: u32) -> Filled<N> {
+    fn lives<const N: usize>(
+        random: Arc<AtomicU64>,
+        alive: Arc<AtomicI64>,
+        depth: u32,
+    ) -> Filled<N> {
         let own = Filled::<N>::new(next(&random), &alive);
         for _ in 0..next(&random) % 4 {
             match next(&random) % if depth == 0 { 4 } else { 10 } {
@@ -659,8 +667,8 @@ mod everything_together {
 
     #[corio::task]
     fn fails(
-        random: Rc<Cell<u64>>,
-        alive: Rc<Cell<i64>>,
+        random: Arc<AtomicU64>,
+        alive: Arc<AtomicI64>,
         depth: u32,
         fails: bool,
     ) -> Result<Filled<2>, Filled<2>> {
@@ -670,10 +678,10 @@ mod everything_together {
 
     #[test]
     fn nobodys_memory_is_anothers_and_nothing_is_left() {
-        let alive = Rc::new(Cell::new(0));
+        let alive = Arc::new(AtomicI64::new(0));
         let mut schedule = Schedule::new(());
         for seed in 1..=ROUNDS {
-            let random = Rc::new(Cell::new(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed)));
+            let random = Arc::new(AtomicU64::new(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed)));
             let task = lives::<8>(random.clone(), alive.clone(), 5);
             if seed % 3 == 0 {
                 // Dropped in the middle.
@@ -690,7 +698,11 @@ mod everything_together {
             }
             SLOTS.take();
             assert_eq!(
-                (alive.get(), Rc::strong_count(&alive), Rc::strong_count(&random)),
+                (
+                    alive.load(Ordering::Relaxed),
+                    Arc::strong_count(&alive),
+                    Arc::strong_count(&random)
+                ),
                 (0, 1, 1),
                 "seed {seed}"
             );
@@ -703,20 +715,21 @@ mod everything_together {
 /// there and hold its `Cx` and futures of it.
 mod a_destructor_of_a_dropped_task {
     use super::*;
+    use std::sync::Mutex;
 
     const REFUSED: &str = "corio: a `Cx` can only be used by its own task, and not by a destructor when the task has been dropped";
 
-    type Started<'r> = Vec<(&'static str, Pin<Box<dyn Future<Output = ()> + 'r>>)>;
+    type Started<'r> = Vec<(&'static str, Pin<Box<dyn Future<Output = ()> + Send + 'r>>)>;
 
     /// Uses all that it holds when it is dropped, and notes what became of it.
     struct UsesAll<'r> {
         cx: Cx<'r, ()>,
         started: Started<'r>,
-        log: &'r RefCell<Vec<String>>,
+        log: &'r Mutex<Vec<String>>,
     }
 
     impl UsesAll<'_> {
-        fn note<T>(log: &RefCell<Vec<String>>, what: &str, used: impl FnOnce() -> T) {
+        fn note<T>(log: &Mutex<Vec<String>>, what: &str, used: impl FnOnce() -> T) {
             let became = match catch_unwind(AssertUnwindSafe(|| drop(used()))) {
                 Ok(()) => "done".to_string(),
                 Err(panic) => panic
@@ -727,7 +740,7 @@ mod a_destructor_of_a_dropped_task {
                     )
                     .to_string(),
             };
-            log.borrow_mut().push(format!("{what}: {became}"));
+            log.lock().unwrap().push(format!("{what}: {became}"));
         }
     }
 
@@ -747,12 +760,12 @@ mod a_destructor_of_a_dropped_task {
         }
     }
 
-    fn unit<'r, F: Future + 'r>(future: F) -> Pin<Box<dyn Future<Output = ()> + 'r>> {
+    fn unit<'r, F: Future + Send + 'r>(future: F) -> Pin<Box<dyn Future<Output = ()> + Send + 'r>> {
         Box::pin(async { drop(future.await) })
     }
 
     /// Waits for ever, with futures that have begun and such that have not.
-    fn holds(log: &RefCell<Vec<String>>) -> impl corio::Task<(), Output = Result<(), ()>> {
+    fn holds(log: &Mutex<Vec<String>>) -> impl SendTask<(), Output = Result<(), ()>> {
         task_fn(async move |cx: Cx<'_, ()>| {
             let mut started: Started<'_> = vec![
                 ("io, begun", unit(cx.io(kept(1)))),
@@ -787,7 +800,7 @@ mod a_destructor_of_a_dropped_task {
     }
 
     #[corio::task(())]
-    fn loses(how: &str, log: &RefCell<Vec<String>>) {
+    fn loses(how: &str, log: &Mutex<Vec<String>>) {
         match how {
             "a race" => drop(race!(holds(log), ends())),
             "a set with an error" => drop(try_join!(holds(log), fails())),
@@ -837,7 +850,7 @@ mod a_destructor_of_a_dropped_task {
             "a run that panics",
             "a run that is dropped",
         ] {
-            let log = RefCell::default();
+            let log = Mutex::default();
             let mut schedule = Schedule::new(()).clock(corio::testing::VirtualClock::new());
             let ended = catch_unwind(AssertUnwindSafe(|| match how {
                 "a run that is dropped" => {
@@ -846,7 +859,7 @@ mod a_destructor_of_a_dropped_task {
                 _ => schedule.run(loses(how, &log)).unwrap(),
             }));
             assert_eq!(ended.is_err(), how == "a run that panics", "{how}");
-            assert_eq!(log.take(), refused, "{how}");
+            assert_eq!(log.into_inner().unwrap(), refused, "{how}");
             assert_eq!(schedule.run(healthy()), Ok(10), "{how}");
             SLOTS.take();
         }
@@ -855,7 +868,7 @@ mod a_destructor_of_a_dropped_task {
     /// Its task goes on, or ends after this: the child has a parent.
     #[test]
     fn is_none_as_long_as_the_task_runs_and_may_spawn() {
-        struct Spawns<'r>(Cx<'r, ()>, Rc<Cell<u64>>);
+        struct Spawns<'r>(Cx<'r, ()>, Arc<AtomicU64>);
 
         impl Drop for Spawns<'_> {
             fn drop(&mut self) {
@@ -864,11 +877,11 @@ mod a_destructor_of_a_dropped_task {
         }
 
         #[corio::task]
-        fn adds(sum: Rc<Cell<u64>>) {
-            sum.set(sum.get() + io!(double(1)));
+        fn adds(sum: Arc<AtomicU64>) {
+            sum.fetch_add(io!(double(1)), Ordering::Relaxed);
         }
 
-        let sum = Rc::new(Cell::new(0));
+        let sum = Arc::new(AtomicU64::new(0));
         let of_task = sum.clone();
         let task = task_fn(async move |cx: Cx<'_, ()>| {
             drop(Spawns(cx, of_task.clone()));
@@ -876,17 +889,17 @@ mod a_destructor_of_a_dropped_task {
             cx.io(double(1)).await;
         });
         Schedule::new(()).run(task).unwrap();
-        assert_eq!((sum.get(), Rc::strong_count(&sum)), (4, 1));
+        assert_eq!((sum.load(Ordering::Relaxed), Arc::strong_count(&sum)), (4, 1));
     }
 
     /// Aligned so that its block comes from the global allocator, where tools see what becomes of
     /// it.
     #[repr(align(64))]
-    struct Wide(Rc<RefCell<Vec<u64>>>, u64);
+    struct Wide(Arc<Mutex<Vec<u64>>>, u64);
 
     impl Drop for Wide {
         fn drop(&mut self) {
-            self.0.borrow_mut().push(self.1);
+            self.0.lock().unwrap().push(self.1);
         }
     }
 
@@ -899,11 +912,11 @@ mod a_destructor_of_a_dropped_task {
         }
 
         #[corio::task]
-        fn orphan(dropped: Rc<RefCell<Vec<u64>>>) {
+        fn orphan(dropped: Arc<Mutex<Vec<u64>>>) {
             all!((0..3).map(|n| child(Wide(dropped.clone(), n))));
         }
 
-        struct SpawnsWhenDropped<'r>(Cx<'r, ()>, Rc<RefCell<Vec<u64>>>);
+        struct SpawnsWhenDropped<'r>(Cx<'r, ()>, Arc<Mutex<Vec<u64>>>);
 
         impl Drop for SpawnsWhenDropped<'_> {
             fn drop(&mut self) {
@@ -912,7 +925,7 @@ mod a_destructor_of_a_dropped_task {
         }
 
         #[corio::task(())]
-        fn program(dropped: Rc<RefCell<Vec<u64>>>) {
+        fn program(dropped: Arc<Mutex<Vec<u64>>>) {
             let loser = task_fn(async move |cx: Cx<'_, ()>| {
                 let _spawns = SpawnsWhenDropped(cx, dropped);
                 cx.io(kept(2)).await
@@ -921,10 +934,10 @@ mod a_destructor_of_a_dropped_task {
             io!(double(2));
         }
 
-        let dropped = Rc::default();
+        let dropped = Arc::default();
         let mut schedule = Schedule::new(());
-        assert_eq!(support::message(|| schedule.run(program(Rc::clone(&dropped)))), REFUSED);
-        assert_eq!((dropped.take(), Rc::strong_count(&dropped)), (vec![], 1));
+        assert_eq!(support::message(|| schedule.run(program(Arc::clone(&dropped)))), REFUSED);
+        assert_eq!((&*dropped.lock().unwrap(), Arc::strong_count(&dropped)), (&vec![], 1));
         assert_eq!(schedule.run(healthy()), Ok(10));
         SLOTS.take();
     }
@@ -935,7 +948,6 @@ mod a_destructor_of_a_dropped_task {
 mod a_payload_that_panics_when_dropped {
     use super::*;
     use std::pin::pin;
-    use std::sync::Arc;
     use tokio::sync::Notify;
 
     struct Bomb;
@@ -956,7 +968,7 @@ mod a_payload_that_panics_when_dropped {
 
     /// Its future is in a list of the notify's from the first poll on, and takes itself out when it
     /// is dropped.
-    fn listed(notify: Arc<Notify>) -> impl corio::Task<(), Output = ()> {
+    fn listed(notify: Arc<Notify>) -> impl SendTask<(), Output = ()> {
         task_fn(async move |cx: Cx<'_, ()>| {
             let mut notified = pin!(notify.notified());
             poll_fn(|context| Poll::Ready(notified.as_mut().poll(context).is_pending())).await;
@@ -966,14 +978,14 @@ mod a_payload_that_panics_when_dropped {
         })
     }
 
-    fn throws() -> impl corio::Task<(), Output = ()> {
+    fn throws() -> impl SendTask<(), Output = ()> {
         task_fn(async |cx: Cx<'_, ()>| {
             let _throws = Throws;
             cx.io(kept(1)).await;
         })
     }
 
-    fn throws_twice_and_is_listed(notify: Arc<Notify>) -> impl corio::Task<(), Output = ()> {
+    fn throws_twice_and_is_listed(notify: Arc<Notify>) -> impl SendTask<(), Output = ()> {
         task_fn(async move |cx: Cx<'_, ()>| {
             drop([cx.spawn(throws()), cx.spawn(throws()), cx.spawn(listed(notify))]);
             cx.io(kept(1)).await;

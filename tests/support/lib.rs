@@ -2,16 +2,16 @@
 //! schedule still works. It is a crate, so that it is compiled once for all test binaries.
 
 pub mod heap;
-pub mod shared;
+pub mod threads;
 pub mod timeline;
 pub mod user_code;
+pub mod workers;
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
@@ -119,7 +119,7 @@ impl Diary {
     }
 }
 
-/// A number that observers and clocks can share with the test, although they are `Send`.
+/// A number that tasks, observers and clocks can share with the test, although they are `Send`.
 #[derive(Clone, Default)]
 pub struct Number(Arc<AtomicUsize>);
 
@@ -167,8 +167,8 @@ pub fn without_lines(text: &str) -> String {
 /// How often something was built and dropped.
 #[derive(Clone, Default)]
 pub struct Counts {
-    built: Rc<Cell<usize>>,
-    dropped: Rc<Cell<usize>>,
+    built: Number,
+    dropped: Number,
 }
 
 /// Is counted.
@@ -177,7 +177,7 @@ pub struct Counted(Counts);
 impl Counts {
     /// Builds one.
     pub fn one(&self) -> Counted {
-        self.built.set(self.built.get() + 1);
+        self.built.add(1);
         Counted(self.clone())
     }
 
@@ -207,6 +207,6 @@ impl Counts {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.dropped.set(self.0.dropped.get() + 1);
+        self.0.dropped.add(1);
     }
 }

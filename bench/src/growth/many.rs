@@ -1,7 +1,11 @@
 //! What is grown. Small ones are done often, in one run, so that the time is that of the thing and
 //! not that of beginning a run.
 
-use corio::{Cx, Dispatch, Request, Requests, Schedule, task_fn};
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use corio::sync::Mutex;
+use corio::{Config, Cx, Dispatch, Request, Requests, Schedule, task_fn};
 
 use crate::contenders::Job;
 use crate::contenders::corio::{four, many, node, one};
@@ -83,6 +87,35 @@ pub fn children(children: u64) -> (Job, u64) {
     job(times(children), children, move |schedule, times| {
         schedule.run(all_at_once(times, children))
     })
+}
+
+/// Asks while it holds a lock.
+#[corio::task]
+fn locks(mutex: &Mutex<u64>, key: u64) -> u64 {
+    let mut guard = call!(mutex.lock());
+    *guard += io!(Numbered::<0>(key));
+    *guard
+}
+
+/// Runs that live at the same time, each with a schedule and a mutex of its own: what is there for
+/// each of them, and what all of them share.
+pub fn live_runs(runs: u64) -> (Job, u64) {
+    // Each poll resumes one task, and then the next run has its turn.
+    let config = Config::new().yield_every(1);
+    let job = move || {
+        let mutexes: Vec<_> = (0..runs).map(Mutex::new).collect();
+        let mut schedules: Vec<_> = (0..runs).map(|_| config.schedule(())).collect();
+        let mut live: Vec<_> = schedules
+            .iter_mut()
+            .zip(&mutexes)
+            .map(|(schedule, mutex)| schedule.run_async(locks(mutex, 1)))
+            .collect();
+        let mut context = Context::from_waker(Waker::noop());
+        while !live.is_empty() {
+            live.retain_mut(|run| Pin::new(run).poll(&mut context).is_pending());
+        }
+    };
+    (Box::new(job), runs)
 }
 
 /// As many requests as there are numbers: each is a dispatcher of its own.

@@ -68,7 +68,7 @@ const SERIES: [Series; 5] = [
 /// Done by one thread and by two, with a schedule each, in sizes for the caches that a core has for
 /// itself. Within 5 % is wanted.
 #[cfg(unix)]
-const ON_THREADS: [Series; 2] = [
+const ON_THREADS: [Series; 3] = [
     Series {
         name: "W1 on one thread and on two, CPU time a request",
         points: &[1000],
@@ -78,6 +78,11 @@ const ON_THREADS: [Series; 2] = [
         name: "W2 on one thread and on two, CPU time a request",
         points: &[100_000],
         job: many::requests,
+    },
+    Series {
+        name: "runs that live at once, a mutex each, on one thread and on two, CPU time a run",
+        points: &[100, 10_000],
+        job: many::live_runs,
     },
 ];
 

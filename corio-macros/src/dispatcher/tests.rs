@@ -221,32 +221,51 @@ fn each_form_is_answered() {
     );
     check_answering(
         "fn f(a: &Db, batch: corio::Batch<K, R>) {}",
-        &format!(
-            "requests.batch_with(::core::convert::identity, |batch| Self::batch({piece}, batch))"
-        ),
+        &format!("requests.batch(|batch| Self::batch({piece}, batch))"),
     );
     check_answering(
         "async fn f(keys: &[K]) -> Vec<R> {}",
-        "requests.answer_async::<Vec<R>>(async move |keys: &[K]| Self::batch(keys).await)",
+        "let answer = move |keys: ::corio::Keys<Self>| async move {
+            let answers = <f>::batch(&keys).await;
+            ::corio::Keys::answer::<Vec<R>>(keys, answers)
+        };
+        unsafe { ::corio::__private::answer_async(requests, answer) }",
     );
     check_answering(
-        "async fn f(keys: Vec<K>) -> Vec<R> {}",
-        "requests.answer_owned_async::<Vec<R>>(async move |keys| Self::batch(keys).await)",
+        "async fn f(db: &Db, keys: Vec<K>) -> Vec<R> {}",
+        &format!(
+            "let __piece_0: &'r Db = {piece};
+            let answer = move |keys: ::std::vec::Vec<K>| async move {{ <f>::batch(__piece_0, keys).await }};
+            unsafe {{ ::corio::__private::answer_owned_async(requests, answer) }}"
+        ),
     );
     check_answering(
         "async fn f(keys: &[K], answers: &mut Vec<R>) {}",
-        "requests.answer_async(async move |keys: &[K]| { let mut answers = \
-         ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
+        "let answer = move |keys: ::corio::Keys<Self>| async move {
+            let answers = {
+                let mut answers = ::std::vec::Vec::new();
+                <f>::batch(&keys, &mut answers).await;
+                answers
+            };
+            ::corio::Keys::answer(keys, answers)
+        };
+        unsafe { ::corio::__private::answer_async(requests, answer) }",
     );
     check_answering(
         "async fn f(keys: Vec<K>, answers: &mut Vec<R>) {}",
-        "requests.answer_owned_async(async move |keys| { let mut answers = \
-         ::std::vec::Vec::new(); Self::batch(keys, &mut answers).await; answers })",
+        "let answer = move |keys: ::std::vec::Vec<K>| async move {
+            {
+                let mut answers = ::std::vec::Vec::new();
+                <f>::batch(keys, &mut answers).await;
+                answers
+            }
+        };
+        unsafe { ::corio::__private::answer_owned_async(requests, answer) }",
     );
     check_answering(
         "async fn f(batch: Batch<K, R>) -> () {}",
-        "requests.batch_async_with(::core::convert::identity, async move |batch| \
-         Self::batch(batch).await)",
+        "let answer = move |batch| async move { <f>::batch(batch).await };
+        unsafe { ::corio::__private::batch_async(requests, ::core::convert::identity, answer) }",
     );
 }
 
@@ -348,4 +367,32 @@ fn qualifiers() {
         &["a dispatcher is a free function: take what it needs of `self` as a piece, `&Db`"],
     );
     refuse("", "struct S;", &["`#[corio::dispatcher]` goes on a function that answers a batch"]);
+}
+
+#[test]
+fn the_request_of_an_async_function_knows_its_future() {
+    let expanded = dispatcher(
+        TokenStream::new(),
+        tokens("async fn fetch<T: Row>(db: &Db, ids: &[Id<T>]) -> Vec<T> { body() }"),
+    );
+    let parts = [
+        "struct fetch<T: Row, __F = ()> { key: Id<T>, marker: (::core::marker::PhantomData<fn() -> \
+         (T,)>, ::corio::__private::Flow<fetch<T>, __F>), }",
+        "fn fetch<T: Row>(key: Id<T>) -> fetch<T, impl ::core::marker::Sized + 'static> where T: \
+         'static { fetch { key, marker: (::core::marker::PhantomData, ::corio::__private::flow(|| \
+         <fetch<T> >::batch(::corio::__private::returns::<&'static Db>(), \
+         ::corio::__private::returns::<&'static [Id<T>]>(),))) } }",
+        "impl<T: Row + 'static, __F: 'static> ::corio::Request for fetch<T, __F>",
+        "impl<T: Row + 'static, __F: 'static, __S: ::corio::Provide<Db> > ::corio::Dispatch<__S> for \
+         fetch<T, __F>",
+    ];
+    let expanded = expanded.to_string();
+    let without_spaces = |text: &str| text.replace(char::is_whitespace, "");
+    for part in parts {
+        let part = tokens(part).to_string();
+        assert!(
+            without_spaces(&expanded).contains(&without_spaces(&part)),
+            "{part}\n is not in\n{expanded}"
+        );
+    }
 }

@@ -18,7 +18,7 @@ use syn::{FnArg, Lifetime, Pat, PatIdent, ReturnType, Signature, Type, parse_quo
 /// into
 ///
 /// ```text
-/// fn card(id: u64) -> impl ::corio::Task<Library, Output = String> {
+/// fn card(id: u64) -> ::corio::TaskOver<Library, impl Future<Output = String>> {
 ///     ::corio::__private::task::<Library, _>(async move { … })
 /// }
 /// ```
@@ -36,7 +36,9 @@ pub(super) fn expand(task: Task, errors: &mut Errors) -> TokenStream {
         }
         Context::Named(_) | Context::Providing(_) => {
             let context = context.frame_type();
-            quote!(impl ::corio::Task<#context, Output = #output>)
+            quote! {
+                ::corio::TaskOver<#context, impl ::core::future::Future<Output = #output>>
+            }
         }
     };
     let body = match body {

@@ -41,8 +41,8 @@ fn with_a_context() {
     check(
         "Library",
         "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> Option<T> where T: Send { n += 1; None }",
-        "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> impl ::corio::Task<Library, Output = \
-         Option<T>> where T: Send {
+        "fn card<'a, T: Clone>(id: &'a T, mut n: u64) -> ::corio::TaskOver<Library, impl \
+         ::core::future::Future<Output = Option<T>> > where T: Send {
             ::corio::__private::task::<Library, _>(async move {
                 let _ = &n;
                 let _ = &id;
@@ -61,8 +61,8 @@ fn lifetimes_left_out_of_the_context_get_names() {
     check(
         "Ctx<'_, &Db>",
         "fn f<'a>(x: &'a u8) {}",
-        "fn f<'__context0, '__context1, 'a>(x: &'a u8) -> impl ::corio::Task<Ctx<'__context0, \
-         &'__context1 Db>, Output = ()> {
+        "fn f<'__context0, '__context1, 'a>(x: &'a u8) -> ::corio::TaskOver<Ctx<'__context0, \
+         &'__context1 Db>, impl ::core::future::Future<Output = ()> > {
             ::corio::__private::task::<Ctx<'__context0, &'__context1 Db>, _>(async move {
                 let _ = &x;
                 let __corio: ::corio::__private::Frame<Ctx<'__context0, &'__context1 Db>> = unsafe \
@@ -78,8 +78,8 @@ fn by_what_the_context_provides() {
     check(
         "impl Provide<Db> + Provide<Cache>",
         "fn f(x: impl Display) -> u8 { 1 }",
-        "fn f<__S: Provide<Db> + Provide<Cache> >(x: impl Display) -> impl ::corio::Task<__S, \
-         Output = u8> {
+        "fn f<__S: Provide<Db> + Provide<Cache> >(x: impl Display) -> ::corio::TaskOver<__S, \
+         impl ::core::future::Future<Output = u8> > {
             ::corio::__private::task::<__S, _>(async move {
                 let _ = &x;
                 let __corio: ::corio::__private::Frame<__S> = unsafe { \
@@ -137,8 +137,8 @@ fn methods_and_functions_of_traits() {
         tokens("Library"),
         tokens("fn price(&self, (a, b): (u8, u8)) -> u64 where Self: Sized;"),
     );
-    let expected = "fn price(&self, (a, b): (u8, u8)) -> impl ::corio::Task<Library, Output = \
-                    u64> where Self: Sized;";
+    let expected = "fn price(&self, (a, b): (u8, u8)) -> ::corio::TaskOver<Library, impl \
+                    ::core::future::Future<Output = u64> > where Self: Sized;";
     assert_items(quote!(trait Priced { #inside }), &format!("trait Priced {{ {expected} }}"));
     let inside = task(tokens(""), tokens("fn price(self: Arc<Self>) -> u64 { self.0 }"));
     let expected = "fn price(self: Arc<Self>) -> ::corio::AnyTask<impl \

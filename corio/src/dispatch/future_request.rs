@@ -64,14 +64,16 @@ where
     F::Output: 'static,
 {
     fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
-        requests.answer_owned_async(async move |futures| {
+        let answer = async move |futures: Vec<F>| {
             // One future: each request is a batch of its own (`Options::unbatched`).
             let mut answers = Vec::with_capacity(1);
             for future in futures {
                 answers.push(future.await);
             }
             answers
-        });
+        };
+        // It holds futures and their outputs, which are keys and answers.
+        requests.answer_owned_async_unchecked(answer);
     }
 }
 

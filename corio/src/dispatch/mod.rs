@@ -41,7 +41,7 @@
 //! | `ready` | answers that are ready, and the one that is offered to the running task |
 //! | `shared_state` | what all queues of a schedule share |
 //! | `queue/` | a queue: requests from asking to answers; does not know who answers |
-//! | `batch/` | what a dispatcher holds: [`Requests`], [`Batch`], [`Slot`] |
+//! | `batch/` | what a dispatcher holds: [`Requests`], [`Keys`], [`Batch`], [`Slot`] |
 //! | `dispatcher` | the trait [`Dispatch`] |
 //! | `erased` | the context of a run and the functions of [`Dispatch`], the context type erased |
 //! | `overrides` | what one schedule changes: limits, options, dispatchers |
@@ -157,7 +157,10 @@ pub use answers::{
     Answers, FailingAnswer, Faulty, FaultyEach, Probe, ProbeAny, ProbeResult, answers, each_answer,
     is_transient, is_transient_fault, plain_answer,
 };
-pub use batch::{Batch, Requests, Slot};
+pub use batch::{
+    AnsweredKeys, Batch, Flow, Keys, Requests, Slot, answer_async, answer_owned_async, batch_async,
+    batch_with, flow,
+};
 pub(crate) use cache::CacheChange;
 pub use cache::Partition;
 pub use dispatcher::Dispatch;

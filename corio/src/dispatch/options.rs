@@ -7,7 +7,9 @@ use super::error::{Fault, RequestError};
 use super::retry::Retry;
 use crate::dispatch::answers::Answers;
 use crate::dispatch::cache::CachePolicy;
-use crate::dispatch::keys::{CloneAnswer, CopyKey, Dedup, Groups, HashKey, ShowKey};
+use crate::dispatch::keys::{
+    CloneAnswer, CopyKey, Dedup, Groups, HashKey, KeptBetweenRuns, ShowKey,
+};
 
 /// Batches of one dispatcher in flight at once, by default. Chosen by simulation: see
 /// [`Options::max_in_flight`].
@@ -259,7 +261,11 @@ impl<K, A> Options<K, A> {
     ///
     /// # Panics
     /// If [`cache`](Options::cache) was not called before.
-    pub const fn cache_in_schedule(mut self) -> Self {
+    pub const fn cache_in_schedule(mut self) -> Self
+    where
+        K: KeptBetweenRuns,
+        A: KeptBetweenRuns,
+    {
         self.cache_policy = Some(cache_policy(self.cache_policy).between_runs());
         self
     }

@@ -114,7 +114,7 @@ pub trait ChildBody {
     fn name() -> &'static str;
 }
 
-impl<'a, F: Future + 'a> ChildBody for Coroutine<'a, F> {
+impl<F: Future> ChildBody for Coroutine<F> {
     type Input = F;
     type Output = F::Output;
     const IS_TASK: bool = true;
@@ -150,15 +150,15 @@ impl<'a, F: Future + 'a> ChildBody for Coroutine<'a, F> {
 
 /// The block of a spawned task. The flags of the entry tell which of the two fields is initialised.
 #[repr(C)]
-pub(super) union SpawnedBlock<'a, F: Future> {
-    running: ManuallyDrop<Coroutine<'a, F>>,
+pub(super) union SpawnedBlock<F: Future> {
+    running: ManuallyDrop<Coroutine<F>>,
     output: ManuallyDrop<F::Output>,
 }
 
 // A block is used in place, through raw pointers. A reference to a whole block would claim to be
 // unique while the generator in the block holds pointers into the block; see `Adapter` in
 // `coroutine`.
-assert_has_not!(SpawnedBlock<'static, Ready<()>>: Unpin);
+assert_has_not!(SpawnedBlock<Ready<()>>: Unpin);
 
 /// Frees the block of the running body when the destructor of its coroutine unwinds: a destructor
 /// that unwinds has dropped the remaining fields as well, so nothing is left in the block.
@@ -170,7 +170,7 @@ impl Drop for FreeCurrentBlock<'_> {
     }
 }
 
-impl<'a, F: Future + 'a> SpawnedBlock<'a, F> {
+impl<F: Future> SpawnedBlock<F> {
     const BLOCK: BlockOf = BlockOf::new(Layout::new::<Self>());
 
     const VTABLE: &'static VTable = &VTable {
@@ -179,7 +179,7 @@ impl<'a, F: Future + 'a> SpawnedBlock<'a, F> {
         on_end: if needs_drop::<F::Output>() { Some(Self::drop_output) } else { None },
         drop_output: Self::drop_output,
         block: Some(Self::BLOCK),
-        name: <Coroutine<'a, F> as ChildBody>::name,
+        name: <Coroutine<F> as ChildBody>::name,
         is_task: true,
         runs_code: true,
         asks: true,
@@ -201,7 +201,7 @@ impl<'a, F: Future + 'a> SpawnedBlock<'a, F> {
         // coroutine returns `Ready`. Then the coroutine is dropped once, and the output is written
         // to its memory.
         unsafe {
-            let running = (&raw mut (*this).running).cast::<Coroutine<'a, F>>();
+            let running = (&raw mut (*this).running).cast::<Coroutine<F>>();
             let Poll::Ready(output) = Coroutine::resume(running) else {
                 return Step::Suspended;
             };
@@ -218,7 +218,7 @@ impl<'a, F: Future + 'a> SpawnedBlock<'a, F> {
         // used afterwards.
         unsafe {
             Coroutine::drop_in_place(
-                (&raw mut (*data.cast::<Self>().as_ptr()).running).cast::<Coroutine<'a, F>>(),
+                (&raw mut (*data.cast::<Self>().as_ptr()).running).cast::<Coroutine<F>>(),
             )
         }
     }

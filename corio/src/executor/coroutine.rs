@@ -9,37 +9,42 @@
 
 use std::future::{Future, Ready};
 use std::marker::PhantomPinned;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, transmute};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use genawaiter::GeneratorState;
 use genawaiter::stack::{Co, Gen, Shelf};
 
-use crate::util::assert_has_not;
+use crate::util::{OfRun, assert_has_not};
 
 /// The future of a task as a coroutine. Self-referential: made in place by `init` and never moved.
+// Without a lifetime: what an async block holds is checked with every lifetime erased, and then it
+// could not be shown that `F` outlives it ("implementation of `Send` is not general enough"). It is
+// `Send` if the future is.
 #[repr(C)]
-pub struct Coroutine<'a, F: Future> {
-    generator: MaybeUninit<Gen<'a, (), (), Adapter<'a, F>>>,
-    shelf: Shelf<(), (), Adapter<'a, F>>,
+pub struct Coroutine<F: Future> {
+    /// A `Gen<'_, (), (), Adapter<F>>`, which is a pinned reference to the shelf.
+    generator: MaybeUninit<OfRun<*mut ()>>,
+    shelf: Shelf<(), (), Adapter<F>>,
     _pinned: PhantomPinned,
 }
 
 /// Polls the future and yields when the future is pending. `!Unpin`, as `Gen::new` makes a
 /// reference to the whole state while `co` points into that state.
-struct Adapter<'a, F> {
-    co: Co<'a, (), ()>,
+struct Adapter<F> {
+    /// Refers to the shelf that the adapter is on.
+    co: OfRun<Co<'static, (), ()>>,
     future: F,
     _pinned: PhantomPinned,
 }
 
 // References to a whole adapter or coroutine are made while `co` points into it. A mutable
 // reference claims to be unique unless its type is `!Unpin`.
-assert_has_not!(Adapter<'static, ()>: Unpin);
-assert_has_not!(Coroutine<'static, Ready<()>>: Unpin);
+assert_has_not!(Adapter<()>: Unpin);
+assert_has_not!(Coroutine<Ready<()>>: Unpin);
 
-impl<F: Future> Future for Adapter<'_, F> {
+impl<F: Future> Future for Adapter<F> {
     type Output = F::Output;
 
     #[inline]
@@ -60,7 +65,24 @@ impl<F: Future> Future for Adapter<'_, F> {
     }
 }
 
-impl<'a, F: Future + 'a> Coroutine<'a, F> {
+impl<F: Future> Coroutine<F> {
+    /// The place of the generator.
+    ///
+    /// # Safety
+    /// `this` points to memory for a coroutine.
+    #[inline(always)]
+    unsafe fn generator<'g>(this: *mut Self) -> *mut Gen<'g, (), (), Adapter<F>>
+    where
+        F: 'g,
+    {
+        const {
+            assert!(size_of::<Gen<'_, (), (), Adapter<F>>>() == size_of::<*mut ()>());
+            assert!(align_of::<Gen<'_, (), (), Adapter<F>>>() == align_of::<*mut ()>());
+        }
+        // SAFETY: the caller guarantees that the field lies in memory that belongs to `this`.
+        unsafe { (&raw mut (*this).generator).cast() }
+    }
+
     /// Makes a coroutine in place. Whatever was at `this` is overwritten, not dropped.
     ///
     /// # Safety
@@ -69,13 +91,17 @@ impl<'a, F: Future + 'a> Coroutine<'a, F> {
     pub(crate) unsafe fn init(this: *mut Self, future: F) {
         // SAFETY: the caller guarantees that both fields can be written. The generator holds a
         // reference to the shelf, which stays where it is and is not accessed otherwise. `Co` lives
-        // in the adapter, on that shelf, and so not longer than the generator.
+        // in the adapter, on that shelf, and so not longer than the generator: its lifetime is never
+        // used. The generator has the size of its field. Both are pointers into the coroutine, which is
+        // a part of its run.
         unsafe {
             let shelf = &raw mut (*this).shelf;
             shelf.write(Shelf::new());
-            let generator =
-                Gen::new(&mut *shelf, |co| Adapter { co, future, _pinned: PhantomPinned });
-            (&raw mut (*this).generator).write(MaybeUninit::new(generator));
+            let generator = Gen::new(&mut *shelf, |co| {
+                let co = OfRun::new(transmute::<Co<'_, (), ()>, Co<'static, (), ()>>(co));
+                Adapter { co, future, _pinned: PhantomPinned }
+            });
+            Self::generator(this).write(generator);
         }
     }
 
@@ -87,7 +113,7 @@ impl<'a, F: Future + 'a> Coroutine<'a, F> {
     #[inline]
     pub(crate) unsafe fn resume(this: *mut Self) -> Poll<F::Output> {
         // SAFETY: the caller guarantees that the generator is initialised and not used elsewhere.
-        let generator = unsafe { (*this).generator.assume_init_mut() };
+        let generator = unsafe { &mut *Self::generator(this) };
         match generator.resume_with(()) {
             GeneratorState::Yielded(()) => Poll::Pending,
             GeneratorState::Complete(output) => Poll::Ready(output),
@@ -102,6 +128,6 @@ impl<'a, F: Future + 'a> Coroutine<'a, F> {
     pub(crate) unsafe fn drop_in_place(this: *mut Self) {
         // SAFETY: the caller guarantees that the generator is initialised. Dropping the generator
         // drops the adapter on the shelf in place.
-        unsafe { (*this).generator.assume_init_drop() }
+        unsafe { Self::generator(this).drop_in_place() }
     }
 }

@@ -48,6 +48,12 @@ impl Executor {
         self.resume_reason.get() == ResumeReason::AfterPanic
     }
 
+    /// Says that the task which is being traced can go on: the run is not stuck.
+    pub(crate) fn goes_on_after_trace(&self) {
+        self.trace_made_progress.set(true);
+        self.wake(self.current());
+    }
+
     /// Records an await point of the task that is being traced; the innermost is recorded first.
     #[cold]
     pub(crate) fn record_await_point(&self, point: AwaitPoint) {

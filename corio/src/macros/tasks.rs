@@ -137,12 +137,14 @@ only_in_tasks! {
     /// A panic of the child drops all other tasks of the run, and then leaves the run.
     spawn: "",
 
-    /// Waits until every child that was spawned so far has ended.
+    /// Waits until every child that was spawned so far has ended; or for a future from outside of
+    /// corio.
     ///
     /// # Syntax
     ///
     /// ```text
     /// wait!()
+    /// wait!(future)
     /// ```
     ///
     /// The children are those that this task has started by [`spawn!`](crate::spawn!). In a task
@@ -152,6 +154,7 @@ only_in_tasks! {
     /// # Result
     ///
     /// `()`. The outputs of the children can be taken afterwards, by `call!(handle)`.
+    /// `wait!(future)` gives what the future gives.
     ///
     /// # Suspension
     ///
@@ -159,10 +162,49 @@ only_in_tasks! {
     /// ended. If no child is running, the task is not suspended. At the end of a task `wait!()` is
     /// not needed: a task ends after its children.
     ///
+    /// # A future from outside
+    ///
+    /// `wait!(future)` is for the one-off `.await` of something that has no batch and is no part of
+    /// corio: a timer of the executor, a channel, a call of a client. The future may borrow from the
+    /// task. It is polled where the task runs; whatever executor it needs is there if the run is
+    /// driven by that executor ([`run_async`](crate::Schedule::run_async)). The task is suspended
+    /// until the future is ready, other tasks run, and batches leave; when it is dropped, so is the
+    /// future. As a child of [`join!`](crate::join!) it is a block: `task!({ wait!(future) })`.
+    ///
+    /// What many tasks ask for belongs into a [dispatcher](macro@crate::dispatcher) instead, where it
+    /// is batched.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// #[corio::dispatcher]
+    /// fn fetch_price(articles: &[u64]) -> Vec<u64> {
+    ///     articles.iter().map(|article| article * 10).collect()
+    /// }
+    ///
+    /// async fn audit(prices: &[u64]) -> u64 {
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    ///     prices.iter().sum()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn total(articles: Vec<u64>) -> u64 {
+    ///     let prices = io_all!(articles.into_iter().map(fetch_price));
+    ///     wait!(audit(&prices))
+    /// }
+    ///
+    /// # let mut builder = tokio::runtime::Builder::new_current_thread();
+    /// # let runtime = builder.enable_time().build().unwrap();
+    /// # runtime.block_on(async {
+    /// assert_eq!(corio::Schedule::new(()).run_async(total(vec![1, 2])).await?, 30);
+    /// # Ok::<(), corio::Error>(()) }).unwrap();
+    /// ```
+    ///
     /// # Examples
     ///
     /// ```
-    /// use std::{cell::Cell, rc::Rc};
+    /// use std::sync::Arc;
+    /// use corio::sync::RunCell;
     ///
     /// #[corio::dispatcher]
     /// fn fetch_price(articles: &[u64]) -> Vec<u64> {
@@ -170,14 +212,14 @@ only_in_tasks! {
     /// }
     ///
     /// #[corio::task]
-    /// fn add_price(article: u64, total: Rc<Cell<u64>>) {
+    /// fn add_price(article: u64, total: Arc<RunCell<u64>>) {
     ///     let price = io!(fetch_price(article));
     ///     total.set(total.get() + price);
     /// }
     ///
     /// #[corio::task]
     /// fn program() -> u64 {
-    ///     let total = Rc::new(Cell::new(0));
+    ///     let total = Arc::new(RunCell::new(0));
     ///     for article in 1..=3 {
     ///         spawn!(add_price(article, total.clone()));
     ///     }

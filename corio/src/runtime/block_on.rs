@@ -12,6 +12,7 @@ use super::executor_thread;
 use super::run::{Run, Turn};
 use super::sleep::Sleep;
 use crate::error::Error;
+use crate::util::OfRun;
 
 /// A waker for one sleeping thread: a flag that `wake` sets and `wait` resets.
 #[derive(Default)]
@@ -58,7 +59,7 @@ impl Wake for WakeFlag {
 ///
 /// # Panics
 /// As [`Run::turn`].
-pub(crate) fn block_on<T>(mut run: Run<'_, T>) -> Result<T, Error> {
+pub(crate) fn block_on<T>(mut run: OfRun<Run<'_, T>>) -> Result<T, Error> {
     let mut flag_and_waker = None;
     let mut may_block = false;
     let mut sleep = Sleep::new(run.time());

@@ -11,10 +11,10 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 
 use super::inbox::Inbox;
+use super::run_wake::RunWake;
 use crate::dispatch::{Dispatchers, Futures};
 
 /// The futures of one run.
@@ -33,36 +33,15 @@ struct StartedFuture<'r> {
 
 /// A number, with the waker of the future that has it. Made once per number and reused with it.
 struct FutureSlot {
-    wake: Arc<FutureWake>,
+    number: u32,
+    wake: Arc<RunWake>,
     waker: Waker,
 }
 
 impl FutureSlot {
     fn new(number: u32, inbox: Arc<Inbox>) -> Self {
-        let wake = Arc::new(FutureWake { number, is_woken: AtomicBool::new(false), inbox });
-        FutureSlot { waker: Waker::from(wake.clone()), wake }
-    }
-}
-
-/// Wakes the future that has this number.
-struct FutureWake {
-    number: u32,
-    /// Whether the future was woken since its last poll began; further wake-ups are coalesced.
-    is_woken: AtomicBool,
-    inbox: Arc<Inbox>,
-}
-
-impl Wake for FutureWake {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // `AcqRel` on both sides: whatever the waker did before this call is visible to the next
-        // poll, also when an earlier wake-up has written to the inbox.
-        if !self.is_woken.swap(true, Ordering::AcqRel) {
-            self.inbox.wake_future(self.number);
-        }
+        let wake = RunWake::of_future(number, inbox);
+        FutureSlot { number, waker: wake.waker(), wake }
     }
 }
 
@@ -85,9 +64,9 @@ impl<'r> FutureSet<'r> {
 
     /// Polls a future and puts it into the set. Returns its number, or `None` if it has ended.
     fn poll_started(&self, mut started: StartedFuture<'r>) -> Option<u32> {
-        let FutureSlot { wake, waker } = &started.slot;
-        let number = wake.number;
-        wake.is_woken.swap(false, Ordering::AcqRel);
+        let FutureSlot { number, wake, waker } = &started.slot;
+        let number = *number;
+        wake.begin_poll();
         if started.future.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
             self.started.borrow_mut()[number as usize] = Some(started);
             return Some(number);

@@ -1,21 +1,31 @@
 //! The inbox of a run: events from outside, from any thread. A future of a dispatcher can be
 //! polled, a mailbox has been filled, or a task can run.
 //!
+//! An inbox belongs to a run state, and so to one run after another; it is all of a run that other
+//! threads see. [`RunRef`](super::run_ref::RunRef) refers to a run by its inbox and its id.
+//!
 //! Invariants:
 //! - No waker is cloned, dropped or woken while the lock is held: all three may run code of an
 //!   executor.
 //! - The sleeper is woken by the first event after [`Inbox::sleep`], and only once.
 
+use std::fmt;
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::dispatch::{InFlightId, WakeRun};
+use crate::executor::Id;
 use crate::util::Nudge;
+use crate::util::concurrent::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 #[derive(Default)]
 pub(super) struct Inbox {
     state: Mutex<InboxState>,
+    /// The id of the run that is going on; 0 between runs.
+    run_id: AtomicU64,
+    /// Whether `woken` is not empty: a run looks at this before each batch, and at the rest only
+    /// if something is in flight.
+    has_woken: AtomicBool,
 }
 
 #[derive(Default)]
@@ -34,19 +44,75 @@ pub(super) struct Arrivals {
     pub(super) futures: Vec<u32>,
     /// Filled mailboxes: the number of the queue, and the batch in flight that the mailbox is for.
     pub(super) mailboxes: Vec<(u32, InFlightId)>,
-    /// Whether a task can run again, or the run was cancelled.
+    /// Tasks that can run again. Some may be gone.
+    pub(super) woken: Vec<Id>,
+    /// Whether the run was cancelled, or a task can run again.
     is_nudged: bool,
 }
 
 impl Arrivals {
     fn is_empty(&self) -> bool {
-        self.futures.is_empty() && self.mailboxes.is_empty() && !self.is_nudged
+        let Arrivals { futures, mailboxes, woken, is_nudged } = self;
+        futures.is_empty() && mailboxes.is_empty() && woken.is_empty() && !is_nudged
     }
 }
 
 impl Inbox {
     fn state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins the run with this id.
+    pub(super) fn begin_run(&self, run_id: u64) {
+        self.run_id.store(run_id, Ordering::Relaxed);
+    }
+
+    /// Ends the run: it is over for all who refer to it.
+    pub(super) fn end_run(&self) {
+        // Release: whoever finds the run over finds it torn down.
+        self.run_id.store(0, Ordering::Release);
+    }
+
+    /// The id of the run that is going on; 0 between runs.
+    pub(super) fn run_id(&self) -> u64 {
+        self.run_id.load(Ordering::Acquire)
+    }
+
+    /// Whether tasks were woken by [`wake_tasks`](Inbox::wake_tasks). Relaxed, as the list is behind a
+    /// lock; who sleeps is told by the list.
+    #[inline]
+    pub(super) fn has_woken(&self) -> bool {
+        self.has_woken.load(Ordering::Relaxed)
+    }
+
+    /// Records that tasks of the run with this id can run again, unless that run is over. Wakes
+    /// nobody: if this returns true, a nudge has to follow.
+    pub(super) fn wake_tasks(&self, run_id: u64, tasks: impl Iterator<Item = Id>) -> bool {
+        let mut state = self.state();
+        // Under the lock, which `clear` takes before the next run can begin.
+        let is_that_run = self.run_id() == run_id;
+        if is_that_run {
+            state.arrivals.woken.extend(tasks);
+            self.has_woken.store(!state.arrivals.woken.is_empty(), Ordering::Relaxed);
+        }
+        is_that_run
+    }
+
+    /// Records that a task of the run with this id can run again, and wakes the owner of the run,
+    /// unless that run is over.
+    pub(super) fn wake_waiting_task(&self, run_id: u64, task: Id) {
+        let sleeper = {
+            let mut state = self.state();
+            if self.run_id() != run_id {
+                return;
+            }
+            state.arrivals.woken.push(task);
+            self.has_woken.store(true, Ordering::Relaxed);
+            state.sleeper.take()
+        };
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
     }
 
     /// Records that the future with this number was woken.
@@ -68,6 +134,7 @@ impl Inbox {
     /// Takes all arrivals, if there are any.
     pub(super) fn take(&self) -> Option<Arrivals> {
         let InboxState { arrivals, spare, .. } = &mut *self.state();
+        self.has_woken.store(false, Ordering::Relaxed);
         (!arrivals.is_empty()).then(|| mem::replace(arrivals, mem::take(spare)))
     }
 
@@ -75,6 +142,7 @@ impl Inbox {
     pub(super) fn put_back(&self, mut arrivals: Arrivals) {
         arrivals.futures.clear();
         arrivals.mailboxes.clear();
+        arrivals.woken.clear();
         arrivals.is_nudged = false;
         self.state().spare = arrivals;
     }
@@ -99,9 +167,16 @@ impl Inbox {
         let sleeper = {
             let mut state = self.state();
             state.arrivals = Arrivals::default();
+            self.has_woken.store(false, Ordering::Relaxed);
             state.sleeper.take()
         };
         drop(sleeper);
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inbox")
     }
 }
 

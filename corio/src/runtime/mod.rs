@@ -8,7 +8,10 @@
 //! | file | content |
 //! |---|---|
 //! | `run` | [`Run`]: the cycle, turned from outside; deadline, cancellation, panics |
-//! | `state` | [`RunState`]: executor, dispatchers, timers, inbox; [`RunRef`]: a weak reference |
+//! | `state` | [`RunState`]: executor, dispatchers, timers, inbox |
+//! | `run_ref` | [`RunRef`]: refers to a run from outside, on any thread |
+//! | `run_wake` | [`RunWake`]: the wakers of futures, and of tasks that wait for one from outside |
+//! | `outside_wait` | [`OutsideWait`]: a task waits for something from outside |
 //! | `task_of` | [`TaskOf`]: a spawned task, with the type of its output |
 //! | `current` | the thread-local pointer to the run state that is being turned |
 //! | `answer_now` | the fast path that answers a request without suspending the task |
@@ -41,6 +44,8 @@
 //!
 //! # Invariants
 //!
+//! - What is a part of a run is touched by the thread that turns or drops it, and by no other; runs
+//!   go from thread to thread between two turns. Other threads see the inbox alone.
 //! - A run is turned by one thread at a time, and its state is current (`current`) on that thread
 //!   exactly while a turn or the teardown lasts. Runs nest: a task may run another schedule.
 //! - All tasks of a run are dropped before its state returns to the schedule. A run that is
@@ -56,8 +61,11 @@ pub(crate) mod current;
 mod executor_thread;
 mod future_set;
 mod inbox;
+mod outside_wait;
 mod owed_nudges;
 mod run;
+mod run_ref;
+mod run_wake;
 mod shuffle;
 mod sleep;
 mod state;
@@ -66,8 +74,11 @@ mod task_of;
 pub(crate) use block_on::block_on;
 pub(crate) use config::{RunConfig, RunSettings};
 pub(crate) use executor_thread::Polling;
+pub(crate) use outside_wait::OutsideWait;
 pub(crate) use owed_nudges::give_owed_nudges;
 pub(crate) use run::{Run, Turn};
+pub(crate) use run_ref::RunRef;
+pub(crate) use run_wake::RunWake;
 pub(crate) use sleep::Sleep;
-pub(crate) use state::{RunRef, RunState};
+pub(crate) use state::RunState;
 pub(crate) use task_of::TaskOf;

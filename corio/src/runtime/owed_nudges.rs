@@ -5,13 +5,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::inbox::Inbox;
-use crate::util::Nudge;
+use crate::util::{Nudge, PanicCollector};
+
+/// What is owed by threads that end, whose `OWED` is gone when their destructors serve tasks of a run.
+/// Any thread may give it.
+static OWED_BY_ENDING_THREADS: Mutex<Vec<Arc<Inbox>>> = Mutex::new(Vec::new());
+
+fn owed_by_ending_threads() -> MutexGuard<'static, Vec<Arc<Inbox>>> {
+    OWED_BY_ENDING_THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 thread_local! {
-    /// Whether `OWED` holds anything; without a destructor, so that looking costs one load.
+    /// Whether something is owed; without a destructor, so that looking costs one load.
     static ANY: Cell<bool> = const { Cell::new(false) };
     static OWED: RefCell<VecDeque<Arc<Inbox>>> = const { RefCell::new(VecDeque::new()) };
 }
@@ -24,16 +32,15 @@ pub(super) fn owe_nudge(inbox: &Arc<Inbox>) {
         if !owed.back().is_some_and(|last| Arc::ptr_eq(last, inbox)) {
             owed.push_back(inbox.clone());
         }
-        ANY.set(true);
     });
     if owed.is_err() {
-        // The thread ends, and its destructors serve tasks of a run that is owned elsewhere.
-        inbox.nudge();
+        owed_by_ending_threads().push(inbox.clone());
     }
+    ANY.set(true);
 }
 
-/// Gives all nudges that this thread owes, one at a time: a waker may panic, or run code that gives
-/// the others.
+/// Gives all nudges that this thread owes, one at a time: a waker may run code that gives the others.
+/// If one panics, the others are given before the panic goes on.
 #[inline]
 pub(crate) fn give_owed_nudges() {
     if ANY.get() {
@@ -44,16 +51,20 @@ pub(crate) fn give_owed_nudges() {
 #[cold]
 fn give_slow() {
     let take_next = || {
-        OWED.try_with(|owed| {
+        let next = OWED.try_with(|owed| {
             let mut owed = owed.borrow_mut();
             let next = owed.pop_front();
             ANY.set(!owed.is_empty());
             next
+        });
+        next.unwrap_or_else(|_| {
+            ANY.set(false);
+            owed_by_ending_threads().pop()
         })
-        .ok()
-        .flatten()
     };
+    let mut panics = PanicCollector::default();
     while let Some(inbox) = take_next() {
-        inbox.nudge();
+        panics.run(|| inbox.nudge());
     }
+    panics.finish();
 }

@@ -39,7 +39,7 @@ use crate::error::Error;
 use crate::executor::Id;
 use crate::observe::Event;
 use crate::util::{
-    CancellationToken, Nudge, Nudging, PanicCollector, StopFlag, Time, discard, panic_advice,
+    CancellationToken, Nudge, Nudging, OfRun, PanicCollector, StopFlag, Time, discard, panic_advice,
 };
 
 /// A run of a task with output `T`. Dropping the run drops its tasks and everything in flight.
@@ -51,7 +51,7 @@ pub(crate) struct Run<'s, T> {
     context: ContextRef<'s>,
     futures: FutureSet<'s>,
     root: Id,
-    time: Rc<Time>,
+    time: Arc<Time>,
     /// The time limit of the run, and the time on the clock when the limit is reached.
     deadline: Option<(Duration, Duration)>,
     /// Whether the deadline was found to have passed.
@@ -107,7 +107,8 @@ impl<'s, T> Run<'s, T> {
     ///
     /// # Safety
     /// Whatever `future` borrows stays valid until the `Run` is dropped, or forever if the `Run` is
-    /// never dropped.
+    /// never dropped. The types of the context, of the future and of its output stand beside the
+    /// `Run` wherever it is held.
     pub(crate) unsafe fn new<S, F: Future<Output = T>>(
         context: &'s S,
         state: Rc<RunState>,
@@ -115,7 +116,7 @@ impl<'s, T> Run<'s, T> {
         config: &RunConfig,
         settings: RunSettings,
         future: F,
-    ) -> Self {
+    ) -> OfRun<Self> {
         let RunSettings { timeout, cancel, observers, seed, shuffle } = settings;
         let sleeper: Arc<dyn Nudge> = state.inbox.clone();
         let nudge =
@@ -154,7 +155,12 @@ impl<'s, T> Run<'s, T> {
             // keeps the state, so its executor is never used again.
             run.root = unsafe { state.executor.spawn(Id::NONE, future) };
         }
-        run
+        // SAFETY: a run is turned and dropped through `&mut`. The caller guarantees that the types of
+        // the root task and of the context stand beside the run. What that task has asked, called and
+        // spawned stands in the type of its future, or is `Send` (by hand: see `task::cx_future`, and
+        // `dispatch::batch::generated` for the futures of dispatchers). Observers, clocks, overrides,
+        // groups, partitions and what is cached from run to run are `Send`.
+        unsafe { OfRun::new(run) }
     }
 
     /// Turns the run until it is over, has to wait, or has resumed `budget` tasks.
@@ -296,16 +302,14 @@ impl<'s, T> Run<'s, T> {
             self.take_arrivals(state)?;
             if !dispatchers.has_answers() && !executor.has_ready() && !dispatchers.can_send() {
                 let next = state.next_due();
-                if dispatchers.in_flight() == 0 {
-                    // Late arrivals, of batches that no task waits for any more, must not keep the
-                    // run awake.
-                    drop(state.inbox.take());
+                if !state.awaits_outside() && self.discard_late_arrivals(state) {
+                    continue;
                 }
                 // The run may have been cancelled since the last check. Requests were held back
                 // then, which is no deadlock, and the token's nudge may have been taken out of the
                 // inbox with the other arrivals.
                 self.check_cancelled()?;
-                if dispatchers.in_flight() == 0 && next.is_none() {
+                if !state.awaits_outside() && next.is_none() {
                     match executor.deadlock() {
                         Some(deadlock) => return Err(Error::Deadlock(deadlock)),
                         None => continue,
@@ -393,16 +397,23 @@ impl<'s, T> Run<'s, T> {
         self.take_arrivals(state)
     }
 
-    /// Polls the futures that were woken and collects the mailboxes that were filled.
+    /// Wakes the tasks that were woken from outside, polls the futures that were woken and collects
+    /// the mailboxes that were filled.
     #[inline(always)]
     fn take_from_inbox(&self, state: &RunState) {
-        if state.dispatchers.in_flight() == 0 {
-            return;
+        if state.awaits_outside() || state.inbox.has_woken() {
+            self.handle_arrivals(state);
         }
+    }
+
+    fn handle_arrivals(&self, state: &RunState) {
         let Some(mut arrivals) = state.inbox.take() else { return };
         if let Some(shuffle) = &self.shuffle {
             shuffle.permute(&mut arrivals.futures);
             shuffle.permute(&mut arrivals.mailboxes);
+        }
+        for task in arrivals.woken.drain(..) {
+            state.executor.wake(task);
         }
         for future in arrivals.futures.drain(..) {
             self.futures.poll(future, &state.dispatchers);
@@ -413,8 +424,16 @@ impl<'s, T> Run<'s, T> {
         state.inbox.put_back(arrivals);
     }
 
+    /// Discards late arrivals, of batches that no task waits for any more: they must not keep the
+    /// run awake. Returns whether a task was woken from outside.
+    fn discard_late_arrivals(&self, state: &RunState) -> bool {
+        let woken = state.inbox.take().map_or_else(Vec::new, |arrivals| arrivals.woken);
+        woken.iter().for_each(|task| state.executor.wake(*task));
+        !woken.is_empty()
+    }
+
     /// The time of the run, shared with its state.
-    pub(crate) fn time(&self) -> Rc<Time> {
+    pub(crate) fn time(&self) -> Arc<Time> {
         self.time.clone()
     }
 
@@ -450,7 +469,7 @@ impl<'s, T> Run<'s, T> {
         panics.run(|| state.executor.clear());
         panics.run(|| self.futures.clear());
         panics.run(|| state.dispatchers.clear());
-        state.inbox.clear();
+        panics.run(|| state.inbox.clear());
         panics.run(|| state.observers.end_run());
         state.end_run();
         panics

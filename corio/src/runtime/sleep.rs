@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::util::Time;
 /// A timer that the owner of a run sets to the time when something of the run is due. The future
 /// of the clock is reused while that time stays the same.
 pub(crate) struct Sleep {
-    time: Rc<Time>,
+    time: Arc<Time>,
     until: Option<Duration>,
     /// Ends at `until`; absent while no time is set.
     timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Sleep {
-    pub(crate) fn new(time: Rc<Time>) -> Self {
+    pub(crate) fn new(time: Arc<Time>) -> Self {
         Sleep { time, until: None, timer: None }
     }
 

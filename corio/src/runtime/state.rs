@@ -6,7 +6,7 @@
 //! Invariants:
 //! - `context` points to the context of the run, of the type that the schedule has, while the run
 //!   is being turned.
-//! - The run id is 0 between runs and is never reused, so a [`RunRef`] of a finished run matches no
+//! - The run id is 0 between runs and is never reused, so a `RunRef` of a finished run matches no
 //!   later run of the same state.
 //! - Clocks and observers are code of the user: they are called while nothing is borrowed.
 
@@ -29,13 +29,11 @@ use crate::util::{Alarm, HotCell, InlineBudget, Time, Timers};
 
 /// Executor, dispatchers and timers of one run at a time; cached by the schedule between runs.
 pub(crate) struct RunState {
-    /// A weak reference to this state, for `RunRef`s and callbacks.
-    weak_self: Weak<RunState>,
     pub(crate) executor: Executor,
     pub(crate) dispatchers: Dispatchers,
     pub(crate) observers: Observers,
     pub(super) inbox: Arc<Inbox>,
-    pub(super) time: Rc<Time>,
+    pub(super) time: Arc<Time>,
     pub(super) inline_budget: Rc<InlineBudget>,
     /// The payload of a dispatcher that panicked while it answered inline.
     pub(super) inline_panic: Cell<Option<Box<dyn Any + Send>>>,
@@ -48,6 +46,10 @@ pub(crate) struct RunState {
     pub(crate) context: Cell<*const ()>,
     /// The id of the current run, unique in the process; 0 between runs.
     run_id: Cell<u64>,
+    /// Number of tasks that wait for something from outside: see `OutsideWait`.
+    pub(super) outside_waits: Cell<usize>,
+    /// While the state is entered: the state that was current on that thread before.
+    pub(super) outer: Cell<*const RunState>,
 }
 
 impl RunState {
@@ -76,7 +78,6 @@ impl RunState {
                 inline_budget: inline_budget.clone(),
             };
             RunState {
-                weak_self: weak_self.clone(),
                 executor: Executor::new(observers.clone(), config.max_tasks, inline_budget.clone()),
                 dispatchers: Dispatchers::new(host, dispatch_config),
                 observers,
@@ -88,6 +89,8 @@ impl RunState {
                 due_by: Cell::new(None),
                 context: Cell::new(ptr::null()),
                 run_id: Cell::new(0),
+                outside_waits: Cell::new(0),
+                outer: Cell::new(ptr::null()),
             }
         })
     }
@@ -102,7 +105,9 @@ impl RunState {
         self.observers.begin_run(observers);
         self.executor.begin_run();
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        self.run_id.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        let run_id = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.run_id.set(run_id);
+        self.inbox.begin_run(run_id);
         self.context.set(context);
         self.dispatchers.begin_run(seed);
     }
@@ -119,16 +124,12 @@ impl RunState {
         self.alarms.borrow_mut().clear();
         self.due_by.set(None);
         self.run_id.set(0);
+        self.inbox.end_run();
     }
 
     /// The id of the current run, unique in the process; 0 between runs.
     pub(crate) fn id(&self) -> u64 {
         self.run_id.get()
-    }
-
-    /// A weak reference to the current run.
-    pub(crate) fn this_run(&self) -> RunRef {
-        RunRef { state: self.weak_self.clone(), run_id: self.run_id.get() }
     }
 
     /// Ensures that `R` has a lane, so that the run can ask for `R`.
@@ -192,7 +193,15 @@ impl RunState {
     /// batch), in flight or due, no task was dropped and none waits for the task limit.
     pub(super) fn is_idle(&self) -> bool {
         let RunState { executor, dispatchers, alarms, .. } = self;
-        executor.is_idle() && dispatchers.is_idle() && alarms.borrow().is_empty()
+        executor.is_idle()
+            && dispatchers.is_idle()
+            && alarms.borrow().is_empty()
+            && self.outside_waits.get() == 0
+    }
+
+    /// Whether something is going on outside that will wake the run.
+    pub(super) fn awaits_outside(&self) -> bool {
+        self.dispatchers.in_flight() > 0 || self.outside_waits.get() > 0
     }
 
     /// Removes an alarm, if it has not fired yet.
@@ -254,25 +263,5 @@ impl RunState {
     pub(crate) fn ask<R: Request>(&self, id: Id, key: R::Key) {
         self.dispatchers.ask::<R>(Waiter(id.to_word()), key);
         self.executor.emit_asked(id, R::name);
-    }
-}
-
-/// A weak reference to one run, for owners that may outlive the run (locks, alarms in frames). The
-/// default refers to no run.
-#[derive(Default, Debug)]
-pub(crate) struct RunRef {
-    state: Weak<RunState>,
-    run_id: u64,
-}
-
-impl RunRef {
-    /// Whether this refers to the current run of `state`.
-    pub(crate) fn is(&self, state: &RunState) -> bool {
-        self.run_id == state.id()
-    }
-
-    /// The state of the run, if the run is not over.
-    pub(crate) fn upgrade(&self) -> Option<Rc<RunState>> {
-        self.state.upgrade().filter(|state| self.run_id != 0 && state.id() == self.run_id)
     }
 }

@@ -30,6 +30,12 @@ impl<T> TaskOf<T> {
         self.id
     }
 
+    /// The id of its run.
+    #[inline]
+    pub(crate) fn run_id(self) -> u64 {
+        self.run_id
+    }
+
     /// Whether the task was spawned in the current run of `run`.
     #[inline]
     pub(crate) fn is_of(self, run: &RunState) -> bool {

@@ -28,13 +28,14 @@ use crate::error::Error;
 use crate::observe::{Observer, Observers};
 use crate::runtime::{Run, RunState, block_on};
 use crate::task::{IsTask, Over, Task};
-use crate::util::{CancellationToken, Clock};
+use crate::util::{CancellationToken, Clock, OfRun};
 
 /// Runs tasks over a context.
 ///
 /// A schedule is made from a context by value, by reference or in an `Arc` or `Rc`, and can be used
-/// for run after run: memory that one run needed is there for the next. A run stays on its thread;
-/// schedules on different threads share nothing, and one for each request of a server is fine.
+/// for run after run: memory that one run needed is there for the next. Schedules on different
+/// threads share nothing, and one for each request of a server is fine. Nothing in a run is touched
+/// by two threads at once; as a future, a run may go from thread to thread between two polls.
 ///
 /// ```
 /// #[derive(corio::Context)]
@@ -67,8 +68,8 @@ use crate::util::{CancellationToken, Clock};
 pub struct Schedule<C> {
     context: C,
     /// `None` before the first run, during a run, and after one that panicked or was forgotten.
-    state: Option<Rc<RunState>>,
-    observers: Observers,
+    state: OfRun<Option<Rc<RunState>>>,
+    observers: OfRun<Observers>,
     config: Config,
 }
 
@@ -76,7 +77,11 @@ impl Config {
     /// A schedule over a context. It can be made for each request of a server: it holds a pointer
     /// to this configuration, and allocates its own memory when it first runs.
     pub fn schedule<C: AsContext>(&self, context: C) -> Schedule<C> {
-        Schedule { context, state: None, observers: Observers::default(), config: self.clone() }
+        // SAFETY: the schedule and the run that borrows it are the only ones that touch state and
+        // observers, and observers are `Send`. Between runs nothing is left in the state that a task
+        // has brought, but for what is cached from run to run, which is `Send`.
+        let (state, observers) = unsafe { (OfRun::new(None), OfRun::new(Observers::default())) };
+        Schedule { context, state, observers, config: self.clone() }
     }
 }
 
@@ -123,13 +128,14 @@ impl<C: AsContext> Schedule<C> {
     ///     io!(fetch(id))
     /// }
     ///
-    /// async fn handler(id: u64) -> Result<u64, corio::Error> {
-    ///     // Such a thread may sleep, and what dispatchers need of tokio is there.
-    ///     let run = move || corio::Schedule::new(()).run(page(id));
-    ///     tokio::task::spawn_blocking(run).await.expect("it does not panic")
-    /// }
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    /// # assert_eq!(runtime.block_on(handler(7)), Ok(7));
+    /// // A thread that may sleep; what dispatchers need of tokio is there.
+    /// let handle = runtime.handle().clone();
+    /// let job = std::thread::spawn(move || {
+    ///     let _entered = handle.enter();
+    ///     corio::Schedule::new(()).run(page(7))
+    /// });
+    /// assert_eq!(job.join().unwrap(), Ok(7));
     /// ```
     ///
     /// # Errors
@@ -166,32 +172,60 @@ impl<C: AsContext> Schedule<C> {
         options: RunOptions,
         task: impl Task<C::Context, Output = O>,
     ) -> Result<O, Error> {
-        // SAFETY: the run is over, or dropped by unwinding, before this returns; what the task
-        // borrows outlives the call.
+        // SAFETY: the run is over, or dropped by unwinding, before this returns, and on this thread;
+        // what the task borrows outlives the call.
         let run = unsafe { self.begin(options, task) };
         block_on(run)
     }
 
-    /// Runs a task as a future, for any executor: it is polled, and wakes, as every future.
-    ///
-    /// It is not `Send`. On a multi-threaded executor run it by its `block_on`, or on a local set.
+    /// Runs a task as a future that is `Send`, for any executor: it is polled, and wakes, as every
+    /// future.
     ///
     /// ```
-    /// # #[corio::task]
-    /// # fn program() -> u64 { 42 }
-    /// # async fn handler() -> Result<(), corio::Error> {
-    /// let mut schedule = corio::Schedule::new(());
-    /// assert_eq!(schedule.run_async(program()).await?, 42);
-    /// # Ok(()) }
+    /// #[corio::dispatcher]
+    /// async fn fetch(ids: &[u64]) -> Vec<u64> {
+    ///     tokio::task::yield_now().await; // asks a server
+    ///     ids.to_vec()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn page(id: u64) -> u64 {
+    ///     io!(fetch(id))
+    /// }
+    ///
+    /// async fn handler(id: u64) -> Result<u64, corio::Error> {
+    ///     corio::Schedule::new(()).run_async(page(id)).await
+    /// }
+    /// # let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    /// # let answer = runtime.block_on(async { tokio::spawn(handler(7)).await.unwrap() });
+    /// # assert_eq!(answer, Ok(7));
     /// ```
+    ///
+    /// What is in the run has to be `Send`: what tasks hold while they wait, keys, answers, outputs,
+    /// the futures of dispatchers; the context has to be `Sync`. The compiler finds that out from
+    /// the task, and if it is not so, names the line in the task. Tasks that share something take
+    /// `Arc`, [`corio::sync`](crate::sync) and [`RunCell`](crate::sync::RunCell) instead of `Rc`,
+    /// `RefCell` and `Cell`. A function that returns an `impl Task` hides what it holds; an `impl`
+    /// [`SendTask`](crate::SendTask) tells. For tasks that can't be `Send`, there is
+    /// [`run_local`](Schedule::run_local).
+    ///
+    /// Dropping the future cancels the run: its tasks are dropped, children first, and requests are
+    /// withdrawn. So a run is cancelled when the client of a server leaves, or a time limit around
+    /// it is over. What the executor has for the future is there for tasks and dispatchers, wherever
+    /// the run is polled: the context of tokio, the span of `tracing`.
     ///
     /// # Errors
     /// As [`run`](Schedule::run).
     ///
     /// # Panics
     /// As [`run`](Schedule::run), when polled.
-    pub fn run_async<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T> {
-        self.run_async_with(RunOptions::new(), task)
+    pub fn run_async<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T, C::Context>
+    where
+        T::Future: Send,
+        T::Output: Send,
+        C::Context: Sync,
+    {
+        self.run_local_with(RunOptions::new(), task)
     }
 
     /// Runs a task as [`run_async`](Schedule::run_async) does, with what only this run is told.
@@ -216,25 +250,75 @@ impl<C: AsContext> Schedule<C> {
         &mut self,
         options: RunOptions,
         task: T,
-    ) -> RunAsync<'_, T> {
+    ) -> RunAsync<'_, T, C::Context>
+    where
+        T::Future: Send,
+        T::Output: Send,
+        C::Context: Sync,
+    {
+        self.run_local_with(options, task)
+    }
+
+    /// Runs a task as [`run_async`](Schedule::run_async) does, also one that is not `Send`: then the
+    /// future is not, either, and is polled on one thread, by an executor's `block_on` or on a local
+    /// set.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    ///
+    /// #[corio::dispatcher]
+    /// fn lengths(names: &[Rc<str>]) -> Vec<usize> {
+    ///     names.iter().map(|name| name.len()).collect()
+    /// }
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut schedule = corio::Schedule::new(());
+    /// assert_eq!(schedule.run_local(lengths("Emma".into())).await?, 4);
+    /// # Ok::<(), corio::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Schedule::run).
+    ///
+    /// # Panics
+    /// As [`run`](Schedule::run), when polled.
+    pub fn run_local<T: Task<C::Context>>(&mut self, task: T) -> RunAsync<'_, T, C::Context> {
+        self.run_local_with(RunOptions::new(), task)
+    }
+
+    /// Runs a task as [`run_local`](Schedule::run_local) does, with what only this run is told.
+    ///
+    /// # Errors
+    /// As [`run`](Schedule::run).
+    ///
+    /// # Panics
+    /// As [`run`](Schedule::run), when polled.
+    pub fn run_local_with<T: Task<C::Context>>(
+        &mut self,
+        options: RunOptions,
+        task: T,
+    ) -> RunAsync<'_, T, C::Context> {
         let yield_every = self.config.run_config().yield_every;
-        // SAFETY: `RunAsync` has the type of the task in its own, and so what the task borrows
-        // outlives it. If it is forgotten, the run is never turned again.
+        // SAFETY: `RunAsync` has the types of the task and of the context in its own, and so what the
+        // task borrows outlives it. If it is forgotten, the run is never turned again.
         let run = unsafe { self.begin(options, task) };
         RunAsync::new(run, yield_every)
     }
 
     /// # Safety
-    /// What the task borrows outlives the `Run`, or the `Run` is forgotten.
+    /// What the task borrows outlives the `Run`, or the `Run` is forgotten. The types of the task and of
+    /// the context stand beside the `Run` wherever it is held.
     unsafe fn begin<T: Task<C::Context>>(
         &mut self,
         options: RunOptions,
         task: T,
-    ) -> Run<'_, <T as IsTask>::Output> {
+    ) -> OfRun<Run<'_, <T as IsTask>::Output>> {
         let Schedule { context, state, observers, config } = self;
         let (run, dispatch) = (config.run_config(), config.dispatch_config());
-        let state_of_run =
-            state.take().unwrap_or_else(|| RunState::new(observers.clone(), dispatch.clone(), run));
+        let state_of_run = state
+            .take()
+            .unwrap_or_else(|| RunState::new(Observers::clone(observers), dispatch.clone(), run));
         let (context, settings) = (context.as_context(), options.into_settings());
         // SAFETY: the caller's promise is the same. The future of the task is used in this run
         // only, which is over `C::Context`.
@@ -263,7 +347,7 @@ impl<C: AsContext> Schedule<C> {
     /// Changes what queues and the executor were made with: the next run begins with memory that is
     /// cold and caches that are empty.
     fn rebuild(mut self, change: impl FnOnce(Config) -> Config) -> Self {
-        self.state = None;
+        *self.state = None;
         self.configure(change)
     }
 

@@ -9,34 +9,40 @@ use std::task::{Context, Poll};
 use crate::error::Error;
 use crate::runtime::{Polling, Run, Sleep, Turn};
 use crate::task::IsTask;
+use crate::util::OfRun;
 
-/// The run of a task as a future; made by [`Schedule::run_async`](crate::Schedule::run_async).
+/// The run of a task as a future; made by [`Schedule::run_async`](crate::Schedule::run_async) and
+/// [`Schedule::run_local`](crate::Schedule::run_local).
 ///
 /// Its tasks run when it is polled. Dropping it half-way drops its tasks and everything in flight,
-/// and the schedule can be used again; forgetting it (`std::mem::forget`) leaks them. It is not
-/// `Send`: a run stays on its thread.
+/// and the schedule can be used again; forgetting it (`std::mem::forget`) leaks them.
+///
+/// It is `Send` if the context is `Sync` and all else in the run is `Send`: what tasks hold while
+/// they wait, keys, answers, outputs, the futures of dispatchers. The compiler finds that out from
+/// the type of the task; the whole run then goes from thread to thread between polls.
 #[must_use = "a run does nothing until it is awaited"]
-pub struct RunAsync<'s, K: IsTask> {
+pub struct RunAsync<'s, T: IsTask, S> {
     /// Gone when it is over.
-    run: Option<Run<'s, K::Output>>,
+    run: Option<OfRun<Run<'s, T::Output>>>,
     sleep: Sleep,
     /// How many resumes a poll may take.
     budget: usize,
-    /// The run holds what the task borrows.
-    task: PhantomData<K>,
+    /// The run holds the task with what it borrows, its output, and the context.
+    holds: PhantomData<(T::Future, T::Output, &'s S)>,
 }
 
-impl<'s, K: IsTask> RunAsync<'s, K> {
-    pub(crate) fn new(run: Run<'s, K::Output>, budget: usize) -> Self {
-        RunAsync { sleep: Sleep::new(run.time()), run: Some(run), budget, task: PhantomData }
+impl<'s, T: IsTask, S> RunAsync<'s, T, S> {
+    /// `run` runs a `T` over an `S`.
+    pub(crate) fn new(run: OfRun<Run<'s, T::Output>>, budget: usize) -> Self {
+        RunAsync { sleep: Sleep::new(run.time()), run: Some(run), budget, holds: PhantomData }
     }
 }
 
 // The task was moved into the run's own memory; nothing here is pinned.
-impl<K: IsTask> Unpin for RunAsync<'_, K> {}
+impl<T: IsTask, S> Unpin for RunAsync<'_, T, S> {}
 
-impl<K: IsTask> Future for RunAsync<'_, K> {
-    type Output = Result<K::Output, Error>;
+impl<T: IsTask, S> Future for RunAsync<'_, T, S> {
+    type Output = Result<T::Output, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let RunAsync { run, sleep, budget, .. } = &mut *self;
@@ -63,7 +69,7 @@ impl<K: IsTask> Future for RunAsync<'_, K> {
     }
 }
 
-impl<K: IsTask> fmt::Debug for RunAsync<'_, K> {
+impl<T: IsTask, S> fmt::Debug for RunAsync<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunAsync").field("over", &self.run.is_none()).finish()
     }

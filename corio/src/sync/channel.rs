@@ -15,7 +15,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::state_cell::StateCell;
@@ -80,7 +80,7 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         sending: WaitQueue::default(),
         receiving: WaitQueue::default(),
     };
-    let channel = Rc::new(StateCell::new(state));
+    let channel = Arc::new(StateCell::new(state));
     (Sender { channel: channel.clone() }, Receiver { channel })
 }
 
@@ -155,7 +155,7 @@ impl<T> ChannelState<T> {
 ///
 /// When the last sender is dropped, the receiver gets the values that are left, and then `None`.
 pub struct Sender<T> {
-    channel: Rc<StateCell<ChannelState<T>>>,
+    channel: Arc<StateCell<ChannelState<T>>>,
 }
 
 impl<T> Sender<T> {
@@ -182,7 +182,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// Returns the value if the channel is full, or the receiver was dropped.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let mut state = self.channel.borrow_mut();
+        let mut state = self.channel.borrow();
         if !state.has_receiver {
             return Err(TrySendError::Closed(value));
         }
@@ -196,14 +196,14 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.channel.borrow_mut().senders += 1;
+        self.channel.borrow().senders += 1;
         Sender { channel: self.channel.clone() }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let mut state = self.channel.borrow_mut();
+        let mut state = self.channel.borrow();
         state.senders -= 1;
         if state.senders == 0 {
             state.receiving.grant_all();
@@ -213,7 +213,7 @@ impl<T> Drop for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.channel.borrow().fmt_as("Sender", f)
+        ChannelState::fmt_as(&self.channel, "Sender", f)
     }
 }
 
@@ -222,7 +222,7 @@ impl<T> fmt::Debug for Sender<T> {
 /// When the receiver is dropped, the values in the channel are dropped, and waiting senders get
 /// their values back.
 pub struct Receiver<T> {
-    channel: Rc<StateCell<ChannelState<T>>>,
+    channel: Arc<StateCell<ChannelState<T>>>,
 }
 
 impl<T> Receiver<T> {
@@ -244,7 +244,7 @@ impl<T> Receiver<T> {
     /// [`TryRecvError::Empty`] if the channel is empty, and [`TryRecvError::Closed`] if, moreover,
     /// every sender was dropped.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let mut state = self.channel.borrow_mut();
+        let mut state = self.channel.borrow();
         let error = if state.senders == 0 { TryRecvError::Closed } else { TryRecvError::Empty };
         state.pop().ok_or(error)
     }
@@ -252,7 +252,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let mut state = self.channel.borrow_mut();
+        let mut state = self.channel.borrow();
         state.has_receiver = false;
         // Waiting senders take their values back themselves, when they run.
         state.sending.wake_all();
@@ -265,17 +265,20 @@ impl<T> Drop for Receiver<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.channel.borrow().fmt_as("Receiver", f)
+        ChannelState::fmt_as(&self.channel, "Receiver", f)
     }
 }
 
 impl<T> ChannelState<T> {
     /// Formats the channel as a struct called `name`.
-    fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt_as(channel: &StateCell<Self>, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = channel.borrow();
+        let (capacity, len, senders) = (state.capacity, state.buffer.len(), state.senders);
+        drop(state);
         f.debug_struct(name)
-            .field("capacity", &self.capacity)
-            .field("len", &self.buffer.len())
-            .field("senders", &self.senders)
+            .field("capacity", &capacity)
+            .field("len", &len)
+            .field("senders", &senders)
             .finish_non_exhaustive()
     }
 }
@@ -298,9 +301,9 @@ impl<T> Future for Sending<'_, T> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         current::with(|run| {
-            let state = &mut *this.sender.channel.borrow_mut();
+            let state = &mut *this.sender.channel.borrow();
             state.bind_to(run);
-            let waits = match state.sending.ticket_state(this.ticket) {
+            let waits = match state.sending.ticket_state(&mut this.ticket) {
                 TicketState::Granted => false,
                 TicketState::NotQueued if state.has_receiver && state.has_capacity() => {
                     this.value.take().into_iter().for_each(|value| state.push(value));
@@ -337,7 +340,7 @@ impl<T> Future for Sending<'_, T> {
 impl<T> Drop for Sending<'_, T> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            let value = self.sender.channel.borrow_mut().take_back(self.ticket);
+            let value = self.sender.channel.borrow().take_back(self.ticket);
             drop(value);
         }
     }
@@ -365,7 +368,7 @@ impl<T> Future for Receiving<'_, T> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
         let this = &mut *self;
         current::with(|run| {
-            let state = &mut *this.receiver.channel.borrow_mut();
+            let state = &mut *this.receiver.channel.borrow();
             state.bind_to(run);
             let value = state.pop();
             if value.is_some() || state.senders == 0 {
@@ -374,7 +377,7 @@ impl<T> Future for Receiving<'_, T> {
                 return Poll::Ready(value);
             }
             let task = run.executor.waiting_task();
-            match state.receiving.ticket_state(this.ticket) {
+            match state.receiving.ticket_state(&mut this.ticket) {
                 TicketState::Waiting => state.receiving.set_task(this.ticket, task),
                 TicketState::NotQueued | TicketState::Granted => {
                     this.ticket = state.receiving.join(task, ())
@@ -391,7 +394,7 @@ impl<T> Future for Receiving<'_, T> {
 impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.receiver.channel.borrow_mut().receiving.withdraw(self.ticket);
+            self.receiver.channel.borrow().receiving.withdraw(self.ticket);
         }
     }
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::permits::{Acquiring, Permits, Wording};
@@ -24,7 +24,7 @@ use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunState, current};
-use crate::task::{Call, Child, Interrupt, Task, task_with, until};
+use crate::task::{Call, Child, Interrupt, Task, TaskOver, task_with, until};
 use crate::util::Slots;
 
 /// A group of tasks that are all cancelled once one of them has failed.
@@ -66,9 +66,9 @@ use crate::util::Slots;
 /// ```
 ///
 /// A clone refers to the same group. Every task that waits gets the error, so the error has to be
-/// `Clone`; an error that is not can be put into an [`Rc`], by `.map_err(Rc::new)`.
+/// `Clone`; an error that is not can be put into an [`Arc`], by `.map_err(Arc::new)`.
 pub struct ErrGroup<E> {
-    group: Rc<GroupInner<E>>,
+    group: Arc<GroupInner<E>>,
 }
 
 struct GroupInner<E> {
@@ -80,7 +80,7 @@ struct GroupInner<E> {
 struct GroupState<E> {
     /// The error of the first member that failed. While the group has an error, no member
     /// continues, and none begins.
-    error: Option<Rc<E>>,
+    error: Option<Arc<E>>,
     /// Whether a waiting task has received `error`. If so, and the group has no members, the next
     /// member clears the error.
     was_observed: bool,
@@ -89,11 +89,11 @@ struct GroupState<E> {
     queue: WaitQueue<()>,
     /// Errors of waiting tasks that were granted and have not continued: by then the group may be
     /// in use again, with another error or none.
-    undelivered: BTreeMap<Ticket, Rc<E>>,
+    undelivered: BTreeMap<Ticket, Arc<E>>,
 }
 
 /// Errors of a run that is over, to be dropped by the caller when the group is not borrowed.
-type Discarded<E> = (Option<Rc<E>>, BTreeMap<Ticket, Rc<E>>);
+type Discarded<E> = (Option<Arc<E>>, BTreeMap<Ticket, Arc<E>>);
 
 struct Member {
     /// The stop signal, from its first poll on; `Id::NONE` before, and in a run that is over.
@@ -141,10 +141,10 @@ impl<E> GroupState<E> {
 
     /// Returns the result of the group for the waiting task with this ticket; `None` if the task
     /// has to wait.
-    fn result(&mut self, ticket: Ticket, ticket_state: TicketState) -> Option<Result<(), Rc<E>>> {
+    fn result(&mut self, ticket: Ticket, ticket_state: TicketState) -> Option<Result<(), Arc<E>>> {
         if let Some(error) = self.undelivered.remove(&ticket) {
             self.was_observed |=
-                self.error.as_ref().is_some_and(|current| Rc::ptr_eq(current, &error));
+                self.error.as_ref().is_some_and(|current| Arc::ptr_eq(current, &error));
             return Some(Err(error));
         }
         match ticket_state {
@@ -188,7 +188,7 @@ impl<E> ErrGroup<E> {
             queue: WaitQueue::default(),
             undelivered: BTreeMap::new(),
         });
-        ErrGroup { group: Rc::new(GroupInner { state, permits }) }
+        ErrGroup { group: Arc::new(GroupInner { state, permits }) }
     }
 
     /// Makes a task a member of the group: `spawn!(group.run(fetch(url)))`.
@@ -201,7 +201,7 @@ impl<E> ErrGroup<E> {
     ///
     /// # Panics
     /// When the returned task runs, if the group has members in another run.
-    pub fn run<S, T>(&self, work: T) -> impl Task<S, Output = ()> + use<E, S, T>
+    pub fn run<S, T>(&self, work: T) -> TaskOver<S, impl Future<Output = ()> + use<E, S, T>>
     where
         T: Task<S, Output = Result<(), E>>,
     {
@@ -288,7 +288,7 @@ impl<E> ErrGroup<E> {
 /// group, as references are `Clone`.
 #[diagnostic::on_unimplemented(
     message = "`{E}` goes to all who wait for the group, and so has to be `Clone`: make it an \
-               `Rc<{E}>`, by `.map_err(Rc::new)`",
+               `Arc<{E}>`, by `.map_err(Arc::new)`",
     label = "`{E}` is not `Clone`",
     note = "the first error of a member is told to everybody who waits for the group"
 )]
@@ -323,24 +323,26 @@ impl<E> Default for ErrGroup<E> {
 impl<E> fmt::Debug for ErrGroup<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.group.state.borrow();
+        let (members, failed) = (state.members.iter().count(), state.error.is_some());
+        drop(state);
         f.debug_struct("ErrGroup")
-            .field("members", &state.members.iter().count())
-            .field("failed", &state.error.is_some())
+            .field("members", &members)
+            .field("failed", &failed)
             .finish_non_exhaustive()
     }
 }
 
 /// Membership of one task in a group. Dropping it ends the membership.
 struct Membership<E> {
-    group: Rc<GroupInner<E>>,
+    group: Arc<GroupInner<E>>,
     /// Slot in `GroupState::members`.
     slot: u32,
 }
 
 impl<E> Membership<E> {
     /// Adds a member, and clears an error that was observed if there are no other members.
-    fn new(group: &Rc<GroupInner<E>>) -> Self {
-        let mut state = group.state.borrow_mut();
+    fn new(group: &Arc<GroupInner<E>>) -> Self {
+        let mut state = group.state.borrow();
         let clears = state.was_observed && state.members.is_empty();
         let observed = if clears { std::mem::take(&mut state.error) } else { None };
         state.was_observed &= !clears;
@@ -352,7 +354,7 @@ impl<E> Membership<E> {
 
     /// Returns whether the member may begin, and wait for its permit.
     fn begin(&self) -> bool {
-        let mut state = self.group.state.borrow_mut();
+        let mut state = self.group.state.borrow();
         let discarded = current::with(|run| state.bind_to(run));
         let may_begin = state.error.is_none();
         drop(state);
@@ -363,33 +365,33 @@ impl<E> Membership<E> {
     /// Returns whether the member may run its task, after it has got its permit; the running task
     /// is the member's from then on.
     fn start(&self) -> bool {
-        let mut state = self.group.state.borrow_mut();
+        let mut state = self.group.state.borrow();
         state.members.get_mut(self.slot).task = current::with(|run| run.executor.current());
         state.error.is_none()
     }
 
     /// Stores the error if it is the first one, and wakes the stop signals of all members.
     fn fail(&self, error: E) {
-        let mut state = self.group.state.borrow_mut();
+        let mut state = self.group.state.borrow();
         if state.error.is_some() {
             // The error is dropped last, because its destructor may use the group.
             drop(state);
             return drop(error);
         }
-        state.error = Some(Rc::new(error));
+        state.error = Some(Arc::new(error));
         current::with(|run| {
             state
                 .members
                 .iter()
                 .filter(|member| member.stop != Id::NONE)
-                .for_each(|member| run.wake(member.stop))
+                .for_each(|member| run.executor.wake(member.stop))
         });
     }
 }
 
 impl<E> Drop for Membership<E> {
     fn drop(&mut self) {
-        let mut state = self.group.state.borrow_mut();
+        let mut state = self.group.state.borrow();
         state.members.take(self.slot);
         if state.members.is_empty() {
             state.finish();
@@ -406,7 +408,7 @@ impl<E> Interrupt for StopSignal<'_, E> {
     const BESIDE_A_TASK: bool = false;
 
     fn start(&mut self, id: Id) {
-        self.0.group.state.borrow_mut().members.get_mut(self.0.slot).stop = id;
+        self.0.group.state.borrow().members.get_mut(self.0.slot).stop = id;
     }
 
     fn reason(&self) -> Option<()> {
@@ -429,9 +431,9 @@ impl<E> Future for GroupEnded<'_, E> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), E>> {
         let this = &mut *self;
         let (result, _discarded) = current::with(|run| {
-            let state = &mut *this.group.group.state.borrow_mut();
+            let state = &mut *this.group.group.state.borrow();
             let discarded = state.bind_to(run);
-            let ticket_state = state.queue.ticket_state(this.ticket);
+            let ticket_state = state.queue.ticket_state(&mut this.ticket);
             let result = state.result(this.ticket, ticket_state);
             if result.is_none() {
                 let task = run.executor.waiting_task();
@@ -462,7 +464,7 @@ impl<E> Future for GroupEnded<'_, E> {
 impl<E> Drop for GroupEnded<'_, E> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            let mut state = self.group.group.state.borrow_mut();
+            let mut state = self.group.group.state.borrow();
             state.queue.withdraw(self.ticket);
             let undelivered = state.undelivered.remove(&self.ticket);
             drop(state);

@@ -10,10 +10,18 @@
 //! | [`channel`](channel()) | values from many senders to one receiver |
 //! | [`SingleFlight`] | one task for all tasks that want the same value at the same time |
 //! | [`ErrGroup`] | tasks that are all cancelled when one fails, added while others run |
+//! | [`RunCell`] | a value that tasks share, as those of one thread share a `Cell` |
 //!
-//! All primitives serve waiting tasks first come, first served, use no atomics, and wait only by
-//! suspending the task. A primitive is shared by reference or in an [`Rc`](std::rc::Rc). It may be
-//! used in one run after another, but not in two runs at the same time.
+//! All primitives serve waiting tasks first come, first served, and wait only by suspending the
+//! task. A primitive is shared by reference or in an [`Arc`](std::sync::Arc). It may be used in one
+//! run after another, but not in two runs at the same time.
+//!
+//! Primitives are `Send` and `Sync` as far as their values are, so the tasks that share them can go
+//! from thread to thread with their run. Each look at one costs an uncontended compare-and-swap. A
+//! guard may be dropped, and whatever else does not wait may be done, anywhere: tasks that wait are
+//! woken. But a run does not know what others will do: if all of its tasks wait and nothing is in
+//! flight, it ends with [`Error::Deadlock`](crate::Error::Deadlock), although another thread holds
+//! the guard and might drop it.
 //!
 //! A task waits by `call!(…)`, and is not suspended if it does not have to wait. A task that is
 //! dropped while it waits leaves the wait queue; if a permit, a value or a notification was granted
@@ -26,6 +34,7 @@ pub use crate::sync::err_group::{ErrGroup, GroupEnded};
 pub use crate::sync::mutex::{Lock, Mutex, MutexGuard};
 pub use crate::sync::notify::{Notified, Notify};
 pub use crate::sync::once_cell::OnceCell;
+pub use crate::sync::run_cell::RunCell;
 pub use crate::sync::rw_lock::{ReadLock, RwLock, RwLockReadGuard, RwLockWriteGuard, WriteLock};
 pub use crate::sync::semaphore::{Acquire, Permit, Semaphore};
 pub use crate::sync::single_flight::SingleFlight;
@@ -36,13 +45,15 @@ pub use crate::sync::wait_group::{AllDone, WaitGroup};
 // | file | contents |
 // |---|---|
 // | `wait_queue.rs` | `WaitQueue`, `Ticket`: the first-come-first-served queue of all primitives |
-// | `state_cell.rs` | `StateCell`: the state of a primitive, borrowed while no code of users runs |
+// | `state_cell.rs` | `StateCell`: the state of a primitive, borrowed by one thread at a time |
 // | `permits.rs` | `Permits`: permits on a wait queue, for the next four |
-// | `mutex.rs`, `rw_lock.rs` | a value and its permits |
+// | `guarded.rs` | `Guarded`: a value and its permits, for the next two |
+// | `mutex.rs`, `rw_lock.rs` | a value for one task at a time, or for many readers |
 // | `semaphore.rs`, `once_cell.rs` | permits alone; a value and the permit to make it |
 // | `channel.rs`, `notify.rs`, `wait_group.rs` | a wait queue and the state that tasks wait for |
 // | `single_flight.rs` | a wait queue for each key in flight |
 // | `err_group.rs` | members, a wait queue for their end, permits for their number |
+// | `run_cell.rs` | a value for the tasks of one run, without a wait queue |
 //
 // Terms: a *ticket* is a position in a wait queue. A waiting task is *granted* when the queue lets
 // the task continue, and *withdraws* when its future is dropped before. A primitive is *bound* to
@@ -84,10 +95,12 @@ macro_rules! leaf {
 
 mod channel;
 mod err_group;
+mod guarded;
 mod mutex;
 mod notify;
 mod once_cell;
 mod permits;
+mod run_cell;
 mod rw_lock;
 mod semaphore;
 mod single_flight;

@@ -1,14 +1,13 @@
 //! A mutex for tasks: a value, and one permit to access it.
 
-use std::cell::{RefCell, RefMut};
 use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::permits::{Acquiring, PermitGuard, Permits, Wording};
-use super::state_cell::StateCell;
+use super::guarded::{AcquiringAll, Guarded, OneAtATime, UniqueGuard};
+use super::permits::Wording;
 use crate::executor::WaitCause;
 
 /// A mutual exclusion lock for tasks, which serves waiting tasks first come, first served.
@@ -16,7 +15,7 @@ use crate::executor::WaitCause;
 /// A task may hold the guard while it waits for something else, a request for instance.
 ///
 /// ```
-/// use std::rc::Rc;
+/// use std::sync::Arc;
 /// use corio::sync::Mutex;
 ///
 /// #[corio::dispatcher]
@@ -25,14 +24,14 @@ use crate::executor::WaitCause;
 /// }
 ///
 /// #[corio::task]
-/// fn double_it(number: Rc<Mutex<u64>>) {
+/// fn double_it(number: Arc<Mutex<u64>>) {
 ///     let mut number = call!(number.lock());
 ///     *number = io!(double(*number));     // no other task changes the number meanwhile
 /// }
 ///
 /// #[corio::task]
 /// fn program() -> u64 {
-///     let number = Rc::new(Mutex::new(1));
+///     let number = Arc::new(Mutex::new(1));
 ///     for _ in 0..10 {
 ///         spawn!(double_it(number.clone()));
 ///     }
@@ -46,9 +45,11 @@ use crate::executor::WaitCause;
 ///
 /// A task that locks a mutex which the task itself holds waits forever, and the run ends with
 /// [`Error::Deadlock`](crate::Error::Deadlock).
+///
+/// A mutex is `Send` and `Sync` if its value is `Send`, so tasks that share it may go from thread to
+/// thread with their run.
 pub struct Mutex<T> {
-    value: RefCell<T>,
-    permits: StateCell<Permits>,
+    guarded: Guarded<T, OneAtATime>,
 }
 
 static WORDING: Wording = Wording {
@@ -60,7 +61,7 @@ static WORDING: Wording = Wording {
 impl<T> Mutex<T> {
     /// Creates an unlocked mutex.
     pub fn new(value: T) -> Self {
-        Mutex { value: RefCell::new(value), permits: Permits::new(1, &WORDING) }
+        Mutex { guarded: Guarded::new(value, &WORDING) }
     }
 
     /// Locks the mutex, and waits until it is free: `let mut guard = call!(mutex.lock());`.
@@ -71,26 +72,22 @@ impl<T> Mutex<T> {
     /// When called, if the mutex is in use in another run; in a dispatcher, if the mutex is
     /// locked.
     pub fn lock(&self) -> Lock<'_, T> {
-        Lock { mutex: self, acquiring: Acquiring::new(&self.permits, 1) }
+        Lock { acquiring: self.guarded.acquire_all() }
     }
 
     /// Locks the mutex if it is free; otherwise returns `None`.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        PermitGuard::try_take(&self.permits, 1).map(|permit| self.guard(permit))
-    }
-
-    fn guard<'a>(&'a self, permit: PermitGuard<'a>) -> MutexGuard<'a, T> {
-        MutexGuard { value: self.value.borrow_mut(), _permit: permit }
+        self.guarded.try_all().map(|guard| MutexGuard { guard })
     }
 
     /// Returns the value without locking: `&mut self` guarantees that no task holds the mutex.
     pub fn get_mut(&mut self) -> &mut T {
-        self.value.get_mut()
+        self.guarded.get_mut()
     }
 
     /// Consumes the mutex and returns the value.
     pub fn into_inner(self) -> T {
-        self.value.into_inner()
+        self.guarded.into_inner()
     }
 }
 
@@ -102,18 +99,17 @@ impl<T: Default> Default for Mutex<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.value.try_borrow() {
-            Ok(value) => f.debug_tuple("Mutex").field(&*value).finish(),
-            Err(_) => f.write_str("Mutex(<locked>)"),
-        }
+        self.guarded.peek(|value| match value {
+            Some(value) => f.debug_tuple("Mutex").field(value).finish(),
+            None => f.write_str("Mutex(<locked>)"),
+        })
     }
 }
 
 /// Future of [`Mutex::lock`], to be awaited by `call!`.
 #[must_use = "a lock does nothing until it is called: `call!(mutex.lock())`"]
 pub struct Lock<'a, T> {
-    mutex: &'a Mutex<T>,
-    acquiring: Acquiring<'a>,
+    acquiring: AcquiringAll<'a, T, OneAtATime>,
 }
 
 impl<'a, T> Future for Lock<'a, T> {
@@ -121,7 +117,7 @@ impl<'a, T> Future for Lock<'a, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<MutexGuard<'a, T>> {
-        self.acquiring.poll().map(|permit| self.mutex.guard(permit))
+        self.acquiring.poll().map(|guard| MutexGuard { guard })
     }
 }
 
@@ -136,23 +132,22 @@ impl<T> fmt::Debug for Lock<'_, T> {
 /// Guard of a locked [`Mutex`]; gives access to the value, and unlocks the mutex when dropped.
 #[must_use = "the mutex is free again as soon as this is dropped"]
 pub struct MutexGuard<'a, T> {
-    // Fields are dropped in this order: a task that gets the permit must find the value not
-    // borrowed.
-    value: RefMut<'a, T>,
-    _permit: PermitGuard<'a>,
+    guard: UniqueGuard<'a, T, OneAtATime>,
 }
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
-        &self.value
+        &self.guard
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+        &mut self.guard
     }
 }
 

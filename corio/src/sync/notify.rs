@@ -6,22 +6,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::state_cell::StateCell;
-use super::wait_queue::{Ticket, TicketSet, TicketState, WaitQueue};
+use super::wait_queue::{Elsewhere, Ticket, TicketSet, TicketState, WaitQueue};
 use crate::executor::{WaitCause, WaitReason};
 use crate::runtime::current;
 
 /// Notifies one waiting task, or all of them.
 ///
 /// A notification carries no data; what has changed is kept elsewhere, for instance in a
-/// [`Cell`](std::cell::Cell).
+/// [`RunCell`](crate::sync::RunCell).
 ///
 /// ```
-/// use std::cell::Cell;
-/// use std::rc::Rc;
-/// use corio::sync::Notify;
+/// use std::sync::Arc;
+/// use corio::sync::{Notify, RunCell};
 ///
 /// #[corio::task]
-/// fn waits_until_full(level: Rc<Cell<u32>>, changed: Rc<Notify>) -> u32 {
+/// fn waits_until_full(level: Arc<RunCell<u32>>, changed: Arc<Notify>) -> u32 {
 ///     while level.get() < 3 {
 ///         call!(changed.notified());
 ///     }
@@ -29,7 +28,7 @@ use crate::runtime::current;
 /// }
 ///
 /// #[corio::task]
-/// fn fills(level: Rc<Cell<u32>>, changed: Rc<Notify>) {
+/// fn fills(level: Arc<RunCell<u32>>, changed: Arc<Notify>) {
 ///     for _ in 0..3 {
 ///         level.set(level.get() + 1);
 ///         changed.notify_one();           // stored if no task waits
@@ -38,7 +37,7 @@ use crate::runtime::current;
 ///
 /// #[corio::task]
 /// fn program() -> u32 {
-///     let (level, changed) = (Rc::new(Cell::new(0)), Rc::new(Notify::new()));
+///     let (level, changed) = (Arc::new(RunCell::new(0)), Arc::new(Notify::new()));
 ///     let full = spawn!(waits_until_full(level.clone(), changed.clone()));
 ///     spawn!(fills(level, changed));
 ///     call!(full)
@@ -61,13 +60,45 @@ struct NotifyState {
     /// task is dropped, the next one is notified; a task granted by `notify_waiters` is not
     /// replaced.
     notified: TicketSet,
+    /// Number of calls of `notify_one` from outside of the run whose tasks wait, where it can't be
+    /// known which of them is alive. The first task that looks makes these calls.
+    owed: usize,
 }
 
 impl NotifyState {
     fn notify_one(&mut self) {
         match self.queue.grant_next_alive() {
-            Some((ticket, ())) => self.notified.add(ticket),
-            None => self.stored = true,
+            Ok(Some((ticket, ()))) => self.notified.add(ticket),
+            Ok(None) => self.stored = true,
+            Err(Elsewhere) => {
+                if self.owed == 0 {
+                    // Once, until one of them has looked.
+                    self.queue.wake_all();
+                }
+                self.owed += 1;
+            }
+        }
+    }
+
+    fn notify_waiters(&mut self) {
+        // What is owed goes to the first of them, before they are all notified: it is not stored.
+        for _ in 0..std::mem::take(&mut self.owed) {
+            let granted = match self.queue.grant_next_alive() {
+                Ok(granted) => granted,
+                Err(Elsewhere) => self.queue.grant_next(),
+            };
+            match granted {
+                Some((ticket, ())) => self.notified.add(ticket),
+                None => self.stored = true,
+            }
+        }
+        self.queue.grant_all();
+    }
+
+    /// Makes the calls of `notify_one` that are owed, in the run whose tasks wait.
+    fn settle(&mut self) {
+        for _ in 0..std::mem::take(&mut self.owed) {
+            self.notify_one();
         }
     }
 }
@@ -84,12 +115,12 @@ impl Notify {
     /// completes at once. At most one notification is stored. If the notified task is dropped
     /// before it runs, the notification goes to the next task.
     pub fn notify_one(&self) {
-        self.state.borrow_mut().notify_one();
+        self.state.borrow().notify_one();
     }
 
     /// Notifies all tasks that wait now. Stores no notification.
     pub fn notify_waiters(&self) {
-        self.state.borrow_mut().queue.grant_all();
+        self.state.borrow().notify_waiters();
     }
 
     /// Waits for a notification: `call!(notify.notified())`.
@@ -107,10 +138,9 @@ impl Notify {
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.borrow();
-        f.debug_struct("Notify")
-            .field("stored", &state.stored)
-            .field("waiting", &state.queue.len())
-            .finish()
+        let (stored, waiting) = (state.stored, state.queue.len());
+        drop(state);
+        f.debug_struct("Notify").field("stored", &stored).field("waiting", &waiting).finish()
     }
 }
 
@@ -128,7 +158,7 @@ impl Future for Notified<'_> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         current::with(|run| {
-            let state = &mut *self.notify.state.borrow_mut();
+            let state = &mut *self.notify.state.borrow();
             if state.queue.bind_to(
                 run,
                 || false,
@@ -137,10 +167,11 @@ impl Future for Notified<'_> {
             ) {
                 state.queue.clear();
             }
-            let ticket_state = state.queue.ticket_state(self.ticket);
+            state.settle();
             // Three ways to have been notified: by `notify_one`, also if that was in a run that is
             // over by now; by `notify_waiters`; by a stored notification.
             let was_notified = state.notified.remove(self.ticket);
+            let ticket_state = state.queue.ticket_state(&mut self.ticket);
             if was_notified
                 || ticket_state == TicketState::Granted
                 || ticket_state == TicketState::NotQueued && std::mem::take(&mut state.stored)
@@ -165,7 +196,7 @@ impl Drop for Notified<'_> {
         if self.ticket == 0 {
             return;
         }
-        let mut state = self.notify.state.borrow_mut();
+        let mut state = self.notify.state.borrow();
         state.queue.withdraw(self.ticket);
         if state.notified.remove(self.ticket) {
             state.notify_one();

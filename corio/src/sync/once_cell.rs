@@ -3,14 +3,14 @@
 //! The task that holds the permit makes the value, and the others wait for the permit. When the
 //! value is set, enough permits are released for every task that can wait.
 
-use std::cell::OnceCell as Value;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::sync::OnceLock;
 
 use super::permits::{Acquiring, PermitGuard, Permits, Wording};
 use super::state_cell::StateCell;
 use crate::executor::WaitCause;
-use crate::task::{Call, Task, task_with};
+use crate::task::{Call, Task, TaskOver, task_with};
 
 /// A cell whose value is made by a task, when the value is first needed.
 ///
@@ -44,7 +44,7 @@ use crate::task::{Call, Task, task_with};
 /// A task that needs the value which the task itself is making waits forever, and the run ends with
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct OnceCell<T> {
-    value: Value<T>,
+    value: OnceLock<T>,
     permits: StateCell<Permits>,
 }
 
@@ -57,7 +57,7 @@ static WORDING: Wording = Wording {
 impl<T> OnceCell<T> {
     /// Creates an empty cell.
     pub fn new() -> Self {
-        OnceCell { value: Value::new(), permits: Permits::new(1, &WORDING) }
+        OnceCell { value: OnceLock::new(), permits: Permits::new(1, &WORDING) }
     }
 
     /// Returns the value; `None` if the cell is empty.
@@ -74,7 +74,7 @@ impl<T> OnceCell<T> {
     pub fn set(&self, value: T) -> Result<(), T> {
         self.value.set(value)?;
         // More permits than tasks can ask for.
-        self.permits.borrow_mut().release(usize::MAX / 2);
+        self.permits.borrow().release(usize::MAX / 2);
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl<T> OnceCell<T> {
     pub fn get_or_init<'a, S, N>(
         &'a self,
         maker: N,
-    ) -> impl Task<S, Output = &'a T> + use<'a, T, S, N>
+    ) -> TaskOver<S, impl Future<Output = &'a T> + use<'a, T, S, N>>
     where
         N: Task<S, Output = T>,
     {
@@ -116,7 +116,7 @@ impl<T> OnceCell<T> {
     pub fn get_or_try_init<'a, S, E, N>(
         &'a self,
         maker: N,
-    ) -> impl Task<S, Output = Result<&'a T, E>> + use<'a, T, S, E, N>
+    ) -> TaskOver<S, impl Future<Output = Result<&'a T, E>> + use<'a, T, S, E, N>>
     where
         N: Task<S, Output = Result<T, E>>,
     {

@@ -10,6 +10,9 @@
 //!   free ones, as if a guard had been dropped.
 //! - The permits of all guards, the reserved and the free ones add up to all permits. Only
 //!   saturation breaks this: the number of free permits never exceeds `usize::MAX`.
+//! - Permits that were released outside of the run whose tasks wait are free, and all of these tasks
+//!   are woken: whether a task is alive is known in its run alone. The first of them that looks
+//!   grants, in the order of the queue.
 
 use std::task::Poll;
 
@@ -28,6 +31,9 @@ pub(super) struct Permits {
     holders: Slots<Holder>,
     /// The tasks that wait, each with the number of permits that it requests.
     pub(super) queue: WaitQueue<usize>,
+    /// Whether permits may be free that waiting tasks can be granted: they were released outside of
+    /// the run.
+    is_unsettled: bool,
     wording: &'static Wording,
 }
 
@@ -59,11 +65,12 @@ impl Permits {
             reserved: 0,
             holders: Slots::default(),
             queue: WaitQueue::default(),
+            is_unsettled: false,
             wording,
         })
     }
 
-    /// Binds the permits to `run`.
+    /// Binds the permits to `run`, and grants what was released outside of it.
     ///
     /// # Panics
     /// If another run uses the permits.
@@ -71,7 +78,7 @@ impl Permits {
     fn bind_to(&mut self, run: &RunState) {
         if self.queue.bind_to(
             run,
-            || self.reserved > 0 || !self.holders.is_empty(),
+            || self.reserved > 0 || self.holders.iter().any(|holder| holder.task != Id::NONE),
             self.wording.in_another_run,
         ) {
             // The former run is over: none of its waiting or granted tasks will take permits.
@@ -81,6 +88,18 @@ impl Permits {
             self.free = self.free.saturating_add(reserved.try_into().unwrap_or(usize::MAX));
             self.queue.clear();
             self.holders.iter_mut().for_each(|holder| holder.task = Id::NONE);
+            self.is_unsettled = false;
+        }
+        self.settle();
+    }
+
+    /// Grants what was released outside of the run whose tasks wait, if that run is being turned on
+    /// this thread.
+    #[inline]
+    fn settle(&mut self) {
+        if self.is_unsettled && self.queue.is_here() {
+            self.is_unsettled = false;
+            self.grant_waiting();
         }
     }
 
@@ -88,6 +107,14 @@ impl Permits {
     #[inline]
     fn can_take(&self, requested: usize) -> bool {
         requested <= self.free && (self.queue.is_empty() || self.queue.run_is_over())
+    }
+
+    /// Takes the permits of a granted task out of the reserved ones.
+    #[inline]
+    fn take_reserved(&mut self, permits: usize) {
+        // Always checked: a value behind permits rests on it.
+        let reserved = self.reserved.checked_sub(permits as u128);
+        self.reserved = reserved.expect("the permits of a granted task are reserved");
     }
 
     #[inline]
@@ -111,7 +138,7 @@ impl Permits {
             return;
         }
         let Permits { free, reserved, queue, .. } = self;
-        queue.in_run(|queue, run| {
+        let granted = queue.in_run(|queue, run| {
             // Without free permits, only a task in front that requests none can be granted. Dead
             // tasks in front are skipped when permits are free again.
             while *free > 0 || queue.front() == Some(&0) {
@@ -124,6 +151,11 @@ impl Permits {
                 *reserved += requested as u128;
             }
         });
+        if granted.is_none() && !self.is_unsettled {
+            // Once, until one of them has looked.
+            queue.wake_all();
+            self.is_unsettled = true;
+        }
     }
 
     #[cold]
@@ -159,13 +191,13 @@ impl<'a> Acquiring<'a> {
     #[inline]
     pub(super) fn poll(&mut self) -> Poll<PermitGuard<'a>> {
         current::with(|run| {
-            let permits = &mut *self.permits.borrow_mut();
+            let permits = &mut *self.permits.borrow();
             permits.bind_to(run);
-            match permits.queue.ticket_state(self.ticket) {
+            match permits.queue.ticket_state(&mut self.ticket) {
                 TicketState::NotQueued if permits.can_take(self.requested) => {
                     permits.free -= self.requested
                 }
-                TicketState::Granted => permits.reserved -= self.requested as u128,
+                TicketState::Granted => permits.take_reserved(self.requested),
                 ticket_state => {
                     let task = run.executor.waiting_task();
                     if ticket_state == TicketState::NotQueued {
@@ -194,11 +226,11 @@ impl<'a> Acquiring<'a> {
 
 impl Acquiring<'_> {
     #[cold]
-    fn withdraw(&self) {
-        let permits = &mut *self.permits.borrow_mut();
-        match permits.queue.ticket_state(self.ticket) {
+    fn withdraw(&mut self) {
+        let permits = &mut *self.permits.borrow();
+        match permits.queue.ticket_state(&mut self.ticket) {
             TicketState::Granted => {
-                permits.reserved -= self.requested as u128;
+                permits.take_reserved(self.requested);
                 permits.release(self.requested);
             }
             TicketState::Waiting => {
@@ -236,7 +268,8 @@ impl<'a> PermitGuard<'a> {
     /// If the permits are free, and another run uses the primitive.
     #[inline]
     pub(super) fn try_take(permits: &'a StateCell<Permits>, requested: usize) -> Option<Self> {
-        let state = &mut *permits.borrow_mut();
+        let state = &mut *permits.borrow();
+        state.settle();
         if !state.can_take(requested) {
             return None;
         }
@@ -249,6 +282,13 @@ impl<'a> PermitGuard<'a> {
         Some(PermitGuard { permits, slot })
     }
 
+    /// Takes one permit that is free, for somebody who is no task and gives it back at once.
+    pub(super) fn try_borrow_one(permits: &'a StateCell<Permits>) -> Option<Self> {
+        let state = &mut *permits.borrow();
+        state.free = state.free.checked_sub(1)?;
+        Some(PermitGuard { permits, slot: state.add_holder(Id::NONE, 1) })
+    }
+
     /// Returns the number of permits that the guard holds.
     pub(super) fn count(&self) -> usize {
         self.permits.borrow().holders.get(self.slot).permits
@@ -256,7 +296,7 @@ impl<'a> PermitGuard<'a> {
 
     /// Drops the guard without releasing the permits, which are lost for good.
     pub(super) fn forget(self) {
-        self.permits.borrow_mut().holders.take(self.slot);
+        self.permits.borrow().holders.take(self.slot);
         std::mem::forget(self);
     }
 }
@@ -264,7 +304,7 @@ impl<'a> PermitGuard<'a> {
 impl Drop for PermitGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        let permits = &mut *self.permits.borrow_mut();
+        let permits = &mut *self.permits.borrow();
         let Holder { permits: held, .. } = permits.holders.take(self.slot);
         permits.release(held);
     }

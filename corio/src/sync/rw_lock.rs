@@ -1,14 +1,15 @@
 //! A read-write lock for tasks: a value and `usize::MAX` permits. A reader takes one, a writer all.
 
-use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::permits::{Acquiring, PermitGuard, Permits, Wording};
-use super::state_cell::StateCell;
+use super::guarded::{
+    AcquiringAll, AcquiringOne, Guarded, ManyReaders, SharedGuard, Sharing, UniqueGuard,
+};
+use super::permits::Wording;
 use crate::executor::WaitCause;
 
 /// A read-write lock for tasks: many readers or one writer, first come, first served.
@@ -18,7 +19,7 @@ use crate::executor::WaitCause;
 /// the queue get the lock together.
 ///
 /// ```
-/// use std::rc::Rc;
+/// use std::sync::Arc;
 /// use corio::sync::RwLock;
 ///
 /// #[corio::dispatcher]
@@ -27,14 +28,14 @@ use crate::executor::WaitCause;
 /// }
 ///
 /// #[corio::task]
-/// fn reads(number: Rc<RwLock<u64>>) -> u64 {
+/// fn reads(number: Arc<RwLock<u64>>) -> u64 {
 ///     let number = call!(number.read());
 ///     io!(double(*number))                // other tasks read meanwhile: one batch for all
 /// }
 ///
 /// #[corio::task]
 /// fn program() -> u64 {
-///     let number = Rc::new(RwLock::new(1));
+///     let number = Arc::new(RwLock::new(1));
 ///     *call!(number.write()) += 1;
 ///     all!((0..10).map(|_| reads(number.clone()))).into_iter().sum()
 /// }
@@ -46,13 +47,14 @@ use crate::executor::WaitCause;
 /// A task that holds the lock and waits for it again waits forever (a reader that reads again does
 /// so only if a writer came in between), and the run ends with
 /// [`Error::Deadlock`](crate::Error::Deadlock).
+///
+/// A lock is `Send` if its value is, and `Sync` if its value is `Send` and `Sync`.
 pub struct RwLock<T> {
-    value: RefCell<T>,
-    permits: StateCell<Permits>,
+    guarded: Guarded<T, ManyReaders>,
 }
 
 /// Number of permits that a writer requests.
-const ALL: usize = usize::MAX;
+const ALL: usize = ManyReaders::PERMITS;
 
 static WORDING: Wording = Wording {
     in_another_run: "corio: this lock is in use in another run; a lock belongs to one run at a \
@@ -65,7 +67,7 @@ static WORDING: Wording = Wording {
 impl<T> RwLock<T> {
     /// Creates an unlocked lock.
     pub fn new(value: T) -> Self {
-        RwLock { value: RefCell::new(value), permits: Permits::new(ALL, &WORDING) }
+        RwLock { guarded: Guarded::new(value, &WORDING) }
     }
 
     /// Locks for reading: `let guard = call!(lock.read());`.
@@ -77,7 +79,7 @@ impl<T> RwLock<T> {
     /// When called, if the lock is in use in another run; in a dispatcher, if the dispatcher would
     /// have to wait.
     pub fn read(&self) -> ReadLock<'_, T> {
-        ReadLock { lock: self, acquiring: Acquiring::new(&self.permits, 1) }
+        ReadLock { acquiring: self.guarded.acquire_one() }
     }
 
     /// Locks for writing: `let mut guard = call!(lock.write());`.
@@ -89,7 +91,7 @@ impl<T> RwLock<T> {
     /// When called, if the lock is in use in another run; in a dispatcher, if the dispatcher would
     /// have to wait.
     pub fn write(&self) -> WriteLock<'_, T> {
-        WriteLock { lock: self, acquiring: Acquiring::new(&self.permits, ALL) }
+        WriteLock { acquiring: self.guarded.acquire_all() }
     }
 
     /// Locks for reading if no writer holds the lock and no task waits for it; otherwise returns
@@ -98,30 +100,22 @@ impl<T> RwLock<T> {
     /// # Panics
     /// If readers of another run hold the lock.
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        PermitGuard::try_take(&self.permits, 1).map(|permits| self.read_guard(permits))
+        self.guarded.try_one().map(|guard| RwLockReadGuard { guard })
     }
 
     /// Locks for writing if no task holds the lock and none waits for it; otherwise returns `None`.
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        PermitGuard::try_take(&self.permits, ALL).map(|permits| self.write_guard(permits))
-    }
-
-    fn read_guard<'a>(&'a self, permits: PermitGuard<'a>) -> RwLockReadGuard<'a, T> {
-        RwLockReadGuard { value: self.value.borrow(), _permits: permits }
-    }
-
-    fn write_guard<'a>(&'a self, permits: PermitGuard<'a>) -> RwLockWriteGuard<'a, T> {
-        RwLockWriteGuard { value: self.value.borrow_mut(), _permits: permits }
+        self.guarded.try_all().map(|guard| RwLockWriteGuard { guard })
     }
 
     /// Returns the value without locking: `&mut self` guarantees that no task holds the lock.
     pub fn get_mut(&mut self) -> &mut T {
-        self.value.get_mut()
+        self.guarded.get_mut()
     }
 
     /// Consumes the lock and returns the value.
     pub fn into_inner(self) -> T {
-        self.value.into_inner()
+        self.guarded.into_inner()
     }
 }
 
@@ -133,18 +127,17 @@ impl<T: Default> Default for RwLock<T> {
 
 impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.value.try_borrow() {
-            Ok(value) => f.debug_tuple("RwLock").field(&*value).finish(),
-            Err(_) => f.write_str("RwLock(<locked>)"),
-        }
+        self.guarded.peek(|value| match value {
+            Some(value) => f.debug_tuple("RwLock").field(value).finish(),
+            None => f.write_str("RwLock(<locked>)"),
+        })
     }
 }
 
 /// Future of [`RwLock::read`], to be awaited by `call!`.
 #[must_use = "a lock does nothing until it is called: `call!(lock.read())`"]
 pub struct ReadLock<'a, T> {
-    lock: &'a RwLock<T>,
-    acquiring: Acquiring<'a>,
+    acquiring: AcquiringOne<'a, T>,
 }
 
 impl<'a, T> Future for ReadLock<'a, T> {
@@ -152,7 +145,7 @@ impl<'a, T> Future for ReadLock<'a, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<RwLockReadGuard<'a, T>> {
-        self.acquiring.poll().map(|permits| self.lock.read_guard(permits))
+        self.acquiring.poll().map(|guard| RwLockReadGuard { guard })
     }
 }
 
@@ -167,8 +160,7 @@ impl<T> fmt::Debug for ReadLock<'_, T> {
 /// Future of [`RwLock::write`], to be awaited by `call!`.
 #[must_use = "a lock does nothing until it is called: `call!(lock.write())`"]
 pub struct WriteLock<'a, T> {
-    lock: &'a RwLock<T>,
-    acquiring: Acquiring<'a>,
+    acquiring: AcquiringAll<'a, T, ManyReaders>,
 }
 
 impl<'a, T> Future for WriteLock<'a, T> {
@@ -176,7 +168,7 @@ impl<'a, T> Future for WriteLock<'a, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<RwLockWriteGuard<'a, T>> {
-        self.acquiring.poll().map(|permits| self.lock.write_guard(permits))
+        self.acquiring.poll().map(|guard| RwLockWriteGuard { guard })
     }
 }
 
@@ -191,17 +183,14 @@ impl<T> fmt::Debug for WriteLock<'_, T> {
 /// Guard of an [`RwLock`] that is locked for reading; no task writes until the guard is dropped.
 #[must_use = "the lock is free again as soon as this is dropped"]
 pub struct RwLockReadGuard<'a, T> {
-    // Fields are dropped in this order: a task that gets the permits must find the value not
-    // borrowed.
-    value: Ref<'a, T>,
-    _permits: PermitGuard<'a>,
+    guard: SharedGuard<'a, T>,
 }
 
 impl<T> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.value
+        &self.guard
     }
 }
 
@@ -215,23 +204,20 @@ impl<T: fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
 /// is dropped.
 #[must_use = "the lock is free again as soon as this is dropped"]
 pub struct RwLockWriteGuard<'a, T> {
-    // Fields are dropped in this order: a task that gets the permits must find the value not
-    // borrowed.
-    value: RefMut<'a, T>,
-    _permits: PermitGuard<'a>,
+    guard: UniqueGuard<'a, T, ManyReaders>,
 }
 
 impl<T> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.value
+        &self.guard
     }
 }
 
 impl<T> DerefMut for RwLockWriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+        &mut self.guard
     }
 }
 

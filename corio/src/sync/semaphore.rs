@@ -104,7 +104,7 @@ impl Semaphore {
     /// # Panics
     /// If more permits would be free than fit in a `usize`.
     pub fn add_permits(&self, permits: usize) {
-        let mut state = self.permits.borrow_mut();
+        let mut state = self.permits.borrow();
         assert!(
             state.free.checked_add(permits).is_some(),
             "corio: more permits than fit in a usize"
@@ -116,9 +116,11 @@ impl Semaphore {
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let permits = self.permits.borrow();
+        let (available, waiting) = (permits.free, permits.queue.len());
+        drop(permits);
         f.debug_struct("Semaphore")
-            .field("available", &permits.free)
-            .field("waiting", &permits.queue.len())
+            .field("available", &available)
+            .field("waiting", &waiting)
             .finish()
     }
 }

@@ -15,20 +15,25 @@
 //! - Destructors and clones of the user's keys and values run while the set and the flight are not
 //!   borrowed, because they may use both.
 
+#![expect(
+    clippy::mutable_key_type,
+    reason = "flights are hashed and compared by their keys, and a key is not changed"
+)]
+
 use std::borrow::Borrow;
-use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
-use std::rc::Rc;
+use std::mem;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use super::state_cell::StateCell;
 use super::wait_queue::{Ticket, TicketState, WaitQueue};
 use crate::executor::{Id, WaitCause, WaitReason};
 use crate::runtime::{RunRef, RunState, current};
-use crate::task::{Call, Task, task_with};
+use crate::task::{Call, Task, TaskOver, task_with};
 
 /// Runs one task at a time for each key; tasks that want the same key meanwhile wait and get a
 /// clone of the value.
@@ -64,36 +69,42 @@ use crate::task::{Call, Task, task_with};
 /// A task that asks for the key whose value the task itself is making waits forever, and the run
 /// ends with [`Error::Deadlock`](crate::Error::Deadlock).
 pub struct SingleFlight<K, V> {
-    flights: RefCell<HashSet<ByKey<K, V>>>,
+    flights: StateCell<Flights<K, V>>,
+}
+
+/// The flights of one run.
+struct Flights<K, V> {
+    by_key: HashSet<ByKey<K, V>>,
     /// Queues of flights that are over, for new flights: so a flight allocates no queue.
-    spare_queues: RefCell<Vec<WaitQueue<()>>>,
+    spare_queues: Vec<WaitQueue<()>>,
     /// The run whose tasks the flights belong to.
-    run: RefCell<RunRef>,
+    run: RunRef,
 }
 
 /// A flight: the making of the value of one key.
 struct OngoingCall<K, V> {
     key: K,
     /// The value, once it is made, if the flight had followers by then.
-    value: OnceCell<V>,
-    /// The followers.
-    queue: StateCell<WaitQueue<()>>,
-    /// The task that makes the value, for deadlock reports.
-    leader: Cell<Id>,
+    value: OnceLock<V>,
+    state: StateCell<CallState>,
 }
 
-impl<K, V> OngoingCall<K, V> {
-    /// Returns what a following task waits for.
-    #[cold]
-    fn wait_reason(&self, task: Id) -> WaitReason {
-        let leader = self.leader.get();
-        let cause = WaitCause::SingleFlightValue { is_leader: leader == task };
-        WaitReason::ends(cause, vec![leader])
-    }
+struct CallState {
+    /// The followers.
+    queue: WaitQueue<()>,
+    /// The task that makes the value, for deadlock reports.
+    leader: Id,
+}
+
+/// Returns what a following task waits for.
+#[cold]
+fn wait_reason(leader: Id, task: Id) -> WaitReason {
+    let cause = WaitCause::SingleFlightValue { is_leader: leader == task };
+    WaitReason::ends(cause, vec![leader])
 }
 
 /// A flight in the set, hashed and compared by its key.
-struct ByKey<K, V>(Rc<OngoingCall<K, V>>);
+struct ByKey<K, V>(Arc<OngoingCall<K, V>>);
 
 impl<K, V> Borrow<K> for ByKey<K, V> {
     fn borrow(&self) -> &K {
@@ -132,7 +143,7 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
         &'a self,
         key: K,
         maker: T,
-    ) -> impl Task<S, Output = V> + use<'a, K, V, S, T>
+    ) -> TaskOver<S, impl Future<Output = V> + use<'a, K, V, S, T>>
     where
         T: Task<S, Output = V>,
     {
@@ -152,56 +163,49 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
     /// Joins the flight of the key as a follower, or starts one as leader.
     #[inline]
     fn join(&self, run: &RunState, key: K) -> Participant<'_, K, V> {
-        if !self.run.borrow().is(run) {
-            self.bind_to_slow(run);
-        }
-        let found = self.flights.borrow().get(&key).map(|ByKey(flight)| flight.clone());
+        let mut flights = self.flights.borrow();
+        let former = if flights.run.is(run) { HashSet::new() } else { flights.bind_to(run) };
+        let found = flights.by_key.get(&key).map(|ByKey(flight)| flight.clone());
         let is_leader = found.is_none();
-        Participant {
-            flights: self,
-            flight: found.unwrap_or_else(|| self.start(run, key)),
-            is_leader,
-            ticket: 0,
-        }
+        let flight = found.unwrap_or_else(|| flights.start(run, key));
+        drop(flights);
+        drop(former);
+        Participant { flights: self, flight, is_leader, ticket: 0 }
     }
+}
 
+impl<K: Hash + Eq, V> Flights<K, V> {
     /// Starts a flight, led by the running task.
-    fn start(&self, run: &RunState, key: K) -> Rc<OngoingCall<K, V>> {
-        let queue = StateCell::new(self.spare_queues.borrow_mut().pop().unwrap_or_default());
-        let flight = Rc::new(OngoingCall {
-            key,
-            value: OnceCell::new(),
-            queue,
-            leader: Cell::new(run.executor.current()),
-        });
-        self.flights.borrow_mut().insert(ByKey(flight.clone()));
+    fn start(&mut self, run: &RunState, key: K) -> Arc<OngoingCall<K, V>> {
+        let queue = self.spare_queues.pop().unwrap_or_default();
+        let state = StateCell::new(CallState { queue, leader: run.executor.current() });
+        let flight = Arc::new(OngoingCall { key, value: OnceLock::new(), state });
+        self.by_key.insert(ByKey(flight.clone()));
         flight
     }
 
-    /// Binds the flights to `run`, and drops the flights of a run that is over.
+    /// Binds the flights to `run`, and returns the flights of a run that is over, to be dropped
+    /// when nothing is borrowed.
     ///
     /// # Panics
     /// If tasks of another run are in flight.
     #[cold]
-    fn bind_to_slow(&self, run: &RunState) {
-        let is_over = self.run.borrow().upgrade().is_none();
+    #[must_use]
+    fn bind_to(&mut self, run: &RunState) -> HashSet<ByKey<K, V>> {
         assert!(
-            is_over || self.is_empty(),
+            self.by_key.is_empty() || self.run.is_over(),
             "corio: this single-flight is in use in another run; a single-flight belongs to one \
              run at a time"
         );
-        if !self.is_empty() {
-            // Moved out of the cell before the drop: destructors of keys may use `self`.
-            drop(self.flights.take());
-        }
-        self.run.replace(run.this_run());
+        self.run = RunRef::to(run);
+        mem::take(&mut self.by_key)
     }
 }
 
 impl<K, V> SingleFlight<K, V> {
     /// Returns the number of keys in flight.
     pub fn len(&self) -> usize {
-        self.flights.borrow().len()
+        self.flights.borrow().by_key.len()
     }
 
     /// Whether no key is in flight.
@@ -213,23 +217,27 @@ impl<K, V> SingleFlight<K, V> {
 impl<K, V> Default for SingleFlight<K, V> {
     fn default() -> Self {
         SingleFlight {
-            flights: RefCell::default(),
-            spare_queues: RefCell::default(),
-            run: RefCell::default(),
+            flights: StateCell::new(Flights {
+                by_key: HashSet::new(),
+                spare_queues: Vec::new(),
+                run: RunRef::default(),
+            }),
         }
     }
 }
 
 impl<K: fmt::Debug, V> fmt::Debug for SingleFlight<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.flights.borrow().iter().map(|flight| &flight.0.key)).finish()
+        let flights: Vec<_> =
+            self.flights.borrow().by_key.iter().map(|ByKey(flight)| flight.clone()).collect();
+        f.debug_set().entries(flights.iter().map(|flight| &flight.key)).finish()
     }
 }
 
 /// Part of one task in a flight, as leader or follower. Dropping it withdraws from the flight.
 struct Participant<'a, K: Hash + Eq, V> {
     flights: &'a SingleFlight<K, V>,
-    flight: Rc<OngoingCall<K, V>>,
+    flight: Arc<OngoingCall<K, V>>,
     is_leader: bool,
     /// 0 before a follower waits, and after it has continued.
     ticket: Ticket,
@@ -251,33 +259,33 @@ impl<K: Hash + Eq, V: Clone> Participant<'_, K, V> {
     /// Not a part of `poll`, so that `poll` is small enough to be inlined.
     fn poll_follower(&mut self) -> bool {
         current::with(|run| {
-            let mut queue = self.flight.queue.borrow_mut();
+            let CallState { queue, leader } = &mut *self.flight.state.borrow();
             queue.bind_to(run, || false, "corio: a flight of another run");
             let task = run.executor.waiting_task();
-            match queue.ticket_state(self.ticket) {
+            match queue.ticket_state(&mut self.ticket) {
                 TicketState::Granted => {
                     (self.is_leader, self.ticket) = (true, 0);
-                    self.flight.leader.set(task);
+                    *leader = task;
                     return true;
                 }
                 TicketState::Waiting => queue.set_task(self.ticket, task),
                 TicketState::NotQueued => self.ticket = queue.join(task, ()),
             }
-            run.executor.park_for(|| self.flight.wait_reason(task));
+            run.executor.park_for(|| wait_reason(*leader, task));
             false
         })
     }
 
     /// Ends the flight with the value that the leader has made, and returns the value.
     fn complete(mut self, value: V) -> V {
-        let has_followers = !self.flight.queue.borrow().is_empty();
+        let has_followers = !self.flight.state.borrow().queue.is_empty();
         if has_followers {
             self.flight.value.get_or_init(|| value.clone());
-            let mut state = self.flight.queue.borrow_mut();
-            state.grant_all();
-            let queue = std::mem::take(&mut *state);
+            let mut state = self.flight.state.borrow();
+            state.queue.grant_all();
+            let queue = mem::take(&mut state.queue);
             drop(state);
-            self.flights.spare_queues.borrow_mut().push(queue);
+            self.flights.flights.borrow().spare_queues.push(queue);
         }
         self.is_leader = false;
         self.remove_flight();
@@ -288,22 +296,24 @@ impl<K: Hash + Eq, V: Clone> Participant<'_, K, V> {
 impl<K: Hash + Eq, V> Participant<'_, K, V> {
     /// Removes the flight from the set: the next task that wants the key starts a new one.
     fn remove_flight(&self) {
-        self.flights.flights.borrow_mut().remove(&self.flight.key);
+        self.flights.flights.borrow().by_key.remove(&self.flight.key);
     }
 
     #[cold]
-    fn withdraw(&self) {
+    fn withdraw(&mut self) {
         if !self.is_leader && self.flight.value.get().is_some() {
             return;
         }
-        let mut queue = self.flight.queue.borrow_mut();
-        if !self.is_leader && queue.ticket_state(self.ticket) != TicketState::Granted {
+        let mut state = self.flight.state.borrow();
+        let queue = &mut state.queue;
+        if !self.is_leader && queue.ticket_state(&mut self.ticket) != TicketState::Granted {
             queue.withdraw(self.ticket);
             return;
         }
-        // This participant leads, or was granted the lead and has not run since.
-        let has_leader = queue.grant_next_alive().is_some();
-        drop(queue);
+        // This participant leads, or was granted the lead and has not run since. It is a part of a
+        // task, and so is dropped where the run is being turned.
+        let has_leader = queue.grant_next_alive().is_ok_and(|granted| granted.is_some());
+        drop(state);
         if !has_leader {
             self.remove_flight();
         }

@@ -1,6 +1,5 @@
 //! A wait group for tasks: a counter, and a queue of tasks that wait until the counter is 0.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -16,18 +15,18 @@ use crate::runtime::current;
 /// Afterwards the group can be used again.
 ///
 /// ```
-/// use std::rc::Rc;
+/// use std::sync::Arc;
 /// use corio::sync::WaitGroup;
 ///
 /// #[corio::task]
-/// fn work(group: Rc<WaitGroup>) {
+/// fn work(group: Arc<WaitGroup>) {
 ///     // …
 ///     group.done();
 /// }
 ///
 /// #[corio::task]
 /// fn program() {
-///     let group = Rc::new(WaitGroup::new());
+///     let group = Arc::new(WaitGroup::new());
 ///     for _round in 0..2 {
 ///         group.add(3);
 ///         for _ in 0..3 {
@@ -42,9 +41,14 @@ use crate::runtime::current;
 /// ```
 #[derive(Default)]
 pub struct WaitGroup {
+    state: StateCell<GroupState>,
+}
+
+#[derive(Default)]
+struct GroupState {
     /// Number of things that are added and not done.
-    pending: Cell<usize>,
-    queue: StateCell<WaitQueue<()>>,
+    pending: usize,
+    queue: WaitQueue<()>,
 }
 
 const IN_ANOTHER_RUN: &str =
@@ -62,12 +66,11 @@ impl WaitGroup {
     /// If more things are pending than fit in a `usize`.
     #[track_caller]
     pub fn add(&self, things: usize) {
-        self.pending.set(
-            self.pending
-                .get()
-                .checked_add(things)
-                .expect("corio: more things to wait for than fit in a usize"),
-        );
+        let state = &mut *self.state.borrow();
+        state.pending = state
+            .pending
+            .checked_add(things)
+            .expect("corio: more things to wait for than fit in a usize");
     }
 
     /// Marks one thing as done.
@@ -79,14 +82,13 @@ impl WaitGroup {
     /// If no thing is pending.
     #[track_caller]
     pub fn done(&self) {
-        let pending = self
+        let state = &mut *self.state.borrow();
+        state.pending = state
             .pending
-            .get()
             .checked_sub(1)
             .expect("corio: `done` was called more often than things were added");
-        self.pending.set(pending);
-        if pending == 0 {
-            self.queue.borrow_mut().grant_all();
+        if state.pending == 0 {
+            state.queue.grant_all();
         }
     }
 
@@ -104,10 +106,10 @@ impl WaitGroup {
 
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitGroup")
-            .field("left", &self.pending.get())
-            .field("waiting", &self.queue.borrow().len())
-            .finish()
+        let state = self.state.borrow();
+        let (left, waiting) = (state.pending, state.queue.len());
+        drop(state);
+        f.debug_struct("WaitGroup").field("left", &left).field("waiting", &waiting).finish()
     }
 }
 
@@ -124,13 +126,13 @@ impl Future for AllDone<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        let pending = self.group.pending.get();
         current::with(|run| {
-            let mut queue = self.group.queue.borrow_mut();
+            let GroupState { pending, queue } = &mut *self.group.state.borrow();
+            let pending = *pending;
             if queue.bind_to(run, || false, IN_ANOTHER_RUN) {
                 queue.clear();
             }
-            match queue.ticket_state(self.ticket) {
+            match queue.ticket_state(&mut self.ticket) {
                 TicketState::NotQueued if pending > 0 => {
                     self.ticket = queue.join(run.executor.waiting_task(), ())
                 }
@@ -150,7 +152,7 @@ impl Future for AllDone<'_> {
 impl Drop for AllDone<'_> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.group.queue.borrow_mut().withdraw(self.ticket);
+            self.group.state.borrow().queue.withdraw(self.ticket);
         }
     }
 }

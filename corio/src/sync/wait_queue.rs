@@ -11,6 +11,8 @@
 //!   marked, because closing the gap would make n withdrawals quadratic.
 //! - A waiter whose task is *dead* is about to be dropped, or was forgotten (`mem::forget`). Where
 //!   a grant must not get lost, such a waiter is *skipped*, and its ticket counts as not queued.
+//!   Only the thread that turns the run can know. So from outside of the run all waiters are woken
+//!   instead, and the first that looks grants.
 //!
 //! # Invariants
 //!
@@ -57,6 +59,10 @@ struct QueuedTask<W> {
     /// `None` once the waiter has withdrawn.
     payload: Option<W>,
 }
+
+/// The run of a queue is not over, and is not being turned on this thread.
+#[derive(Debug)]
+pub(super) struct Elsewhere;
 
 /// State of a ticket in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +115,7 @@ impl<W> WaitQueue<W> {
     fn bind_to_slow(&mut self, run: &RunState, is_serving: impl FnOnce() -> bool, panic: &str) {
         assert!(self.run_is_over() || self.waiters.is_empty() && !is_serving(), "{panic}");
         self.waiters.iter_mut().for_each(|waiter| waiter.task = Id::NONE);
-        self.run = run.this_run();
+        self.run = RunRef::to(run);
     }
 
     /// Removes all waiters without granting them. Their tickets count as not queued.
@@ -131,23 +137,19 @@ impl<W> WaitQueue<W> {
 
     /// Whether the run to which the queue is bound is over.
     pub(super) fn run_is_over(&self) -> bool {
-        self.run.upgrade().is_none()
+        self.run.is_over()
     }
 
-    /// Calls `act` with the run to which the queue is bound, unless that run is over.
-    ///
-    /// Nearly always that run is the current one of this thread, and then no reference to the run
-    /// has to be taken.
+    /// Whether the run to which the queue is bound is being turned on this thread.
+    pub(super) fn is_here(&self) -> bool {
+        current::entered(self.run.id(), |_| ()).is_some()
+    }
+
+    /// Calls `act` with the run to which the queue is bound, if that run is being turned on this
+    /// thread.
     #[inline]
-    pub(super) fn in_run(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
-        if current::current(|run| self.run.is(run).then(|| act(self, run))).flatten().is_none() {
-            self.in_run_slow(act);
-        }
-    }
-
-    #[cold]
-    fn in_run_slow(&mut self, mut act: impl FnMut(&mut Self, &RunState)) {
-        self.run.upgrade().iter().for_each(|run| act(self, run));
+    pub(super) fn in_run<T>(&mut self, act: impl FnOnce(&mut Self, &RunState) -> T) -> Option<T> {
+        current::entered(self.run.id(), |run| act(self, run))
     }
 
     /// Draws a ticket without adding a waiter.
@@ -177,10 +179,13 @@ impl<W> WaitQueue<W> {
 
     /// Returns the state of a ticket.
     ///
-    /// A skipped ticket is reported as `NotQueued` once: the caller joins anew or drops the ticket.
+    /// A ticket that is not queued becomes 0: it must not be taken for a granted one later, when it is
+    /// no longer known that it was skipped.
     #[inline]
-    pub(super) fn ticket_state(&mut self, ticket: Ticket) -> TicketState {
+    pub(super) fn ticket_state(&mut self, held: &mut Ticket) -> TicketState {
+        let ticket = *held;
         if ticket < self.first_valid || self.skipped.remove(ticket) {
+            *held = 0;
             TicketState::NotQueued
         } else if self.waiters.front().is_none_or(|front| ticket < front.ticket) {
             TicketState::Granted
@@ -230,18 +235,27 @@ impl<W> WaitQueue<W> {
     /// payload.
     pub(super) fn grant_next(&mut self) -> Option<(Ticket, W)> {
         let QueuedTask { ticket, task, payload } = self.pop()?;
-        if task != Id::NONE {
-            self.in_run(|_, run| run.wake(task));
-        }
+        self.wake([task]);
         payload.map(|payload| (ticket, payload))
     }
 
     /// Grants the first waiter whose task is alive; in a run that is over, the first waiter.
-    pub(super) fn grant_next_alive(&mut self) -> Option<(Ticket, W)> {
-        match self.run.upgrade() {
-            Some(run) => self.grant_next_alive_if(&run, |_| true),
-            None => self.grant_next(),
+    ///
+    /// # Errors
+    /// If it can't be known here whether a task is alive: the run is not being turned on this
+    /// thread. All waiters have to be woken, and the one that looks first grants.
+    pub(super) fn grant_next_alive(&mut self) -> Result<Option<(Ticket, W)>, Elsewhere> {
+        match self.in_run(|queue, run| queue.grant_next_alive_if(run, |_| true)) {
+            Some(granted) => Ok(granted),
+            None if self.is_empty() || self.run_is_over() => Ok(self.grant_next()),
+            None => Err(Elsewhere),
         }
+    }
+
+    /// Wakes tasks of the run to which the queue is bound, unless that run is over.
+    #[inline]
+    fn wake(&self, tasks: impl IntoIterator<Item = Id>) {
+        self.run.wake(tasks.into_iter().filter(|task| *task != Id::NONE));
     }
 
     /// Grants the first waiter whose task is alive, if `may_grant` holds for its payload. Waiters
@@ -260,7 +274,7 @@ impl<W> WaitQueue<W> {
             }
             let QueuedTask { ticket, task, payload } = self.pop()?;
             if is_alive {
-                run.wake(task);
+                run.executor.wake(task);
                 return payload.map(|payload| (ticket, payload));
             }
             self.skipped.add(ticket);
@@ -289,14 +303,8 @@ impl<W> WaitQueue<W> {
     }
 
     /// Wakes the tasks of all waiters without granting them.
-    pub(super) fn wake_all(&mut self) {
-        self.in_run(|queue, run| {
-            queue
-                .waiters
-                .iter()
-                .filter(|waiter| waiter.task != Id::NONE)
-                .for_each(|waiter| run.wake(waiter.task))
-        });
+    pub(super) fn wake_all(&self) {
+        self.wake(self.waiters.iter().map(|waiter| waiter.task));
     }
 
     /// Restores the invariant on withdrawn waiters: none at the front, and at most half of the

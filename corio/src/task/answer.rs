@@ -35,24 +35,25 @@ fn poll_answer<A: 'static>(run: &RunState) -> Poll<A> {
 
 /// The future of `io!(r)`: the answer to the request that the running task has just asked.
 // Generic over the answer, not over the request: a bound on the request would be a second error for
-// a mistaken `io!(5)`.
+// a mistaken `io!(5)`. Key and answer are in the run while this is awaited, and so are in the type: the
+// task is `Send` only if they are, and only if the request is, which knows its dispatcher.
 #[must_use]
-pub struct Answer<A, L> {
+pub struct Answer<R, K, A, L> {
     line: L,
-    answer: PhantomData<fn() -> A>,
+    in_run: PhantomData<(R, K, A)>,
 }
 
-impl<A, L> Unpin for Answer<A, L> {}
+impl<R, K, A, L> Unpin for Answer<R, K, A, L> {}
 
-impl<A, L> Answer<A, L> {
+impl<R, K, A, L> Answer<R, K, A, L> {
     /// The answer for the running task, which has just asked.
     #[inline]
     pub(super) fn for_running_task(line: L) -> Self {
-        Answer { line, answer: PhantomData }
+        Answer { line, in_run: PhantomData }
     }
 }
 
-impl<A: 'static, L: CallSite> Future for Answer<A, L> {
+impl<R, K, A: 'static, L: CallSite> Future for Answer<R, K, A, L> {
     type Output = A;
 
     #[inline]
@@ -71,7 +72,7 @@ impl<A: 'static, L: CallSite> Future for Answer<A, L> {
     }
 }
 
-impl<A, L: CallSite> Answer<A, L> {
+impl<R, K, A, L: CallSite> Answer<R, K, A, L> {
     /// Handles a poll without an answer: the task is traced, or something else polls its future.
     #[cold]
     #[inline(never)]
@@ -84,22 +85,24 @@ impl<A, L: CallSite> Answer<A, L> {
 
 /// A request as a child of a set: asked when the set starts, answered under its own id. Such a
 /// child has no coroutine; its cell is all the memory that it takes.
-pub struct RequestChild<R> {
+pub struct RequestChild<R, K> {
     /// `None` once the request was asked.
     request: Option<R>,
+    /// The key is in the run until the request is answered.
+    in_run: PhantomData<K>,
 }
 
 /// How a request runs in a cell.
-pub(super) type RequestBody<R> = LeafBody<RequestChild<R>>;
+pub(super) type RequestBody<R, K> = LeafBody<RequestChild<R, K>>;
 
-impl<R> RequestChild<R> {
+impl<R, K> RequestChild<R, K> {
     /// The child that asks `request`. The lane of `R` must be open when the child starts.
     pub(super) fn new(request: R) -> Self {
-        RequestChild { request: Some(request) }
+        RequestChild { request: Some(request), in_run: PhantomData }
     }
 }
 
-impl<R: Request> Leaf for RequestChild<R> {
+impl<R: Request<Key = K>, K> Leaf for RequestChild<R, K> {
     type Output = R::Answer;
 
     fn start(&mut self, _: &Executor, id: Id) {
@@ -120,23 +123,23 @@ impl<R: Request> Leaf for RequestChild<R> {
 
 /// A request as a task: asked when the task first runs.
 // Without bounds on `R`, for the same reason as `Answer`.
-pub struct Requesting<R, A> {
+pub struct Requesting<R, K, A> {
     /// `None` once the request was asked.
     request: Option<R>,
     asker: Asker<R>,
-    answer: PhantomData<fn() -> A>,
+    in_run: PhantomData<(K, A)>,
 }
 
-impl<R: Request<Answer = A>, A> Requesting<R, A> {
+impl<R: Request<Key = K, Answer = A>, K, A> Requesting<R, K, A> {
     /// The future of `request`.
     pub(super) fn new(request: R, asker: Asker<R>) -> Self {
-        Requesting { request: Some(request), asker, answer: PhantomData }
+        Requesting { request: Some(request), asker, in_run: PhantomData }
     }
 }
 
-impl<R, A> Unpin for Requesting<R, A> {}
+impl<R, K, A> Unpin for Requesting<R, K, A> {}
 
-impl<R, A: 'static> Future for Requesting<R, A> {
+impl<R, K, A: 'static> Future for Requesting<R, K, A> {
     type Output = A;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<A> {

@@ -42,7 +42,7 @@ use std::task::Poll;
 
 use crate::executor::{BlockOf, ChildBody, ChildCell, Executor, Id, Pool, SetPolicy};
 use crate::runtime::RunState;
-use crate::util::PanicCollector;
+use crate::util::{OfRun, PanicCollector};
 
 // ── scope and run ──
 
@@ -51,7 +51,7 @@ use crate::util::PanicCollector;
 pub(super) struct Scope {
     /// The id of the scope, or `NOT_OPEN` or `CLOSED`.
     id: Id,
-    run: NonNull<RunState>,
+    run: OfRun<NonNull<RunState>>,
 }
 
 /// The id of a scope that was not opened yet. No entry of the tree has this id, and closing it does
@@ -62,11 +62,12 @@ const CLOSED: Id = Id::NOBODY;
 
 impl Scope {
     pub(super) fn new(run: &RunState) -> Self {
-        Scope { id: NOT_OPEN, run: NonNull::from(run) }
+        // SAFETY: the run of the task that owns the scope; the scope is used and dropped with the task.
+        Scope { id: NOT_OPEN, run: unsafe { OfRun::new(NonNull::from(run)) } }
     }
 
     pub(super) fn is_of(&self, run: &RunState) -> bool {
-        self.run == NonNull::from(run)
+        *self.run == NonNull::from(run)
     }
 
     pub(super) fn executor(&self) -> &Executor {
@@ -153,7 +154,7 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ClosedCell<'_, K, P> {
 pub(super) struct CellSet<G: Cells> {
     // In a block of its own, to keep frames small: a frame contains all sets that its task may
     // make, and most tasks of a tree are leaves, which make none.
-    state: NonNull<CellSetState<G>>,
+    state: OfRun<NonNull<CellSetState<G>>>,
     owns: PhantomData<CellSetState<G>>,
 }
 
@@ -173,8 +174,11 @@ impl<G: Cells> CellSet<G> {
     fn new(run: &RunState, cells: G) -> Self {
         let state = run.executor.pool().take(Self::BLOCK).cast();
         // SAFETY: the block has the layout of `CellSetState<G>`, and the set owns it until `drop`
-        // gives it back.
-        unsafe { state.write(CellSetState { cells, scope: Scope::new(run) }) };
+        // gives it back. It is a block of the run of the set; what is in it stands in `owns`.
+        let state = unsafe {
+            state.write(CellSetState { cells, scope: Scope::new(run) });
+            OfRun::new(state)
+        };
         CellSet { state, owns: PhantomData }
     }
 
@@ -251,7 +255,7 @@ const TOO_MANY: &str = "corio: more than four billion children in one set";
 
 /// Any number of cells of one type, side by side in a block.
 pub struct ChildVec<K: ChildBody, P> {
-    cells: NonNull<ChildCell<K, P>>,
+    cells: OfRun<NonNull<ChildCell<K, P>>>,
     /// Number of cells that are in use, from the first one.
     len: u32,
     capacity: u32,
@@ -275,8 +279,10 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> CellSet<ChildVec<K, P>> {
 impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
     fn with_capacity(pool: &Pool, capacity: usize) -> Self {
         let capacity = u32::try_from(capacity).expect(TOO_MANY);
+        let cells = pool.take(Self::block(capacity)).cast();
         ChildVec {
-            cells: pool.take(Self::block(capacity)).cast(),
+            // SAFETY: a block of the run of the set; what is in it stands in `owns`.
+            cells: unsafe { OfRun::new(cells) },
             len: 0,
             capacity,
             owns: PhantomData,
@@ -310,11 +316,11 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> ChildVec<K, P> {
             self.cells.copy_to_nonoverlapping(cells, self.len as usize);
             pool.give(self.cells.cast(), Self::block(self.capacity));
         }
-        (self.cells, self.capacity) = (cells, capacity);
+        (*self.cells, self.capacity) = (cells, capacity);
     }
 
     fn cells(&self) -> impl ExactSizeIterator<Item = *mut ChildCell<K, P>> + use<K, P> {
-        let cells = self.cells;
+        let cells = *self.cells;
         // SAFETY: every index is below `len`, so the cell lies in the block.
         (0..self.len as usize).map(move |index| unsafe { cells.as_ptr().add(index) })
     }
@@ -371,7 +377,7 @@ impl<'c, K: ChildBody, P: SetPolicy<K::Output>> Closed<'c, ChildVec<K, P>> {
 
 /// Children of different types: `C` is a tuple of their cells.
 pub struct ChildTuple<C> {
-    cells: NonNull<C>,
+    cells: OfRun<NonNull<C>>,
     owns: PhantomData<C>,
 }
 
@@ -478,14 +484,14 @@ macro_rules! tuple {
                     const { BlockOf::new(Layout::new::<($(ChildCell<$S::ChildBody, P>,)+)>()) };
                 let cells = pool.take(block).cast::<($(ChildCell<$S::ChildBody, P>,)+)>();
                 // SAFETY: the block has the layout of the tuple, and nothing was written to the
-                // cells yet.
+                // cells yet. It is a block of the run of the set; what is in it stands in `owns`.
                 unsafe {
                     $(
                         let cell = &raw mut (*cells.as_ptr()).$at;
                         ChildCell::put(cell, self.$at.into_input());
                     )+
+                    ChildTuple { cells: OfRun::new(cells), owns: PhantomData }
                 }
-                ChildTuple { cells, owns: PhantomData }
             }
         }
     };

@@ -16,18 +16,18 @@
 //! and again for the `.await`, and each time give an error.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::answer::{Answer, RequestBody, RequestChild};
 use super::await_point::At;
+use super::foreign::ForeignWait;
 use super::set::{
     ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll,
 };
 use super::spawn::{AcquireSpawnPermit, SpawnPermit, Spawned};
 use super::timeout::{TimeoutChildren, TimeoutPair, timeout};
 use super::token::{Frame, Over, Within};
-use super::traits::{AnyTask, Bound, IsTask, Sealed, Task};
+use super::traits::{AnyTask, IsTask, Sealed, Task, TaskOver};
 use super::wait::Wait;
 use super::window::Window;
 use crate::dispatch::{Dispatch, Request};
@@ -40,13 +40,13 @@ pub fn any_task<F: Future>(body: F) -> AnyTask<F> {
 }
 
 /// A task over the context `S`, from the body of a `#[corio::task(S)]`.
-pub fn task<S, F: Future>(body: F) -> Bound<S, F> {
-    Bound { future: Within::new(|_| body) }
+pub fn task<S, F: Future>(body: F) -> TaskOver<S, F> {
+    TaskOver { future: Within::new(|_| body) }
 }
 
 /// A task over the context `S`, whose body runs other tasks: `make` converts them with the token.
-pub(crate) fn task_with<S, F: Future>(make: impl FnOnce(&Over<S>) -> F) -> Bound<S, F> {
-    Bound { future: Within::new(make) }
+pub(crate) fn task_with<S, F: Future>(make: impl FnOnce(&Over<S>) -> F) -> TaskOver<S, F> {
+    TaskOver { future: Within::new(make) }
 }
 
 /// Tells the compiler the return type of an async block. Generated code never calls it.
@@ -58,7 +58,11 @@ impl<S> Frame<S> {
     /// `io!(r)`: asks now, not when polled. The answer will be delivered to the running task, so
     /// the future must be awaited in the same expression.
     #[inline]
-    pub fn io<R: Dispatch<S, Answer = A>, A, L>(&self, line: L, request: R) -> Answer<A, L> {
+    pub fn io<R: Dispatch<S, Key = K, Answer = A>, K, A, L>(
+        &self,
+        line: L,
+        request: R,
+    ) -> Answer<R, K, A, L> {
         self.ask(request);
         Answer::for_running_task(line)
     }
@@ -71,14 +75,10 @@ impl<S> Frame<S> {
     }
 
     /// `io_all!(requests)`
-    pub fn io_all<I, R, L>(
-        &self,
-        line: L,
-        requests: I,
-    ) -> At<Set<ChildVec<RequestBody<R>, WaitAll>>, L>
+    pub fn io_all<I, R, K, L>(&self, line: L, requests: I) -> At<ManyRequests<R, K>, L>
     where
         I: IntoIterator<Item = R>,
-        I::Item: Dispatch<S>,
+        I::Item: Dispatch<S, Key = K>,
     {
         self.open::<I::Item>();
         At::new(line, Set::list(requests.into_iter().map(RequestChild::new)))
@@ -92,15 +92,19 @@ impl<S> Frame<S> {
 
     /// The wait for a permit in `spawn!(t)`.
     #[inline]
-    pub fn room<L>(&self, line: L) -> At<AcquireSpawnPermit, L> {
+    pub fn room<F, O, L>(&self, line: L) -> At<AcquireSpawnPermit<F, O>, L> {
         At::new(line, AcquireSpawnPermit::new())
     }
 
     /// `spawn!(t)`
     #[inline]
-    pub fn spawn<T: Task<S, Output = O> + 'static, O>(
+    pub fn spawn<
+        T: Task<S, Future = F, Output = O> + 'static,
+        F: Future<Output = O> + 'static,
+        O,
+    >(
         &self,
-        _: SpawnPermit,
+        _: SpawnPermit<F, O>,
         task: T,
     ) -> Spawned<O> {
         let future = task.into_future(&self.over());
@@ -112,15 +116,24 @@ impl<S> Frame<S> {
         At::new(line, Wait::new())
     }
 
+    /// `wait!(future)`
+    pub fn foreign<F: IntoFuture<IntoFuture = G, Output = O>, G: Future<Output = O>, O, L>(
+        &self,
+        line: L,
+        future: F,
+    ) -> At<ForeignWait<G, O>, L> {
+        At::new(line, ForeignWait::new(future.into_future()))
+    }
+
     /// One of the tasks in `join!(a, b)`.
-    pub fn child<'a, T: Task<S, Future = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
-        Child { future: task.into_future(&self.over()), borrows: PhantomData }
+    pub fn child<T: Task<S, Future = F>, F>(&self, task: T) -> Child<F> {
+        Child { future: task.into_future(&self.over()) }
     }
 
     /// The task in `timeout!(limit, t)`. It runs as by `call!`, to the end of its children: the
     /// limit holds for them too.
-    pub fn called_child<'a, T: Task<S, Called = F>, F: 'a>(&self, task: T) -> Child<'a, F> {
-        Child { future: T::called(task.into_future(&self.over()), Sealed), borrows: PhantomData }
+    pub fn called_child<T: Task<S, Called = F>, F>(&self, task: T) -> Child<F> {
+        Child { future: T::called(task.into_future(&self.over()), Sealed) }
     }
 
     /// `join!(a, b)`, and `io!(a, b)`
@@ -164,73 +177,92 @@ impl<S> Frame<S> {
     }
 
     /// The futures of tasks, made one by one.
-    fn futures<I>(&self, tasks: I) -> impl Iterator<Item = <I::Item as IsTask>::Future> + use<S, I>
-    where
-        I: IntoIterator,
-        I::Item: Task<S>,
-    {
-        let over = self.over();
-        tasks.into_iter().map(move |task| task.into_future(&over))
+    fn futures<I: IntoIterator>(&self, tasks: I) -> Futures<S, I::IntoIter> {
+        Futures { tasks: tasks.into_iter(), over: self.over() }
     }
 
     /// `all!(tasks)`
-    pub fn all<'a, I, F, L>(
-        &self,
-        line: L,
-        tasks: I,
-    ) -> At<Set<ChildVec<Coroutine<'a, F>, WaitAll>>, L>
+    pub fn all<I, F, L>(&self, line: L, tasks: I) -> At<Set<ChildVec<Coroutine<F>, WaitAll>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
-        F: Future + 'a,
+        F: Future,
     {
         At::new(line, Set::list(self.futures(tasks)))
     }
 
     /// `all!(limit = n, tasks)`
     #[track_caller]
-    pub fn all_within<'a, I, F, L>(
+    pub fn all_within<I, J, F, L>(
         &self,
         line: L,
         limit: usize,
         tasks: I,
-    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, WaitAll>, L>
+    ) -> At<TaskWindow<S, J, F, WaitAll>, L>
     where
-        I: IntoIterator,
+        I: IntoIterator<IntoIter = J>,
+        J: Iterator<Item = I::Item>,
         I::Item: Task<S, Future = F>,
-        F: Future + 'a,
+        F: Future,
     {
         At::new(line, Window::new(limit, self.futures(tasks)))
     }
 
     /// `try_all!(limit = n, tasks)`
     #[track_caller]
-    pub fn try_all_within<'a, I, F, L>(
+    pub fn try_all_within<I, J, F, L>(
         &self,
         line: L,
         limit: usize,
         tasks: I,
-    ) -> At<Window<impl Iterator<Item = F> + use<'a, S, I, F, L>, Coroutine<'a, F>, FirstErr>, L>
+    ) -> At<TaskWindow<S, J, F, FirstErr>, L>
     where
-        I: IntoIterator,
+        I: IntoIterator<IntoIter = J>,
+        J: Iterator<Item = I::Item>,
         I::Item: Task<S, Future = F>,
-        F: Future<Output: Fallible> + 'a,
+        F: Future<Output: Fallible>,
     {
         At::new(line, Window::new(limit, self.futures(tasks)))
     }
 
     /// `try_all!(tasks)`
-    pub fn try_all<'a, I, F, L>(
+    pub fn try_all<I, F, L>(
         &self,
         line: L,
         tasks: I,
-    ) -> At<Set<ChildVec<Coroutine<'a, F>, FirstErr>>, L>
+    ) -> At<Set<ChildVec<Coroutine<F>, FirstErr>>, L>
     where
         I: IntoIterator,
         I::Item: Task<S, Future = F>,
-        F: Future<Output: Fallible> + 'a,
+        F: Future<Output: Fallible>,
     {
         At::new(line, Set::list(self.futures(tasks)))
+    }
+}
+
+/// The set of `io_all!(requests)`.
+type ManyRequests<R, K> = Set<ChildVec<RequestBody<R, K>, WaitAll>>;
+
+/// The set of `all!(limit = n, tasks)`, under a policy.
+type TaskWindow<S, J, F, P> = Window<Futures<S, J>, Coroutine<F>, P>;
+
+/// The futures of tasks, made one by one.
+// Not an `impl Iterator`: the compiler would have to see that what is behind it is an iterator for
+// every lifetime, before it sees that it is `Send`.
+pub struct Futures<S, J> {
+    tasks: J,
+    over: Over<S>,
+}
+
+impl<S, J: Iterator<Item: Task<S>>> Iterator for Futures<S, J> {
+    type Item = <J::Item as IsTask>::Future;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.tasks.next().map(|task| task.into_future(&self.over))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.tasks.size_hint()
     }
 }
 
@@ -239,30 +271,29 @@ impl<S> Frame<S> {
 pub struct RequestInput<R>(R);
 
 impl<R: Request> IntoChild for RequestInput<R> {
-    type ChildBody = RequestBody<R>;
-    type Input = RequestChild<R>;
+    type ChildBody = RequestBody<R, R::Key>;
+    type Input = RequestChild<R, R::Key>;
 
-    fn into_input(self) -> RequestChild<R> {
+    fn into_input(self) -> Self::Input {
         RequestChild::new(self.0)
     }
 }
 
-/// A task that becomes a child of a set, with the lifetime of what the task borrows.
-pub struct Child<'a, F> {
+/// A task that becomes a child of a set.
+pub struct Child<F> {
     future: F,
-    borrows: PhantomData<&'a ()>,
 }
 
-impl<'a, F: Future + 'a> Child<'a, F> {
+impl<F: Future> Child<F> {
     /// The child that runs `future`.
     pub(crate) fn new(future: F) -> Self {
-        Child { future, borrows: PhantomData }
+        Child { future }
     }
 }
 
-impl<'a, F: Future + 'a> IntoChild for Child<'a, F> {
-    type ChildBody = Coroutine<'a, F>;
-    type Input = <Coroutine<'a, F> as ChildBody>::Input;
+impl<F: Future> IntoChild for Child<F> {
+    type ChildBody = Coroutine<F>;
+    type Input = <Coroutine<F> as ChildBody>::Input;
 
     fn into_input(self) -> F {
         self.future

@@ -39,7 +39,7 @@ use crate::runtime::{TaskOf, current};
 /// When called in another run than that of its task, or after the task was dropped.
 pub struct JoinHandle<T> {
     task: TaskOf<T>,
-    output: PhantomData<(T, *const ())>,
+    output: PhantomData<T>,
 }
 
 impl<T> JoinHandle<T> {
@@ -53,13 +53,9 @@ impl<T> JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     #[inline]
     fn drop(&mut self) {
-        // Outside the run of the task there is no interest to drop: that run is over, or drops the
-        // output when it ends.
-        current::current(|run| {
-            if self.task.is_of(run) {
-                run.executor.drop_interest(self.task.id());
-            }
-        });
+        // Where the run of the task is not being turned there is no interest to drop: that run is
+        // over, or drops the output when it ends.
+        current::entered(self.task.run_id(), |run| run.executor.drop_interest(self.task.id()));
     }
 }
 

@@ -4,16 +4,18 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `traits` | [`IsTask`], [`Task`]: what a task is; [`AnyTask`], `Bound`: those of macros |
+//! | `traits` | [`IsTask`], [`Task`]: what a task is; [`AnyTask`], `TaskOver`: those of macros |
 //! | `token` | [`Frame`], `Over`: witnesses of the context over which a task runs |
 //! | `frame` | the methods of [`Frame`], which the macros expand to |
 //! | `task_fn` | [`task_fn()`], [`Cx`]: tasks from async closures, without macros |
+//! | `cx_future` | the futures that user code holds |
 //! | `await_point` | `At`, `CallSite`: a waiting point and its source line |
 //! | `answer` | waiting for an answer: `io!(r)`, a request in a set, a request as a task |
 //! | `call` | `call!`: runs a task inside another, with a scope of its own |
 //! | `boxed` | [`boxed()`]: calls of unknown depth, and their bound on the stack |
 //! | `spawn`, `handle` | `spawn!`, and [`JoinHandle`], which waits for the result |
 //! | `wait` | `wait!()`: waits for all spawned children |
+//! | `foreign` | `wait!(future)`: waits for a future from outside of corio |
 //! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
 //! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
 //! | `cells`, `window_slots` | the memory in which children of sets and windows run |
@@ -66,6 +68,8 @@ mod boxed;
 pub mod cache;
 mod call;
 mod cells;
+mod cx_future;
+mod foreign;
 mod frame;
 mod handle;
 mod interrupt;
@@ -87,8 +91,8 @@ pub(crate) use frame::task_with;
 pub use frame::{any_task, returns, task};
 pub use handle::JoinHandle;
 pub(crate) use interrupt::{Interrupt, until};
-pub use task_fn::{Cx, task_fn};
+pub use task_fn::{Cx, LocalCx, task_fn, task_fn_local};
 pub use token::Frame;
 pub(crate) use token::Over;
 pub(crate) use traits::Sealed;
-pub use traits::{AnyTask, IsTask, Task};
+pub use traits::{AnyTask, IsTask, SendTask, Task, TaskOver};

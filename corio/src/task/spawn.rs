@@ -2,6 +2,7 @@
 //!
 //! The task is made after the permit was acquired. The frame of the spawning task would otherwise
 //! hold the new task while it waits, and a task that spawns its own kind would have no known size.
+//! The permit knows the type of the task, though: see [`AcquireSpawnPermit`].
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,37 +13,41 @@ use std::task::{Context, Poll};
 use super::handle::JoinHandle;
 use crate::runtime::{TaskOf, current};
 
-/// The future of the wait for a permit in a `spawn!`.
+/// The future of the wait for a permit in a `spawn!` of a task with the future `F` and the output
+/// `O`. Both will be in the run while the parent lives, and so are in the type that the parent
+/// awaits: the parent is `Send` only if they are.
 #[must_use]
-#[derive(Debug)]
-pub struct AcquireSpawnPermit(());
+pub struct AcquireSpawnPermit<F, O>(PhantomData<(F, O)>);
 
 /// Leave to spawn one more task.
-#[derive(Debug)]
-pub struct SpawnPermit(());
+pub struct SpawnPermit<F, O>(PhantomData<(F, O)>);
 
-impl SpawnPermit {
+impl<F, O> SpawnPermit<F, O> {
     /// A permit beyond the task limit, for [`Cx::spawn`](super::Cx::spawn), which cannot wait.
     pub(super) fn unlimited() -> Self {
-        SpawnPermit(())
+        SpawnPermit(PhantomData)
     }
 }
 
-impl AcquireSpawnPermit {
+impl<F, O> AcquireSpawnPermit<F, O> {
     #[inline]
     pub(super) fn new() -> Self {
-        AcquireSpawnPermit(())
+        AcquireSpawnPermit(PhantomData)
     }
 }
 
-impl Future for AcquireSpawnPermit {
-    type Output = SpawnPermit;
+impl<F, O> Unpin for AcquireSpawnPermit<F, O> {}
+
+impl<F, O> Future for AcquireSpawnPermit<F, O> {
+    type Output = SpawnPermit<F, O>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<SpawnPermit> {
-        current::with(|run| {
-            if run.executor.may_spawn() { Poll::Ready(SpawnPermit(())) } else { Poll::Pending }
-        })
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<SpawnPermit<F, O>> {
+        if current::with(|run| run.executor.may_spawn()) {
+            Poll::Ready(SpawnPermit(PhantomData))
+        } else {
+            Poll::Pending
+        }
     }
 }
 

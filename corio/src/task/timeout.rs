@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::interrupt::{Interrupt, InterruptChildren, InterruptPair, until};
 use super::set::{FirstDone, IntoChild, IntoChildren, Set};
 use crate::executor::Id;
-use crate::runtime::{RunRef, current};
+use crate::runtime::current;
 use crate::util::{Alarm, Elapsed, limit};
 
 /// Interrupts a task when its time limit is reached.
 pub struct TimeLimit {
     limit: Duration,
-    /// The alarm, with its run: a frame may be dropped while another run is being turned. `None`
-    /// before the start, and for a limit so long that it is none.
-    alarm: Option<(Alarm, RunRef)>,
+    /// The alarm, with the id of its run: a frame may be dropped while another run is being turned.
+    /// `None` before the start, and for a limit so long that it is none.
+    alarm: Option<(Alarm, u64)>,
 }
 
 impl Interrupt for TimeLimit {
@@ -22,7 +22,7 @@ impl Interrupt for TimeLimit {
 
     fn start(&mut self, id: Id) {
         self.alarm = limit(self.limit)
-            .map(|limit| current::with(|run| (run.set_alarm(limit, id), run.this_run())));
+            .map(|limit| current::with(|run| (run.set_alarm(limit, id), run.id())));
     }
 
     fn reason(&self) -> Option<Elapsed> {
@@ -35,9 +35,7 @@ impl Drop for TimeLimit {
     fn drop(&mut self) {
         if let Some((alarm, run)) = self.alarm.take() {
             // A run that is over has cleared its alarms already.
-            if let Some(run) = run.upgrade() {
-                run.unset_alarm(alarm);
-            }
+            current::entered(run, |run| run.unset_alarm(alarm));
         }
     }
 }

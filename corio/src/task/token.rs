@@ -88,6 +88,11 @@ impl<S, T> Within<S, T> {
         Within { value: make(&over), context: PhantomData }
     }
 
+    /// The same value in another form.
+    pub(super) fn map<U>(self, convert: impl FnOnce(T) -> U) -> Within<S, U> {
+        Within { value: convert(self.value), context: PhantomData }
+    }
+
     pub(super) fn into_inner(self, _: &Over<S>) -> T {
         self.value
     }

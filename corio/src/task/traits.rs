@@ -68,6 +68,42 @@ pub trait Task<S>: IsTask {
     fn into_future(self, _: &Over<S>) -> Self::Future;
 }
 
+/// A task over the context `S` that is `Send`, with all that it becomes: for functions that return an
+/// `impl` of it.
+///
+/// `#[corio::task]` functions return types through which the compiler sees whether they are `Send`.
+/// An `impl Task<S>` hides that, so [`run_async`](crate::Schedule::run_async) refuses it; an `impl
+/// SendTask<S>` says that it is.
+///
+/// ```
+/// #[corio::dispatcher]
+/// fn double(numbers: &[u64]) -> Vec<u64> {
+///     numbers.iter().map(|n| n * 2).collect()
+/// }
+///
+/// fn quadruple(n: u64) -> impl corio::SendTask<(), Output = u64> {
+///     corio::task_fn(async move |cx: corio::Cx<'_, ()>| {
+///         let twice = cx.io(double(n)).await;
+///         cx.io(double(twice)).await
+///     })
+/// }
+///
+/// async fn handler() -> Result<u64, corio::Error> {
+///     corio::Schedule::new(()).run_async(quadruple(10)).await
+/// }
+///
+/// fn is_send<T: Send>(value: T) -> T {
+///     value
+/// }
+///
+/// let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// assert_eq!(runtime.block_on(is_send(handler())), Ok(40));
+/// ```
+pub trait SendTask<S>: Task<S, Future: Send, Called: Send, Output: Send> + Send {}
+
+#[diagnostic::do_not_recommend]
+impl<S, T: Task<S, Future: Send, Called: Send, Output: Send> + Send> SendTask<S> for T {}
+
 /// A task that needs no context and so runs over any: what a call of a plain `#[corio::task]`
 /// function returns.
 ///
@@ -114,12 +150,12 @@ impl<F> fmt::Debug for AnyTask<F> {
 /// A task over the context `S` and no other: what a call of a `#[corio::task(S)]` function returns.
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
               `schedule.run(task)`"]
-pub struct Bound<S, F> {
+pub struct TaskOver<S, F> {
     pub(super) future: Within<S, F>,
 }
 
 #[diagnostic::do_not_recommend]
-impl<S, F: Future> IsTask for Bound<S, F> {
+impl<S, F: Future> IsTask for TaskOver<S, F> {
     type Output = F::Output;
     type Future = F;
     type Called = Call<F>;
@@ -130,13 +166,13 @@ impl<S, F: Future> IsTask for Bound<S, F> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S, F: Future> Task<S> for Bound<S, F> {
+impl<S, F: Future> Task<S> for TaskOver<S, F> {
     fn into_future(self, over: &Over<S>) -> F {
         self.future.into_inner(over)
     }
 }
 
-impl<S, F> fmt::Debug for Bound<S, F> {
+impl<S, F> fmt::Debug for TaskOver<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(crate::util::type_names::short(std::any::type_name::<F>()))
     }
@@ -145,8 +181,8 @@ impl<S, F> fmt::Debug for Bound<S, F> {
 /// A request is a task: one that asks for it and returns the answer.
 impl<R: Request> IsTask for R {
     type Output = R::Answer;
-    type Future = Requesting<R, R::Answer>;
-    type Called = Requesting<R, R::Answer>;
+    type Future = Requesting<R, R::Key, R::Answer>;
+    type Called = Requesting<R, R::Key, R::Answer>;
 
     fn called(future: Self::Future, _: Sealed) -> Self::Called {
         future

@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 use super::cells::Scope;
 use crate::executor::{BlockOf, ChildBody, ChildCell, Id, SetPolicy};
 use crate::runtime::RunState;
-use crate::util::PanicCollector;
+use crate::util::{OfRun, PanicCollector};
 
 /// The policy `P` for a child in a slot, which also links the slot into the list of ended slots.
 #[derive(Debug)]
@@ -78,12 +78,13 @@ impl<K: ChildBody, P> WindowSlot<K, P> {
 pub(super) struct WindowSlots<K: ChildBody, P: SetPolicy<K::Output>> {
     /// How many more slots may be allocated.
     slots_left: usize,
-    ended: NonNull<EndedSlots<K, P>>,
+    ended: OfRun<NonNull<EndedSlots<K, P>>>,
     /// The head of the free list.
-    free: *mut WindowSlot<K, P>,
+    free: OfRun<*mut WindowSlot<K, P>>,
     /// The head of the list of all slots.
-    all: *mut WindowSlot<K, P>,
+    all: OfRun<*mut WindowSlot<K, P>>,
     scope: Scope,
+    owns: PhantomData<ChildCell<K, InWindow<K, P>>>,
 }
 
 /// A slot without a child.
@@ -111,8 +112,12 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> WindowSlots<K, P> {
         let ended = run.executor.pool().take(Self::LIST).cast::<EndedSlots<K, P>>();
         // SAFETY: the block has the layout of `EndedSlots`, and these slots own it.
         unsafe { ended.write(EndedSlots { first: Cell::new(ptr::null_mut()) }) };
-        let (free, all) = (ptr::null_mut(), ptr::null_mut());
-        WindowSlots { slots_left: limit, ended, free, all, scope: Scope::new(run) }
+        // SAFETY: pointers to blocks of the run of the window; what is in them stands in `owns`.
+        let (ended, free, all) = unsafe {
+            (OfRun::new(ended), OfRun::new(ptr::null_mut()), OfRun::new(ptr::null_mut()))
+        };
+        let scope = Scope::new(run);
+        WindowSlots { slots_left: limit, ended, free, all, scope, owns: PhantomData }
     }
 
     /// Whether the slots were made in this run.
@@ -133,8 +138,8 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> WindowSlots<K, P> {
         // SAFETY: slots are freed only when they are dropped together. The slot is on the ended
         // list, so its child has ended and has left the tree, and the cell is not in use.
         unsafe {
-            ended.set((*slot.as_ptr()).next.replace(self.free));
-            self.free = slot.as_ptr();
+            ended.set((*slot.as_ptr()).next.replace(*self.free));
+            *self.free = slot.as_ptr();
             let cell = &raw mut (*slot.as_ptr()).cell;
             let short_circuited = ChildCell::short_circuited(cell);
             let output = ChildCell::take(cell);
@@ -144,7 +149,7 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> WindowSlots<K, P> {
 
     /// Returns the first slot of the free list, or a new one if the limit allows for more.
     pub(super) fn free_slot(&mut self) -> Option<FreeSlot<'_, K, P>> {
-        let slot = match NonNull::new(self.free) {
+        let slot = match NonNull::new(*self.free) {
             Some(slot) => slot,
             None => self.new_slot()?,
         };
@@ -160,12 +165,12 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> WindowSlots<K, P> {
             slot.write(WindowSlot {
                 cell: ChildCell::empty(),
                 index: 0,
-                ended: self.ended,
+                ended: *self.ended,
                 next: Cell::new(ptr::null_mut()),
-                next_of_all: self.all,
+                next_of_all: *self.all,
             })
         };
-        (self.free, self.all) = (slot.as_ptr(), slot.as_ptr());
+        (*self.free, *self.all) = (slot.as_ptr(), slot.as_ptr());
         Some(slot)
     }
 }
@@ -179,7 +184,7 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> FreeSlot<'_, K, P> {
         // slot does not move and is freed only when the slots are dropped, after `scope`, which is
         // theirs, was closed.
         unsafe {
-            slots.free = (*slot.as_ptr()).next.replace(ptr::null_mut());
+            *slots.free = (*slot.as_ptr()).next.replace(ptr::null_mut());
             (*slot.as_ptr()).index = index;
             let cell = &raw mut (*slot.as_ptr()).cell;
             ChildCell::put(cell, input);
@@ -193,7 +198,7 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> Drop for WindowSlots<K, P> {
         let mut panics = PanicCollector::default();
         panics.run(|| self.scope.close());
         let executor = self.scope.executor();
-        let mut next = self.all;
+        let mut next = *self.all;
         while let Some(slot) = NonNull::new(next) {
             // SAFETY: the scope is closed, so the cell is not in use; the slot came from this pool
             // with this layout, and is not used any more.

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use crate::util::concurrent::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Cancels runs from any thread: a single run whose client has disconnected, or all runs when the
 /// server shuts down. [`Config::cancel_on`](crate::Config::cancel_on) attaches a token to a

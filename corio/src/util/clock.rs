@@ -2,12 +2,10 @@
 //!
 //! No clock is read unless a time limit, a pause or an expiry is in use.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A clock for time limits, pauses and cached answers that expire; set with
@@ -58,12 +56,12 @@ pub(crate) struct Time {
     /// `None` for the system clock.
     clock: Option<Arc<dyn Clock>>,
     /// When the system clock was first read; the origin of all times that `now` returns.
-    start: OnceCell<Instant>,
+    start: OnceLock<Instant>,
 }
 
 impl Time {
-    pub(crate) fn new(clock: Option<Arc<dyn Clock>>) -> Rc<Self> {
-        Rc::new(Time { clock, start: OnceCell::new() })
+    pub(crate) fn new(clock: Option<Arc<dyn Clock>>) -> Arc<Self> {
+        Arc::new(Time { clock, start: OnceLock::new() })
     }
 
     /// Returns the time since some fixed moment. May call user code.

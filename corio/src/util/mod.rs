@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `cancel` | `CancellationToken`, with which users cancel runs; `Nudge`, what wakes one |
 //! | `clock` | `Clock`, which users implement; `Time`, which a run reads; `Elapsed`, an error |
+//! | `concurrent` | atomics and locks, for which a model checker can put its own |
 //! | `timers` | a queue of alarms, ordered by time |
 //! | `inline_budget` | how many requests may be answered inline while a run is idle |
 //! | `hot_cell` | `HotCell`, a `RefCell` without checks in release builds |
+//! | `of_run` | `OfRun`, a part of a run, which goes from thread to thread with the run |
 //! | `push` | `push_within_capacity`, for vectors that need not grow |
 //! | `slab` | `Slots`, a small slab without generations |
 //! | `id_hasher` | `ById`, a fast hasher for numbers that corio assigns itself |
@@ -34,9 +36,11 @@
 
 mod cancel;
 mod clock;
+pub(crate) mod concurrent;
 mod hot_cell;
 mod id_hasher;
 mod inline_budget;
+mod of_run;
 pub(crate) mod panic_advice;
 mod push;
 mod slab;
@@ -53,6 +57,7 @@ pub use clock::{Clock, Elapsed};
 pub(crate) use hot_cell::{HotCell, HotMut};
 pub(crate) use id_hasher::ById;
 pub(crate) use inline_budget::InlineBudget;
+pub(crate) use of_run::OfRun;
 pub(crate) use push::push_within_capacity;
 pub(crate) use slab::Slots;
 pub(crate) use static_assert::{assert_has_not, assert_is_send};

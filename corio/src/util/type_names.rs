@@ -7,11 +7,12 @@
 //! changes names in messages, which the tests below do not notice.
 
 /// Wrappers of corio around a type of the user's, which is the last generic argument: the closure
-/// in `task_fn<S, T, C>`, the task in `ErrGroup<E>::run<S, T>`, the future in `Bound<S, F>`.
-const AROUND_LAST: [&str; 6] = [
+/// in `task_fn<S, T, C>`, the task in `ErrGroup<E>::run<S, T>`, the future in `TaskOver<S, F>`.
+const AROUND_LAST: [&str; 7] = [
     "corio::task::task_fn::task_fn<",
     "corio::task::traits::AnyTask<",
-    "corio::task::traits::Bound<",
+    "corio::task::traits::TaskOver<",
+    "corio::task::boxed::BoxFuture<",
     "corio::sync::err_group::ErrGroup<",
     "corio::sync::once_cell::OnceCell<",
     "corio::sync::single_flight::SingleFlight<",
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_task_around_another_is_named_after_that() {
-        let card = "corio::task::traits::Bound<app::Library, app::library::card::{{closure}}>";
+        let card = "corio::task::traits::TaskOver<app::Library, app::library::card::{{closure}}>";
         let run =
             |around: &str| -> &'static str { format!("{around}{card}>::{{{{closure}}}}").leak() };
         assert_eq!(

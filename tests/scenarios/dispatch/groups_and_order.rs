@@ -1,9 +1,11 @@
 //! Requests that may not share a batch, and requests that may not overtake each other.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::pin;
+use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -735,11 +737,11 @@ mod order_and_drops {
         );
     }
 
-    type Slots = RefCell<Vec<Slot<u64, u64>>>;
+    type Slots = Mutex<Vec<Slot<u64, u64>>>;
 
     #[corio::dispatcher(show_keys, write)]
     fn kept(slots: &Slots, batch: Batch<u64, u64>) {
-        slots.borrow_mut().extend(batch);
+        slots.lock().unwrap().extend(batch);
     }
 
     #[corio::task(Slots)]
@@ -758,7 +760,7 @@ mod order_and_drops {
                     poll_fn(|context| Poll::Ready(run.as_mut().poll(context).is_pending())).await
                 );
             }
-            let late = slots.take();
+            let late = mem::take(&mut *slots.lock().unwrap());
             assert_eq!(late.len(), 1, "the first write is on its way");
             let mut run = pin!(schedule.run_async(two_writes()));
             let mut late = Some(late);
@@ -766,12 +768,14 @@ mod order_and_drops {
                 let poll = run.as_mut().poll(context);
                 // That of the run before comes first, and then its own.
                 late.take().into_iter().flatten().for_each(|slot| slot.answer(666));
-                slots.take().into_iter().for_each(|slot| slot.answer_with(|key| key * 100));
+                for slot in slots.lock().unwrap().drain(..) {
+                    slot.answer_with(|key| key * 100);
+                }
                 poll
             })
             .await;
             assert_eq!(result.unwrap(), (100, 200));
         });
-        assert!(slots.borrow().is_empty());
+        assert!(slots.lock().unwrap().is_empty());
     }
 }

@@ -2,14 +2,14 @@
 //! and in which a run may be turned.
 
 use std::any::Any;
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::task::Poll;
 use std::thread;
@@ -649,9 +649,9 @@ mod budget {
     fn others_are_let_in() {
         /// Never waits for anything but its own children.
         #[corio::task]
-        fn busy(stop: &Cell<bool>) -> u64 {
+        fn busy(stop: &AtomicBool) -> u64 {
             let mut turns = 0;
-            while !stop.get() {
+            while !stop.load(Ordering::Relaxed) {
                 call!(spawn!(task! {}));
                 turns += 1;
                 assert!(turns < 100_000, "nobody else gets a turn");
@@ -659,7 +659,7 @@ mod budget {
             turns
         }
 
-        let stop = Cell::new(false);
+        let stop = AtomicBool::new(false);
         let mut schedule = Schedule::new(()).yield_every(10);
         let turns = smol::block_on(async {
             let run = schedule.run_async(busy(&stop));
@@ -667,7 +667,7 @@ mod budget {
                 for _ in 0..3 {
                     smol::future::yield_now().await;
                 }
-                stop.set(true);
+                stop.store(true, Ordering::Relaxed);
             };
             smol::future::zip(run, stopper).await.0
         });
@@ -794,11 +794,11 @@ mod futures {
 
     #[test]
     fn are_dropped_when_their_run_is() {
-        struct Sets(Rc<Cell<bool>>);
+        struct Sets(Arc<AtomicBool>);
 
         impl Drop for Sets {
             fn drop(&mut self) {
-                self.0.set(true);
+                self.0.store(true, Ordering::Relaxed);
             }
         }
 
@@ -806,16 +806,16 @@ mod futures {
             pending::<()>().await;
         }
 
-        let dropped = Rc::new(Cell::new(false));
+        let dropped = Arc::new(AtomicBool::new(false));
         let mut schedule = Schedule::new(());
         {
             let mut run = pin!(schedule.run_async(corio::future(held(Sets(dropped.clone())))));
             assert!(smol::block_on(poll_fn(|context| Poll::Ready(
                 run.as_mut().poll(context).is_pending()
             ))));
-            assert!(!dropped.get());
+            assert!(!dropped.load(Ordering::Relaxed));
         }
-        assert!(dropped.get());
+        assert!(dropped.load(Ordering::Relaxed));
         assert_eq!(schedule.run(healthy()).unwrap(), 10);
     }
 

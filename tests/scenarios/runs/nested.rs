@@ -2,14 +2,15 @@
 //! words that say so, or does there what it does outside. Never is one run's memory, context or
 //! task taken for the other's.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use corio::{Cx, Schedule, Task, task_fn};
+use support::Number;
 
 #[corio::dispatcher]
 fn double(keys: &[u64]) -> Vec<u64> {
@@ -201,11 +202,11 @@ mod a_future_of_the_outer_one {
 
     #[test]
     fn dropped_in_the_inner_one_half_way_drops_its_children() {
-        struct Counted(Rc<Cell<u32>>);
+        struct Counted(Number);
 
         impl Drop for Counted {
             fn drop(&mut self) {
-                self.0.set(self.0.get() + 1);
+                self.0.add(1);
             }
         }
 
@@ -217,7 +218,7 @@ mod a_future_of_the_outer_one {
             drop(counted);
         }
 
-        let dropped = Rc::new(Cell::new(0));
+        let dropped = Number::default();
         let program = task_fn(async |cx: Cx<'_, Outer>| {
             let mut all = Box::pin(cx.all((0..3).map(|_| child(Counted(dropped.clone())))));
             assert!(once(&mut all).await.is_none());
@@ -243,7 +244,7 @@ mod a_run {
     }
 
     #[corio::task]
-    fn stuck(counted: Rc<()>) {
+    fn stuck(counted: Arc<()>) {
         join!(
             never(1),
             task!({
@@ -255,7 +256,7 @@ mod a_run {
 
     #[test]
     fn begun_outside_may_be_polled_and_dropped_in_the_task_of_another() {
-        let counted = Rc::new(());
+        let counted = Arc::new(());
         let mut first = Schedule::new(());
         let mut run = first.run_async(stuck(counted.clone()));
         assert!(poll(&mut run).is_pending());
@@ -269,7 +270,7 @@ mod a_run {
         });
         assert_eq!(Schedule::new(outer()).run(program), Ok(1));
         drop(run);
-        assert_eq!(Rc::strong_count(&counted), 1);
+        assert_eq!(Arc::strong_count(&counted), 1);
         assert_eq!(first.run(healthy()), Ok(10));
     }
 

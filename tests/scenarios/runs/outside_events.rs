@@ -2,11 +2,14 @@
 //! program is run once for each call of the user's code, and at that call it happens. A run that
 //! waits for what is on its way, or is cancelled, is no deadlock.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
@@ -86,10 +89,10 @@ struct Lab {
 }
 
 /// The next batch is to be tried again.
-struct First(Cell<bool>);
+struct First(AtomicBool);
 
 #[derive(Clone, Default)]
-struct Slots(Rc<RefCell<Vec<Slot<Key, u64>>>>);
+struct Slots(Arc<Mutex<Vec<Slot<Key, u64>>>>);
 
 #[corio::dispatcher(show_keys)]
 fn in_place(keys: &[Key]) -> Vec<u64> {
@@ -113,20 +116,20 @@ async fn awaited(keys: &[Key]) -> Vec<u64> {
 fn tried_again(first: &First, batch: Batch<Key, u64>) {
     user_code::call();
     for slot in batch {
-        if first.0.get() { slot.retry() } else { slot.answer_with(|key| key.0) }
+        if first.0.load(Ordering::Relaxed) { slot.retry() } else { slot.answer_with(|key| key.0) }
     }
-    first.0.set(!first.0.get());
+    first.0.fetch_not(Ordering::Relaxed);
 }
 
 /// Gives the slots to the test.
 #[corio::dispatcher(timeout = "1h", faults = "error")]
 fn slotted(slots: &Slots, batch: Batch<Key, u64>) {
     user_code::call();
-    slots.0.borrow_mut().extend(batch);
+    slots.0.lock().unwrap().extend(batch);
 }
 
 fn answer_all(slots: &Slots) {
-    let slots = slots.0.take();
+    let slots = mem::take(&mut *slots.0.lock().unwrap());
     thread::spawn(move || slots.into_iter().for_each(|slot| slot.answer_with(|key| key.0)))
         .join()
         .unwrap();
@@ -172,7 +175,7 @@ fn run(is_answered: bool, happens: fn(&CancellationToken, &VirtualClock, &Slots)
             let (token, clock, slots) =
                 (CancellationToken::new(), VirtualClock::new(), Slots::default());
             let mut schedule =
-                Schedule::new(Lab { slots: slots.clone(), first: First(Cell::new(true)) })
+                Schedule::new(Lab { slots: slots.clone(), first: First(AtomicBool::new(true)) })
                     .clock(Watched(clock.clone()))
                     .cancel_on(&token)
                     .observe(|_: &Event<'_>| user_code::call());

@@ -630,7 +630,7 @@ mod executors {
         }
 
         #[corio::task]
-        fn stuck(rc: Rc<()>) {
+        fn stuck(rc: Arc<()>) {
             spawn!(task!(move {
                 io!(never(1));
                 drop(rc);
@@ -644,27 +644,27 @@ mod executors {
 
         #[test]
         fn a_run_that_is_dropped_drops_its_tasks_and_the_schedule_stays_usable() {
-            let rc = Rc::new(());
+            let rc = Arc::new(());
             let mut schedule = Schedule::new(());
             for _ in 0..3 {
                 assert!(!poll_once(schedule.run_async(stuck(rc.clone()))));
-                assert_eq!(Rc::strong_count(&rc), 1);
+                assert_eq!(Arc::strong_count(&rc), 1);
                 assert_eq!(schedule.run(sum_of(4)).unwrap(), 24);
             }
         }
 
         #[test]
         fn a_run_that_is_dropped_before_it_began() {
-            let rc = Rc::new(());
+            let rc = Arc::new(());
             let mut schedule = Schedule::new(());
             drop(schedule.run_async(stuck(rc.clone())));
-            assert_eq!(Rc::strong_count(&rc), 1);
+            assert_eq!(Arc::strong_count(&rc), 1);
             assert_eq!(schedule.run(sum_of(4)).unwrap(), 24);
         }
 
         #[test]
         fn a_run_that_is_forgotten_leaks_and_the_schedule_stays_usable() {
-            let rc = Rc::new(());
+            let rc = Arc::new(());
             let mut schedule = Schedule::new(());
             let mut run = Box::pin(schedule.run_async(stuck(rc.clone())));
             assert!(run.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending());

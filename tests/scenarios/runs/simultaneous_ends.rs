@@ -1,10 +1,10 @@
 //! Everything that can end a wait, several at one instant: the same one counts everywhere, as the
 //! table at `Schedule::deadline` says.
 
-use std::cell::RefCell;
 use std::fmt::Write;
 use std::future::pending;
-use std::rc::Rc;
+use std::mem;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
@@ -63,7 +63,7 @@ struct Lab {
 }
 
 #[derive(Clone, Default)]
-struct Log(Rc<RefCell<String>>);
+struct Log(Arc<Mutex<String>>);
 
 #[corio::dispatcher(faults = "error")]
 async fn asked(clock: &VirtualClock, ends: &Ends, keys: &[u64]) -> Vec<u64> {
@@ -122,7 +122,7 @@ fn victim(levels: usize) -> Result<(), ()> {
         Ok(Err(_)) => Timeout,
         Err(_) => OuterTimeout,
     };
-    write!(context!().log.0.borrow_mut(), "{heard:?}, ").unwrap();
+    write!(context!().log.0.lock().unwrap(), "{heard:?}, ").unwrap();
     Ok(())
 }
 
@@ -159,7 +159,7 @@ fn run(ends: Ends, is_async: bool, levels: usize) -> String {
         Err(Error::Cancelled) => format!("{Cancel:?}"),
         Err(error) => error.to_string(),
     };
-    log.0.take() + &ending
+    mem::take(&mut *log.0.lock().unwrap()) + &ending
 }
 
 fn all() -> impl Iterator<Item = Ends> {

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
-use corio::{Batch, Clock, Context, Elapsed, Error, RequestError, Schedule, Task, sync};
+use corio::{Batch, Clock, Context, Elapsed, Error, RequestError, Schedule, SendTask, sync};
 use expect_test::{Expect, expect};
 use support::timeline::Timeline;
 use support::{Counts, Number, healthy, time_limit};
@@ -28,12 +28,12 @@ fn shown<T: Debug>(timeline: &Timeline, result: Result<T, Error>) -> String {
 
 /// Runs a program in both ways, and shows what happened, and how it ended.
 #[track_caller]
-fn check<T: Debug, P: Task<Timeline, Output = T>>(program: impl Fn() -> P, expect: Expect) {
+fn check<T: Debug, P: SendTask<Timeline, Output = T>>(program: impl Fn() -> P, expect: Expect) {
     check_under(|schedule| schedule, program, expect);
 }
 
 #[track_caller]
-fn check_under<T: Debug, P: Task<Timeline, Output = T>>(
+fn check_under<T: Debug, P: SendTask<Timeline, Output = T>>(
     tell: impl for<'t> Fn(Schedule<&'t Timeline>) -> Schedule<&'t Timeline>,
     program: impl Fn() -> P,
     expect: Expect,
@@ -968,19 +968,19 @@ mod clocks {
     #[test]
     fn nobody_looks_at_one_without_a_limit() {
         #[corio::dispatcher(max_in_flight = 1, retry(attempts = 3))]
-        fn retries(tries: &Cell<u32>, batch: Batch<u64, u64>) {
-            tries.set(tries.get() + 1);
+        fn retries(tries: &Number, batch: Batch<u64, u64>) {
+            tries.add(1);
             for slot in batch {
                 if tries.get() < 3 { slot.retry() } else { slot.answer_with(|key| key) }
             }
         }
 
-        #[corio::task(Cell<u32>)]
+        #[corio::task(Number)]
         fn program() -> u64 {
             call!(healthy()) + io!(retries(1)) + io!(corio::future(async { 5 }))
         }
 
-        let tries = Cell::new(0);
+        let tries = Number::default();
         let mut schedule = Schedule::new(&tries).clock(NeverAsked);
         assert_eq!(schedule.run(program()).unwrap(), 16);
         assert_eq!(smol::block_on(schedule.run_async(program())).unwrap(), 16);

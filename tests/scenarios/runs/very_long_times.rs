@@ -1,20 +1,19 @@
 //! Times of any length, in every parameter that is one, under every kind of clock: none panics, and
 //! one that is too long to come to an end is no limit.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::catch_unwind;
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::{self, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use corio::sync::Mutex;
 use corio::testing::VirtualClock;
-use corio::{Batch, Clock, Elapsed, Error, Retry, Schedule, Task};
+use corio::{Batch, Clock, Elapsed, Error, Retry, Schedule, SendTask, Task};
 use expect_test::{Expect, expect};
-use support::without_lines;
+use support::{Number, without_lines};
 use tokio::sync::oneshot;
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -102,11 +101,11 @@ impl Way {
     fn run<T>(
         self,
         tell: impl FnOnce(Schedule<Lab>) -> Schedule<Lab>,
-        task: impl Task<Lab, Output = T>,
+        task: impl SendTask<Lab, Output = T>,
     ) -> Result<T, Error> {
         let Way(kind, is_async) = self;
         let (sender, receiver) = mpsc::channel();
-        let gate = Gate(Cell::new((kind != Kind::Virtual).then_some(receiver)));
+        let gate = Gate(sync::Mutex::new((kind != Kind::Virtual).then_some(receiver)));
         let schedule = Schedule::new(Lab { gate, ..Lab::default() });
         let schedule = match kind {
             // Nobody can tell when it is asked; what is awaited comes at any time.
@@ -139,20 +138,21 @@ struct Lab {
 }
 
 #[derive(Default)]
-struct Tries(Cell<usize>);
+struct Tries(Number);
 
 /// What a slot says.
 #[derive(Default)]
-struct Pause(Cell<Option<Duration>>);
+struct Pause(sync::Mutex<Option<Duration>>);
 
 /// Absent under a clock that stands still while anything happens.
 #[derive(Default)]
-struct Gate(Cell<Option<mpsc::Receiver<()>>>);
+struct Gate(sync::Mutex<Option<mpsc::Receiver<()>>>);
 
 /// Answers when the run is about to sleep; under a virtual clock soon, but not at once.
 #[corio::dispatcher(timeout = "500000000000years")]
 async fn later(gate: &Gate, keys: &[u64]) -> Vec<u64> {
-    match gate.0.take() {
+    let gate = gate.0.lock().unwrap().take();
+    match gate {
         Some(gate) => {
             let (sender, receiver) = oneshot::channel();
             thread::spawn(move || {
@@ -168,9 +168,9 @@ async fn later(gate: &Gate, keys: &[u64]) -> Vec<u64> {
 
 #[corio::dispatcher]
 fn tried_again(tries: &Tries, pause: &Pause, batch: Batch<u64, u64>) {
-    tries.0.set(tries.0.get() + 1);
+    tries.0.add(1);
     for slot in batch {
-        match (tries.0.get(), pause.0.get()) {
+        match (tries.0.get(), *pause.0.lock().unwrap()) {
             (1, Some(pause)) => slot.retry_after(pause),
             (1, None) => slot.retry(),
             _ => slot.answer_with(|key| key),
@@ -180,7 +180,7 @@ fn tried_again(tries: &Tries, pause: &Pause, batch: Batch<u64, u64>) {
 
 #[corio::dispatcher(cache)]
 fn kept(tries: &Tries, keys: &[u64]) -> Vec<u64> {
-    tries.0.set(tries.0.get() + 1);
+    tries.0.add(1);
     keys.to_vec()
 }
 
@@ -196,7 +196,7 @@ fn limited_twice(limit: Duration) -> Result<u64, Elapsed> {
 
 #[corio::task(Lab)]
 fn in_a_pause(says: Option<Duration>) -> &'static str {
-    context!().pause.0.set(says);
+    *context!().pause.0.lock().unwrap() = says;
     race!(
         task!(-> &'static str {
             io!(tried_again(7));
@@ -312,7 +312,7 @@ fn a_virtual_clock_does_not_jump_to_the_end_of_a_time_that_has_none() {
         let clock = VirtualClock::new();
         let (sender, receiver) = mpsc::channel();
         let mut schedule = schedule.clock(Telling(clock.clone(), sender));
-        schedule.context().gate.0.set(Some(receiver));
+        schedule.context().gate.0.lock().unwrap().replace(receiver);
         assert_eq!(schedule.run(task), Ok(Ok(7)));
         clock.now()
     }

@@ -1,6 +1,6 @@
 //! Channels: order, room, ends, and what becomes of values whose senders or receiver are dropped.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use corio::sync::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
 use corio::{Error, Schedule};
@@ -10,7 +10,7 @@ use support::{
 };
 
 #[corio::task]
-fn sends(sender: Sender<u64>, diary: Rc<Diary>, value: u64) {
+fn sends(sender: Sender<u64>, diary: Arc<Diary>, value: u64) {
     match call!(sender.send(value)) {
         Ok(()) => diary.say(format!("sent {value}")),
         Err(SendError(value)) => diary.say(format!("back {value}")),
@@ -19,7 +19,7 @@ fn sends(sender: Sender<u64>, diary: Rc<Diary>, value: u64) {
 
 /// Receives all there is, each after so many rounds.
 #[corio::task]
-fn receives(mut receiver: Receiver<u64>, diary: Rc<Diary>, pause: u64) {
+fn receives(mut receiver: Receiver<u64>, diary: Arc<Diary>, pause: u64) {
     while let Some(value) = call!(receiver.recv()) {
         diary.say(format!("got {value}"));
         call!(rounds(pause));
@@ -29,14 +29,14 @@ fn receives(mut receiver: Receiver<u64>, diary: Rc<Diary>, pause: u64) {
 
 /// Sends unless so many rounds go by.
 #[corio::task]
-fn impatient(sender: Sender<u64>, diary: Rc<Diary>, value: u64, count: u64) {
+fn impatient(sender: Sender<u64>, diary: Arc<Diary>, value: u64, count: u64) {
     race!(sends(sender, diary, value), rounds(count));
 }
 
 #[test]
 fn values_come_out_in_the_order_in_which_they_were_sent() {
     #[corio::task]
-    fn program(diary: Rc<Diary>, capacity: usize) {
+    fn program(diary: Arc<Diary>, capacity: usize) {
         let (sender, receiver) = channel(capacity);
         for value in 0..6 {
             spawn!(sends(sender.clone(), diary.clone(), value));
@@ -45,7 +45,7 @@ fn values_come_out_in_the_order_in_which_they_were_sent() {
         call!(receives(receiver, diary, 1));
     }
 
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     run(program(diary.clone(), 2));
     expect!["sent 0, sent 1, got 0, sent 2, got 1, sent 3, got 2, sent 4, got 3, sent 5, got 4, got 5, end"].assert_eq(&diary.take());
     run(program(diary.clone(), 100));
@@ -55,7 +55,7 @@ fn values_come_out_in_the_order_in_which_they_were_sent() {
 #[test]
 fn nobody_overtakes_a_sender_that_waits_for_room() {
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, mut receiver) = channel(2);
         let fills = sender.clone();
         for value in 0..3 {
@@ -75,13 +75,13 @@ fn nobody_overtakes_a_sender_that_waits_for_room() {
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     }
 
-    run(program(Rc::default()));
+    run(program(Arc::default()));
 }
 
 #[test]
 fn a_sender_that_gives_up_takes_its_value_along_wherever_it_stood() {
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, receiver) = channel(1);
         spawn!(sends(sender.clone(), diary.clone(), 0));
         spawn!(impatient(sender.clone(), diary.clone(), 1, 1));
@@ -93,7 +93,7 @@ fn a_sender_that_gives_up_takes_its_value_along_wherever_it_stood() {
         call!(receives(receiver, diary, 0));
     }
 
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     run(program(diary.clone()));
     expect!["sent 0, got 0, got 2, got 4, sent 2, sent 4, end"].assert_eq(&diary.take());
 }
@@ -101,7 +101,7 @@ fn a_sender_that_gives_up_takes_its_value_along_wherever_it_stood() {
 #[test]
 fn a_send_that_gives_up_in_the_phase_in_which_it_got_room_has_not_sent() {
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, mut receiver) = channel(1);
         let receives_one = task!({
             io!(double(1));
@@ -117,7 +117,7 @@ fn a_send_that_gives_up_in_the_phase_in_which_it_got_room_has_not_sent() {
         diary.say(format!("{:?}", call!(receiver.recv())));
     }
 
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     run(program(diary.clone()));
     expect!["sent 0, None, None"].assert_eq(&diary.take());
 }
@@ -126,7 +126,7 @@ fn a_send_that_gives_up_in_the_phase_in_which_it_got_room_has_not_sent() {
 fn room_that_is_given_up_goes_to_the_next_sender_and_the_order_is_kept() {
     /// Those with an even value give up.
     #[corio::task]
-    fn sends_or_gives_up(sender: Sender<u64>, diary: Rc<Diary>, value: u64) {
+    fn sends_or_gives_up(sender: Sender<u64>, diary: Arc<Diary>, value: u64) {
         call!(impatient(sender, diary, value, if value.is_multiple_of(2) { 1 } else { FOR_EVER }));
     }
 
@@ -140,7 +140,7 @@ fn room_that_is_given_up_goes_to_the_next_sender_and_the_order_is_kept() {
     }
 
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, mut receiver) = channel(3);
         for value in 0..3 {
             assert_eq!(sender.try_send(value), Ok(()));
@@ -154,7 +154,7 @@ fn room_that_is_given_up_goes_to_the_next_sender_and_the_order_is_kept() {
         call!(receives(receiver, diary, 0));
     }
 
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     run(program(diary.clone()));
     expect!["sent 3, sent 5, sent 7, got 3, got 5, got 7, end"].assert_eq(&diary.take());
 }
@@ -162,7 +162,7 @@ fn room_that_is_given_up_goes_to_the_next_sender_and_the_order_is_kept() {
 #[test]
 fn a_value_that_was_received_in_the_phase_in_which_its_sender_gives_up_was_sent() {
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, mut receiver) = channel(1);
         let receives_two = task!({
             io!(double(1));
@@ -177,7 +177,7 @@ fn a_value_that_was_received_in_the_phase_in_which_its_sender_gives_up_was_sent(
         diary.say(format!("{:?}", receiver.try_recv()));
     }
 
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     run(program(diary.clone()));
     expect!["sent 0, (Ok(0), Ok(1)), Err(Closed)"].assert_eq(&diary.take());
 }
@@ -185,7 +185,7 @@ fn a_value_that_was_received_in_the_phase_in_which_its_sender_gives_up_was_sent(
 #[test]
 fn a_receiver_that_goes_drops_what_is_in_the_channel_and_gives_back_what_waits() {
     #[corio::task]
-    fn program(diary: Rc<Diary>, counts: Counts) {
+    fn program(diary: Arc<Diary>, counts: Counts) {
         let (sender, receiver) = channel(2);
         for name in ["a", "b", "c", "d"] {
             let (sender, counts, diary) = (sender.clone(), counts.clone(), diary.clone());
@@ -209,7 +209,7 @@ fn a_receiver_that_goes_drops_what_is_in_the_channel_and_gives_back_what_waits()
         ));
     }
 
-    let (diary, counts) = (Rc::new(Diary::default()), Counts::default());
+    let (diary, counts) = (Arc::new(Diary::default()), Counts::default());
     run(program(diary.clone(), counts.clone()));
     expect!["a sent, b sent, 4, 2, c back, d back, late"].assert_eq(&diary.take());
     counts.check_built(6);
@@ -224,14 +224,14 @@ fn the_receiver_is_told_when_the_last_sender_goes_also_while_it_waits() {
     }
 
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, receiver) = channel(1);
         spawn!(goes(sender.clone(), 1));
         spawn!(goes(sender, 2));
         call!(receives(receiver, diary, 0));
     }
 
-    let (diary, log) = (Rc::new(Diary::default()), corio::Log::new());
+    let (diary, log) = (Arc::new(Diary::default()), corio::Log::new());
     Schedule::new(()).observe(log.observer()).run(program(diary.clone())).unwrap();
     assert_eq!((diary.take().as_str(), log.to_string().lines().count()), ("end", 2));
 }
@@ -239,7 +239,7 @@ fn the_receiver_is_told_when_the_last_sender_goes_also_while_it_waits() {
 #[test]
 fn a_receive_that_gives_up_takes_nothing() {
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, mut receiver) = channel(4);
         for count in 1..4 {
             // The value comes in the same round in which the receiver gives up, and before it does.
@@ -263,7 +263,7 @@ fn a_receive_that_gives_up_takes_nothing() {
         }
     }
 
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     run(program(diary.clone()));
     expect!["gave up, Some(1), gave up, Some(2), gave up, Some(3)"].assert_eq(&diary.take());
 }
@@ -271,7 +271,7 @@ fn a_receive_that_gives_up_takes_nothing() {
 #[test]
 fn a_receiver_that_is_woken_and_dropped_loses_no_value() {
     #[corio::task]
-    fn program(diary: Rc<Diary>) {
+    fn program(diary: Arc<Diary>) {
         let (sender, mut receiver) = channel(4);
         let sends = task!({
             io!(double(1));
@@ -289,7 +289,7 @@ fn a_receiver_that_is_woken_and_dropped_loses_no_value() {
         diary.say(format!("then {:?}", receiver.try_recv()));
     }
 
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     run(program(diary.clone()));
     expect!["then Ok(7)"].assert_eq(&diary.take());
 }
@@ -388,12 +388,12 @@ fn waited_at_in_another_run_says_so() {
 #[test]
 fn sent_and_dropped_outside_the_run_it_wakes_the_receiver() {
     #[corio::task]
-    fn program(receiver: Receiver<u64>, diary: Rc<Diary>) {
+    fn program(receiver: Receiver<u64>, diary: Arc<Diary>) {
         join!(receives(receiver, diary, 0), gated(1));
     }
 
     let (sender, receiver) = channel(1);
-    let diary = Rc::new(Diary::default());
+    let diary = Arc::new(Diary::default());
     let mut schedule = Schedule::new(());
     let mut pending = schedule.run_async(program(receiver, diary.clone()));
     assert!(poll(&mut pending).is_pending());

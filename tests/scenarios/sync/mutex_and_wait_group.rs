@@ -1,18 +1,18 @@
 //! Locks and wait groups: who gets in when, how many at a time, run after run, and what is said
 //! when they are used wrongly.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{self, Arc};
 use std::task::{Context, Poll, Wake, Waker};
 
 use corio::sync::{Mutex, MutexGuard, WaitGroup};
 use corio::{Cx, Error, Schedule, task_fn};
-use support::{Counts, FOR_EVER, double, gated, message, poll, rounds, run, set_open};
+use support::{Counts, FOR_EVER, Number, double, gated, message, poll, rounds, run, set_open};
 
 /// A hundred thousand, and under Miri fewer.
 const MANY: u64 = if cfg!(miri) { 200 } else { 100_000 };
@@ -431,8 +431,9 @@ mod a_mutex {
     #[test]
     fn unlocked_outside_its_run_goes_to_the_next_that_waits() {
         #[corio::task]
-        fn program<'m>(mutex: &'m Mutex<u64>, outside: &RefCell<Option<MutexGuard<'m, u64>>>) {
-            outside.replace(Some(call!(mutex.lock())));
+        fn program<'m>(mutex: &'m Mutex<u64>, outside: &sync::Mutex<Option<MutexGuard<'m, u64>>>) {
+            let locked = call!(mutex.lock());
+            outside.lock().unwrap().replace(locked);
             join!(
                 task!({
                     *call!(mutex.lock()) += 1;
@@ -441,11 +442,11 @@ mod a_mutex {
             );
         }
 
-        let (mutex, outside) = (Mutex::new(0), RefCell::new(None));
+        let (mutex, outside) = (Mutex::new(0), sync::Mutex::new(None));
         let mut schedule = Schedule::new(());
         let mut run = schedule.run_async(program(&mutex, &outside));
         assert!(poll(&mut run).is_pending());
-        drop(outside.take());
+        drop(outside.lock().unwrap().take());
         set_open(true);
         assert_eq!(poll(&mut run), Poll::Ready(Ok(())));
         set_open(false);
@@ -477,32 +478,32 @@ mod a_mutex {
 
     #[test]
     fn a_wait_that_moves_to_another_task_wakes_that_one() {
-        let mutex: Rc<Mutex<u64>> = Rc::new(Mutex::new(0));
-        let waits: Rc<RefCell<Option<Waiting>>> = Rc::default();
+        let mutex: Arc<Mutex<u64>> = Arc::new(Mutex::new(0));
+        let waits: Arc<sync::Mutex<Option<Waiting>>> = Arc::default();
 
-        type Waiting = Pin<Box<dyn Future<Output = ()>>>;
+        type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-        async fn adds(mutex: Rc<Mutex<u64>>) {
+        async fn adds(mutex: Arc<Mutex<u64>>) {
             *mutex.lock().await += 1;
         }
 
-        let begins = |waits: Rc<RefCell<Option<Waiting>>>, mutex: Rc<Mutex<u64>>| {
+        let begins = |waits: Arc<sync::Mutex<Option<Waiting>>>, mutex: Arc<Mutex<u64>>| {
             task_fn(async move |cx: Cx<'_, ()>| {
                 let mut waiting: Waiting = Box::pin(adds(mutex));
                 assert!(
                     poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending()))
                         .await
                 );
-                waits.replace(Some(waiting));
+                waits.lock().unwrap().replace(waiting);
                 for key in 0..5 {
                     cx.io(double(key)).await;
                 }
             })
         };
-        let ends = |waits: Rc<RefCell<Option<Waiting>>>| {
+        let ends = |waits: Arc<sync::Mutex<Option<Waiting>>>| {
             task_fn(async move |cx: Cx<'_, ()>| {
                 cx.io(double(1)).await;
-                let waiting = waits.take().unwrap();
+                let waiting = waits.lock().unwrap().take().unwrap();
                 waiting.await;
             })
         };
@@ -591,9 +592,9 @@ mod a_wait_group {
     use super::*;
 
     #[corio::task]
-    fn waits(group: &WaitGroup, woken: &Cell<u32>) {
+    fn waits(group: &WaitGroup, woken: &Number) {
         call!(group.wait());
-        woken.set(woken.get() + 1);
+        woken.add(1);
     }
 
     #[corio::task]
@@ -620,7 +621,7 @@ mod a_wait_group {
     #[test]
     fn wakes_those_who_came_before_the_last_is_done_and_holds_nobody_after() {
         #[corio::task]
-        fn late(group: &WaitGroup, woken: &Cell<u32>) {
+        fn late(group: &WaitGroup, woken: &Number) {
             for key in 0..5 {
                 io!(double(key));
             }
@@ -628,7 +629,7 @@ mod a_wait_group {
         }
 
         #[corio::task]
-        fn program(group: &WaitGroup, woken: &Cell<u32>) {
+        fn program(group: &WaitGroup, woken: &Number) {
             group.add(2);
             join!(
                 waits(group, woken),
@@ -639,7 +640,7 @@ mod a_wait_group {
             );
         }
 
-        let woken = Cell::new(0);
+        let woken = Number::default();
         run(program(&WaitGroup::new(), &woken));
         assert_eq!(woken.get(), 3);
     }
@@ -647,7 +648,7 @@ mod a_wait_group {
     #[test]
     fn a_wait_group_used_twice_holds_the_waiter_both_times() {
         #[corio::task]
-        fn program(group: &WaitGroup, woken: &Cell<u32>) {
+        fn program(group: &WaitGroup, woken: &Number) {
             for round in 1..=4 {
                 group.add(3);
                 join!(works(group, 1), waits(group, woken), works(group, 2), works(group, 3));
@@ -655,7 +656,7 @@ mod a_wait_group {
             }
         }
 
-        let (group, woken) = (WaitGroup::new(), Cell::new(0));
+        let (group, woken) = (WaitGroup::new(), Number::default());
         let mut schedule = Schedule::new(());
         for _ in 0..3 {
             woken.set(0);
@@ -666,7 +667,7 @@ mod a_wait_group {
     #[test]
     fn holds_on_while_more_is_added() {
         #[corio::task]
-        fn adds_more(group: &WaitGroup, woken: &Cell<u32>) {
+        fn adds_more(group: &WaitGroup, woken: &Number) {
             group.add(1);
             io!(double(1));
             group.add(1);
@@ -677,12 +678,12 @@ mod a_wait_group {
         }
 
         #[corio::task]
-        fn program(group: &WaitGroup, woken: &Cell<u32>) {
+        fn program(group: &WaitGroup, woken: &Number) {
             join!(adds_more(group, woken), waits(group, woken));
             assert_eq!(woken.get(), 1);
         }
 
-        run(program(&WaitGroup::new(), &Cell::new(0)));
+        run(program(&WaitGroup::new(), &Number::default()));
     }
 
     #[test]
@@ -696,12 +697,12 @@ mod a_wait_group {
         }
 
         #[corio::task]
-        fn program(group: &WaitGroup, woken: &Cell<u32>) {
+        fn program(group: &WaitGroup, woken: &Number) {
             join!(next_round(group), waits(group, woken));
             assert_eq!(woken.get(), 1);
         }
 
-        run(program(&WaitGroup::new(), &Cell::new(0)));
+        run(program(&WaitGroup::new(), &Number::default()));
     }
 
     #[test]
@@ -730,11 +731,11 @@ mod a_wait_group {
     #[test]
     fn may_be_used_in_the_run_after_one_that_waited_for_it_in_vain() {
         #[corio::task]
-        fn program(group: &WaitGroup, woken: &Cell<u32>) {
+        fn program(group: &WaitGroup, woken: &Number) {
             join!(works(group, 1), waits(group, woken));
         }
 
-        let (group, woken) = (WaitGroup::new(), Cell::new(0));
+        let (group, woken) = (WaitGroup::new(), Number::default());
         group.add(1);
         let mut schedule = Schedule::new(());
         assert!(matches!(schedule.run(waits(&group, &woken)), Err(Error::Deadlock(_))));
@@ -745,7 +746,7 @@ mod a_wait_group {
     #[test]
     fn may_be_used_in_the_run_after_one_that_stopped_waiting_for_it() {
         #[corio::task]
-        fn impatient(group: &WaitGroup, woken: &Cell<u32>) {
+        fn impatient(group: &WaitGroup, woken: &Number) {
             race!(
                 waits(group, woken),
                 task!({
@@ -754,7 +755,7 @@ mod a_wait_group {
             );
         }
 
-        let (group, woken) = (WaitGroup::new(), Cell::new(0));
+        let (group, woken) = (WaitGroup::new(), Number::default());
         group.add(1);
         let mut schedule = Schedule::new(());
         for _ in 0..3 {
@@ -768,7 +769,7 @@ mod a_wait_group {
         #[corio::task]
         fn outer(group: &WaitGroup) -> String {
             group.add(1);
-            let woken = Cell::new(0);
+            let woken = Number::default();
             let (said, _) = join!(task!({ call!(inner(group)) }), waits(group, &woken));
             said
         }
@@ -776,7 +777,7 @@ mod a_wait_group {
         #[corio::task]
         fn inner(group: &WaitGroup) -> String {
             io!(double(1));
-            let said = message(|| Schedule::new(()).run(waits(group, &Cell::new(0))).is_ok());
+            let said = message(|| Schedule::new(()).run(waits(group, &Number::default())).is_ok());
             group.done();
             said
         }
@@ -790,11 +791,11 @@ mod a_wait_group {
     #[test]
     fn done_outside_the_run_wakes_those_who_wait() {
         #[corio::task]
-        fn program(group: &WaitGroup, woken: &Cell<u32>) {
+        fn program(group: &WaitGroup, woken: &Number) {
             join!(waits(group, woken), gated(1));
         }
 
-        let (group, woken) = (WaitGroup::new(), Cell::new(0));
+        let (group, woken) = (WaitGroup::new(), Number::default());
         group.add(1);
         let mut schedule = Schedule::new(());
         let mut run = schedule.run_async(program(&group, &woken));
@@ -809,7 +810,7 @@ mod a_wait_group {
     #[test]
     fn done_in_an_inner_run_wakes_those_who_wait() {
         #[corio::task]
-        fn program(group: &WaitGroup, woken: &Cell<u32>) {
+        fn program(group: &WaitGroup, woken: &Number) {
             group.add(1);
             join!(
                 waits(group, woken),
@@ -820,7 +821,7 @@ mod a_wait_group {
             );
         }
 
-        let woken = Cell::new(0);
+        let woken = Number::default();
         assert_eq!(Schedule::new(()).run(program(&WaitGroup::new(), &woken)), Ok(()));
         assert_eq!(woken.get(), 1);
     }

@@ -6,11 +6,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 use std::thread;
 
 use corio::sync::{Mutex, WaitGroup};
-use corio::{Error, JoinHandle, Schedule};
+use corio::{Error, JoinHandle, Schedule, SendTask};
 use support::Diary;
 
 const MANY: u64 = 100_000;
@@ -31,7 +32,7 @@ async fn never(_keys: &[u64]) -> Vec<u64> {
 }
 
 /// Runs until everything waits, and drops what is left.
-fn drop_half_way(task: impl corio::Task<()>) {
+fn drop_half_way(task: impl SendTask<()>) {
     let mut schedule = Schedule::new(()).yield_every(usize::MAX);
     let mut run = schedule.run_async(task);
     assert!(Pin::new(&mut run).poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -43,7 +44,7 @@ mod nested_spawns {
     use super::*;
 
     #[corio::task]
-    fn spawns(left: u64, ended: Rc<Cell<u64>>, last: bool) {
+    fn spawns(left: u64, ended: Arc<AtomicU64>, last: bool) {
         if left > 0 {
             spawn!(spawns(left - 1, ended.clone(), last));
         } else if last {
@@ -51,24 +52,24 @@ mod nested_spawns {
         } else {
             io!(double(1));
         }
-        ended.set(ended.get() + 1);
+        ended.fetch_add(1, Ordering::Relaxed);
     }
 
     #[test]
     fn end() {
         on_a_small_stack(|| {
-            let ended = Rc::new(Cell::new(0));
+            let ended = Arc::new(AtomicU64::new(0));
             assert_eq!(Schedule::new(()).run(spawns(MANY, ended.clone(), false)), Ok(()));
-            assert_eq!(ended.get(), MANY + 1);
+            assert_eq!(ended.load(Ordering::Relaxed), MANY + 1);
         });
     }
 
     #[test]
     fn are_dropped() {
         on_a_small_stack(|| {
-            let ended = Rc::new(Cell::new(0));
+            let ended = Arc::new(AtomicU64::new(0));
             drop_half_way(spawns(MANY, ended.clone(), true));
-            assert_eq!((ended.get(), Rc::strong_count(&ended)), (MANY, 1));
+            assert_eq!((ended.load(Ordering::Relaxed), Arc::strong_count(&ended)), (MANY, 1));
         });
     }
 
@@ -228,9 +229,9 @@ mod nested_sets {
 /// `boxed`.
 mod nested_calls {
     use super::*;
-    use std::cell::RefCell;
     use std::hint::black_box;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use corio::testing::VirtualClock;
@@ -245,11 +246,11 @@ mod nested_calls {
     }
 
     /// Notes the order in which frames go.
-    struct Frame<'a>(u64, &'a RefCell<Vec<u64>>);
+    struct Frame<'a>(u64, &'a Mutex<Vec<u64>>);
 
     impl Drop for Frame<'_> {
         fn drop(&mut self) {
-            self.1.borrow_mut().push(self.0);
+            self.1.lock().unwrap().push(self.0);
         }
     }
 
@@ -266,7 +267,7 @@ mod nested_calls {
     }
 
     #[corio::task]
-    fn by_its_name<'a>(left: u64, at: Bottom, gone: &'a RefCell<Vec<u64>>) -> u64 {
+    fn by_its_name<'a>(left: u64, at: Bottom, gone: &'a Mutex<Vec<u64>>) -> u64 {
         let frame = Frame(left, gone);
         let below =
             if left == 0 { call!(bottom(at)) } else { call!(by_its_name(left - 1, at, frame.1)) };
@@ -274,7 +275,7 @@ mod nested_calls {
     }
 
     #[corio::task]
-    fn one(left: u64, at: Bottom, gone: &RefCell<Vec<u64>>) -> u64 {
+    fn one(left: u64, at: Bottom, gone: &Mutex<Vec<u64>>) -> u64 {
         let _frame = Frame(left, gone);
         let below =
             if left == 0 { call!(bottom(at)) } else { call!(boxed(other(left - 1, at, gone))) };
@@ -282,7 +283,7 @@ mod nested_calls {
     }
 
     #[corio::task]
-    fn other(left: u64, at: Bottom, gone: &RefCell<Vec<u64>>) -> u64 {
+    fn other(left: u64, at: Bottom, gone: &Mutex<Vec<u64>>) -> u64 {
         let _frame = Frame(left, gone);
         let below =
             if left == 0 { call!(bottom(at)) } else { call!(boxed(one(left - 1, at, gone))) };
@@ -290,14 +291,14 @@ mod nested_calls {
     }
 
     #[track_caller]
-    fn check_gone(gone: &RefCell<Vec<u64>>) {
-        assert!(gone.take().into_iter().eq(0..=MANY), "every frame goes, the deepest first");
+    fn check_gone(gone: &Mutex<Vec<u64>>) {
+        assert!(gone.lock().unwrap().drain(..).eq(0..=MANY), "every frame goes, the deepest first");
     }
 
     #[test]
     fn give_results() {
         on_a_small_stack(|| {
-            let gone = RefCell::default();
+            let gone = Mutex::default();
             let mut schedule = Schedule::new(());
             assert_eq!(schedule.run(by_its_name(MANY, Bottom::Asks, &gone)), Ok(MANY + 3));
             check_gone(&gone);
@@ -309,7 +310,7 @@ mod nested_calls {
     #[test]
     fn are_dropped_in_every_way() {
         #[corio::task]
-        fn ends(how: &str, gone: &RefCell<Vec<u64>>) {
+        fn ends(how: &str, gone: &Mutex<Vec<u64>>) {
             match how {
                 "a race" => drop(race!(by_its_name(MANY, Bottom::WaitsForEver, gone), double(1))),
                 "a time limit" => drop(timeout!(
@@ -324,7 +325,7 @@ mod nested_calls {
             for how in
                 ["a race", "a time limit", "a run that is dropped", "a run that is cancelled"]
             {
-                let gone = RefCell::default();
+                let gone = Mutex::default();
                 let token = CancellationToken::new();
                 let mut schedule = Schedule::new(())
                     .clock(VirtualClock::new())
@@ -351,7 +352,7 @@ mod nested_calls {
     #[test]
     fn panic_at_the_bottom() {
         on_a_small_stack(|| {
-            let gone = RefCell::default();
+            let gone = Mutex::default();
             let panicked = catch_unwind(AssertUnwindSafe(|| {
                 Schedule::new(()).run(one(MANY, Bottom::Panics, &gone))
             }));
@@ -362,7 +363,7 @@ mod nested_calls {
 
     #[test]
     fn panic_under_the_name_of_the_task_that_called_them() {
-        let gone = RefCell::default();
+        let gone = Mutex::default();
         let told = Arc::new(Diary::default());
         let heard = told.clone();
         let mut schedule = Schedule::new(()).observe(move |event: &Event<'_>| {

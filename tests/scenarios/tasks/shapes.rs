@@ -700,7 +700,7 @@ mod asking {
         #[corio::task]
         fn program() -> (Vec<u64>, Vec<()>) {
             let none = io_all!(std::iter::empty::<u64>().map(double));
-            (none, all!(Vec::<corio::Boxed<'_, _, ()>>::new()))
+            (none, all!(Vec::<corio::Boxed<_, dyn Future<Output = ()> + Send>>::new()))
         }
 
         // Nothing was asked, so nothing leaves.
@@ -1854,6 +1854,46 @@ mod recursion {
         }
 
         assert_eq!((run(even(20)), run(even(7))), (true, false));
+    }
+
+    #[test]
+    fn boxed_of_different_types_are_of_one_type_once_that_is_erased() {
+        type Erased = corio::Boxed<(), dyn Future<Output = u64> + Send>;
+
+        #[corio::task]
+        fn zero() -> u64 {
+            0
+        }
+
+        fn sum(list: &'static [u64]) -> Erased {
+            match list {
+                [] => boxed(zero()).erased(),
+                [one] => boxed(double(*one)).erased(),
+                [first, rest @ ..] => boxed(adds(*first, rest)).erased(),
+            }
+        }
+
+        #[corio::task(())]
+        fn adds(first: u64, rest: &'static [u64]) -> u64 {
+            let (double, rest) = join!(double(first), sum(rest));
+            double + rest
+        }
+
+        #[corio::task]
+        fn lends(number: &Rc<u64>) -> u64 {
+            io!(double(**number))
+        }
+
+        #[corio::task(())]
+        fn program() -> (Vec<u64>, Vec<u64>) {
+            let number = Rc::new(7);
+            (
+                all!([sum(&[]), sum(&[1]), sum(&[1, 2, 3])]),
+                all!([boxed(lends(&number)).erased_local(), boxed(sum(&[1, 2])).erased_local()]),
+            )
+        }
+
+        assert_eq!(Schedule::new(()).run(program()), Ok((vec![0, 2, 12], vec![14, 6])));
     }
 
     #[test]

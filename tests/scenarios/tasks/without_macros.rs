@@ -1,4 +1,5 @@
-//! The same without macros: tasks from async closures, requests and their dispatchers by hand.
+//! The same without macros: tasks from async closures, requests and their dispatchers by hand. What
+//! is not `Send` is in `local`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -8,14 +9,16 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
 
 use corio::{
-    Batch, Cx, Dispatch, Error, JoinHandle, Log, Options, Provide, Request, RequestError, Requests,
-    Schedule, Task, task_fn,
+    Batch, Cx, Dispatch, Error, JoinHandle, Keys, LocalCx, Log, Options, Provide, Request,
+    RequestError, Requests, Schedule, SendTask, Task, task_fn, task_fn_local,
 };
 use expect_test::{Expect, expect};
+use support::{Number, message};
 
 /// Asks for the double of a number.
 struct Double(u64);
@@ -67,7 +70,7 @@ mod tasks {
     }
 
     /// A function that gives a task, as the macros make one.
-    fn quadruple<S>(number: u64) -> impl Task<S, Output = u64> {
+    fn quadruple<S: Sync>(number: u64) -> impl SendTask<S, Output = u64> {
         task_fn(async move |cx: Cx<'_, S>| {
             let twice = cx.io(Double(number)).await;
             cx.io(Double(twice)).await
@@ -113,6 +116,19 @@ mod tasks {
             round 10: Double[50]
             ([0, 2, 4], 40, 80, [160, 164, 168], 400, ([], []))"#]],
         );
+    }
+
+    #[test]
+    fn run_on_an_executor_that_may_move_them() {
+        let run = smol::spawn(async {
+            let program = task_fn(async |cx: Cx<'_, ()>| {
+                let handle = cx.spawn(quadruple(1));
+                let all = cx.all((2..4).map(quadruple)).await;
+                (all, cx.call(handle).await, octuple(cx, 5).await)
+            });
+            Schedule::new(()).run_async(program).await
+        });
+        assert_eq!(smol::block_on(run), Ok((vec![8, 12], 4, 40)));
     }
 
     #[test]
@@ -176,12 +192,12 @@ mod tasks {
 
     #[test]
     fn a_call_is_a_scope_of_its_own() {
-        let trace = Rc::new(RefCell::new(Vec::new()));
+        let trace = Arc::new(Mutex::new(Vec::new()));
         let note = |line: &'static str| {
             let trace = trace.clone();
-            move || trace.borrow_mut().push(line)
+            move || trace.lock().unwrap().push(line)
         };
-        let steps = |count, done: Box<dyn Fn()>| {
+        let steps = |count, done: Box<dyn Fn() + Send>| {
             task_fn(async move |cx: Cx<'_, ()>| {
                 for n in 0..count {
                     cx.io(Double(n)).await;
@@ -209,7 +225,7 @@ mod tasks {
             after();
         }));
         assert_eq!(
-            *trace.borrow(),
+            *trace.lock().unwrap(),
             ["called returns", "grandchild ends", "after the call", "child ends"]
         );
     }
@@ -286,9 +302,10 @@ mod requests {
         Owned Options::new().show_keys().max_batch(2), |offset, requests| requests.answer_owned(|keys| keys.into_iter().map(|key| key + offset).collect::<Vec<_>>());
         Filled Options::new().show_keys().dedup(), |offset, requests| requests.fill(|keys, answers| answers.extend(keys.iter().map(|key| key + offset)));
         AsyncBySlice Options::new().show_keys().concurrent(), |offset, requests| {
-            requests.answer_async(async move |keys: &[u64]| {
+            requests.answer_async(move |keys: Keys<Self>| async move {
                 yield_once().await;
-                keys.iter().map(|key| key + offset).collect::<Vec<_>>()
+                let answers: Vec<_> = keys.iter().map(|key| key + offset).collect();
+                keys.answer(answers)
             })
         };
         AsyncOwned Options::new().show_keys().concurrent().dedup().max_batch(2), |offset, requests| {
@@ -505,7 +522,7 @@ mod requests {
 mod futures_by_hand {
     use super::*;
 
-    type Pinned<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+    type Pinned<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
     /// Polls both whenever it is polled.
     async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
@@ -625,7 +642,7 @@ mod futures_by_hand {
     #[test]
     fn the_answer_to_one_that_is_dropped_while_it_is_away_reaches_nobody() {
         thread_local! {
-            static AWAY: RefCell<Option<Batch<u64, Rc<u64>>>> = const { RefCell::new(None) };
+            static AWAY: RefCell<Option<Batch<u64, Arc<u64>>>> = const { RefCell::new(None) };
         }
 
         /// Is answered only after the next round.
@@ -633,8 +650,8 @@ mod futures_by_hand {
 
         impl Request for Slow {
             type Key = u64;
-            type Answer = Rc<u64>;
-            const OPTIONS: Options<u64, Rc<u64>> = Options::new().concurrent();
+            type Answer = Arc<u64>;
+            const OPTIONS: Options<u64, Arc<u64>> = Options::new().concurrent();
 
             fn into_key(self) -> u64 {
                 self.0
@@ -647,10 +664,10 @@ mod futures_by_hand {
             }
         }
 
-        let answer = Rc::new(1000);
+        let answer = Arc::new(1000);
         let late = answer.clone();
         let program = task_fn(async move |cx: Cx<'_, ()>| {
-            let mut slow: Pinned<'_, Rc<u64>> = Box::pin(cx.io(Slow(1)));
+            let mut slow: Pinned<'_, Arc<u64>> = Box::pin(cx.io(Slow(1)));
             assert!(is_pending(&mut slow).await);
             let first = cx.io(Double(1)).await;
             // It is on its way now.
@@ -662,7 +679,7 @@ mod futures_by_hand {
             (first, next.await, cx.io(Double(3)).await)
         });
         assert_eq!(run(program), (2, 4, 6));
-        assert_eq!(Rc::strong_count(&answer), 1, "the late answer is kept somewhere");
+        assert_eq!(Arc::strong_count(&answer), 1, "the late answer is kept somewhere");
     }
 
     /// Asks for something, and forgets that it did.
@@ -698,11 +715,11 @@ mod futures_by_hand {
         assert_eq!(Schedule::new(()).run(program), Ok(2));
     }
 
-    fn counts(steps: Rc<Cell<u64>>) -> impl Task<(), Output = u64> {
+    fn counts(steps: Number) -> impl SendTask<(), Output = u64> {
         task_fn(async move |cx: Cx<'_, ()>| {
             for n in 0..5 {
                 cx.io(Double(n)).await;
-                steps.set(n + 1);
+                steps.add(1);
             }
             100
         })
@@ -710,7 +727,7 @@ mod futures_by_hand {
 
     #[test]
     fn a_call_that_is_dropped_half_way_runs_no_further() {
-        let steps = Rc::new(Cell::new(0));
+        let steps = Number::default();
         let program = task_fn(async |cx: Cx<'_, ()>| {
             let mut dropped: Pinned<'_, u64> = Box::pin(cx.call(counts(steps.clone())));
             assert!(is_pending(&mut dropped).await);
@@ -728,7 +745,7 @@ mod futures_by_hand {
     fn a_call_that_is_forgotten_half_way_does_not_confuse_its_caller() {
         let answers = RefCell::new(Vec::new());
         let program = task_fn(async |cx: Cx<'_, ()>| {
-            let mut forgotten: Pinned<'_, u64> = Box::pin(cx.call(counts(Rc::default())));
+            let mut forgotten: Pinned<'_, u64> = Box::pin(cx.call(counts(Number::default())));
             assert!(is_pending(&mut forgotten).await);
             mem::forget(forgotten);
             for n in 0..7 {
@@ -766,16 +783,17 @@ mod futures_by_hand {
     #[test]
     fn a_task_may_end_with_some_still_pending() {
         let program = task_fn(async |cx: Cx<'_, ()>| {
-            let kept: &'static RefCell<Vec<u64>> = Box::leak(Box::default());
+            let kept: &'static Mutex<Vec<u64>> = Box::leak(Box::default());
             for n in 0..3 {
                 cx.spawn(task_fn(async move |cx: Cx<'_, ()>| {
                     let mut pending: Pinned<'_, u64> = Box::pin(cx.io(Double(100 + n)));
                     assert!(is_pending(&mut pending).await);
-                    kept.borrow_mut().push(n);
+                    kept.lock().unwrap().push(n);
                 }));
             }
             cx.wait().await;
-            (kept.take(), cx.io(Double(1)).await)
+            let kept = mem::take(&mut *kept.lock().unwrap());
+            (kept, cx.io(Double(1)).await)
         });
         check(
             program,
@@ -800,7 +818,7 @@ mod futures_by_hand {
 
     /// Asks, polls, waits and drops as it comes, and checks every answer. Counts the answers to
     /// what was not awaited at once.
-    fn wander(seed: u64, forgets: bool, answered: Rc<Cell<u32>>) -> impl Task<(), Output = ()> {
+    fn wander(seed: u64, forgets: bool, answered: Number) -> impl SendTask<(), Output = ()> {
         task_fn(async move |cx: Cx<'_, ()>| {
             let mut chance = Chance(seed);
             let mut open: Vec<(u64, Pinned<'_, u64>)> = Vec::new();
@@ -818,7 +836,7 @@ mod futures_by_hand {
                         let (key, future) =
                             open.swap_remove(chance.below(open.len() as u64) as usize);
                         assert_eq!(future.await, key * 2);
-                        answered.set(answered.get() + 1);
+                        answered.add(1);
                     }
                     _ => {
                         for at in (0..open.len()).rev() {
@@ -828,7 +846,7 @@ mod futures_by_hand {
                                 poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
                             if let Poll::Ready(answer) = answer {
                                 assert_eq!(answer, key * 2);
-                                answered.set(answered.get() + 1);
+                                answered.add(1);
                                 drop(open.swap_remove(at));
                             }
                         }
@@ -839,8 +857,8 @@ mod futures_by_hand {
     }
 
     /// How many answers a hundred of them got, and how the run ended.
-    fn wanderers(forget: bool) -> (u32, Result<(), Error>) {
-        let answered = Rc::new(Cell::new(0));
+    fn wanderers(forget: bool) -> (usize, Result<(), Error>) {
+        let answered = Number::default();
         let tasks = answered.clone();
         let program = task_fn(async move |cx: Cx<'_, ()>| {
             cx.all((0..100).map(|seed| wander(seed, forget, tasks.clone()))).await;
@@ -935,5 +953,204 @@ mod nested {
             with_the_outer_cx_in_an_inner_run(async |cx| cx.all([named()]).await[0]),
             Some("inner")
         );
+    }
+}
+
+/// Tasks that share what is not `Send`, as keys, answers, outputs and locals.
+mod local {
+    use super::*;
+
+    /// Asks for a longer text.
+    #[derive(Clone)]
+    struct Longer(Rc<str>);
+
+    impl Request for Longer {
+        type Key = Rc<str>;
+        type Answer = Rc<str>;
+        const OPTIONS: Options<Rc<str>, Rc<str>> = Options::new().show_keys();
+
+        fn into_key(self) -> Rc<str> {
+            self.0
+        }
+    }
+
+    impl<S> Dispatch<S> for Longer {
+        fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
+            requests.answer(|keys| keys.iter().map(|key| longer(key)).collect::<Vec<_>>());
+        }
+    }
+
+    fn longer(key: &str) -> Rc<str> {
+        format!("{key}+").into()
+    }
+
+    fn ask(key: &str) -> Longer {
+        Longer(key.into())
+    }
+
+    /// Counts what it has asked, in a cell that others have as well.
+    fn twice<S>(key: &str, asked: Rc<Cell<u64>>) -> impl Task<S, Output = Rc<str>> + use<S> {
+        let request = ask(key);
+        task_fn_local(async move |cx: LocalCx<'_, S>| {
+            let once = cx.io(request).await;
+            asked.set(asked.get() + 1);
+            let twice = cx.io(Longer(once)).await;
+            asked.set(asked.get() + 1);
+            twice
+        })
+    }
+
+    /// A plain async function that asks, with the `LocalCx` of its caller.
+    async fn helps<S>(cx: LocalCx<'_, S>, key: &str) -> Rc<str> {
+        let once = cx.io(ask(key)).await;
+        cx.io(Longer(once)).await
+    }
+
+    fn everything(asked: Rc<Cell<u64>>) -> impl Task<(), Output = Vec<Rc<str>>> {
+        task_fn_local(async move |cx: LocalCx<'_, ()>| {
+            let mut all = cx.io_all(["a", "b"].map(ask)).await;
+            all.push(cx.call(twice("c", asked.clone())).await);
+            let handle: JoinHandle<Rc<str>> = cx.spawn(twice("d", asked.clone()));
+            drop(cx.spawn(twice("e", asked.clone())));
+            cx.wait().await;
+            all.push(cx.call(handle).await);
+            all.extend(cx.all(["f", "g"].map(|key| twice(key, asked.clone()))).await);
+            all.push(helps(cx, "h").await);
+            all.extend(cx.all(Vec::<JoinHandle<Rc<str>>>::new()).await);
+            all
+        })
+    }
+
+    #[test]
+    fn everything_that_local_cx_can_do() {
+        let asked = Rc::new(Cell::new(0));
+        check(
+            everything(asked.clone()),
+            expect![[r#"
+            round 1: Longer["a", "b"]
+            round 2: Longer["c"]
+            round 3: Longer["c+"]
+            round 4: Longer["d", "e"]
+            round 5: Longer["d+", "e+"]
+            round 6: Longer["f", "g"]
+            round 7: Longer["f+", "g+"]
+            round 8: Longer["h"]
+            round 9: Longer["h+"]
+            ["a+", "b+", "c++", "d++", "f++", "g++", "h++"]"#]],
+        );
+        assert_eq!((asked.get(), Rc::strong_count(&asked)), (10, 1));
+    }
+
+    #[test]
+    fn runs_on_an_executor_too() {
+        let asked = Rc::new(Cell::new(0));
+        let mut schedule = Schedule::new(());
+        let all = smol::block_on(schedule.run_local(everything(asked.clone()))).unwrap();
+        assert_eq!(all.concat(), "a+b+c++d++f++g++h++");
+        assert_eq!((asked.get(), Rc::strong_count(&asked)), (10, 1));
+    }
+
+    #[test]
+    fn with_tasks_of_every_kind_they_call_each_other() {
+        #[corio::task(())]
+        fn by_macro(key: Rc<str>) -> Rc<str> {
+            let (twice, double) = join!(twice(&key, Rc::default()), sent(1));
+            format!("{} {double}", call!(helped(twice))).into()
+        }
+
+        fn sent(number: u64) -> impl SendTask<(), Output = u64> {
+            task_fn(async move |cx: Cx<'_, ()>| cx.io(Double(number)).await)
+        }
+
+        fn helped(key: Rc<str>) -> impl Task<(), Output = Rc<str>> {
+            task_fn_local(async move |cx: LocalCx<'_, ()>| helps(cx, &key).await)
+        }
+
+        let program = task_fn_local(async |cx: LocalCx<'_, ()>| {
+            let by_macro = cx.call(by_macro("a".into())).await;
+            (by_macro, cx.call(sent(2)).await, cx.call(cx.spawn(sent(3))).await)
+        });
+        assert_eq!(run(program), ("a++++ 2".into(), 4, 6));
+    }
+
+    #[test]
+    fn see_the_context_which_is_not_sync() {
+        let program = task_fn_local(async |cx: LocalCx<'_, RefCell<Vec<Rc<str>>>>| {
+            let text = cx.io(ask("a")).await;
+            cx.context().borrow_mut().push(text);
+            format!("{cx:?}")
+        });
+        let context = RefCell::new(vec![]);
+        assert_eq!(Schedule::new(&context).run(program).unwrap(), "LocalCx");
+        assert_eq!(context.take(), ["a+".into()]);
+    }
+
+    #[test]
+    fn the_late_answer_to_one_that_is_dropped_reaches_nobody() {
+        thread_local! {
+            static AWAY: RefCell<Option<Batch<(), Rc<u64>>>> = const { RefCell::new(None) };
+        }
+
+        /// Is answered only after the next round.
+        struct Slow;
+
+        impl Request for Slow {
+            type Key = ();
+            type Answer = Rc<u64>;
+            const OPTIONS: Options<(), Rc<u64>> = Options::new().concurrent();
+
+            fn into_key(self) {}
+        }
+
+        impl<S> Dispatch<S> for Slow {
+            fn dispatch<'r>(_: &'r S, requests: Requests<'_, 'r, Self>) {
+                AWAY.set(Some(requests.into_batch()));
+            }
+        }
+
+        let answer = Rc::new(1000);
+        let late = answer.clone();
+        let program = task_fn_local(async move |cx: LocalCx<'_, ()>| {
+            let mut slow = Box::pin(cx.io(Slow));
+            assert!(poll_fn(|context| Poll::Ready(slow.as_mut().poll(context).is_pending())).await);
+            let first = cx.io(ask("a")).await;
+            // It is on its way now.
+            let batch = AWAY.take().unwrap();
+            drop(slow);
+            batch.answer_all([late]);
+            (first, cx.io(ask("b")).await)
+        });
+        assert_eq!(run(program), ("a+".into(), "b+".into()));
+        assert_eq!(Rc::strong_count(&answer), 1, "the late answer is kept somewhere");
+    }
+
+    #[test]
+    fn forgotten_half_way_reach_nobody_and_go_with_the_run() {
+        let asked = Rc::new(Cell::new(0));
+        let program = task_fn_local(async |cx: LocalCx<'_, ()>| {
+            let mut forgotten = Box::pin(cx.call(twice("a", asked.clone())));
+            assert!(
+                poll_fn(|context| Poll::Ready(forgotten.as_mut().poll(context).is_pending())).await
+            );
+            mem::forget(forgotten);
+            let first = cx.io(ask("b")).await;
+            (first, cx.io(ask("c")).await, cx.io(ask("d")).await)
+        });
+        assert_eq!(run(program), ("b+".into(), "c+".into(), "d+".into()));
+        assert_eq!((asked.get(), Rc::strong_count(&asked)), (2, 1));
+    }
+
+    #[test]
+    fn one_of_the_outer_run_does_nothing_in_an_inner_one() {
+        let program = task_fn_local(async |cx: LocalCx<'_, ()>| {
+            let asked = cx.io(ask("a"));
+            let said = message(|| {
+                let inner = task_fn_local(async |_: LocalCx<'_, ()>| cx.io(ask("b")).await);
+                Schedule::new(()).run(inner)
+            });
+            (said, asked.await)
+        });
+        let refused = String::from("corio: a `Cx` can only be used in the run of its own task");
+        assert_eq!(run(program), (refused, "a+".into()));
     }
 }

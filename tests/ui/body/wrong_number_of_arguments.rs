@@ -18,7 +18,7 @@ fn shelf() {
     call!(title(1), title(2));
     spawn!();
     spawn!(title(1), title(2));
-    wait!(title(1));
+    wait!(title(1), title(2));
     join!();
     try_join!();
     race!();

@@ -25,13 +25,15 @@ fn slots(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let pieces = pieces(dispatcher);
     let wrap = answer.faults.map_or_else(|| quote!(::core::convert::identity), wrap);
     match dispatcher.mode() {
-        Mode::InPlace => quote!(requests.batch_with(#wrap, |batch| Self::batch(#pieces batch))),
-        Mode::Async => {
-            quote! {
-                requests
-                    .batch_async_with(#wrap, async move |batch| Self::batch(#pieces batch).await)
+        Mode::InPlace => {
+            let batch = quote!(|batch| Self::batch(#pieces batch));
+            if answer.faults.is_none() {
+                return quote!(requests.batch(#batch));
             }
+            let call = generated("batch_with", Span::call_site(), Some(&wrap));
+            quote!(let answer = #batch; #call)
         }
+        Mode::Async => later(dispatcher, "batch_async", Some(&wrap), &quote!(batch), |call| call),
         Mode::Blocking => blocking(
             dispatcher,
             "batch_blocking_with",
@@ -52,8 +54,7 @@ fn wrap(faults: Faults) -> TokenStream {
 /// The call of a function that takes all keys at once.
 fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let mode = dispatcher.mode();
-    let pieces = pieces(dispatcher);
-    let await_ = (mode == Mode::Async).then(|| quote!(.await));
+    let (pieces, function) = (pieces(dispatcher), function(dispatcher));
     let filled = matches!(dispatcher.answers, Answers::Filled(_));
     let shared = matches!(dispatcher.keys, Keys::Shared(_));
     // The runtime passes its own vector: this is the only form without a new one for each batch.
@@ -63,25 +64,38 @@ fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let wrapper = answer.faults.map(|faults| faults.wrapper(Span::call_site()));
     let wrapped =
         |answers: TokenStream| if wrapper.is_some() { quote!(#wrapper(#answers)) } else { answers };
-    let body = if filled {
+    // The answers, from a call of the function.
+    let answers = |call: TokenStream| {
+        if !filled {
+            return wrapped(call);
+        }
         let answers = wrapped(quote!(answers));
         quote!({
             let mut answers = ::std::vec::Vec::new();
-            Self::batch(#pieces keys, &mut answers) #await_;
+            #call;
             #answers
         })
-    } else {
-        wrapped(quote!(Self::batch(#pieces keys) #await_))
     };
+    let fill = filled.then(|| quote!(, &mut answers));
+    let body = answers(quote!(#function(#pieces keys #fill)));
     // The type is named, so that its mistakes are shown on it.
     let batch = answer.batch.as_ref().map(|batch| quote!(::<#batch>));
     let parameter = parameter(&dispatcher.keys, mode);
     match (mode, shared) {
         (Mode::InPlace, true) => quote!(requests.answer #batch(|#parameter| #body)),
         (Mode::InPlace, false) => quote!(requests.answer_owned #batch(|#parameter| #body)),
-        (Mode::Async, true) => quote!(requests.answer_async #batch(async move |#parameter| #body)),
+        (Mode::Async, true) => {
+            let keys = quote!(&keys #fill);
+            later(dispatcher, "answer_async", None, &keys, |call| {
+                let answers = answers(call);
+                quote! {
+                    let answers = #answers;
+                    ::corio::Keys::answer #batch(keys, answers)
+                }
+            })
+        }
         (Mode::Async, false) => {
-            quote!(requests.answer_owned_async #batch(async move |#parameter| #body))
+            later(dispatcher, "answer_owned_async", None, &quote!(keys #fill), answers)
         }
         (Mode::Blocking, true) => {
             blocking(dispatcher, "answer_blocking", batch, quote!(move |#parameter| #body))
@@ -96,7 +110,7 @@ fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
 /// be generic over the lifetime of the keys.
 fn parameter(keys: &Keys, mode: Mode) -> TokenStream {
     match (mode, keys) {
-        (Mode::Async | Mode::Blocking, Keys::Shared(key)) => quote!(keys: &[#key]),
+        (Mode::Blocking, Keys::Shared(key)) => quote!(keys: &[#key]),
         (Mode::Blocking, Keys::Owned(key)) => quote!(keys: ::std::vec::Vec<#key>),
         _ => quote!(keys),
     }
@@ -111,6 +125,61 @@ fn pieces(dispatcher: &Dispatcher) -> TokenStream {
     } else {
         quote!(#(::corio::Provide::<#pieces>::provide(context),)*)
     }
+}
+
+/// The answer by the future of an `async fn`, called with `arguments` after the pieces. `answers`
+/// makes the answers from the awaited call.
+///
+/// ```text
+/// let __piece_0: &'r Db = ::corio::Provide::<Db>::provide(context);
+/// let answer = move |keys: ::corio::Keys<Self>| async move { … };
+/// unsafe { ::corio::__private::answer_async(requests, answer) }
+/// ```
+///
+/// The pieces are taken out of the context before there is a future, so that the future holds
+/// nothing else of the context. No user code stands within the `unsafe` block.
+fn later(
+    dispatcher: &Dispatcher,
+    method: &str,
+    wrap: Option<&TokenStream>,
+    arguments: &TokenStream,
+    answers: impl FnOnce(TokenStream) -> TokenStream,
+) -> TokenStream {
+    let at = dispatcher.function.signature.asyncness.map_or_else(Span::call_site, |word| word.span);
+    let (pieces, function) = (&dispatcher.pieces, function(dispatcher));
+    let local: Vec<Ident> = piece_locals(dispatcher).collect();
+    let answers = answers(quote!(#function(#(#local,)* #arguments).await));
+    let parameter = match &dispatcher.keys {
+        Keys::Shared(_) => quote!(keys: ::corio::Keys<Self>),
+        Keys::Owned(key) => quote!(keys: ::std::vec::Vec<#key>),
+        Keys::Batch(_) => quote!(batch),
+    };
+    let call = generated(method, at, wrap);
+    quote! {
+        #(let #local: &'r #pieces = ::corio::Provide::<#pieces>::provide(context);)*
+        let answer = move |#parameter| async move { #answers };
+        #call
+    }
+}
+
+/// The call of a function of the runtime that only generated code may call, with the closure
+/// `answer`.
+fn generated(function: &str, at: Span, wrap: Option<&TokenStream>) -> TokenStream {
+    let function = Ident::new(function, Span::call_site().located_at(at));
+    let wrap = wrap.map(|wrap| quote!(#wrap,));
+    quote!(unsafe { ::corio::__private::#function(requests, #wrap answer) })
+}
+
+/// The function as written. It belongs to the type of the request, without the parameter that the
+/// request of an `async fn` has for a future.
+pub(super) fn function(dispatcher: &Dispatcher) -> TokenStream {
+    if dispatcher.mode() != Mode::Async {
+        return quote!(Self::batch);
+    }
+    let signature = &dispatcher.function.signature;
+    let (_, arguments, _) = signature.generics.split_for_impl();
+    let name = &signature.ident;
+    quote!(<#name #arguments>::batch)
 }
 
 /// The names of the locals that hold the clones.

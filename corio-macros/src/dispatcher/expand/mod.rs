@@ -2,14 +2,16 @@
 //!
 //! - `options.rs`: `Request::OPTIONS`, how batches are put together;
 //! - `answering.rs`: the body of `Dispatch::dispatch`, how the function is called;
+//! - `flow.rs`: the request of an `async fn`, which tells whether the future is `Send`;
 //! - `attributes.rs`: which of the function's attributes go on which item.
 
 mod answering;
 mod attributes;
+mod flow;
 mod options;
 
 use super::answer::{self, Answer, outer_spans};
-use super::model::{Dispatcher, Partition};
+use super::model::{Dispatcher, Mode, Partition};
 use crate::function::Function;
 use attributes::{cfg, is_one_of};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -37,7 +39,8 @@ use syn::{
 /// ```
 ///
 /// The struct has braces. A unit or tuple struct would be a value of that name too, and `let
-/// fetch_author = …;` would not compile.
+/// fetch_author = …;` would not compile. The request of an `async fn` has one type parameter more: see
+/// `flow`.
 pub(super) fn expand(dispatcher: &Dispatcher) -> TokenStream {
     let answer = answer::answer(dispatcher);
     let structure = structure(dispatcher);
@@ -52,7 +55,7 @@ pub(super) fn expand(dispatcher: &Dispatcher) -> TokenStream {
 fn structure(dispatcher: &Dispatcher) -> TokenStream {
     let Function { attributes, visibility, signature, .. } = &dispatcher.function;
     let (name, generics, key) = (&signature.ident, &signature.generics, dispatcher.keys.key());
-    let (_, arguments, where_clause) = generics.split_for_impl();
+    let where_clause = &generics.where_clause;
     let shared = attributes
         .iter()
         .filter(|attribute| is_one_of(attribute, &["cfg", "cfg_attr", "allow", "deprecated"]));
@@ -61,29 +64,62 @@ fn structure(dispatcher: &Dispatcher) -> TokenStream {
     let docs = attributes.iter().filter(|attribute| is_one_of(attribute, &["doc"]));
     let doc = format!(" The request that [`{name}`](fn@{name}) makes.");
     let must_use = format!("a request does nothing until it is asked: `io!({name}(..))`");
-    let marker = marker(generics);
-    let (marker_field, marker_value) = match &marker {
-        Some(marker) => (quote!(marker: #marker,), quote!(, marker: ::core::marker::PhantomData)),
-        None => (quote!(), quote!()),
+    let Marker { declared, params, made, bounds, ty, value } = match dispatcher.mode() {
+        Mode::Async => flow::marker(dispatcher),
+        Mode::InPlace | Mode::Blocking => plain_marker(generics),
     };
+    let mut made_where = where_clause.clone();
+    let allow_bounds = (!bounds.is_empty()).then(|| {
+        made_where.get_or_insert_with(|| parse_quote!(where)).predicates.extend(bounds);
+        // One of them stands where the user wrote none.
+        quote!(#[allow(clippy::multiple_bound_locations)])
+    });
+    let field = ty.map(|ty| quote!(marker: #ty,));
+    let value = value.map(|value| quote!(, marker: #value));
     quote! {
         #[doc = #doc]
         #shared
         #[allow(non_camel_case_types)]
         #[must_use = #must_use]
-        #visibility struct #name #generics #where_clause { key: #key, #marker_field }
+        #visibility struct #name #declared #where_clause { key: #key, #field }
 
         #(#docs)*
         #shared
-        #visibility fn #name #generics (key: #key) -> #name #arguments #where_clause {
-            #name { key #marker_value }
+        #allow_bounds
+        #visibility fn #name #params (key: #key) -> #name #made #made_where {
+            #name { key #value }
         }
     }
 }
 
+/// The generics of a request, and its field beside the key.
+struct Marker {
+    /// The generic parameters of the struct.
+    declared: TokenStream,
+    /// The generic parameters of the function that makes a request.
+    params: TokenStream,
+    /// The generic arguments of the request that the function makes.
+    made: TokenStream,
+    /// What must hold of the parameters where a request is made, beside what the user wrote.
+    bounds: Vec<WherePredicate>,
+    /// The type of the field, if there is one.
+    ty: Option<Type>,
+    /// The value of the field.
+    value: Option<TokenStream>,
+}
+
+/// The request of a function that is not `async`.
+fn plain_marker(generics: &Generics) -> Marker {
+    let (_, arguments, _) = generics.split_for_impl();
+    let ty = type_params_marker(generics);
+    let value = ty.is_some().then(|| quote!(::core::marker::PhantomData));
+    let (declared, params, made) = (quote!(#generics), quote!(#generics), quote!(#arguments));
+    Marker { declared, params, made, bounds: Vec::new(), ty, value }
+}
+
 /// The type of a field that mentions all type parameters, since the key need not. `PhantomData<fn()
 /// -> T>` is `Send` whatever `T` is. `None` without type parameters.
-fn marker(generics: &Generics) -> Option<Type> {
+fn type_params_marker(generics: &Generics) -> Option<Type> {
     let mut parameters = generics.type_params().map(|parameter| &parameter.ident).peekable();
     parameters.peek()?;
     Some(parse_quote!(::core::marker::PhantomData<fn() -> (#(#parameters,)*)>))
@@ -120,7 +156,8 @@ fn batch(dispatcher: &Dispatcher) -> TokenStream {
 fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let Function { attributes, signature, .. } = &dispatcher.function;
     let (name, key) = (&signature.ident, dispatcher.keys.key());
-    let generics = static_params(&signature.generics);
+    let is_generic = !signature.generics.params.is_empty();
+    let generics = flow::with_future(static_params(&signature.generics), dispatcher);
     let (parameters, arguments, where_clause) = generics.split_for_impl();
     let (allow_trivial, where_clause) = assumed_bounds(dispatcher, answer, where_clause);
     let cfg = cfg(attributes);
@@ -128,8 +165,8 @@ fn request(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let options = options::options(dispatcher, answer);
     let text = name.unraw().to_string();
     // A generic function has one static for all of its instantiations, so the runtime finds a
-    // generic request by its type.
-    let identity = generics.params.is_empty().then(|| {
+    // generic request by its type. A parameter for a future makes no function generic.
+    let identity = (!is_generic).then(|| {
         quote! {
             fn dispatcher_id() -> ::core::option::Option<&'static ::corio::DispatcherId> {
                 static ID: ::corio::DispatcherId = ::corio::DispatcherId::new();
@@ -181,8 +218,9 @@ fn assumed_bounds(
 fn dispatch(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let Function { attributes, signature, .. } = &dispatcher.function;
     let (name, pieces) = (&signature.ident, &dispatcher.pieces);
-    let (_, arguments, _) = signature.generics.split_for_impl();
-    let mut generics = static_params(&signature.generics);
+    let of_request = flow::with_future(signature.generics.clone(), dispatcher);
+    let (_, arguments, _) = of_request.split_for_impl();
+    let mut generics = flow::with_future(static_params(&signature.generics), dispatcher);
     let mut context_param: TypeParam = parse_quote!(__S);
     let by = dispatcher.options.by.as_ref();
     // Each piece is named once: otherwise rustc would report a missing piece twice.

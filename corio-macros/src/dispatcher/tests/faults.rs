@@ -124,17 +124,23 @@ fn each_form_is_wrapped() {
     check_answering_with(
         FAULTS,
         "async fn f(keys: Vec<K>, answers: &mut Vec<Result<R, E>>) {}",
-        "requests.answer_owned_async(async move |keys| {
-            let mut answers = ::std::vec::Vec::new();
-            Self::batch(keys, &mut answers).await;
-            ::corio::FaultyEach(answers)
-        })",
+        "let answer = move |keys: ::std::vec::Vec<K>| async move {
+            {
+                let mut answers = ::std::vec::Vec::new();
+                <f>::batch(keys, &mut answers).await;
+                ::corio::FaultyEach(answers)
+            }
+        };
+        unsafe { ::corio::__private::answer_owned_async(requests, answer) }",
     );
     check_answering_with(
         FAULTS,
         "async fn f(keys: &[K]) -> Vec<R> {}",
-        "requests.answer_async::<::corio::Faulty<Vec<R>>>(async move |keys: &[K]| \
-         ::corio::Faulty(Self::batch(keys).await))",
+        "let answer = move |keys: ::corio::Keys<Self>| async move {
+            let answers = ::corio::Faulty(<f>::batch(&keys).await);
+            ::corio::Keys::answer::<::corio::Faulty<Vec<R>>>(keys, answers)
+        };
+        unsafe { ::corio::__private::answer_async(requests, answer) }",
     );
     check_answering_with(
         "faults = \"error\", blocking",
@@ -155,13 +161,18 @@ fn slots_are_wrapped() {
     check_answering_with(
         FAULTS,
         "fn f(batch: Batch<K, R>) {}",
-        "requests.batch_with(::corio::__private::plain_answer, |batch| Self::batch(batch))",
+        "let answer = |batch| Self::batch(batch);
+        unsafe {
+            ::corio::__private::batch_with(requests, ::corio::__private::plain_answer, answer)
+        }",
     );
     check_answering_with(
         FAULTS,
         "async fn f(batch: Batch<K, Result<R, E>>) {}",
-        "requests.batch_async_with(::corio::__private::each_answer, async move |batch| \
-         Self::batch(batch).await)",
+        "let answer = move |batch| async move { <f>::batch(batch).await };
+        unsafe {
+            ::corio::__private::batch_async(requests, ::corio::__private::each_answer, answer)
+        }",
     );
     check_answering_with(
         "faults = \"error\", blocking",

@@ -200,16 +200,18 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Desugar from `wait!()` into `__corio.wait().await`.
+    /// Desugar from `wait!()` into `__corio.wait().await`, and from `wait!(future)` into
+    /// `__corio.foreign(future).await`.
     fn wait(&mut self, wait: Invocation) -> TokenStream {
-        if wait.arguments.is_empty() {
-            self.awaited_call(&wait, "wait", &TokenStream::new())
-        } else {
-            refuse(
+        let arguments = self.arguments(&wait);
+        match arguments.as_slice() {
+            [] => self.awaited_call(&wait, "wait", &TokenStream::new()),
+            [future] => self.awaited_call(&wait, "foreign", future),
+            _ => refuse(
                 &wait,
-                "`wait!()` takes nothing: it waits for every child spawned so far; for one of \
-                 them use `call!(handle)`",
-            )
+                "`wait!()` waits for every child spawned so far, and `wait!(future)` for one \
+                 future from outside of corio",
+            ),
         }
     }
 

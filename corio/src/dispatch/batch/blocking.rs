@@ -2,7 +2,8 @@
 
 use std::convert::identity;
 
-use super::requests::{Payload, Requests, TakenKeys};
+use super::payload::Payload;
+use super::requests::{Requests, TakenKeys};
 use super::slots::Batch;
 use crate::dispatch::answers::Answers;
 use crate::dispatch::keys::BlockingData;

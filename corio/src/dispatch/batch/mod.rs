@@ -2,6 +2,9 @@
 //!
 //! - `requests`: [`Requests`], which `Dispatch::dispatch` gets and answers in place, by a future,
 //!   or as slots.
+//! - `payload`: [`Payload`], keys and answers without the waiters.
+//! - `keys`: [`Keys`], what a future answers that takes keys by slice.
+//! - `generated`: what generated code calls for an `async fn`, whose future need not be `Send`.
 //! - `blocking`: methods of `Requests` that answer on a thread pool; with the feature `blocking`.
 //! - `slots`: [`Batch`], requests as slots that are answered one by one.
 //! - `slot`: [`Slot`], one request of a `Batch`.
@@ -20,11 +23,16 @@
 
 #[cfg(feature = "blocking")]
 mod blocking;
+mod generated;
+mod keys;
+mod payload;
 mod requests;
 mod slot;
 mod slots;
 
-pub(crate) use requests::Payload;
+pub use generated::{Flow, answer_async, answer_owned_async, batch_async, batch_with, flow};
+pub use keys::{AnsweredKeys, Keys};
+pub(crate) use payload::Payload;
 pub use requests::Requests;
 pub use slot::Slot;
 pub use slots::Batch;

@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::{fmt, mem};
 
+use super::keys::{AnsweredKeys, Keys};
+use super::payload::Payload;
 use super::slots::Batch;
 use crate::dispatch::answers::Answers;
 use crate::dispatch::buffer::BatchBuf;
@@ -17,21 +19,6 @@ use crate::dispatch::queue::{BufOf, Queue};
 use crate::dispatch::request::Request;
 use crate::dispatch::send_cx::SendCx;
 use crate::util::{Panic, poll_caught};
-
-/// The part of a batch that a dispatcher which answers later gets and gives back: keys and answers
-/// without the waiters.
-pub(crate) struct Payload<R: Request> {
-    pub(crate) keys: Vec<R::Key>,
-    /// Empty until the dispatcher has answered.
-    pub(crate) answers: Vec<R::Answer>,
-}
-
-impl<R: Request> Payload<R> {
-    /// Takes the keys out of a buffer, and the memory for answers.
-    pub(crate) fn of(buf: &mut BufOf<R>) -> Self {
-        Payload { keys: mem::take(&mut buf.keys), answers: mem::take(&mut buf.answers) }
-    }
-}
 
 /// The requests that leave together, for [`Dispatch::dispatch`](crate::Dispatch::dispatch). Call
 /// the one method whose form fits:
@@ -190,7 +177,10 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// impl<S: Provide<Db>> Dispatch<S> for Name {
     ///     fn dispatch<'r>(context: &'r S, requests: Requests<'_, 'r, Self>) {
     ///         let db: &Db = context.provide();
-    ///         requests.answer_async(async move |ids| db.names(ids).await);
+    ///         requests.answer_async(move |ids| async move {
+    ///             let names = db.names(&ids).await;
+    ///             ids.answer(names)
+    ///         });
     ///     }
     /// }
     /// # assert_eq!(corio::Schedule::new(&Db).run(Name(7)).unwrap(), "7");
@@ -198,28 +188,51 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     ///
     /// With [`concurrent`](crate::Options::concurrent) in [`Request::OPTIONS`] such batches start
     /// before those that are answered in place.
-    pub fn answer_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(
-        mut self,
-        batch: impl AsyncFnOnce(&[R::Key]) -> A + 'r,
-    ) {
+    ///
+    /// The future is `Send`, as the run that polls it may be. Where it can't be, write the dispatcher
+    /// as an `async fn` with `#[corio::dispatcher]`: the request then knows that, and the tasks that
+    /// ask for it are not `Send` either.
+    pub fn answer_async<F>(self, batch: impl FnOnce(Keys<R>) -> F + 'r)
+    where
+        F: Future<Output = AnsweredKeys<R>> + Send + 'r,
+    {
+        self.answer_async_unchecked(batch)
+    }
+
+    /// Answers by a future, from the keys by slice.
+    ///
+    /// The future is `Send`, or `R` is not, or its key or its answer is not: see `generated`.
+    pub(super) fn answer_async_unchecked<F>(mut self, batch: impl FnOnce(Keys<R>) -> F + 'r)
+    where
+        F: Future<Output = AnsweredKeys<R>> + 'r,
+    {
         let mut buf = self.take();
-        let mut payload = Payload::<R>::of(&mut buf);
-        let answered = async move {
-            let returned = batch(&payload.keys).await;
-            let Payload { keys, answers } = &mut payload;
-            returned.put(keys, keys.len(), answers);
-            payload
-        };
-        self.start(self.queue.begin(buf, self.part), answered, |queue, id, payload| {
-            queue.complete_later(id, payload, &[])
+        let keys = Keys { payload: Payload::of(&mut buf) };
+        let answered = async move { batch(keys).await };
+        self.start(self.queue.begin(buf, self.part), answered, |queue, id, answered| {
+            queue.complete_later(id, answered.payload, &[])
         });
     }
 
+    /// Answers by a future, which is `Send`, from the keys by value.
+    pub fn answer_owned_async<A, F>(self, batch: impl FnOnce(Vec<R::Key>) -> F + 'r)
+    where
+        A: Answers<R::Key, Answer = R::Answer> + 'r,
+        F: Future<Output = A> + Send + 'r,
+    {
+        self.answer_owned_async_unchecked(batch)
+    }
+
     /// Answers by a future, from the keys by value.
-    pub fn answer_owned_async<A: Answers<R::Key, Answer = R::Answer> + 'r>(
+    ///
+    /// The future is `Send`, or `R` is not, or its key or its answer is not: see `generated`.
+    pub(crate) fn answer_owned_async_unchecked<A, F>(
         mut self,
-        batch: impl AsyncFnOnce(Vec<R::Key>) -> A + 'r,
-    ) {
+        batch: impl FnOnce(Vec<R::Key>) -> F + 'r,
+    ) where
+        A: Answers<R::Key, Answer = R::Answer> + 'r,
+        F: Future<Output = A> + 'r,
+    {
         let Some((mut buf, TakenKeys { keys, len, shown })) = self.take_owned::<A>() else {
             return;
         };
@@ -276,18 +289,23 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// Gives slots that own their keys to a function. Slots are answered one by one, in any order,
     /// on any thread, during the call or later.
     pub fn batch(self, batch: impl FnOnce(Batch<R::Key, R::Answer>)) {
-        self.batch_with(identity, batch);
+        self.batch_unchecked(identity, batch)
     }
 
-    /// Gives slots that own their keys to an async function, which may answer them one by one, in
-    /// any order, on any thread. The batch is in flight until the function has ended, too.
-    pub fn batch_async(self, batch: impl AsyncFnOnce(Batch<R::Key, R::Answer>) + 'r) {
-        self.batch_async_with(identity, batch);
+    /// Gives slots that own their keys to a function that returns a future, which is `Send` and may
+    /// answer them one by one, in any order, on any thread. The batch is in flight until the future
+    /// has ended, too.
+    pub fn batch_async<F>(self, batch: impl FnOnce(Batch<R::Key, R::Answer>) -> F + 'r)
+    where
+        F: Future<Output = ()> + Send + 'r,
+    {
+        self.batch_async_unchecked(identity, batch)
     }
 
-    /// For generated code: `wrap` turns what slots are answered with into what a request gets.
-    #[doc(hidden)]
-    pub fn batch_with<A: 'static>(
+    /// Gives slots to a function; `wrap` turns what they are answered with into what a request gets.
+    ///
+    /// `A` is `Send`, or `R` is not, or its key or its answer is not: see `generated`.
+    pub(super) fn batch_unchecked<A: 'static>(
         mut self,
         wrap: fn(A) -> R::Answer,
         batch: impl FnOnce(Batch<R::Key, A>),
@@ -298,11 +316,14 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         }
     }
 
-    #[doc(hidden)]
-    pub fn batch_async_with<A: 'static>(
+    /// Gives slots to a function that returns a future; `wrap` turns what they are answered with
+    /// into what a request gets.
+    ///
+    /// The future and `A` are `Send`, or `R` is not, or its key or its answer is not: see `generated`.
+    pub(super) fn batch_async_unchecked<A: 'static, F: Future<Output = ()> + 'r>(
         mut self,
         wrap: fn(A) -> R::Answer,
-        batch: impl AsyncFnOnce(Batch<R::Key, A>) + 'r,
+        batch: impl FnOnce(Batch<R::Key, A>) -> F + 'r,
     ) {
         let (id, slots) = self.begin_slots(wrap);
         self.start(id, async move { batch(slots).await }, |_, _, ()| ());

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::dispatch::keys::GroupKey;
 
@@ -17,10 +17,10 @@ use crate::dispatch::keys::GroupKey;
 /// assert_ne!(Partition::of(7), Partition::of("seven"));
 /// ```
 #[derive(Clone)]
-pub struct Partition(Rc<dyn PartitionName>);
+pub struct Partition(Arc<dyn PartitionName>);
 
 /// A name of any type, which can be compared with names of other types.
-trait PartitionName: Any {
+trait PartitionName: Any + Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// Whether `other` is of the same type and equal.
     fn is(&self, other: &dyn Any) -> bool;
@@ -28,7 +28,7 @@ trait PartitionName: Any {
     fn hashed(&self) -> u64;
 }
 
-impl<T: Hash + Eq + 'static> PartitionName for T {
+impl<T: Hash + Eq + Send + Sync + 'static> PartitionName for T {
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -48,7 +48,7 @@ impl Partition {
     /// Returns the partition with this name: a tenant, a user, a locale; `()` if all runs may share
     /// all answers. Names of different types are different.
     pub fn of<T: GroupKey>(name: T) -> Self {
-        Partition(Rc::new(name))
+        Partition(Arc::new(name))
     }
 }
 

@@ -3,11 +3,12 @@
 //! A mailbox is all that other threads see of a batch. Waiters stay on the side of the queue, and
 //! an outcome that arrives after its batch is finished is never read.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dispatch::ids::{InFlightId, WakeRun};
 use crate::dispatch::keys::{ShowKey, shown};
+use crate::util::concurrent::{Mutex, PoisonError};
 
 /// What became of a slot. `position` is that in the batch.
 pub(crate) enum SlotOutcome<K, A> {

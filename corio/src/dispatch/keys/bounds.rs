@@ -33,16 +33,28 @@ impl<K: Hash + Eq + Clone + 'static> HashKey for K {}
 
 /// A value that identifies a group of keys, or a partition of a cache.
 #[diagnostic::on_unimplemented(
-    message = "values of type `{Self}` can't be told apart: put `#[derive(PartialEq, Eq, Hash)]` \
-               on the type",
-    label = "`{Self}` is not `Eq + Hash`, or borrows",
-    note = "groups of keys, and partitions of a cache, are found by hash"
+    message = "values of type `{Self}` can't be told apart, or can't go from thread to thread: put \
+               `#[derive(PartialEq, Eq, Hash)]` on the type, and use `Arc` instead of `Rc`",
+    label = "`{Self}` is not `Eq + Hash + Send + Sync`, or borrows",
+    note = "groups of keys, and partitions of a cache, are found by hash, and go with their run"
 )]
 #[doc(hidden)]
-pub trait GroupKey: Hash + Eq + 'static {}
+pub trait GroupKey: Hash + Eq + Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Hash + Eq + 'static> GroupKey for T {}
+impl<T: Hash + Eq + Send + Sync + 'static> GroupKey for T {}
+
+/// A key or an answer that is cached from run to run.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is cached with its schedule, which may go to another thread, and so has to \
+               be `Send`: use `Arc` instead of `Rc`",
+    label = "can't be sent to another thread"
+)]
+#[doc(hidden)]
+pub trait KeptBetweenRuns: Send {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send> KeptBetweenRuns for T {}
 
 /// A key that is compared with others by order, for answers in a `BTreeMap`.
 #[diagnostic::on_unimplemented(

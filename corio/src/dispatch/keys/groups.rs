@@ -18,7 +18,7 @@ pub struct Groups<K>(Box<dyn NumberGroups<K>>);
 /// const OPTIONS: Options<Page, Vec<u64>> =
 ///     Options::new().group_by(|| groups(|page: &Page| page.size));
 /// ```
-pub fn groups<K, G: GroupKey>(by: impl Fn(&K) -> G + 'static) -> Groups<K> {
+pub fn groups<K, G: GroupKey>(by: impl Fn(&K) -> G + Send + 'static) -> Groups<K> {
     Groups(Box::new(NumberedGroups { by, numbers: HashMap::new(), free: Vec::new(), unused: 0 }))
 }
 

@@ -30,7 +30,9 @@ mod show;
 
 #[cfg(feature = "blocking")]
 pub(crate) use bounds::BlockingData;
-pub(crate) use bounds::{CloneAnswer, CopyKey, GroupKey, HashKey, OrdKey, ShowKey};
+pub(crate) use bounds::{
+    CloneAnswer, CopyKey, GroupKey, HashKey, KeptBetweenRuns, OrdKey, ShowKey,
+};
 pub(crate) use dedup::{Dedup, Followers, PendingKey, PendingKeys, Place};
 pub use groups::{Groups, groups};
 pub(crate) use seq::Seq;
