@@ -17,7 +17,7 @@ use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::mem;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use corio::testing::VirtualClock;
@@ -30,7 +30,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
-use support::shared::OfThisThread;
+use support::threads::everywhere;
+
+use crate::lock;
 
 // ── programs ──
 
@@ -48,7 +50,7 @@ struct Wish {
     number: u64,
 }
 
-type Program = Rc<[Step]>;
+type Program = Arc<[Step]>;
 
 /// Each is the construct that it is named after.
 #[derive(Clone, Debug)]
@@ -492,18 +494,21 @@ impl<const OF: usize> Dispatch<Lab> for Ask<OF> {
                 if plan.limit().is_some_and(|limit| time > limit) {
                     requests.keys().iter().for_each(|key| batch.will_be_late(key));
                 }
-                let answer = async move |keys: &[Key]| {
+                let slept = async move {
                     lab.clock.sleep(time).await;
                     drop(on_the_way);
-                    batch.replies(keys)
+                    batch
                 };
                 if plan.by_value {
-                    requests.answer_owned_async(async move |keys: Vec<Key>| answer(&keys).await);
+                    requests.answer_owned_async(|keys| async move { slept.await.replies(&keys) });
                 } else {
-                    requests.answer_async(answer);
+                    requests.answer_async(|keys| async move {
+                        let replies = slept.await.replies(&keys);
+                        keys.answer(replies)
+                    });
                 }
             }
-            Way::SlotsLater | Way::Shelf => requests.batch_async(async move |slots| {
+            Way::SlotsLater | Way::Shelf => requests.batch_async(move |slots| async move {
                 let start = lab.clock.now();
                 let mut slots: Vec<_> = slots.into_iter().collect();
                 shuffle(&mut slots, plan.seed);
@@ -527,7 +532,7 @@ impl<const OF: usize> Dispatch<Lab> for Ask<OF> {
                 let dues: Vec<_> = parts.iter().map(|part| part.due).collect();
                 let mut parts = parts.into_iter();
                 if plan.way == Way::Shelf {
-                    lab.shelf.borrow_mut().extend(&mut parts);
+                    lock(&lab.shelf).extend(&mut parts);
                 }
                 for due in dues {
                     lab.clock.sleep(due.saturating_sub(lab.clock.now())).await;
@@ -561,19 +566,15 @@ impl Part {
 struct Lab {
     record: Record,
     clock: VirtualClock,
-    shelf: RefCell<Vec<Part>>,
+    shelf: Mutex<Vec<Part>>,
 }
 
 impl Lab {
     /// Answers the slots on the shelf whose time has come; some may be late.
     fn answer_what_is_due(&self) {
         let now = self.clock.now();
-        let mut shelf = self.shelf.borrow_mut();
-        let (due, rest) =
-            mem::take(&mut *shelf).into_iter().partition(|part: &Part| part.due <= now);
-        *shelf = rest;
-        drop(shelf);
-        let due: Vec<Part> = due;
+        let due: Vec<Part> =
+            lock(&self.shelf).extract_if(.., |part: &mut Part| part.due <= now).collect();
         due.into_iter().for_each(Part::answer);
     }
 }
@@ -582,8 +583,8 @@ impl Lab {
 
 #[derive(Clone)]
 struct Record {
-    case: Rc<Case>,
-    run: Rc<RefCell<Run>>,
+    case: Arc<Case>,
+    run: Arc<Mutex<Run>>,
 }
 
 /// What happened in a run so far.
@@ -725,11 +726,15 @@ impl Run {
 
 impl Record {
     fn new(case: &Case) -> Self {
-        Record { case: Rc::new(case.clone()), run: Rc::default() }
+        Record { case: Arc::new(case.clone()), run: Arc::default() }
+    }
+
+    fn run(&self) -> MutexGuard<'_, Run> {
+        lock(&self.run)
     }
 
     fn begins(&self, at: At) -> Running {
-        let mut run = self.run.borrow_mut();
+        let mut run = self.run();
         run.tasks.push(TaskState { may_be_dropped: at.may_be_dropped, fate: Fate::Lives });
         Running { record: self.clone(), task: run.tasks.len() - 1, shift: at.shift }
     }
@@ -737,7 +742,7 @@ impl Record {
     /// A batch is handed to its dispatcher: what must hold then.
     fn arrives(&self, of: usize, keys: &[Key]) -> BatchRecord {
         let plan = &self.case.plans[of];
-        let mut run = self.run.borrow_mut();
+        let mut run = self.run();
         let run = &mut *run;
         let name = NAMES[of];
         let number = run.batches.len();
@@ -844,7 +849,7 @@ impl Record {
     /// Time moves on: nobody can be waiting for anything but time, and nothing is on its way for
     /// nobody.
     fn is_idle(&self) {
-        let mut run = self.run.borrow_mut();
+        let mut run = self.run();
         let run = &mut *run;
         for at in 0..run.batches.len() {
             let BatchState { of, open, .. } = &run.batches[at];
@@ -895,7 +900,7 @@ impl Record {
     }
 
     fn hears(&self, event: &Event<'_>) {
-        let mut run = self.run.borrow_mut();
+        let mut run = self.run();
         match event {
             Event::Round { round, .. } => run.round = *round,
             Event::Asked { .. } => run.events.asked += 1,
@@ -927,7 +932,7 @@ impl Record {
 
     /// The run is over.
     fn is_over(&self) {
-        let mut run = self.run.borrow_mut();
+        let mut run = self.run();
         let run = &mut *run;
         for (number, task) in run.tasks.iter().enumerate() {
             if task.fate != Fate::Ended && !(task.fate == Fate::Dropped && task.may_be_dropped) {
@@ -961,14 +966,14 @@ struct BatchRecord {
 impl BatchRecord {
     /// Cannot be answered in time.
     fn will_be_late(&self, key: &Key) {
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         let of = run.batches[self.number].of;
         run.late.insert((of, key.number));
     }
 
     /// What becomes of a key; nothing if it is to be sent again.
     fn outcome(&self, key: &Key, late: bool) -> Option<Reply> {
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         let run = &mut *run;
         let BatchState { of, open, abandoned, .. } = &mut run.batches[self.number];
         let (of, late) = (*of, late || *abandoned);
@@ -1002,7 +1007,7 @@ impl BatchRecord {
     }
 
     fn answer(&self, slot: Slot<Key, Answer>, late: bool) {
-        let plan = &self.record.case.plans[self.record.run.borrow().batches[self.number].of];
+        let plan = &self.record.case.plans[self.record.run().batches[self.number].of];
         match self.outcome(slot.key(), late) {
             None if plan.retries.as_ref().is_some_and(|retries| retries.by_slot) => slot.retry(),
             None => slot.answer(Err(RequestError::of_dispatcher(Busy))),
@@ -1017,7 +1022,7 @@ struct OnTheWay(BatchRecord);
 
 impl Drop for OnTheWay {
     fn drop(&mut self) {
-        let batch = &mut self.0.record.run.borrow_mut().batches[self.0.number];
+        let batch = &mut self.0.record.run().batches[self.0.number];
         batch.open.clear();
         batch.goes_on = false;
     }
@@ -1029,12 +1034,12 @@ const MANY_LOOKS: u32 = 100_000;
 /// Tells of what waits in vain.
 struct WatchfulClock {
     clock: VirtualClock,
-    record: OfThisThread<Record>,
+    record: Record,
 }
 
 impl Clock for WatchfulClock {
     fn now(&self) -> Duration {
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         run.looks += 1;
         assert!(run.looks < MANY_LOOKS, "the run goes round without end");
         self.clock.now()
@@ -1088,7 +1093,7 @@ struct Wanted {
 impl Running {
     fn wants(&self, Wish { of, number }: Wish) -> Wanted {
         let number = (number + self.shift) % NUMBERS;
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         run.requests.push(RequestState {
             task: self.task,
             of,
@@ -1107,7 +1112,7 @@ impl Running {
     }
 
     fn becomes(&self, fate: Fate) {
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         let run = &mut *run;
         if run.tasks[self.task].fate != Fate::Lives {
             return;
@@ -1133,7 +1138,7 @@ impl Drop for Running {
 
 impl Wanted {
     fn into_key(self) -> Key {
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         let asked = run.asked;
         run.asked += 1;
         run.requests[self.request].asked = Some(asked);
@@ -1141,12 +1146,12 @@ impl Wanted {
     }
 
     fn is_dropped(&self) {
-        self.record.run.borrow_mut().requests[self.request].dropped = true;
+        self.record.run().requests[self.request].dropped = true;
     }
 
     /// The answer is the only one that its task waits for, which goes on as soon as it is there.
     fn gets_alone(&self, answer: Answer) -> u64 {
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         let RequestState { asked, of, .. } = run.requests[self.request];
         let plan = &self.record.case.plans[of];
         if plan.shares_keys() && plan.retries.is_none() {
@@ -1161,7 +1166,7 @@ impl Wanted {
 
     /// Gives what the answer says, if it is the right one.
     fn gets(&self, answer: Answer) -> u64 {
-        let mut run = self.record.run.borrow_mut();
+        let mut run = self.record.run();
         let run = &mut *run;
         let Wanted { request, number, .. } = *self;
         let waits = run.waits(&run.requests[request]);
@@ -1308,7 +1313,7 @@ impl Lab {
         let took = self.clock.now() - start;
         // A child that has returned is in time; it may then wait for children that it has spawned.
         let right = in_time || took == limit;
-        self.record.run.borrow_mut().check(right, || {
+        self.record.run().check(right, || {
             format!("a timeout of {limit:?} is over after {took:?}; in time: {in_time}")
         });
     }
@@ -1321,6 +1326,8 @@ enum Driver {
     Run,
     /// A future that lets others in after every resume.
     OneATime,
+    /// The same, and it goes on on another thread each time.
+    Everywhere,
 }
 
 /// What came of a run.
@@ -1349,7 +1356,7 @@ impl Setup {
         let mut schedule = Schedule::new(Lab {
             record: record.clone(),
             clock: clock.clone(),
-            shelf: RefCell::default(),
+            shelf: Mutex::default(),
         })
         .options(Ask::<0>, |options| alpha.options(options))
         .options(Ask::<1>, |options| beta.options(options))
@@ -1358,7 +1365,7 @@ impl Setup {
         .yield_every(1);
         // A net: nothing takes so long.
         schedule = schedule
-            .clock(WatchfulClock { clock, record: OfThisThread::new(record.clone()) })
+            .clock(WatchfulClock { clock, record: record.clone() })
             .timeout(Duration::from_secs(3600));
         if let Some(batches) = case.in_flight {
             schedule = schedule.max_in_flight(batches);
@@ -1367,7 +1374,6 @@ impl Setup {
             schedule = schedule.barrier();
         }
         let (everything, batches) = (Log::new(), Log::new());
-        let record = OfThisThread::new(record);
         schedule = schedule
             .observe(move |event: &Event<'_>| record.hears(event))
             .observe(everything.verbose_observer())
@@ -1377,19 +1383,22 @@ impl Setup {
 
     fn run(&mut self, driver: Driver) -> Result<Outcome, TestCaseError> {
         let record = self.schedule.context().record.clone();
-        record.run.take();
+        *record.run() = Run::default();
         let task = interpret(record.case.program.clone(), At { shift: 0, may_be_dropped: false });
         let result = match driver {
             Driver::Run => self.schedule.run(task),
-            Driver::OneATime => smol::block_on(self.schedule.run_async(task)),
+            Driver::OneATime => smol::block_on(self.schedule.run_local(task)),
+            Driver::Everywhere => everywhere(self.schedule.run_async(task)),
         };
         let (everything, batches) = (self.everything.take(), self.batches.take());
         let digest = result.map_err(|error| {
             TestCaseError::fail(format!("the run ends with {error:?}\n{everything}"))
         })?;
         record.is_over();
-        let leaves_slots = !self.schedule.context().shelf.take().is_empty();
-        let run = record.run.take();
+        let left = mem::take(&mut *lock(&self.schedule.context().shelf));
+        let leaves_slots = !left.is_empty();
+        drop(left);
+        let run = mem::take(&mut *record.run());
         prop_assert!(run.wrong.is_empty(), "{}\n{everything}", run.wrong.join("\n"));
         Ok(Outcome { digest, run, leaves_slots, everything, batches })
     }
@@ -1412,6 +1421,7 @@ fn check(case: &Case) -> Result<BTreeSet<Kind>, TestCaseError> {
     let in_the_same_schedule = setup.run(Driver::Run)?;
     let in_another = Setup::new(case).run(Driver::Run)?;
     let one_at_a_time = Setup::new(case).run(Driver::OneATime)?;
+    let everywhere = Setup::new(case).run(Driver::Everywhere)?;
     check_same("in another schedule", &first.everything, &in_another.everything)?;
     if !first.leaves_slots {
         check_same(
@@ -1421,7 +1431,8 @@ fn check(case: &Case) -> Result<BTreeSet<Kind>, TestCaseError> {
         )?;
     }
     check_same("in small steps", &first.batches, &one_at_a_time.batches)?;
-    for other in [&in_the_same_schedule, &in_another, &one_at_a_time] {
+    check_same("on several threads", &first.everything, &everywhere.everything)?;
+    for other in [&in_the_same_schedule, &in_another, &one_at_a_time, &everywhere] {
         prop_assert_eq!(first.digest, other.digest);
     }
     if !drops(&case.program) {

@@ -1,12 +1,16 @@
 //! Requests on their way, tried again, joined, answered from elsewhere, in any order: whoever waits
 //! is answered, and what nobody waits for holds nobody.
 
-use std::cell::RefCell;
+use std::mem;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use corio::{Batch, Schedule, Slot, cache};
 use expect_test::expect;
+use support::threads::everywhere;
 use support::timeline::Timeline;
+
+use crate::lock;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -233,11 +237,11 @@ struct App {
 }
 
 #[derive(Default)]
-struct Slots(RefCell<Vec<Slot<u64, u64>>>);
+struct Slots(Mutex<Vec<Slot<u64, u64>>>);
 
 #[corio::dispatcher(cache, show_keys)]
 fn put_aside(slots: &Slots, batch: Batch<u64, u64>) {
-    slots.0.borrow_mut().extend(batch);
+    lock(&slots.0).extend(batch);
 }
 
 #[test]
@@ -256,7 +260,8 @@ fn in_order_nothing_leaves_before_a_slot_is_answered_whose_key_was_primed() {
                 call!(cache::prime(put_aside(1), 0));
                 for _ in 0..2 {
                     io!(timeline.pause(15));
-                    for slot in slots.0.take() {
+                    let slots = mem::take(&mut *lock(&slots.0));
+                    for slot in slots {
                         timeline.note(format_args!("{} is written", slot.key()));
                         slot.answer(0);
                     }
@@ -286,12 +291,10 @@ mod at_random {
     use std::collections::{BTreeSet, HashMap};
     use std::future::Future;
     use std::pin::Pin;
-    use std::rc::Rc;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, MutexGuard};
 
     use corio::testing::VirtualClock;
     use corio::{Clock, Dispatch, Event, Options, Request, RequestError, Requests, Retry, groups};
-    use support::shared::OfThisThread;
 
     use super::*;
 
@@ -415,18 +418,22 @@ mod at_random {
     struct Lab {
         plan: Plan,
         clock: VirtualClock,
-        state: Rc<RefCell<State>>,
+        state: Arc<Mutex<State>>,
     }
 
     impl Lab {
+        fn state(&self) -> MutexGuard<'_, State> {
+            lock(&self.state)
+        }
+
         fn event(&self) -> u64 {
-            let mut state = self.state.borrow_mut();
+            let mut state = self.state();
             state.events += 1;
             state.events
         }
 
         fn random(&self) -> Random {
-            let mut state = self.state.borrow_mut();
+            let mut state = self.state();
             state.random += 1;
             Random(state.random * 7919)
         }
@@ -440,24 +447,24 @@ mod at_random {
         }
 
         fn waits(&self, key: u64) -> Waits {
-            let mut state = self.state.borrow_mut();
+            let mut state = self.state();
             *state.waiting.entry(key).or_default() += 1;
             Waits { lab: self.clone(), key, since: state.changed.get(&key).copied().unwrap_or(0) }
         }
 
         fn changed(&self, keys: impl IntoIterator<Item = u64>) -> u64 {
             let event = self.event();
-            self.state.borrow_mut().changed.extend(keys.into_iter().map(|key| (key, event)));
+            self.state().changed.extend(keys.into_iter().map(|key| (key, event)));
             event
         }
 
         fn wrong(&self, what: String) {
-            self.state.borrow_mut().wrong.push(what);
+            self.state().wrong.push(what);
         }
 
         /// Time moves on.
         fn is_idle(&self) {
-            let mut state = self.state.borrow_mut();
+            let mut state = self.state();
             let state = &mut *state;
             let Plan { ordered, groups, in_flight, rounds, all_in_flight, .. } = self.plan;
             let waits = |key: &u64| state.waiting.get(key).is_some_and(|waiting| *waiting > 0);
@@ -519,7 +526,7 @@ mod at_random {
 
     impl Drop for Waits {
         fn drop(&mut self) {
-            *self.lab.state.borrow_mut().waiting.get_mut(&self.key).unwrap() -= 1;
+            *self.lab.state().waiting.get_mut(&self.key).unwrap() -= 1;
         }
     }
 
@@ -528,7 +535,7 @@ mod at_random {
 
     impl OnItsWay {
         fn answers(&self, key: u64) {
-            let mut state = self.0.state.borrow_mut();
+            let mut state = self.0.state();
             let (_, open) = state.on_their_way.get_mut(&self.1).unwrap();
             let at = open.iter().position(|open| *open == key).unwrap();
             open.swap_remove(at);
@@ -541,8 +548,7 @@ mod at_random {
                 0 => slot.retry(),
                 1 => {
                     let pause = Duration::from_millis(random.below(40));
-                    let (mut state, until) =
-                        (self.0.state.borrow_mut(), self.0.clock.now() + pause);
+                    let (mut state, until) = (self.0.state(), self.0.clock.now() + pause);
                     state
                         .pauses
                         .entry(key)
@@ -560,7 +566,7 @@ mod at_random {
 
     impl Drop for OnItsWay {
         fn drop(&mut self) {
-            self.0.state.borrow_mut().on_their_way.remove(&self.1);
+            self.0.state().on_their_way.remove(&self.1);
         }
     }
 
@@ -570,7 +576,7 @@ mod at_random {
                 (lab.plan, lab.event(), lab.random());
             let keys = requests.keys().to_vec();
             let distinct: BTreeSet<u64> = keys.iter().copied().collect();
-            let mut state = lab.state.borrow_mut();
+            let mut state = lab.state();
             let mut check = |holds: bool, what: &str| {
                 if !holds {
                     state.wrong.push(format!("{keys:?} {what}"));
@@ -602,9 +608,9 @@ mod at_random {
                     }));
                 });
             }
-            lab.state.borrow_mut().on_their_way.insert(batch, (round, keys));
+            lab.state().on_their_way.insert(batch, (round, keys));
             let on_its_way = OnItsWay(lab.clone(), batch);
-            requests.batch_async(async move |slots| {
+            requests.batch_async(move |slots| async move {
                 let at =
                     |_: &Slot<u64, Answer>| if random.one_in(8) { SLOW } else { random.below(30) };
                 let start = lab.clock.now();
@@ -705,11 +711,11 @@ mod at_random {
         }
     }
 
-    struct Watchful(OfThisThread<Lab>);
+    struct Watchful(Lab);
 
     impl Clock for Watchful {
         fn now(&self) -> Duration {
-            let mut state = self.0.state.borrow_mut();
+            let mut state = self.0.state();
             state.looks += 1;
             assert!(state.looks < 100_000, "the run goes round without end");
             drop(state);
@@ -745,11 +751,12 @@ mod at_random {
             shuffle: random.some(4, 1000),
             deadline: random.some(5, 100),
         };
-        let lab = Lab { plan, clock: VirtualClock::new(), state: Rc::default() };
-        lab.state.borrow_mut().random = seed * 1000;
+        let lab = Lab { plan, clock: VirtualClock::new(), state: Arc::default() };
+        lab.state().random = seed * 1000;
         let mut schedule = Schedule::new(&lab)
             .options(Get, |options| plan.options(options))
-            .clock(Watchful(OfThisThread::new(lab.clone())));
+            .clock(Watchful(lab.clone()))
+            .yield_every(2);
         if plan.rounds {
             schedule = schedule.barrier();
         }
@@ -762,18 +769,22 @@ mod at_random {
         if let Some(limit) = plan.deadline {
             schedule = schedule.timeout(Duration::from_millis(limit));
         }
-        let (log, state) = (Arc::<Mutex<String>>::default(), OfThisThread::new(lab.state.clone()));
-        let (told, clock) = (log.clone(), lab.clock.clone());
+        let log = Arc::<Mutex<String>>::default();
+        let (told, heard) = (log.clone(), lab.clone());
         schedule = schedule.observe(move |event: &Event<'_>| {
             if let Event::Round { round, .. } = event {
-                state.borrow_mut().round = *round;
+                heard.state().round = *round;
             }
-            *told.lock().unwrap() += &format!("{:?}: {event:?}\n", clock.now());
+            *lock(&told) += &format!("{:?}: {event:?}\n", heard.clock.now());
         });
         for run in 0..3 {
-            log.lock().unwrap().clear();
-            let result = schedule.run(storm(seed * 10 + run));
-            let State { wrong, waiting, on_their_way, pauses, .. } = &mut *lab.state.borrow_mut();
+            lock(&log).clear();
+            let storm = storm(seed * 10 + run);
+            let result = match run {
+                2 => everywhere(schedule.run_async(storm)),
+                _ => schedule.run(storm),
+            };
+            let State { wrong, waiting, on_their_way, pauses, .. } = &mut *lab.state();
             let as_expected = result.is_ok()
                 || plan.deadline.is_some() && matches!(result, Err(corio::Error::TimedOut { .. }));
             if !as_expected
@@ -783,7 +794,7 @@ mod at_random {
             {
                 return Err(format!(
                     "seed {seed}, run {run}, {plan:?}: {result:?}, {wrong:?}, {waiting:?}, {on_their_way:?}\n{}",
-                    log.lock().unwrap()
+                    lock(&log)
                 ));
             }
             pauses.clear();

@@ -1,32 +1,30 @@
 //! Tasks by hand, which hold the futures that they wait for and do with them whatever they like.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use corio::sync::Mutex;
-use corio::{Cx, JoinHandle, Schedule, Task, boxed, task_fn};
+use corio::{Cx, JoinHandle, Schedule, SendTask, boxed, task_fn};
 
 use super::dispatchers::{later, now, slots};
 use super::filled::Filled;
 use super::random::{random, random_index};
 use super::tasks::{Throws, either, waits};
 
-thread_local! {
-    static POLLED: Cell<u64> = const { Cell::new(0) };
-    static SPAWNED: Cell<u64> = const { Cell::new(0) };
-}
+static POLLED: AtomicU64 = AtomicU64::new(0);
+static SPAWNED: AtomicU64 = AtomicU64::new(0);
 
 /// How often destructors have tried to poll, and to spawn.
 pub(crate) fn used_in_destructors() -> (u64, u64) {
-    (POLLED.get(), SPAWNED.get())
+    (POLLED.load(Ordering::Relaxed), SPAWNED.load(Ordering::Relaxed))
 }
 
-type Held<'r> = Pin<Box<dyn Future<Output = ()> + 'r>>;
+type Held<'r> = Pin<Box<dyn Future<Output = ()> + Send + 'r>>;
 
 /// The futures of one task. Their destructor goes on using them.
 struct Futures<'r> {
@@ -63,12 +61,12 @@ impl Drop for Futures<'_> {
         for _ in 0..random(12) {
             caught(|| match random(4) {
                 0 => {
-                    SPAWNED.set(SPAWNED.get() + 1);
+                    SPAWNED.fetch_add(1, Ordering::Relaxed);
                     drop(self.cx.spawn(waits::<1>(0)));
                 }
                 1 => self.held.push(future(self.cx, 0)),
                 _ => {
-                    POLLED.set(POLLED.get() + 1);
+                    POLLED.fetch_add(1, Ordering::Relaxed);
                     self.poll_one();
                 }
             });
@@ -81,7 +79,7 @@ fn caught<T>(panics: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(panics)).ok()
 }
 
-fn checked<'r, const N: usize>(future: impl Future<Output = Filled<N>> + 'r) -> Held<'r> {
+fn checked<'r, const N: usize>(future: impl Future<Output = Filled<N>> + Send + 'r) -> Held<'r> {
     Box::pin(async move { future.await.check() })
 }
 
@@ -124,11 +122,11 @@ async fn in_a_run_within(cx: Cx<'_, ()>) {
     own.check();
 }
 
-pub(crate) fn by_hand(depth: u64) -> impl Task<(), Output = ()> {
+pub(crate) fn by_hand(depth: u64) -> impl SendTask<(), Output = ()> {
     boxed(task_fn(async move |cx: Cx<'_, ()>| {
         let mut futures = Futures { cx, held: Vec::new() };
         let mut handles: Vec<JoinHandle<Filled<13>>> = Vec::new();
-        let mutex = Rc::new(Mutex::new(Filled::<14>::new()));
+        let mutex = Arc::new(Mutex::new(Filled::<14>::new()));
         let _throws = Throws::now_and_then();
         for _ in 0..random(8) {
             match random(10) {

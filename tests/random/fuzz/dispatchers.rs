@@ -1,18 +1,17 @@
 //! Who answers: at once, after some polls, and by slots whenever the driver likes.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::mem;
+use std::sync::Mutex;
 use std::task::Poll;
 
 use corio::{Batch, Slot};
 
 use super::filled::Filled;
 use super::random::random;
+use crate::lock;
 
-thread_local! {
-    static SLOTS: RefCell<Vec<Slot<u64, Filled<2>>>> = const { RefCell::new(Vec::new()) };
-}
+static SLOTS: Mutex<Vec<Slot<u64, Filled<2>>>> = Mutex::new(Vec::new());
 
 #[corio::dispatcher]
 pub(crate) fn now(keys: &[u64]) -> Vec<Filled<1>> {
@@ -40,13 +39,13 @@ pub(crate) fn slots(batch: Batch<u64, Filled<2>>) {
     for slot in batch {
         match random(3) {
             0 => slot.answer(Filled::new()),
-            _ => SLOTS.with_borrow_mut(|slots| slots.push(slot)),
+            _ => lock(&SLOTS).push(slot),
         }
     }
 }
 
 pub(crate) fn take_slots() -> Vec<Slot<u64, Filled<2>>> {
-    SLOTS.take()
+    mem::take(&mut *lock(&SLOTS))
 }
 
 /// Those that nobody will answer.

@@ -1,24 +1,25 @@
-//! A case is tried: run, compared with the model, run again, and asked whether anything is left
-//! over.
+//! A case is tried: run, compared with the model, run again, perhaps on several threads in turn,
+//! and asked whether anything is left over.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
-use corio::{Clock, Error, Event as Told, Schedule};
+use corio::{Clock, Error, Event as Told, Schedule, SendTask};
+use support::workers::Workers;
+use support::{heap, poll};
 
 use crate::model::dispatchers::{Pace, healthy_beta};
 use crate::model::generate::{Case, Driver, Fate};
 use crate::model::predict::{Possible, predict};
 use crate::model::program::{MUTEXES, Op, PERMITS, RWLOCKS, any};
-use crate::model::record::{Event, Outcome, Record, State};
+use crate::model::record::{Event, Outcome, State};
 use crate::model::run::{Bang, exec};
 use crate::model::shared::Shared;
-use support::heap;
-use support::shared::OfThisThread;
 
 /// How a run can end.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +32,7 @@ pub(crate) enum End {
 
 /// Tells the record when nothing but time is waited for.
 struct WatchfulClock {
-    shared: OfThisThread<Rc<Shared>>,
+    shared: Arc<Shared>,
 }
 
 impl Clock for WatchfulClock {
@@ -52,28 +53,84 @@ impl Clock for WatchfulClock {
 /// No case takes so many polls, unless it never ends.
 const MANY_POLLS: u64 = 1_000_000;
 
+/// On which threads a run goes on.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Here,
+    /// On another one at each poll.
+    Everywhere(&'a Workers),
+}
+
+/// What came of a run.
+struct Ran {
+    end: End,
+    events: Vec<Event>,
+}
+
 /// Tries all that is said of a case. Gives how its run has ended, and how much happened.
-pub(crate) fn check(case: &Case) -> Result<(End, usize), String> {
+pub(crate) fn check(case: &Case, workers: &Workers) -> Result<(End, usize), String> {
+    let possible = predict(&case.body, 0);
+    // Before the heap is looked at: what one thread allocates and another frees looks like a leak.
+    let moved =
+        if is_moved(case) { check_moved(case, &possible, workers).map(Some) } else { Ok(None) };
     let mut left = 0;
     // Whoever captures what is printed may keep it on the heap, and take room for more from time to
     // time. A leak is there every time.
     for _ in 0..4 {
         let before = heap::in_use();
-        let result = check_runs(case)?;
+        let result = check_here(case, &possible, moved.as_ref().ok().and_then(Option::as_ref))?;
         left = heap::in_use() - before;
         if left == 0 {
+            // Only now: what is wrong on one thread as well is told as such.
+            moved.map_err(|wrong| format!("on several threads: {wrong}"))?;
             return Ok(result);
         }
     }
     Err(format!("{left} bytes are left on the heap"))
 }
 
-fn check_runs(case: &Case) -> Result<(End, usize), String> {
+/// Every second case, as that takes as long as all the rest; the others run twice on one thread.
+fn is_moved(case: &Case) -> bool {
+    case.seed % 2 == 1
+}
+
+fn check_moved(case: &Case, possible: &Possible, workers: &Workers) -> Result<Ran, String> {
+    let (shared, mut schedule) = set_up(case);
+    if case.driver == Driver::Run {
+        schedule = schedule.yield_every(1 + case.seed as usize % 5);
+    }
+    let (ran, mut schedule) = run(case, Place::Everywhere(workers), schedule, &shared, possible)?;
+    check_healthy(&mut schedule)?;
+    Ok(ran)
+}
+
+fn check_here(
+    case: &Case,
+    possible: &Possible,
+    moved: Option<&Ran>,
+) -> Result<(End, usize), String> {
+    let (shared, schedule) = set_up(case);
+    let (first, mut schedule) = run(case, Place::Here, schedule, &shared, possible)?;
+    check_healthy(&mut schedule)?;
+    if let Some(moved) = moved {
+        check_same("on several threads", &first, moved)?;
+    }
+    if !is_moved(case) {
+        // Where nobody can join a request, it makes no difference whether it waits.
+        schedule = schedule.answer_at_once(!case.seed.is_multiple_of(4));
+        let (again, _) = run(case, Place::Here, schedule, &shared, possible)?;
+        check_same("once more", &first, &again)?;
+    }
+    Ok((first.end, first.events.len()))
+}
+
+/// The context of a case, and a schedule over it.
+fn set_up(case: &Case) -> (Arc<Shared>, Schedule<Arc<Shared>>) {
     let pace = Pace { seed: case.seed, slowest: case.slowest };
-    let shared = Rc::new(Shared::new(pace, case.shuffle.is_some()));
-    let (of_clock, heard) = (OfThisThread::new(shared.clone()), OfThisThread::new(shared.clone()));
+    let shared = Arc::new(Shared::new(pace, case.shuffle.is_some()));
+    let heard = shared.clone();
     let mut schedule = Schedule::new(shared.clone())
-        .clock(WatchfulClock { shared: of_clock })
+        .clock(WatchfulClock { shared: shared.clone() })
         .observe(move |event: &Told<'_>| heard.record().hears(event));
     if let Driver::Polled(budget) = case.driver {
         schedule = schedule.yield_every(budget);
@@ -81,43 +138,47 @@ fn check_runs(case: &Case) -> Result<(End, usize), String> {
     if let Some(seed) = case.shuffle {
         schedule = schedule.shuffle(seed);
     }
-    let possible = predict(&case.body, 0);
-    let (end, events) = run(case, &mut schedule, &shared, &possible)?;
-    let healthy = schedule
-        .run(healthy())
-        .map_err(|error| format!("afterwards a healthy program ends with {error}"))?;
-    if healthy != 10 {
-        return Err(format!("afterwards a healthy program gives {healthy}, not 10"));
-    }
-    if case.seed % 2 == 1 {
-        return Ok((end, events.len()));
-    }
-    // Where nobody can join a request, it makes no difference whether it waits.
-    schedule = schedule.answer_at_once(!case.seed.is_multiple_of(4));
-    let (end_again, events_again) = run(case, &mut schedule, &shared, &possible)?;
-    if let Some(at) = (0..events.len().max(events_again.len()))
-        .find(|at| events.get(*at) != events_again.get(*at))
-    {
-        return Err(format!(
-            "once more something else happens: event {at} was {:?}, now {:?}",
-            events.get(at),
-            events_again.get(at)
-        ));
-    }
-    if end != end_again {
-        return Err(format!("once more it ends otherwise: {end:?}, now {end_again:?}"));
-    }
-    Ok((end, events.len()))
+    (shared, schedule)
 }
 
+/// The schedule works.
+fn check_healthy(schedule: &mut Schedule<Arc<Shared>>) -> Result<(), String> {
+    match schedule.run(healthy()) {
+        Ok(10) => Ok(()),
+        Ok(other) => Err(format!("afterwards a healthy program gives {other}, not 10")),
+        Err(error) => Err(format!("afterwards a healthy program ends with {error}")),
+    }
+}
+
+/// The same has happened, event by event.
+fn check_same(when: &str, first: &Ran, other: &Ran) -> Result<(), String> {
+    let (events, others) = (&first.events, &other.events);
+    if let Some(at) =
+        (0..events.len().max(others.len())).find(|at| events.get(*at) != others.get(*at))
+    {
+        return Err(format!(
+            "{when} something else happens: event {at} was {:?}, now {:?}",
+            events.get(at),
+            others.get(at)
+        ));
+    }
+    if first.end != other.end {
+        return Err(format!("{when} it ends otherwise: {:?}, now {:?}", first.end, other.end));
+    }
+    Ok(())
+}
+
+/// Gives the schedule back.
 fn run(
     case: &Case,
-    schedule: &mut Schedule<Rc<Shared>>,
-    shared: &Rc<Shared>,
+    place: Place<'_>,
+    schedule: Schedule<Arc<Shared>>,
+    shared: &Shared,
     possible: &Possible,
-) -> Result<(End, Vec<Event>), String> {
+) -> Result<(Ran, Schedule<Arc<Shared>>), String> {
     let record = shared.begins(case.fate == Fate::MayDeadlock);
-    let result = catch_unwind(AssertUnwindSafe(|| turn(case, schedule, &record)));
+    let task = exec(case.body.clone(), record.root());
+    let (schedule, result) = turn(case, place, schedule, task);
     let end = match result {
         Ok(Some(Ok(outcome))) => End::Gives(outcome),
         Ok(Some(Err(Error::Deadlock { .. }))) => End::Deadlock,
@@ -133,34 +194,66 @@ fn run(
         }
     };
     let mut state = record.is_over(end == End::Deadlock);
+    // The other one is the context.
+    let others = Arc::strong_count(&record) - 1;
+    state.check(others == 1, || format!("the run is over, but {others} still know its record"));
     check_end(case, &end, possible, &mut state);
     check_rest(shared, &mut state);
     if state.wrong.is_empty() {
-        Ok((end, state.events))
+        Ok((Ran { end, events: state.events }, schedule))
     } else {
         Err(format!("{}\n{}", state.wrong.join("\n"), told(&state.events)))
     }
 }
 
-/// Nothing, if the run was dropped.
+/// What came of a run, unless it was dropped or has panicked.
+type Turned = thread::Result<Option<Result<Outcome, Error>>>;
+
+/// Runs a task, and gives the schedule back.
 fn turn(
     case: &Case,
-    schedule: &mut Schedule<Rc<Shared>>,
-    record: &Rc<Record>,
-) -> Option<Result<Outcome, Error>> {
-    let task = exec(case.body.clone(), record.root());
-    if case.driver == Driver::Run {
-        return Some(schedule.run(task));
-    }
-    let polls = if let Fate::Dropped(polls) = case.fate { polls } else { MANY_POLLS };
-    let mut run = pin!(schedule.run_async(task));
-    for _ in 0..polls {
-        if let Poll::Ready(result) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return Some(result);
+    place: Place<'_>,
+    mut schedule: Schedule<Arc<Shared>>,
+    task: impl SendTask<Shared, Output = Outcome, Future: 'static> + 'static,
+) -> (Schedule<Arc<Shared>>, Turned) {
+    let left = if let Fate::Dropped(polls) = case.fate { polls } else { MANY_POLLS };
+    match place {
+        Place::Everywhere(workers) => workers.lend(schedule, move |mut schedule| async move {
+            AtMost { left, run: schedule.run_async(task) }.await
+        }),
+        Place::Here => {
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                if case.driver == Driver::Run {
+                    return Some(schedule.run(task));
+                }
+                let mut run = AtMost { left, run: schedule.run_local(task) };
+                loop {
+                    if let Poll::Ready(result) = poll(&mut run) {
+                        return result;
+                    }
+                }
+            }));
+            (schedule, result)
         }
     }
-    assert!(polls < MANY_POLLS, "the run never ends");
-    None
+}
+
+/// A run that is given up after so many polls; then it gives nothing.
+struct AtMost<F> {
+    left: u64,
+    run: F,
+}
+
+impl<F: Future + Unpin> Future for AtMost<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.left -= 1;
+        Pin::new(&mut self.run).poll(context).map(Some)
+    }
 }
 
 /// The end is one that the model has.
@@ -181,7 +274,10 @@ fn check_end(case: &Case, end: &End, possible: &Possible, state: &mut State) {
             let can = any(&case.body, &|op| *op == Op::Panic);
             state.check(can, || "the run panics".into());
         }
-        End::Dropped => {}
+        End::Dropped => {
+            let can = matches!(case.fate, Fate::Dropped(_));
+            state.check(can, || "the run never ends".into());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Programs as data: what a task does, step by step.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub(crate) const DISPATCHERS: usize = 3;
 /// Few, so that tasks often ask for the same.
@@ -16,7 +16,7 @@ pub(crate) const KEYS: usize = 2;
 pub(crate) type Millis = u64;
 
 /// What a task does. It gives a number that is made of all its results in order, or an error.
-pub(crate) type Body = Rc<[Step]>;
+pub(crate) type Body = Arc<[Step]>;
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct Step {

@@ -4,13 +4,13 @@
 //! *scopes*: a scope is what one construct has run, or what one task has spawned. A life that waits
 //! for a thing does so under a number, its *waiter*.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use corio::TaskId;
 
+use crate::lock;
 use crate::model::dispatchers::{Key, Reply, answer_to};
 use crate::model::program::{CELLS, DISPATCHERS, MUTEXES, PERMITS, RWLOCKS, Wish};
 use crate::model::rules::{Cell, Flights, Gate, Thing, Waiter};
@@ -373,25 +373,29 @@ impl State {
 }
 
 pub(crate) struct Record {
-    state: RefCell<State>,
+    state: Mutex<State>,
 }
 
 impl Record {
-    pub(crate) fn new(may_deadlock: bool) -> Rc<Self> {
+    pub(crate) fn new(may_deadlock: bool) -> Arc<Self> {
         let mut things: Vec<Thing> = (0..MUTEXES).map(|_| Thing::Gate(Gate::new(1))).collect();
         things.extend((0..RWLOCKS).map(|_| Thing::Gate(Gate::new(WRITER))));
         things.extend(PERMITS.map(|permits| Thing::Gate(Gate::new(permits))));
         things.extend((0..CELLS).map(|_| Thing::Cell(Cell::default())));
         things.push(Thing::Flights(Flights::default()));
-        Rc::new(Record { state: RefCell::new(State { things, may_deadlock, ..State::default() }) })
+        Arc::new(Record { state: Mutex::new(State { things, may_deadlock, ..State::default() }) })
     }
 
-    pub(crate) fn root(self: &Rc<Self>) -> Life {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(crate) fn root(self: &Arc<Self>) -> Life {
         self.scope(None, Until::Never).child(0)
     }
 
-    fn scope(self: &Rc<Self>, owner: Option<usize>, until: Until) -> Scope {
-        let scopes = &mut self.state.borrow_mut().scopes;
+    fn scope(self: &Arc<Self>, owner: Option<usize>, until: Until) -> Scope {
+        let scopes = &mut self.state().scopes;
         scopes.push(ScopeState {
             owner,
             until,
@@ -401,16 +405,16 @@ impl Record {
             children: 0,
             limit: None,
         });
-        Scope { record: self.clone(), id: scopes.len() - 1, children: RefCell::default() }
+        Scope { record: self.clone(), id: scopes.len() - 1, children: Mutex::default() }
     }
 
     pub(crate) fn check(&self, holds: bool, otherwise: impl FnOnce() -> String) {
-        self.state.borrow_mut().check(holds, otherwise);
+        self.state().check(holds, otherwise);
     }
 
     /// Adds a thing that only a part of the program knows.
     pub(crate) fn add(&self, thing: Thing) -> usize {
-        let things = &mut self.state.borrow_mut().things;
+        let things = &mut self.state().things;
         things.push(thing);
         things.len() - 1
     }
@@ -422,24 +426,24 @@ impl Record {
         what: &'static str,
         with: impl FnOnce(&mut Thing) -> T,
     ) -> T {
-        let state = &mut *self.state.borrow_mut();
+        let state = &mut *self.state();
         state.push(Event::Does { thing, what });
         with(&mut state.things[thing])
     }
 
     pub(crate) fn thing<T>(&self, thing: usize, with: impl FnOnce(&mut Thing) -> T) -> T {
-        with(&mut self.state.borrow_mut().things[thing])
+        with(&mut self.state().things[thing])
     }
 
     /// What is under a lock was counted up.
     pub(crate) fn counts(&self, lock: usize) {
-        self.state.borrow_mut().counted[lock] += 1;
+        self.state().counted[lock] += 1;
     }
 
     // ── what the schedule says ──
 
     pub(crate) fn hears(&self, event: &corio::Event<'_>) {
-        let state = &mut *self.state.borrow_mut();
+        let state = &mut *self.state();
         match event {
             corio::Event::Started { task, parent, .. } => {
                 state.events.push(Event::Started { task: *task, parent: *parent });
@@ -468,8 +472,8 @@ impl Record {
     // ── what dispatchers say ──
 
     /// A batch is there: no task can run.
-    pub(crate) fn arrives(self: &Rc<Self>, of: usize, keys: &[Key]) -> OnTheWay {
-        let state = &mut *self.state.borrow_mut();
+    pub(crate) fn arrives(self: &Arc<Self>, of: usize, keys: &[Key]) -> OnTheWay {
+        let state = &mut *self.state();
         state.push(Event::Sent { of, requests: keys.iter().map(|key| key.request).collect() });
         state.is_quiescent();
         state.check(!keys.is_empty(), || "an empty batch".into());
@@ -491,7 +495,7 @@ impl Record {
     }
 
     pub(crate) fn answers(&self, key: &Key) -> Reply {
-        let state = &mut *self.state.borrow_mut();
+        let state = &mut *self.state();
         state.push(Event::Answered { request: key.request });
         state.requests[key.request].answered = true;
         Reply { value: answer_to(state.requests[key.request].wish), request: key.request }
@@ -501,7 +505,7 @@ impl Record {
 
     /// Time moves on: nobody can be waiting for anything but time.
     pub(crate) fn is_idle(&self) {
-        let state = &mut *self.state.borrow_mut();
+        let state = &mut *self.state();
         state.is_quiescent();
         let wanted: Vec<usize> =
             state.open.iter().copied().filter(|request| state.wants(*request)).collect();
@@ -525,7 +529,7 @@ impl Record {
 
     /// The run is over, in whatever way.
     pub(crate) fn is_over(&self, deadlocked: bool) -> State {
-        let mut state = self.state.take();
+        let mut state = mem::take(&mut *self.state());
         let alive = state.alive.clone();
         state.check(alive.is_empty(), || format!("the run is over, but lives {alive:?} are not"));
         let (open, waiting) = (state.open.clone(), state.waiting.clone());
@@ -544,37 +548,37 @@ impl Record {
 
 /// A batch that may be answered.
 pub(crate) struct OnTheWay {
-    record: Rc<Record>,
+    record: Arc<Record>,
     of: usize,
 }
 
 impl Drop for OnTheWay {
     fn drop(&mut self) {
-        self.record.state.borrow_mut().on_the_way[self.of] -= 1;
+        self.record.state().on_the_way[self.of] -= 1;
     }
 }
 
 // ── scopes and lives ──
 
 pub(crate) struct Scope {
-    record: Rc<Record>,
+    record: Arc<Record>,
     pub(crate) id: usize,
-    children: RefCell<Vec<usize>>,
+    children: Mutex<Vec<usize>>,
 }
 
 impl Scope {
     /// Its children may have to wait before they begin.
     pub(crate) fn may_wait(&self) {
-        self.record.state.borrow_mut().scopes[self.id].may_wait = true;
+        self.record.state().scopes[self.id].may_wait = true;
     }
 
     /// There are never more than so many children.
     pub(crate) fn limited(&self, limit: Option<usize>) {
-        self.record.state.borrow_mut().scopes[self.id].limit = limit;
+        self.record.state().scopes[self.id].limit = limit;
     }
 
     pub(crate) fn child(&self, shift: u64) -> Life {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         let life = state.lives.len();
         let beside = state.scopes[self.id].children;
         let room = state.scopes[self.id].limit.is_none_or(|limit| beside < limit);
@@ -590,24 +594,24 @@ impl Scope {
             task: None,
         });
         state.count(life, true);
-        self.children.borrow_mut().push(life);
+        lock(&self.children).push(life);
         Life { record: self.record.clone(), id: life, shift, spawns: None }
     }
 
     /// What it has run is over, and has given these, in order.
     pub(crate) fn gave(&self, outcomes: &[Outcome]) {
         self.closes();
-        let children = self.children.borrow();
+        let children = lock(&self.children).clone();
         self.record.check(children.len() == outcomes.len(), || {
             format!("{} children gave {} results", children.len(), outcomes.len())
         });
-        for (child, outcome) in children.iter().zip(outcomes) {
-            self.gave_one(*child, outcome);
+        for (child, outcome) in children.into_iter().zip(outcomes) {
+            self.gave_one(child, outcome);
         }
     }
 
     pub(crate) fn gave_one(&self, child: usize, outcome: &Outcome) {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         let fate = state.lives[child].fate;
         state.check(fate == Fate::Ended(*outcome), || {
             format!("life {child} is {fate:?}, but its result was {outcome:?}")
@@ -621,17 +625,29 @@ impl Scope {
     /// What it has run is over, and has given what the child that decided gave.
     pub(crate) fn was_decided(&self, outcome: &Outcome) {
         self.closes();
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         let by = state.scopes[self.id].decided.map(|life| state.lives[life].fate);
         state.check(by == Some(Fate::Ended(*outcome)), || {
             format!("the scope was decided by {by:?}, but gave {outcome:?}")
         });
     }
 
+    /// What it has run is over, and has given what one of the children gave that had ended.
+    pub(crate) fn was_decided_by_one(&self, outcome: &Outcome) {
+        self.closes();
+        let children = lock(&self.children).clone();
+        let state = &mut *self.record.state();
+        let right = children.iter().any(|child| {
+            let LifeState { fate, below, .. } = state.lives[*child];
+            fate == Fate::Ended(*outcome) && below == 0
+        });
+        state.check(right, || format!("no child that had ended has given {outcome:?}"));
+    }
+
     /// What it has run was over before any child could decide.
     pub(crate) fn was_cut(&self) {
         self.closes();
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         let decided = state.scopes[self.id].decided;
         state.check(decided.is_none(), || {
             format!("the scope was cut, although life {decided:?} had decided it")
@@ -639,7 +655,7 @@ impl Scope {
     }
 
     pub(crate) fn closes(&self) {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.push(Event::Closed { scope: self.id });
         let alive = state.scopes[self.id].alive;
         state.check(alive == 0, || {
@@ -650,7 +666,7 @@ impl Scope {
 
 /// A task. Dropped before it has ended, it was dropped half-way.
 pub(crate) struct Life {
-    pub(crate) record: Rc<Record>,
+    pub(crate) record: Arc<Record>,
     pub(crate) id: usize,
     /// Added to all numbers.
     pub(crate) shift: u64,
@@ -661,7 +677,7 @@ pub(crate) struct Life {
 impl Life {
     pub(crate) fn begins(&mut self) {
         {
-            let state = &mut *self.record.state.borrow_mut();
+            let state = &mut *self.record.state();
             let fate = mem::replace(&mut state.lives[self.id].fate, Fate::Lives);
             state.check(fate == Fate::Built, || {
                 format!("life {} begins, which is {fate:?}", self.id)
@@ -676,7 +692,7 @@ impl Life {
     }
 
     pub(crate) fn ends(self, outcome: Outcome) -> Outcome {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.steps(self.id);
         state.push(Event::Ends { life: self.id, outcome });
         state.lives[self.id].fate = Fate::Ended(outcome);
@@ -698,12 +714,12 @@ impl Life {
     }
 
     pub(crate) fn steps(&self) {
-        self.record.state.borrow_mut().steps(self.id);
+        self.record.state().steps(self.id);
     }
 
     pub(crate) fn wants(&self, wish: Wish) -> (Wanted, Key) {
         let wish = Wish { of: wish.of, number: wish.number + self.shift };
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.steps(self.id);
         let request = state.requests.len();
         state.push(Event::Asks { life: self.id, request, wish });
@@ -715,7 +731,7 @@ impl Life {
 
     /// Asks a thing, and waits from here on.
     pub(crate) fn waits(&self, thing: usize, asks: impl FnOnce(&mut Thing, Waiter)) -> Waiting {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.steps(self.id);
         let waiter = state.waiters.len();
         state.push(Event::Waits { life: self.id, waiter, thing });
@@ -729,7 +745,7 @@ impl Life {
 
     /// A waiter that does not wait.
     pub(crate) fn takes(&self, thing: usize, takes: impl FnOnce(&mut Thing, Waiter)) -> Waiter {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.steps(self.id);
         let waiter = state.waiters.len();
         state.push(Event::Does { thing, what: "takes" });
@@ -741,7 +757,7 @@ impl Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         if state.lives[self.id].fate.is_over() {
             return;
         }
@@ -761,14 +777,14 @@ impl Drop for Life {
 
 /// A request that was asked.
 pub(crate) struct Wanted {
-    record: Rc<Record>,
+    record: Arc<Record>,
     pub(crate) request: usize,
 }
 
 impl Wanted {
     /// Gives what the reply says, if it is the right one.
     pub(crate) fn gets(&self, reply: Reply) -> u64 {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.push(Event::Gets { request: self.request });
         let RequestState { life, wish, answered, .. } = state.requests[self.request];
         let right = reply.request == self.request && reply.value == answer_to(wish) && answered;
@@ -783,7 +799,7 @@ impl Wanted {
 
 impl Drop for Wanted {
     fn drop(&mut self) {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         if state.open.contains(&self.request) {
             let life = state.requests[self.request].life;
             state.drops(life);
@@ -796,7 +812,7 @@ impl Drop for Wanted {
 
 /// A life waits for a thing.
 pub(crate) struct Waiting {
-    record: Rc<Record>,
+    record: Arc<Record>,
     pub(crate) waiter: Waiter,
     pub(crate) thing: usize,
     life: usize,
@@ -805,7 +821,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// It goes on.
     pub(crate) fn passes(self) -> Waiter {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.push(Event::Passes { waiter: self.waiter });
         state.waiting.remove(&self.waiter);
         state.lives[self.life].waits -= 1;
@@ -822,7 +838,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         if state.waiting.contains(&self.waiter) {
             state.drops(self.life);
             state.waiting.remove(&self.waiter);
@@ -835,7 +851,7 @@ impl Drop for Waiting {
 
 /// Runs the task that makes a value for itself and others.
 pub(crate) struct Leading {
-    record: Rc<Record>,
+    record: Arc<Record>,
     waiter: Waiter,
     thing: usize,
 }
@@ -848,7 +864,7 @@ impl Waiting {
 
 impl Leading {
     pub(crate) fn leads(&self) {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.push(Event::Leads { waiter: self.waiter });
         let right = match &mut state.things[self.thing] {
             Thing::Cell(cell) => cell.leads(self.waiter),
@@ -861,7 +877,7 @@ impl Leading {
     }
 
     pub(crate) fn led(&self, value: Option<u64>) {
-        let state = &mut *self.record.state.borrow_mut();
+        let state = &mut *self.record.state();
         state.push(Event::Led { waiter: self.waiter, value });
         match &mut state.things[self.thing] {
             Thing::Cell(cell) => cell.led(self.waiter, value),

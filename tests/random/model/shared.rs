@@ -1,11 +1,11 @@
 //! The context of a run: what all tasks of a program share.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex as StdMutex};
 
 use corio::sync::{Mutex, OnceCell, RwLock, Semaphore, SingleFlight};
 use corio::testing::VirtualClock;
 
+use crate::lock;
 use crate::model::dispatchers::Pace;
 use crate::model::program::{CELLS, MUTEXES, PERMITS, RWLOCKS};
 use crate::model::record::Record;
@@ -13,7 +13,7 @@ use crate::model::record::Record;
 #[derive(corio::Context)]
 pub(crate) struct Shared {
     /// Of the run that goes on.
-    record: RefCell<Rc<Record>>,
+    record: StdMutex<Arc<Record>>,
     #[provide(skip)]
     pub(crate) clock: VirtualClock,
     #[provide(skip)]
@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     #[provide(skip)]
     pub(crate) semaphores: [Semaphore; PERMITS.len()],
     #[provide(skip)]
-    cells: RefCell<Rc<[OnceCell<u64>; CELLS]>>,
+    cells: StdMutex<Arc<[OnceCell<u64>; CELLS]>>,
     #[provide(skip)]
     pub(crate) flights: SingleFlight<usize, u64>,
 }
@@ -35,30 +35,31 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(pace: Pace, shuffled: bool) -> Self {
         Shared {
-            record: RefCell::new(Record::new(false)),
+            record: StdMutex::new(Record::new(false)),
             clock: VirtualClock::new(),
             pace,
             shuffled,
             mutexes: Default::default(),
             rwlocks: [RwLock::new(0), RwLock::new(0)],
             semaphores: PERMITS.map(Semaphore::new),
-            cells: RefCell::default(),
+            cells: StdMutex::default(),
             flights: SingleFlight::new(),
         }
     }
 
-    pub(crate) fn record(&self) -> Rc<Record> {
-        self.record.borrow().clone()
+    pub(crate) fn record(&self) -> Arc<Record> {
+        lock(&self.record).clone()
     }
 
-    pub(crate) fn cells(&self) -> Rc<[OnceCell<u64>; CELLS]> {
-        self.cells.borrow().clone()
+    pub(crate) fn cells(&self) -> Arc<[OnceCell<u64>; CELLS]> {
+        lock(&self.cells).clone()
     }
 
     /// A new record for the next run. Locks stay as they are; cells are empty again.
-    pub(crate) fn begins(&self, may_deadlock: bool) -> Rc<Record> {
-        self.cells.take();
-        self.record.replace(Record::new(may_deadlock));
-        self.record()
+    pub(crate) fn begins(&self, may_deadlock: bool) -> Arc<Record> {
+        let record = Record::new(may_deadlock);
+        *lock(&self.cells) = Arc::default();
+        *lock(&self.record) = record.clone();
+        record
     }
 }

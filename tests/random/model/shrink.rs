@@ -1,6 +1,6 @@
 //! A case that fails is made smaller until only what matters is left.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::generate::{Case, Driver, Fate};
 use crate::model::program::{Body, Op, Step};
@@ -47,7 +47,7 @@ fn smaller_bodies(body: &Body) -> Vec<Body> {
     let mut bodies = Vec::new();
     let mut put = |at: usize, steps: &[Step]| {
         bodies.push(
-            body[..at].iter().chain(steps).chain(&body[at + 1..]).cloned().collect::<Rc<[Step]>>(),
+            body[..at].iter().chain(steps).chain(&body[at + 1..]).cloned().collect::<Arc<[Step]>>(),
         )
     };
     for (at, step) in body.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Locks and permits, held while something runs.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corio::sync::{Mutex, MutexGuard, Permit, RwLockReadGuard, RwLockWriteGuard};
@@ -25,7 +25,7 @@ enum Guard<'a> {
 }
 
 struct Holds {
-    record: Rc<Record>,
+    record: Arc<Record>,
     thing: usize,
     waiter: Waiter,
 }

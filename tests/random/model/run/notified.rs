@@ -1,10 +1,9 @@
 //! Notify.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use corio::sync::Notify;
+use corio::sync::{Notify, RunCell};
 
 use super::{digest_of_all, exec};
 use crate::model::program::{Body, Millis, Op, Step};
@@ -15,10 +14,10 @@ use crate::model::shared::Shared;
 /// What all take part in.
 #[derive(Clone)]
 struct Meeting {
-    notify: Rc<Notify>,
+    notify: Arc<Notify>,
     /// All were notified.
-    over: Rc<Cell<bool>>,
-    record: Rc<Record>,
+    over: Arc<RunCell<bool>>,
+    record: Arc<Record>,
     thing: usize,
 }
 
@@ -62,7 +61,8 @@ fn is_notified(meeting: &Meeting, life: &Life) {
 pub(crate) fn notified(step: &Step, life: &Life) -> Outcome {
     let record = life.record.clone();
     let thing = record.add(Thing::Notify(Rules::default()));
-    let meeting = Meeting { notify: Rc::new(Notify::new()), over: Rc::default(), record, thing };
+    let (notify, over) = (Arc::new(Notify::new()), Arc::new(RunCell::new(false)));
+    let meeting = Meeting { notify, over, record, thing };
     let scope = life.opens(Until::Never);
     let gong = step.op == Op::Gong;
     let patience = if let Op::Baton { patience } = step.op { patience } else { None };

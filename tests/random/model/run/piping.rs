@@ -1,6 +1,6 @@
 //! Channels.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corio::sync::{Receiver, Sender, TryRecvError, TrySendError, channel};
@@ -16,13 +16,13 @@ const IMPATIENT: u64 = 3;
 
 struct In {
     receiver: Receiver<u64>,
-    record: Rc<Record>,
+    record: Arc<Record>,
     thing: usize,
 }
 
 struct Out {
     sender: Sender<u64>,
-    record: Rc<Record>,
+    record: Arc<Record>,
     thing: usize,
 }
 
@@ -39,7 +39,7 @@ impl Drop for Out {
 }
 
 impl Out {
-    fn new(sender: Sender<u64>, record: Rc<Record>, thing: usize) -> Self {
+    fn new(sender: Sender<u64>, record: Arc<Record>, thing: usize) -> Self {
         record.does(thing, "has one sender more", |thing| rules(thing).has_sender(true));
         Out { sender, record, thing }
     }

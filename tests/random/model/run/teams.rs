@@ -1,6 +1,6 @@
 //! Error groups.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use corio::sync::ErrGroup;
 
@@ -12,7 +12,7 @@ use crate::model::shared::Shared;
 
 /// One that has been given to the group, until it ends or is dropped.
 struct Member {
-    record: Rc<Record>,
+    record: Arc<Record>,
     thing: usize,
     id: usize,
     error: Option<u64>,
@@ -64,6 +64,9 @@ pub(crate) fn team(step: &Step, life: &Life) -> Outcome {
     }
     match result {
         Ok(()) => scope.closes(),
+        // A group hears of a member when the member's task goes on after its children; in which order
+        // several tasks do so is not said, if the schedule shuffles them.
+        Err(failure) if shared.shuffled => scope.was_decided_by_one(&Err(failure)),
         Err(failure) => scope.was_decided(&Err(failure)),
     }
     result.map(|()| NOTHING)

@@ -1,6 +1,6 @@
 //! Wait groups.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use corio::sync::WaitGroup;
 
@@ -12,13 +12,13 @@ use crate::model::shared::Shared;
 
 /// One thing that is to be done: done as soon as this is dropped.
 struct Todo {
-    group: Rc<WaitGroup>,
-    record: Rc<Record>,
+    group: Arc<WaitGroup>,
+    record: Arc<Record>,
     thing: usize,
 }
 
 impl Todo {
-    fn new(group: &Rc<WaitGroup>, record: &Rc<Record>, thing: usize) -> Self {
+    fn new(group: &Arc<WaitGroup>, record: &Arc<Record>, thing: usize) -> Self {
         record.does(thing, "adds", |thing| rules(thing).adds(1));
         group.add(1);
         Todo { group: group.clone(), record: record.clone(), thing }
@@ -44,7 +44,7 @@ pub(crate) fn crew(step: &Step, life: &Life) -> Outcome {
     let more = step.op == Op::Crew { more: true };
     let record = &life.record;
     let thing = record.add(Thing::WaitGroup(Rules::default()));
-    let group = Rc::new(WaitGroup::new());
+    let group = Arc::new(WaitGroup::new());
     let todo = || Todo::new(&group, record, thing);
     let _never = (step.op == Op::Never).then(todo);
     let scope = life.opens(Until::Never);
