@@ -138,12 +138,10 @@ impl Inbox {
         (!arrivals.is_empty()).then(|| mem::replace(arrivals, mem::take(spare)))
     }
 
-    /// Takes back handled arrivals, to reuse their memory.
+    /// Takes back arrivals whose lists were drained, to reuse their memory.
     pub(super) fn put_back(&self, mut arrivals: Arrivals) {
-        arrivals.futures.clear();
-        arrivals.mailboxes.clear();
-        arrivals.woken.clear();
         arrivals.is_nudged = false;
+        debug_assert!(arrivals.is_empty(), "all of them were handled");
         self.state().spare = arrivals;
     }
 

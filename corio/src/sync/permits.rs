@@ -97,7 +97,14 @@ impl Permits {
     /// this thread.
     #[inline]
     fn settle(&mut self) {
-        if self.is_unsettled && self.queue.is_here() {
+        if self.is_unsettled {
+            self.settle_slow();
+        }
+    }
+
+    #[cold]
+    fn settle_slow(&mut self) {
+        if self.queue.is_here() {
             self.is_unsettled = false;
             self.grant_waiting();
         }
@@ -151,9 +158,16 @@ impl Permits {
                 *reserved += requested as u128;
             }
         });
-        if granted.is_none() && !self.is_unsettled {
-            // Once, until one of them has looked.
-            queue.wake_all();
+        if granted.is_none() {
+            self.wake_from_outside();
+        }
+    }
+
+    /// Wakes all that wait, once, until one of them has looked.
+    #[cold]
+    fn wake_from_outside(&mut self) {
+        if !self.is_unsettled {
+            self.queue.wake_all();
             self.is_unsettled = true;
         }
     }
