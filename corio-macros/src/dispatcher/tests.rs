@@ -235,7 +235,9 @@ fn each_form_is_answered() {
         "async fn f(db: &Db, keys: Vec<K>) -> Vec<R> {}",
         &format!(
             "let __piece_0: &'r Db = {piece};
-            let answer = move |keys: ::std::vec::Vec<K>| async move {{ <f>::batch(__piece_0, keys).await }};
+            let answer = move |keys: ::std::vec::Vec<K>| async move {{
+                <f>::batch(__piece_0, keys).await
+            }};
             unsafe {{ ::corio::__private::answer_owned_async(requests, answer) }}"
         ),
     );
@@ -383,8 +385,8 @@ fn the_request_of_an_async_function_knows_its_future() {
          <fetch<T> >::batch(::corio::__private::returns::<&'static Db>(), \
          ::corio::__private::returns::<&'static [Id<T>]>(),))) } }",
         "impl<T: Row + 'static, __F: 'static> ::corio::Request for fetch<T, __F>",
-        "impl<T: Row + 'static, __F: 'static, __S: ::corio::Provide<Db> > ::corio::Dispatch<__S> for \
-         fetch<T, __F>",
+        "impl<T: Row + 'static, __F: 'static, __S: ::corio::Provide<Db> > ::corio::Dispatch<__S> \
+         for fetch<T, __F>",
     ];
     let expanded = expanded.to_string();
     let without_spaces = |text: &str| text.replace(char::is_whitespace, "");

@@ -7,10 +7,11 @@
 //! `DispatchFns` turns it back into a reference: see `erased.rs`.
 //!
 //! A [`LentSendCx`] holds a pointer to a [`SendCx`] while [`lend`](LentSendCx::lend) runs, which
-//! borrows the `SendCx` and restores what was there before when it returns or unwinds. The cell is a
-//! part of a run, which is touched only by the thread that turns it; so a call that finds the pointer
-//! set is made from within `lend`, and returns before `lend` does. The `SendCx` is passed to closures that are generic in its lifetimes, so no
-//! reference outlives the call, and nothing of another lifetime gets into the `SendCx`.
+//! borrows the `SendCx` and restores what was there before when it returns or unwinds. The cell is
+//! a part of a run, which is touched only by the thread that turns it; so a call that finds the
+//! pointer set is made from within `lend`, and returns before `lend` does. The `SendCx` is passed
+//! to closures that are generic in its lifetimes, so no reference outlives the call, and nothing of
+//! another lifetime gets into the `SendCx`.
 
 use std::cell::Cell;
 use std::marker::PhantomData;

@@ -91,9 +91,9 @@ impl<F: Future> Coroutine<F> {
     pub(crate) unsafe fn init(this: *mut Self, future: F) {
         // SAFETY: the caller guarantees that both fields can be written. The generator holds a
         // reference to the shelf, which stays where it is and is not accessed otherwise. `Co` lives
-        // in the adapter, on that shelf, and so not longer than the generator: its lifetime is never
-        // used. The generator has the size of its field. Both are pointers into the coroutine, which is
-        // a part of its run.
+        // in the adapter, on that shelf, and so not longer than the generator: its lifetime is
+        // never used. The generator has the size of its field. Both are pointers into the
+        // coroutine, which is a part of its run.
         unsafe {
             let shelf = &raw mut (*this).shelf;
             shelf.write(Shelf::new());

@@ -2,8 +2,8 @@
 //!
 //! In the body of a `#[corio::task]` the attribute rewrites `io!(..)` and the other macros before
 //! rustc looks them up (`corio-macros/src/task/body/`). Elsewhere rustc finds the definitions of
-//! this folder: each is a compile error that says where the macro works. They are also the pages of the
-//! macros in the documentation.
+//! this folder: each is a compile error that says where the macro works. They are also the pages of
+//! the macros in the documentation.
 
 /// Defines macros that expand to a compile error, each from its documentation, its name and a hint
 /// that is appended to the error.

@@ -165,14 +165,15 @@ only_in_tasks! {
     /// # A future from outside
     ///
     /// `wait!(future)` is for the one-off `.await` of something that has no batch and is no part of
-    /// corio: a timer of the executor, a channel, a call of a client. The future may borrow from the
-    /// task. It is polled where the task runs; whatever executor it needs is there if the run is
-    /// driven by that executor ([`run_async`](crate::Schedule::run_async)). The task is suspended
-    /// until the future is ready, other tasks run, and batches leave; when it is dropped, so is the
-    /// future. As a child of [`join!`](crate::join!) it is a block: `task!({ wait!(future) })`.
+    /// corio: a timer of the executor, a channel, a call of a client. The future may borrow from
+    /// the task. It is polled where the task runs; whatever executor it needs is there if the run
+    /// is driven by that executor ([`run_async`](crate::Schedule::run_async)). The task is
+    /// suspended until the future is ready, other tasks run, and batches leave; when it is dropped,
+    /// so is the future. As a child of [`join!`](crate::join!) it is a block:
+    /// `task!({ wait!(future) })`.
     ///
-    /// What many tasks ask for belongs into a [dispatcher](macro@crate::dispatcher) instead, where it
-    /// is batched.
+    /// What many tasks ask for belongs into a [dispatcher](macro@crate::dispatcher) instead, where
+    /// it is batched.
     ///
     /// ```
     /// use std::time::Duration;

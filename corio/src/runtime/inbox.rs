@@ -78,8 +78,8 @@ impl Inbox {
         self.run_id.load(Ordering::Acquire)
     }
 
-    /// Whether tasks were woken by [`wake_tasks`](Inbox::wake_tasks). Relaxed, as the list is behind a
-    /// lock; who sleeps is told by the list.
+    /// Whether tasks were woken by [`wake_tasks`](Inbox::wake_tasks). Relaxed, as the list is
+    /// behind a lock; who sleeps is told by the list.
     #[inline]
     pub(super) fn has_woken(&self) -> bool {
         self.has_woken.load(Ordering::Relaxed)

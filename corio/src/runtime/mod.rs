@@ -8,6 +8,7 @@
 //! | file | content |
 //! |---|---|
 //! | `run` | [`Run`]: the cycle, turned from outside; deadline, cancellation, panics |
+//! | `run/arrivals` | what comes from outside, handled between two phases |
 //! | `state` | [`RunState`]: executor, dispatchers, timers, inbox |
 //! | `run_ref` | [`RunRef`]: refers to a run from outside, on any thread |
 //! | `run_wake` | [`RunWake`]: the wakers of futures, and of tasks that wait for one from outside |

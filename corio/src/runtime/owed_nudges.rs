@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::inbox::Inbox;
 use crate::util::{Nudge, PanicCollector};
 
-/// What is owed by threads that end, whose `OWED` is gone when their destructors serve tasks of a run.
-/// Any thread may give it.
+/// What is owed by threads that end, whose `OWED` is gone when their destructors serve tasks of a
+/// run. Any thread may give it.
 static OWED_BY_ENDING_THREADS: Mutex<Vec<Arc<Inbox>>> = Mutex::new(Vec::new());
 
 fn owed_by_ending_threads() -> MutexGuard<'static, Vec<Arc<Inbox>>> {
@@ -39,8 +39,8 @@ pub(super) fn owe_nudge(inbox: &Arc<Inbox>) {
     ANY.set(true);
 }
 
-/// Gives all nudges that this thread owes, one at a time: a waker may run code that gives the others.
-/// If one panics, the others are given before the panic goes on.
+/// Gives all nudges that this thread owes, one at a time: a waker may run code that gives the
+/// others. If one panics, the others are given before the panic goes on.
 #[inline]
 pub(crate) fn give_owed_nudges() {
     if ANY.get() {

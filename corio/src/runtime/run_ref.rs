@@ -42,9 +42,9 @@ impl RunRef {
         self.run_id
     }
 
-    /// Wakes tasks of the run, unless the run is over. If it is not being turned on this thread, its
-    /// owner is woken as well, by [`give_owed_nudges`](super::give_owed_nudges), which the caller
-    /// must let follow.
+    /// Wakes tasks of the run, unless the run is over. If it is not being turned on this thread,
+    /// its owner is woken as well, by [`give_owed_nudges`](super::give_owed_nudges), which the
+    /// caller must let follow.
     #[inline]
     pub(crate) fn wake(&self, tasks: impl Iterator<Item = Id>) {
         let mut tasks = Some(tasks);

@@ -78,8 +78,8 @@ impl Config {
     /// to this configuration, and allocates its own memory when it first runs.
     pub fn schedule<C: AsContext>(&self, context: C) -> Schedule<C> {
         // SAFETY: the schedule and the run that borrows it are the only ones that touch state and
-        // observers, and observers are `Send`. Between runs nothing is left in the state that a task
-        // has brought, but for what is cached from run to run, which is `Send`.
+        // observers, and observers are `Send`. Between runs nothing is left in the state that a
+        // task has brought, but for what is cached from run to run, which is `Send`.
         let (state, observers) = unsafe { (OfRun::new(None), OfRun::new(Observers::default())) };
         Schedule { context, state, observers, config: self.clone() }
     }
@@ -172,8 +172,8 @@ impl<C: AsContext> Schedule<C> {
         options: RunOptions,
         task: impl Task<C::Context, Output = O>,
     ) -> Result<O, Error> {
-        // SAFETY: the run is over, or dropped by unwinding, before this returns, and on this thread;
-        // what the task borrows outlives the call.
+        // SAFETY: the run is over, or dropped by unwinding, before this returns, and on this
+        // thread; what the task borrows outlives the call.
         let run = unsafe { self.begin(options, task) };
         block_on(run)
     }
@@ -201,18 +201,18 @@ impl<C: AsContext> Schedule<C> {
     /// # assert_eq!(answer, Ok(7));
     /// ```
     ///
-    /// What is in the run has to be `Send`: what tasks hold while they wait, keys, answers, outputs,
-    /// the futures of dispatchers; the context has to be `Sync`. The compiler finds that out from
-    /// the task, and if it is not so, names the line in the task. Tasks that share something take
-    /// `Arc`, [`corio::sync`](crate::sync) and [`RunCell`](crate::sync::RunCell) instead of `Rc`,
-    /// `RefCell` and `Cell`. A function that returns an `impl Task` hides what it holds; an `impl`
-    /// [`SendTask`](crate::SendTask) tells. For tasks that can't be `Send`, there is
-    /// [`run_local`](Schedule::run_local).
+    /// What is in the run has to be `Send`: what tasks hold while they wait, keys, answers,
+    /// outputs, the futures of dispatchers; the context has to be `Sync`. The compiler finds that
+    /// out from the task, and if it is not so, names the line in the task. Tasks that share
+    /// something take `Arc`, [`corio::sync`](crate::sync) and [`RunCell`](crate::sync::RunCell)
+    /// instead of `Rc`, `RefCell` and `Cell`. A function that returns an `impl Task` hides what it
+    /// holds; an `impl` [`SendTask`](crate::SendTask) tells. For tasks that can't be `Send`, there
+    /// is [`run_local`](Schedule::run_local).
     ///
     /// Dropping the future cancels the run: its tasks are dropped, children first, and requests are
     /// withdrawn. So a run is cancelled when the client of a server leaves, or a time limit around
-    /// it is over. What the executor has for the future is there for tasks and dispatchers, wherever
-    /// the run is polled: the context of tokio, the span of `tracing`.
+    /// it is over. What the executor has for the future is there for tasks and dispatchers,
+    /// wherever the run is polled: the context of tokio, the span of `tracing`.
     ///
     /// # Errors
     /// As [`run`](Schedule::run).
@@ -259,9 +259,9 @@ impl<C: AsContext> Schedule<C> {
         self.run_local_with(options, task)
     }
 
-    /// Runs a task as [`run_async`](Schedule::run_async) does, also one that is not `Send`: then the
-    /// future is not, either, and is polled on one thread, by an executor's `block_on` or on a local
-    /// set.
+    /// Runs a task as [`run_async`](Schedule::run_async) does, also one that is not `Send`: then
+    /// the future is not, either, and is polled on one thread, by an executor's `block_on` or on a
+    /// local set.
     ///
     /// ```
     /// use std::rc::Rc;
@@ -300,15 +300,15 @@ impl<C: AsContext> Schedule<C> {
         task: T,
     ) -> RunAsync<'_, T, C::Context> {
         let yield_every = self.config.run_config().yield_every;
-        // SAFETY: `RunAsync` has the types of the task and of the context in its own, and so what the
-        // task borrows outlives it. If it is forgotten, the run is never turned again.
+        // SAFETY: `RunAsync` has the types of the task and of the context in its own, and so what
+        // the task borrows outlives it. If it is forgotten, the run is never turned again.
         let run = unsafe { self.begin(options, task) };
         RunAsync::new(run, yield_every)
     }
 
     /// # Safety
-    /// What the task borrows outlives the `Run`, or the `Run` is forgotten. The types of the task and of
-    /// the context stand beside the `Run` wherever it is held.
+    /// What the task borrows outlives the `Run`, or the `Run` is forgotten. The types of the task
+    /// and of the context stand beside the `Run` wherever it is held.
     unsafe fn begin<T: Task<C::Context>>(
         &mut self,
         options: RunOptions,

@@ -4,8 +4,8 @@
 //! # Contract
 //!
 //! The permits of a `Guarded` are never added to or forgotten, so all of them together are
-//! [`Sharing::PERMITS`]. A guard holds a [`PermitGuard`] of its own `Guarded`, for all permits or for
-//! one, and refers to the value only as long as it does: so the value is referred to by one
+//! [`Sharing::PERMITS`]. A guard holds a [`PermitGuard`] of its own `Guarded`, for all permits or
+//! for one, and refers to the value only as long as it does: so the value is referred to by one
 //! [`UniqueGuard`], or by [`SharedGuard`]s, and what one guard did to it happens before the permits
 //! pass to the next.
 

@@ -46,8 +46,8 @@ use crate::executor::WaitCause;
 /// A task that locks a mutex which the task itself holds waits forever, and the run ends with
 /// [`Error::Deadlock`](crate::Error::Deadlock).
 ///
-/// A mutex is `Send` and `Sync` if its value is `Send`, so tasks that share it may go from thread to
-/// thread with their run.
+/// A mutex is `Send` and `Sync` if its value is `Send`, so tasks that share it may go from thread
+/// to thread with their run.
 pub struct Mutex<T> {
     guarded: Guarded<T, OneAtATime>,
 }

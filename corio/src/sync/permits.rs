@@ -10,9 +10,9 @@
 //!   free ones, as if a guard had been dropped.
 //! - The permits of all guards, the reserved and the free ones add up to all permits. Only
 //!   saturation breaks this: the number of free permits never exceeds `usize::MAX`.
-//! - Permits that were released outside of the run whose tasks wait are free, and all of these tasks
-//!   are woken: whether a task is alive is known in its run alone. The first of them that looks
-//!   grants, in the order of the queue.
+//! - Permits that were released outside of the run whose tasks wait are free, and all of these
+//!   tasks are woken: whether a task is alive is known in its run alone. The first of them that
+//!   looks grants, in the order of the queue.
 
 use std::task::Poll;
 

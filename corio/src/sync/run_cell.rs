@@ -53,8 +53,8 @@ pub struct RunCell<T> {
 }
 
 // SAFETY: `access` is the only method that touches the value by `&self`. By the contract of the
-// module it is used by one thread at a time, so that the value goes from thread to thread, for which
-// it is `Send`.
+// module it is used by one thread at a time, so that the value goes from thread to thread, for
+// which it is `Send`.
 unsafe impl<T: Send> Sync for RunCell<T> {}
 
 impl<T> RunCell<T> {

@@ -29,9 +29,9 @@ pub(super) struct StateCell<T> {
     state: UnsafeCell<T>,
 }
 
-// SAFETY: by the contract one thread at a time has a reference to the state, and what it did happens
-// before what the next one does: the store of 0 releases, and the compare-and-swap acquires. So the
-// state goes from thread to thread, for which it is `Send`.
+// SAFETY: by the contract one thread at a time has a reference to the state, and what it did
+// happens before what the next one does: the store of 0 releases, and the compare-and-swap
+// acquires. So the state goes from thread to thread, for which it is `Send`.
 unsafe impl<T: Send> Sync for StateCell<T> {}
 
 impl<T> StateCell<T> {
@@ -106,8 +106,8 @@ impl<T> Deref for StateMut<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this thread has put its token there when this was made, and has not taken it back.
-        // The reference ends before this is dropped or borrowed mutably.
+        // SAFETY: this thread has put its token there when this was made, and has not taken it
+        // back. The reference ends before this is dropped or borrowed mutably.
         unsafe { &*self.cell.state.get() }
     }
 }
@@ -115,8 +115,8 @@ impl<T> Deref for StateMut<'_, T> {
 impl<T> DerefMut for StateMut<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: this thread has put its token there when this was made, and has not taken it back.
-        // The reference ends before this is dropped or borrowed again.
+        // SAFETY: this thread has put its token there when this was made, and has not taken it
+        // back. The reference ends before this is dropped or borrowed again.
         unsafe { &mut *self.cell.state.get() }
     }
 }

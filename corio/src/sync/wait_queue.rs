@@ -179,8 +179,8 @@ impl<W> WaitQueue<W> {
 
     /// Returns the state of a ticket.
     ///
-    /// A ticket that is not queued becomes 0: it must not be taken for a granted one later, when it is
-    /// no longer known that it was skipped.
+    /// A ticket that is not queued becomes 0: it must not be taken for a granted one later, when it
+    /// is no longer known that it was skipped.
     #[inline]
     pub(super) fn ticket_state(&mut self, held: &mut Ticket) -> TicketState {
         let ticket = *held;

@@ -35,8 +35,8 @@ fn poll_answer<A: 'static>(run: &RunState) -> Poll<A> {
 
 /// The future of `io!(r)`: the answer to the request that the running task has just asked.
 // Generic over the answer, not over the request: a bound on the request would be a second error for
-// a mistaken `io!(5)`. Key and answer are in the run while this is awaited, and so are in the type: the
-// task is `Send` only if they are, and only if the request is, which knows its dispatcher.
+// a mistaken `io!(5)`. Key and answer are in the run while this is awaited, and so are in the type:
+// the task is `Send` only if they are, and only if the request is, which knows its dispatcher.
 #[must_use]
 pub struct Answer<R, K, A, L> {
     line: L,

@@ -20,8 +20,8 @@ use crate::runtime::current;
 
 /// A task in a box; made by [`boxed`].
 ///
-/// `F` is the future of the task, so that the box is `Send` if the task is. Tasks of different types
-/// have one type when it is [erased](Boxed::erased).
+/// `F` is the future of the task, so that the box is `Send` if the task is. Tasks of different
+/// types have one type when it is [erased](Boxed::erased).
 #[must_use = "a task does nothing until it is run: `call!(task)`, `spawn!(task)` or \
               `schedule.run(task)`"]
 pub struct Boxed<S, F: ?Sized> {

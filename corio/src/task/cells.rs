@@ -62,7 +62,8 @@ const CLOSED: Id = Id::NOBODY;
 
 impl Scope {
     pub(super) fn new(run: &RunState) -> Self {
-        // SAFETY: the run of the task that owns the scope; the scope is used and dropped with the task.
+        // SAFETY: the run of the task that owns the scope; the scope is used and dropped with the
+        // task.
         Scope { id: NOT_OPEN, run: unsafe { OfRun::new(NonNull::from(run)) } }
     }
 

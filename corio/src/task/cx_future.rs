@@ -4,13 +4,13 @@
 //! # Contract
 //!
 //! - A future is polled, and dropped, only where the run of its task is being turned on the same
-//!   thread. It refers to that run. Elsewhere (on another thread, while the task runs on this one) it
-//!   can't be polled, and is forgotten instead of dropped: its children borrow nothing, and are
+//!   thread. It refers to that run. Elsewhere (on another thread, while the task runs on this one)
+//!   it can't be polled, and is forgotten instead of dropped: its children borrow nothing, and are
 //!   removed with their task.
 //! - What is in the run of such a future stays there when the future is gone, until the run finds
-//!   out: children of a forgotten one, the key of a request that was withdrawn, an answer that comes
-//!   late. So its type says nothing about whether the run is `Send`: there is a bound on each method
-//!   of `Cx` that gives one, or the `Cx` is a `LocalCx`, whose task is not `Send`.
+//!   out: children of a forgotten one, the key of a request that was withdrawn, an answer that
+//!   comes late. So its type says nothing about whether the run is `Send`: there is a bound on each
+//!   method of `Cx` that gives one, or the `Cx` is a `LocalCx`, whose task is not `Send`.
 
 use std::future::Future;
 use std::mem;
@@ -68,8 +68,8 @@ impl<F> CxFuture<F> {
     }
 }
 
-// `Unpin`, so that the future may be forgotten although it was polled: what children need to be pinned
-// is in blocks of the run.
+// `Unpin`, so that the future may be forgotten although it was polled: what children need to be
+// pinned is in blocks of the run.
 impl<F: Future + Unpin> Future for CxFuture<F> {
     type Output = F::Output;
 

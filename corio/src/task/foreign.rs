@@ -41,7 +41,8 @@ impl<F, O> Future for ForeignWait<F, O> {
         let this = self.project();
         current::with(|run| {
             if run.executor.is_traced() {
-                // No code of the user runs then. Who comes here for the first time has not waited yet.
+                // No code of the user runs then. Who comes here for the first time has not waited
+                // yet.
                 if this.waker.is_none() {
                     run.executor.goes_on_after_trace();
                 }

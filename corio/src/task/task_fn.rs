@@ -1,5 +1,5 @@
-//! Tasks without macros: [`task_fn`] and [`Cx`], and [`task_fn_local`] and [`LocalCx`] for what is not
-//! `Send`.
+//! Tasks without macros: [`task_fn`] and [`Cx`], and [`task_fn_local`] and [`LocalCx`] for what is
+//! not `Send`.
 //!
 //! User code holds the futures that a [`Cx`] gives. It may poll several of them at once, drop them
 //! early or forget them. So each future is a set whose children borrow nothing: a set that is
@@ -98,8 +98,8 @@ pub fn task_fn_local<S, T>(
     })
 }
 
-/// Polls the body of a task, unless the task is only to be traced after a panic: no code of the user
-/// may run then, and a body written by hand might run some.
+/// Polls the body of a task, unless the task is only to be traced after a panic: no code of the
+/// user may run then, and a body written by hand might run some.
 async fn until_traced<F: Future>(body: F) -> F::Output {
     let mut body = pin!(body);
     poll_fn(|context| {
@@ -112,9 +112,9 @@ async fn until_traced<F: Future>(body: F) -> F::Output {
 }
 
 pin_project! {
-    /// A future that is not `Send`, whatever it is. What a `LocalCx` gives leaves things in the run of
-    /// which its type does not tell when it is gone, nor does that of a body that has let go of its
-    /// `LocalCx`: so the awaited future tells of them.
+    /// A future that is not `Send`, whatever it is. What a `LocalCx` gives leaves things in the run
+    /// of which its type does not tell when it is gone, nor does that of a body that has let go of
+    /// its `LocalCx`: so the awaited future tells of them.
     struct NotSend<F> {
         #[pin]
         future: F,
@@ -211,9 +211,9 @@ impl<'r, S> Inner<'r, S> {
 /// Those need the macros, which ensure that no code can forget the future that holds the children.
 /// A request costs more than with `io!`, because each one is a child of its own.
 ///
-/// What goes through a `Cx` has to be `Send`, so that the run may go from thread to thread: code may
-/// drop or forget a future that it got, and then nothing tells what the run holds on its behalf.
-/// [`LocalCx`] takes anything.
+/// What goes through a `Cx` has to be `Send`, so that the run may go from thread to thread: code
+/// may drop or forget a future that it got, and then nothing tells what the run holds on its
+/// behalf. [`LocalCx`] takes anything.
 ///
 /// # Panics
 /// A `Cx` belongs to its task and works only while this task runs. Every method but

@@ -68,8 +68,8 @@ pub trait Task<S>: IsTask {
     fn into_future(self, _: &Over<S>) -> Self::Future;
 }
 
-/// A task over the context `S` that is `Send`, with all that it becomes: for functions that return an
-/// `impl` of it.
+/// A task over the context `S` that is `Send`, with all that it becomes: for functions that return
+/// an `impl` of it.
 ///
 /// `#[corio::task]` functions return types through which the compiler sees whether they are `Send`.
 /// An `impl Task<S>` hides that, so [`run_async`](crate::Schedule::run_async) refuses it; an `impl

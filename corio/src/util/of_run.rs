@@ -11,9 +11,9 @@
 //! Who wraps something guarantees two things:
 //! - **One thread at a time.** It is touched only by the thread that turns the run of which it is a
 //!   part, or drops that run or the schedule of it.
-//! - **Told elsewhere.** If it holds values of the user, each of their types is `Send`, or stands in
-//!   another field or type, so that the futures of the tasks that brought them there are not `Send`
-//!   if the values are not.
+//! - **Told elsewhere.** If it holds values of the user, each of their types is `Send`, or stands
+//!   in another field or type, so that the futures of the tasks that brought them there are not
+//!   `Send` if the values are not.
 
 use std::ops::{Deref, DerefMut};
 

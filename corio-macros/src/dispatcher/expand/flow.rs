@@ -2,8 +2,8 @@
 //! asks it.
 //!
 //! The request has the type of that future as its last parameter. Nobody can name it, but the
-//! function that makes the request can infer it, and returns it as an `impl Sized`, through which the
-//! compiler sees whether it is `Send`.
+//! function that makes the request can infer it, and returns it as an `impl Sized`, through which
+//! the compiler sees whether it is `Send`.
 
 use super::answering::function;
 use super::{Marker, type_params_marker};

@@ -39,8 +39,8 @@ use syn::{
 /// ```
 ///
 /// The struct has braces. A unit or tuple struct would be a value of that name too, and `let
-/// fetch_author = …;` would not compile. The request of an `async fn` has one type parameter more: see
-/// `flow`.
+/// fetch_author = …;` would not compile. The request of an `async fn` has one type parameter more:
+/// see `flow`.
 pub(super) fn expand(dispatcher: &Dispatcher) -> TokenStream {
     let answer = answer::answer(dispatcher);
     let structure = structure(dispatcher);

@@ -243,8 +243,8 @@ fn only_the_task_itself_can_wait() {
 
 #[test]
 fn a_task_does_not_await() {
-    const AWAIT: &str = "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with `call!(…)`, wait \
-         for any other future with `wait!(…)`";
+    const AWAIT: &str = "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with \
+         `call!(…)`, wait for any other future with `wait!(…)`";
     refuse("a.await; vec![b.await]; task! { c.await }", &[AWAIT; 3]);
     refuse("async { a.await }; fn f() { async { a.await } } async || a.await", &[]);
     // The operand stays, so that mistakes in it are found.
@@ -256,9 +256,9 @@ fn numbers_of_arguments() {
     const TIMEOUT: &str =
         "`timeout!` takes a duration and one task: `timeout!(Duration::from_secs(2), task(..))`";
     refuse(
-        "io!(); io!(1,2,3,4,5,6,7,8,9); io_all!(a, b); call!(a, b); spawn!(); wait!(x, y); join!(); \
-         race!(1,2,3,4,5,6,7,8,9); context!(x); try_all!(); timeout!(); timeout!(d); timeout!(d, \
-         a, b)",
+        "io!(); io!(1,2,3,4,5,6,7,8,9); io_all!(a, b); call!(a, b); spawn!(); wait!(x, y); \
+         join!(); race!(1,2,3,4,5,6,7,8,9); context!(x); try_all!(); timeout!(); timeout!(d); \
+         timeout!(d, a, b)",
         &[
             "`io!` asks for a request: `io!(fetch(key))`",
             "`io!` takes at most 8 requests; for more of one kind use `io_all!(iter)`",
@@ -266,8 +266,8 @@ fn numbers_of_arguments() {
              side use `io!(a, b)`",
             "`call!` runs one task: `call!(task(..))`; for several side by side use `join!(a, b)`",
             "`spawn!` starts one task: `spawn!(task(..))`",
-            "`wait!()` waits for every child spawned so far, and `wait!(future)` for one future from \
-             outside of corio",
+            "`wait!()` waits for every child spawned so far, and `wait!(future)` for one future \
+             from outside of corio",
             "`join!` runs tasks and requests side by side: `join!(a, b)`",
             "`race!` takes at most 8",
             "`context!()` takes nothing",

@@ -51,8 +51,8 @@ impl Rewriter<'_> {
     fn refused_await(&mut self, awaiting: &ExprAwait) -> Expr {
         let error = error_expression(
             awaiting.await_token.span,
-            "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with `call!(…)`, wait \
-             for any other future with `wait!(…)`",
+            "a task doesn't `.await`: ask for a request with `io!(…)`, run a task with `call!(…)`, \
+             wait for any other future with `wait!(…)`",
         );
         let operand = &awaiting.base;
         Expr::Verbatim(quote!((#operand, #error).1))

@@ -3,14 +3,14 @@
 //!
 //! # Contract
 //!
-//! A future in a run is `Send`, or stands in the type of a request that the run's tasks ask, or holds
-//! nothing besides keys and answers, which stand there: so that a run that is `Send` holds no future
-//! that is not (see `util::of_run`). The methods of `Requests` that users call have the bound; here it
-//! is generated code that promises it.
+//! A future in a run is `Send`, or stands in the type of a request that the run's tasks ask, or
+//! holds nothing besides keys and answers, which stand there: so that a run that is `Send` holds no
+//! future that is not (see `util::of_run`). The methods of `Requests` that users call have the
+//! bound; here it is generated code that promises it.
 //!
 //! The request of such a function has the type of that future as a parameter, in its [`Flow`]. So
-//! the request is `Send` only if the future is, and so is who asks it. The parameter can't be named,
-//! but is inferred where the request is made.
+//! the request is `Send` only if the future is, and so is who asks it. The parameter can't be
+//! named, but is inferred where the request is made.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -24,9 +24,9 @@ use crate::dispatch::request::Request;
 /// Makes a request `Send` only if the future `F` is by which its dispatcher answers. `R` is the
 /// request: no other has this type.
 ///
-/// `F` borrows its pieces and keys for `'static`, and the future that runs for less. Both are `Send` or
-/// neither is, unless a type were `Send` for some lifetimes alone; pieces and keys have none, and what
-/// an `async fn` holds over an `.await` is checked for every lifetime.
+/// `F` borrows its pieces and keys for `'static`, and the future that runs for less. Both are
+/// `Send` or neither is, unless a type were `Send` for some lifetimes alone; pieces and keys have
+/// none, and what an `async fn` holds over an `.await` is checked for every lifetime.
 pub struct Flow<R, F>(PhantomData<(fn() -> R, F)>);
 
 /// The flow of the future that a function would return. The function is never called.

@@ -189,9 +189,9 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// With [`concurrent`](crate::Options::concurrent) in [`Request::OPTIONS`] such batches start
     /// before those that are answered in place.
     ///
-    /// The future is `Send`, as the run that polls it may be. Where it can't be, write the dispatcher
-    /// as an `async fn` with `#[corio::dispatcher]`: the request then knows that, and the tasks that
-    /// ask for it are not `Send` either.
+    /// The future is `Send`, as the run that polls it may be. Where it can't be, write the
+    /// dispatcher as an `async fn` with `#[corio::dispatcher]`: the request then knows that, and
+    /// the tasks that ask for it are not `Send` either.
     pub fn answer_async<F>(self, batch: impl FnOnce(Keys<R>) -> F + 'r)
     where
         F: Future<Output = AnsweredKeys<R>> + Send + 'r,
@@ -302,7 +302,8 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.batch_async_unchecked(identity, batch)
     }
 
-    /// Gives slots to a function; `wrap` turns what they are answered with into what a request gets.
+    /// Gives slots to a function; `wrap` turns what they are answered with into what a request
+    /// gets.
     ///
     /// `A` is `Send`, or `R` is not, or its key or its answer is not: see `generated`.
     pub(super) fn batch_unchecked<A: 'static>(
@@ -319,7 +320,8 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// Gives slots to a function that returns a future; `wrap` turns what they are answered with
     /// into what a request gets.
     ///
-    /// The future and `A` are `Send`, or `R` is not, or its key or its answer is not: see `generated`.
+    /// The future and `A` are `Send`, or `R` is not, or its key or its answer is not: see
+    /// `generated`.
     pub(super) fn batch_async_unchecked<A: 'static, F: Future<Output = ()> + 'r>(
         mut self,
         wrap: fn(A) -> R::Answer,
