@@ -6,6 +6,7 @@ mod context;
 mod dispatch;
 mod error;
 mod executor;
+mod hub;
 mod macros;
 mod observe;
 mod runtime;
@@ -20,10 +21,14 @@ pub use context::{AnyContext, AsContext, Provide};
 pub use corio_macros::{Context, dispatcher, task};
 pub use dispatch::{
     AnsweredKeys, Answers, Batch, Dispatch, DispatcherId, Faulty, FaultyEach, FutureRequest,
-    Groups, Keys, Options, Partition, Request, RequestError, Requests, Retry, Slot, future, groups,
+    Groups, Keys, Options, Partition, Request, RequestError, Requests, Retry, Slot, Unavailable,
+    future, groups,
 };
 pub use error::Error;
 pub use executor::{Deadlock, StuckTask, WaitCause};
+pub use hub::{
+    Ask, DispatcherSnapshot, Drive, Hub, HubSnapshot, SharedDispatch, Shutdown, Work, spawn,
+};
 pub use observe::{Event, Log, Observer, TaskId, print_panics};
 pub use schedule::{Config, RunAsync, RunOptions, Schedule};
 pub use task::{
@@ -39,8 +44,8 @@ pub mod __private {
     pub use crate::context::{AnyContext, piece};
     pub use crate::dispatch::{
         FailingAnswer, Flow, Probe, ProbeAny, ProbeResult, answer_async, answer_owned_async,
-        answers, batch_async, batch_with, each_answer, flow, groups, is_transient,
-        is_transient_fault, plain_answer,
+        answers, batch_async, batch_async_send, batch_with, each_answer, flow, groups,
+        is_transient, is_transient_fault, plain_answer,
     };
     pub use crate::macros::needs_blocking;
     pub use crate::task::{Frame, any_task, here, returns, task};

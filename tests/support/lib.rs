@@ -1,6 +1,7 @@
 //! What many tests need: something that counts its destructors, and a task that shows that a
 //! schedule still works. It is a crate, so that it is compiled once for all test binaries.
 
+pub mod executor;
 pub mod heap;
 pub mod threads;
 pub mod timeline;

@@ -74,15 +74,18 @@ fn caches(options: &Options, args: &Args<OptionName>, errors: &mut Errors) {
         ),
         Some(Scope::Schedule(_)) => {}
         _ => {
-            for arg in [OptionName::Capacity, OptionName::TimeToLive, OptionName::By]
+            let by = OptionName::By;
+            for arg in [OptionName::Capacity, OptionName::TimeToLive, by]
                 .into_iter()
+                .filter(|name| *name != by || options.shared.is_none())
                 .filter_map(|name| args.find(name))
             {
+                let or = if arg.sets.contains(&by) { ", or `shared` for batches," } else { "," };
                 errors.on(
                     &arg.name,
                     format!(
-                        "`{}` is for a cache that outlives its run: write `cache = \"schedule\"`, \
-                         or remove it",
+                        "`{}` is for a cache that outlives its run: write `cache = \"schedule\"`\
+                         {or} or remove it",
                         arg.name
                     ),
                 );

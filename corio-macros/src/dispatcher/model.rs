@@ -3,7 +3,7 @@
 use crate::function::Function;
 use proc_macro2::{Ident, Span};
 use std::time::Duration;
-use syn::{Expr, ExprClosure, Type};
+use syn::{Expr, ExprClosure, ReturnType, Type, parse_quote};
 
 /// A dispatcher without mistakes.
 pub(super) struct Dispatcher {
@@ -32,6 +32,8 @@ pub(super) struct Options {
     pub(super) capacity: Option<Number>,
     pub(super) ttl: Option<Named<Duration>>,
     pub(super) by: Option<Partition>,
+    /// Whether a hub may answer the requests together with those of others.
+    pub(super) shared: Option<Ident>,
     pub(super) cache_errors: Option<Ident>,
     /// `faults = "error"`: faults become errors of the requests.
     pub(super) faults: Option<Ident>,
@@ -90,12 +92,24 @@ pub(super) enum Scope {
     Schedule(Span),
 }
 
-/// The option `by = |tenant: &Tenant| tenant.id`: which runs share the answers of a cache.
+/// The option `by = |tenant: &Tenant| tenant.id`: which runs share the answers of a cache, and with
+/// `shared` a batch.
 pub(super) struct Partition {
     pub(super) name: Ident,
     pub(super) closure: ExprClosure,
     /// The `Tenant` of each `&Tenant`, in order.
     pub(super) pieces: Vec<Type>,
+}
+
+impl Partition {
+    /// The type of what the closure returns: as written, or that of the pieces, which it clones.
+    pub(super) fn ty(&self) -> Type {
+        match (&self.closure.output, &self.pieces[..]) {
+            (ReturnType::Type(_, ty), _) => (**ty).clone(),
+            (ReturnType::Default, [piece]) => piece.clone(),
+            (ReturnType::Default, pieces) => parse_quote!((#(#pieces),*)),
+        }
+    }
 }
 
 /// The parts that the parameters and the return type play. `None` stands for a part that could not

@@ -16,13 +16,15 @@ use super::erased::{DispatchFns, RunsOver};
 use super::error::RequestError;
 use super::host::Host;
 use super::ids::{InFlightId, Waiter};
-use super::lane::Lane;
+use super::lane::{AnsweredBy, Lane};
+use super::options::Options;
 use super::overrides::DispatchConfig;
 use super::ready::ReadyBatch;
 use super::registry::Registry;
 use super::request::Request;
 use super::send_cx::{ContextRef, SendCx};
 use super::shared_state::{Due, SharedState};
+use crate::dispatch::batch::Requests;
 use crate::util::{HotCell, PanicCollector};
 
 /// All lanes of one schedule.
@@ -61,6 +63,19 @@ impl Dispatchers {
         self.registry.get_by_id::<R>()
     }
 
+    /// Returns the lane of `R`.
+    ///
+    /// # Panics
+    /// If it is not open.
+    pub(crate) fn lane<R: Request>(&self) -> &Lane<R> {
+        self.registry.get::<R>().expect("opened before")
+    }
+
+    /// Sets the number of the batch that leaves next.
+    pub(crate) fn begin_batch(&self, number: u64) {
+        self.shared.set_next_batch(number);
+    }
+
     /// Returns the lane of `R`, and opens the lane if need be.
     #[inline(never)]
     pub(crate) fn opened_queue<S, R: Dispatch<S>>(&self, proof: RunsOver<S>) -> &Lane<R> {
@@ -77,20 +92,47 @@ impl Dispatchers {
 
     #[cold]
     fn open_slow<S, R: Dispatch<S>>(&self, proof: RunsOver<S>) -> &Lane<R> {
-        let (options, override_fn) = (self.config.options::<R>(), self.config.override_fn::<R>());
+        let options = self.config.options::<R>();
+        let fns = DispatchFns::over(proof);
+        match (self.config.override_fn::<R>(), self.config.carrier::<R>()) {
+            (Some(override_fn), _) => self.add(fns, options, AnsweredBy::Override(override_fn)),
+            (None, Some(carrier)) => {
+                self.add(fns, options.of_run_with_hub(), AnsweredBy::Carrier(carrier))
+            }
+            (None, None) => {
+                assert!(
+                    !options.shared || self.config.carriers.is_none(),
+                    "corio: `{name}` is a shared dispatcher, and the hub that this schedule goes \
+                     through does not know it: make the hub with `.share({name})`",
+                    name = R::name()
+                );
+                self.add(fns, options, AnsweredBy::Dispatcher)
+            }
+        }
+    }
+
+    /// Opens the lane of `R` with these options, answered by `dispatch` over the context type `S`.
+    pub(crate) fn open_with<S, R: Request>(
+        &self,
+        proof: RunsOver<S>,
+        options: Options<R::Key, R::Answer>,
+        dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>),
+    ) {
+        self.add(DispatchFns::of(proof, dispatch, |_| None), options, AnsweredBy::Dispatcher);
+    }
+
+    /// Adds the lane of `R`, unless it is there.
+    fn add<R: Request>(
+        &self,
+        fns: DispatchFns<R>,
+        options: Options<R::Key, R::Answer>,
+        answered_by: AnsweredBy<R>,
+    ) -> &Lane<R> {
         // Code of the user's, which may open lanes, this one among them.
         let groups = options.groups.map(|make_groups| make_groups());
         if self.registry.get::<R>().is_none() {
             self.registry.add(|me, number| {
-                Lane::<R>::new(
-                    me,
-                    number,
-                    self.shared.clone(),
-                    DispatchFns::over(proof),
-                    options,
-                    groups,
-                    override_fn,
-                )
+                Lane::<R>::new(me, number, self.shared.clone(), fns, options, groups, answered_by)
             });
         }
         self.registry.get::<R>().expect("just added")
@@ -170,6 +212,16 @@ impl Dispatchers {
     /// Number of batches in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.shared.in_flight.get()
+    }
+
+    /// Number of batches in flight as limits count them: the parts of a split batch as one.
+    pub(crate) fn quota_used(&self) -> usize {
+        self.shared.quota_used.get()
+    }
+
+    /// Changes the limit of batches in flight.
+    pub(crate) fn allow_in_flight(&self, batches: usize) {
+        self.shared.max_in_flight.set(batches);
     }
 
     /// Whether a time-out or the end of a pause is to come.

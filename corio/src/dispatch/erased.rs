@@ -48,13 +48,20 @@ type DispatchFn<R> = for<'q, 'r> unsafe fn(ContextRef<'r>, Requests<'q, 'r, R>);
 type PartitionFn = for<'r> unsafe fn(ContextRef<'r>) -> Option<Partition>;
 
 impl<R: Request> DispatchFns<R> {
-    /// The functions for the context type `S`, for a lane of the dispatchers that `_proof` is for.
-    pub(super) fn over<S>(_proof: RunsOver<S>) -> Self
+    /// The functions of `Dispatch<S>`, for a lane of the dispatchers that `_proof` is for.
+    pub(super) fn over<S>(proof: RunsOver<S>) -> Self
     where
         R: Dispatch<S>,
     {
-        let dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>) = R::dispatch;
-        let partition: for<'r> fn(&'r S) -> Option<Partition> = R::partition;
+        Self::of(proof, R::dispatch, R::partition)
+    }
+
+    /// Functions for the context type `S`, for a lane of the dispatchers that `_proof` is for.
+    pub(super) fn of<S>(
+        _proof: RunsOver<S>,
+        dispatch: for<'q, 'r> fn(&'r S, Requests<'q, 'r, R>),
+        partition: for<'r> fn(&'r S) -> Option<Partition>,
+    ) -> Self {
         // SAFETY: the types differ only in `&'r S` against `ContextRef<'r>`, which is a transparent
         // `NonNull<()>`; pointers to sized types have the same ABI. The caller of the resulting
         // `unsafe fn` guarantees that the pointer leads to an `S`. (A function that casts the

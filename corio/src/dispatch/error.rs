@@ -97,6 +97,47 @@ pub enum RequestError<E = Infallible> {
         /// What the panic said.
         message: String,
     },
+    /// The request went to a [`Hub`](crate::Hub), which did not send it.
+    #[non_exhaustive]
+    Unavailable {
+        /// The dispatcher.
+        dispatcher: &'static str,
+        /// Why.
+        reason: Unavailable,
+    },
+}
+
+/// Why a [`Hub`](crate::Hub) did not send a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// The hub is [shut down](crate::Hub::shutdown).
+    ShutDown,
+    /// What the hub spawned was dropped or not accepted: its executor is gone, or the spawner
+    /// panicked.
+    SpawnerGone,
+    /// A batch function has asked its own dispatcher, and would wait for the place that it has
+    /// itself.
+    AsksItself,
+    /// As many requests were queued as the hub [holds](crate::Hub::max_queued).
+    Full,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unavailable::ShutDown => "the hub is shut down",
+            Unavailable::SpawnerGone => {
+                "the hub's executor has dropped what was spawned there, or did not take it: is the \
+                 runtime still there?"
+            }
+            Unavailable::AsksItself => {
+                "its batch function asks itself, and would wait for the place that it has: give \
+                 the function what it needs in the keys, or let it ask another dispatcher"
+            }
+            Unavailable::Full => "the hub holds no more requests: see `Hub::max_queued`",
+        })
+    }
 }
 
 /// Trouble with a batch, before anybody knows who will hear of it.
@@ -132,6 +173,9 @@ impl<E> RequestError<E> {
             RequestError::Panicked { dispatcher, message } => {
                 RequestError::Panicked { dispatcher, message: message.clone() }
             }
+            RequestError::Unavailable { dispatcher, reason } => {
+                RequestError::Unavailable { dispatcher, reason: *reason }
+            }
         }
     }
 
@@ -154,7 +198,8 @@ impl<E> RequestError<E> {
             | RequestError::Unanswered { dispatcher, .. }
             | RequestError::TimedOut { dispatcher, .. }
             | RequestError::RetriesExhausted { dispatcher, .. }
-            | RequestError::Panicked { dispatcher, .. } => Some(dispatcher),
+            | RequestError::Panicked { dispatcher, .. }
+            | RequestError::Unavailable { dispatcher, .. } => Some(dispatcher),
         }
     }
 
@@ -237,6 +282,9 @@ impl<E: fmt::Display> fmt::Display for RequestError<E> {
             }
             RequestError::Panicked { dispatcher, message } => {
                 write!(f, "dispatcher `{dispatcher}` panicked: {message}")
+            }
+            RequestError::Unavailable { dispatcher, reason } => {
+                write!(f, "a request of `{dispatcher}` was not sent: {reason}")
             }
         }
     }

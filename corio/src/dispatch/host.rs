@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::error::Fault;
 use super::ids::{Waiter, WakeRun};
 use crate::observe::Observers;
 use crate::util::InlineBudget;
@@ -22,7 +23,13 @@ pub(crate) struct Host {
     pub(crate) observers: Observers,
     /// Ended as soon as a request is queued, an answer becomes ready or an alarm is set.
     pub(crate) inline_budget: Rc<InlineBudget>,
+    /// Tells a live waiter of a fault that its answer can't carry. If absent, such a fault ends the
+    /// run.
+    pub(crate) tell_fault: Option<TellFault>,
 }
+
+/// Tells a waiter what went wrong with its batch.
+pub(crate) type TellFault = Box<dyn Fn(Waiter, &Fault)>;
 
 /// Where futures of dispatchers go; the driver of the run polls them.
 pub(crate) trait Futures<'r> {

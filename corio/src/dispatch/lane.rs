@@ -4,10 +4,12 @@
 //! The queue does not know how its batches are answered; the lane is its [`Outlet`].
 
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use super::any_lane::AnyLane;
 use super::batch::Requests;
 use super::cache::{CacheChange, Partition};
+use super::carrier::Carrier;
 use super::erased::DispatchFns;
 use super::ids::{InFlightId, Waiter};
 use super::in_flight::Part;
@@ -25,7 +27,17 @@ use crate::util::Alarm;
 pub(crate) struct Lane<R: Request> {
     queue: Queue<R>,
     dispatch_fns: DispatchFns<R>,
-    override_fn: Option<Override<R>>,
+    answered_by: AnsweredBy<R>,
+}
+
+/// What answers the batches of a lane.
+pub(super) enum AnsweredBy<R: Request> {
+    /// The dispatcher.
+    Dispatcher,
+    /// A function of the schedule, in place of the dispatcher.
+    Override(Override<R>),
+    /// Whatever this leads to, outside the run.
+    Carrier(Arc<dyn Carrier<R>>),
 }
 
 impl<R: Request> OwnsQueue<R> for Lane<R> {
@@ -48,11 +60,14 @@ impl<R: Request> Outlet<R> for LaneOutlet<'_, '_, '_, R> {
 
     #[inline(always)]
     fn hand_over(&self, buf: BufOf<R>, part: Part) {
-        let Lane { queue, dispatch_fns, override_fn } = self.lane;
+        let Lane { queue, dispatch_fns, answered_by } = self.lane;
         let requests = Requests::new(queue, buf, part, self.send_cx);
-        match override_fn {
-            Some(override_fn) => override_fn(requests),
-            None => dispatch_fns.dispatch(self.send_cx.context, requests),
+        match answered_by {
+            AnsweredBy::Dispatcher => dispatch_fns.dispatch(self.send_cx.context, requests),
+            AnsweredBy::Override(override_fn) => override_fn(requests),
+            AnsweredBy::Carrier(carrier) => {
+                requests.carry(&**carrier, dispatch_fns.partition(self.send_cx.context))
+            }
         }
     }
 }
@@ -65,13 +80,24 @@ impl<R: Request> Lane<R> {
         dispatch_fns: DispatchFns<R>,
         options: Options<R::Key, R::Answer>,
         groups: Option<Groups<R::Key>>,
-        override_fn: Option<Override<R>>,
+        answered_by: AnsweredBy<R>,
     ) -> Self {
+        let is_replaced = matches!(answered_by, AnsweredBy::Override(_));
         Lane {
-            queue: Queue::new(me.clone(), number, shared, options, groups, override_fn.is_some()),
+            queue: Queue::new(me.clone(), number, shared, options, groups, is_replaced),
             dispatch_fns,
-            override_fn,
+            answered_by,
         }
+    }
+
+    /// Number of requests that wait to be sent, those that pause aside.
+    pub(crate) fn unsent_len(&self) -> usize {
+        self.queue.unsent_len()
+    }
+
+    /// Whether its own limit, or the order of its requests, holds all of them back.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.is_full()
     }
 
     /// Fast path of `ask`, for nearly all requests: appends to requests that have gathered before,

@@ -45,6 +45,7 @@
 //! | `dispatcher` | the trait [`Dispatch`] |
 //! | `erased` | the context of a run and the functions of [`Dispatch`], the context type erased |
 //! | `overrides` | what one schedule changes: limits, options, dispatchers |
+//! | `carrier` | where the batches of a run go that are answered with those of others |
 //! | `any_lane`, `lane` | a queue and what answers its batches |
 //! | `registry` | lanes by request type and by number |
 //! | `delivery` | ready answers, offered to their waiters |
@@ -130,6 +131,7 @@ mod batch;
 mod buffer;
 mod buffer_pool;
 mod cache;
+mod carrier;
 mod cursor;
 mod delivery;
 mod dispatcher;
@@ -159,17 +161,20 @@ pub use answers::{
 };
 pub use batch::{
     AnsweredKeys, Batch, Flow, Keys, Requests, Slot, answer_async, answer_owned_async, batch_async,
-    batch_with, flow,
+    batch_async_send, batch_with, flow,
 };
 pub(crate) use cache::CacheChange;
 pub use cache::Partition;
+pub(crate) use carrier::{Carrier, Carriers, Ticket};
 pub use dispatcher::Dispatch;
 pub(crate) use dispatchers::Dispatchers;
 pub(crate) use erased::RunsOver;
-pub use error::RequestError;
+pub(crate) use error::Fault;
+pub use error::{RequestError, Unavailable};
 pub use future_request::{FutureRequest, future};
 pub(crate) use host::{Futures, Host};
 pub(crate) use ids::{InFlightId, Waiter, WakeRun};
+pub(crate) use in_flight::{Mailbox, SlotOutcome};
 pub use keys::{Groups, groups};
 pub(crate) use lane::Lane;
 pub use options::Options;

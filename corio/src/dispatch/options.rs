@@ -35,6 +35,8 @@ pub struct Options<K, A> {
     /// the task that asked.
     pub(super) unbatched: bool,
     pub(super) dedup: Option<Dedup<K, A>>,
+    /// With dedup: whether a request may follow one that is in flight.
+    pub(super) joins_in_flight: bool,
     pub(super) cache_policy: Option<CachePolicy<K, A>>,
     pub(super) groups: Option<MakeGroups<K>>,
     pub(super) retry: Retry<A>,
@@ -43,6 +45,8 @@ pub struct Options<K, A> {
     pub(super) copy_key: Option<CopyKey<K>>,
     pub(super) timeout: Option<Duration>,
     pub(super) show_key: Option<ShowKey<K>>,
+    /// Whether a hub answers these requests together with those of others.
+    pub(super) shared: bool,
     /// Turns a fault of a batch into an answer. If absent, a fault ends the run.
     pub(super) fault: Option<fn(&Fault) -> A>,
 }
@@ -85,12 +89,14 @@ impl<K, A> Options<K, A> {
             ordered: false,
             unbatched: false,
             dedup: None,
+            joins_in_flight: true,
             cache_policy: None,
             groups: None,
             retry: Retry::unless_told(),
             copy_key: None,
             timeout: None,
             show_key: None,
+            shared: false,
             fault: None,
         }
     }
@@ -320,6 +326,65 @@ impl<K, A> Options<K, A> {
     {
         self.show_key = Some(<K as fmt::Debug>::fmt);
         self
+    }
+
+    // ── through a hub ──
+
+    /// Lets a [`Hub`](crate::Hub) answer these requests together with those of others. A schedule
+    /// that goes [through](crate::Config::through) a hub which does not know them panics when the
+    /// first is asked.
+    pub const fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    /// What is left to a run whose requests go through a hub: dedup, the cache for the run, keys
+    /// and faults in errors. Whatever is asked leaves for the hub at once, where it gathers.
+    pub(super) fn of_run_with_hub(self) -> Self {
+        Options {
+            max_batch: usize::MAX,
+            in_flight: usize::MAX,
+            concurrent: true,
+            ordered: false,
+            cache_policy: self.cache_policy.filter(|policy| !policy.is_between_runs()),
+            groups: None,
+            retry: Retry::unless_told(),
+            copy_key: None,
+            timeout: None,
+            ..self
+        }
+    }
+
+    /// What a hub does with the requests of all runs: all but the cache for the run. A request
+    /// never follows one in flight, whose answer may be older than what its asker has written. Keys
+    /// are in groups already where that is possible.
+    pub(crate) fn of_hub(self) -> Self {
+        Options {
+            joins_in_flight: false,
+            cache_policy: self.cache_policy.filter(CachePolicy::is_between_runs),
+            groups: self.groups.filter(|_| self.ordered),
+            ..self
+        }
+    }
+
+    /// The number of keys in a batch at most.
+    pub(crate) fn batch_limit(&self) -> usize {
+        self.max_batch
+    }
+
+    /// Whether batches keep the order of asking.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.ordered
+    }
+
+    /// Makes the object that numbers the groups of keys, where groups may overtake each other.
+    pub(crate) fn make_groups(&self) -> Option<Groups<K>> {
+        self.groups.filter(|_| !self.ordered).map(|make| make())
+    }
+
+    /// Whether answers are kept beyond the batch, for later requests.
+    pub(crate) fn keeps_answers(&self) -> bool {
+        self.cache_policy.is_some()
     }
 
     /// Whether requests leave in the order in which they have gathered, all that may leave

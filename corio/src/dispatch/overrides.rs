@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::carrier::{Carrier, Carriers};
 use super::limits::Limits;
 use super::options::Options;
 use super::request::Request;
@@ -19,6 +20,8 @@ pub(crate) struct DispatchConfig {
     changes: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     /// By the type of the request; each a `Override` of that type.
     overrides: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    /// Where the requests of shared dispatchers are answered, together with those of other runs.
+    pub(crate) carriers: Option<Arc<dyn Carriers>>,
 }
 
 type Changed<R> = Options<<R as Request>::Key, <R as Request>::Answer>;
@@ -37,6 +40,12 @@ impl DispatchConfig {
         let changed =
             self.changes.get(&TypeId::of::<R>()).and_then(|any| any.downcast_ref::<Changed<R>>());
         changed.copied().unwrap_or(R::OPTIONS)
+    }
+
+    /// Where the requests of `R` are answered instead of in the run.
+    pub(crate) fn carrier<R: Request>(&self) -> Option<Arc<dyn Carrier<R>>> {
+        let found = self.carriers.as_ref()?.find(TypeId::of::<R>())?;
+        found.downcast::<Arc<dyn Carrier<R>>>().ok().map(|carrier| *carrier)
     }
 
     pub(crate) fn override_fn<R: Request>(&self) -> Option<Override<R>> {

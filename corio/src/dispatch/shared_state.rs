@@ -25,7 +25,10 @@ pub(crate) enum Due {
 /// State that all queues of a schedule share.
 pub(crate) struct SharedState {
     pub(super) host: Host,
-    pub(super) limits: Limits,
+    /// Maximum number of batches in flight; the parts of a split batch count as one.
+    pub(super) max_in_flight: Cell<usize>,
+    /// Whether a barrier holds each round back until every batch of the previous round is back.
+    has_barrier: bool,
     /// Numbers of the concurrent queues that have requests, the one asked first first. Concurrent
     /// batches start before those that are answered in place.
     pub(super) asked_concurrent: HotCell<Vec<u32>>,
@@ -75,7 +78,8 @@ impl SharedState {
     pub(super) fn new(host: Host, limits: Limits) -> Self {
         SharedState {
             host,
-            limits,
+            max_in_flight: Cell::new(limits.in_flight),
+            has_barrier: limits.barrier,
             asked_concurrent: HotCell::default(),
             asked_in_place: HotCell::default(),
             answered: HotCell::default(),
@@ -149,7 +153,7 @@ impl SharedState {
     /// With `barrier`, raises the barrier while batches are in flight: no batch leaves before all
     /// are back.
     pub(super) fn update_barrier(&self) {
-        self.barrier_is_up.set(self.limits.barrier && self.quota_used.get() > 0);
+        self.barrier_is_up.set(self.has_barrier && self.quota_used.get() > 0);
     }
 
     /// Returns the number of the batch that is about to leave, and begins a round if none has
@@ -165,6 +169,11 @@ impl SharedState {
         self.rounds.set(self.rounds.get() + 1);
         self.observers().emit(|| Event::Round { round: self.rounds.get() });
         self.next_number()
+    }
+
+    /// Gives the batch that leaves next this number.
+    pub(super) fn set_next_batch(&self, number: u64) {
+        self.batches.set(number - 1);
     }
 
     #[inline]

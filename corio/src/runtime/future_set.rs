@@ -18,7 +18,7 @@ use super::run_wake::RunWake;
 use crate::dispatch::{Dispatchers, Futures};
 
 /// The futures of one run.
-pub(super) struct FutureSet<'r> {
+pub(crate) struct FutureSet<'r> {
     /// By number; `None` for a free number, and for a future that is being polled.
     started: RefCell<Vec<Option<StartedFuture<'r>>>>,
     free: RefCell<Vec<FutureSlot>>,
@@ -46,12 +46,12 @@ impl FutureSlot {
 }
 
 impl<'r> FutureSet<'r> {
-    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
         FutureSet { started: RefCell::default(), free: RefCell::default(), inbox }
     }
 
     /// Polls the future with this number, if there is one.
-    pub(super) fn poll(&self, number: u32, dispatchers: &Dispatchers) {
+    pub(crate) fn poll(&self, number: u32, dispatchers: &Dispatchers) {
         let Some(started) =
             self.started.borrow_mut().get_mut(number as usize).and_then(Option::take)
         else {
@@ -83,7 +83,7 @@ impl<'r> FutureSet<'r> {
     }
 
     /// Drops the future with this number, whose answers no task waits for any more.
-    pub(super) fn cancel(&self, number: u32, dispatchers: &Dispatchers) {
+    pub(crate) fn cancel(&self, number: u32, dispatchers: &Dispatchers) {
         let Some(started) =
             self.started.borrow_mut().get_mut(number as usize).and_then(Option::take)
         else {
@@ -95,7 +95,7 @@ impl<'r> FutureSet<'r> {
     }
 
     /// Drops all futures.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.free.borrow_mut().clear();
         drop(self.started.take());
     }

@@ -19,7 +19,7 @@ use crate::util::Nudge;
 use crate::util::concurrent::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     state: Mutex<InboxState>,
     /// The id of the run that is going on; 0 between runs.
     run_id: AtomicU64,
@@ -39,11 +39,11 @@ struct InboxState {
 
 /// What has happened outside the run since the inbox was last emptied, each list in order.
 #[derive(Default)]
-pub(super) struct Arrivals {
+pub(crate) struct Arrivals {
     /// Numbers of futures that were woken.
-    pub(super) futures: Vec<u32>,
+    pub(crate) futures: Vec<u32>,
     /// Filled mailboxes: the number of the queue, and the batch in flight that the mailbox is for.
-    pub(super) mailboxes: Vec<(u32, InFlightId)>,
+    pub(crate) mailboxes: Vec<(u32, InFlightId)>,
     /// Tasks that can run again. Some may be gone.
     pub(super) woken: Vec<Id>,
     /// Whether the run was cancelled, or a task can run again.
@@ -132,14 +132,14 @@ impl Inbox {
     }
 
     /// Takes all arrivals, if there are any.
-    pub(super) fn take(&self) -> Option<Arrivals> {
+    pub(crate) fn take(&self) -> Option<Arrivals> {
         let InboxState { arrivals, spare, .. } = &mut *self.state();
         self.has_woken.store(false, Ordering::Relaxed);
         (!arrivals.is_empty()).then(|| mem::replace(arrivals, mem::take(spare)))
     }
 
     /// Takes back arrivals whose lists were drained, to reuse their memory.
-    pub(super) fn put_back(&self, mut arrivals: Arrivals) {
+    pub(crate) fn put_back(&self, mut arrivals: Arrivals) {
         arrivals.is_nudged = false;
         debug_assert!(arrivals.is_empty(), "all of them were handled");
         self.state().spare = arrivals;
@@ -147,7 +147,7 @@ impl Inbox {
 
     /// Arranges for `sleeper` to be woken by the next event, in place of the previous sleeper.
     /// Returns false if there are arrivals already.
-    pub(super) fn sleep(&self, sleeper: &Waker) -> bool {
+    pub(crate) fn sleep(&self, sleeper: &Waker) -> bool {
         let sleeper = sleeper.clone();
         let previous = {
             let mut state = self.state();

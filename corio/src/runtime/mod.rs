@@ -75,6 +75,8 @@ mod task_of;
 pub(crate) use block_on::block_on;
 pub(crate) use config::{RunConfig, RunSettings};
 pub(crate) use executor_thread::Polling;
+pub(crate) use future_set::FutureSet;
+pub(crate) use inbox::Inbox;
 pub(crate) use outside_wait::OutsideWait;
 pub(crate) use owed_nudges::give_owed_nudges;
 pub(crate) use run::{Run, Turn};

@@ -338,7 +338,7 @@ impl Config {
         self
     }
 
-    fn dispatch(mut self, change: impl FnOnce(&mut DispatchConfig)) -> Self {
+    pub(crate) fn dispatch(mut self, change: impl FnOnce(&mut DispatchConfig)) -> Self {
         change(Arc::make_mut(&mut Arc::make_mut(&mut self.shared).dispatch));
         self
     }

@@ -5,6 +5,7 @@ use crate::dispatcher::answer::{Answer, Faults};
 use crate::dispatcher::model::{Answers, Dispatcher, Keys, Mode};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::{Index, Type};
 
 /// The statements of `Dispatch::dispatch`.
 ///
@@ -13,16 +14,57 @@ use quote::{format_ident, quote, quote_spanned};
 /// ```text
 /// requests.answer::<Vec<R>>(|keys| Self::batch(::corio::Provide::<Db>::provide(context), keys))
 /// ```
-pub(super) fn answering(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
+pub(super) fn answering(dispatcher: &Dispatcher, answer: &Answer, of: Source) -> TokenStream {
     match dispatcher.keys {
-        Keys::Batch(_) => slots(dispatcher, answer),
-        Keys::Shared(_) | Keys::Owned(_) => answers(dispatcher, answer),
+        Keys::Batch(_) => slots(dispatcher, answer, of),
+        Keys::Shared(_) | Keys::Owned(_) => answers(dispatcher, answer, of),
+    }
+}
+
+/// Where the pieces come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'d> {
+    /// The context of a run: `context`. The request of an `async fn` tells whether its future is
+    /// `Send`.
+    Run,
+    /// The context of a hub: `context`; but this type, or the parts of this tuple, from what the
+    /// asker brings along: `part`. Futures are `Send`.
+    Hub(&'d Type),
+}
+
+impl Source<'_> {
+    /// The expression of a piece.
+    fn piece(self, piece: &Type) -> TokenStream {
+        if let Source::Hub(part) = self {
+            if part == piece {
+                return quote!(part);
+            }
+            if let Type::Tuple(parts) = part {
+                if let Some(at) = parts.elems.iter().position(|part| part == piece) {
+                    let at = Index::from(at);
+                    return quote!(&part.#at);
+                }
+            }
+        }
+        quote!(::corio::Provide::<#piece>::provide(context))
+    }
+
+    /// Whether the context of a hub provides a piece: the part does not.
+    pub(super) fn is_of_context(self, piece: &Type) -> bool {
+        match self {
+            Source::Run => true,
+            Source::Hub(part) => {
+                part != piece
+                    && !matches!(part, Type::Tuple(parts)
+                        if parts.elems.iter().any(|part| part == piece))
+            }
+        }
     }
 }
 
 /// The call of a function that takes a `Batch`.
-fn slots(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
-    let pieces = pieces(dispatcher);
+fn slots(dispatcher: &Dispatcher, answer: &Answer, of: Source) -> TokenStream {
+    let pieces = pieces(dispatcher, of);
     let wrap = answer.faults.map_or_else(|| quote!(::core::convert::identity), wrap);
     match dispatcher.mode() {
         Mode::InPlace => {
@@ -30,12 +72,15 @@ fn slots(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
             if answer.faults.is_none() {
                 return quote!(requests.batch(#batch));
             }
-            let call = generated("batch_with", Span::call_site(), Some(&wrap));
+            let call = generated("batch_with", Span::call_site(), Some(&wrap), Source::Run);
             quote!(let answer = #batch; #call)
         }
-        Mode::Async => later(dispatcher, "batch_async", Some(&wrap), &quote!(batch), |call| call),
+        Mode::Async => {
+            later(dispatcher, "batch_async", Some(&wrap), &quote!(batch), of, |call| call)
+        }
         Mode::Blocking => blocking(
             dispatcher,
+            of,
             "batch_blocking_with",
             None,
             quote!(#wrap, move |batch| Self::batch(#pieces batch)),
@@ -52,9 +97,9 @@ fn wrap(faults: Faults) -> TokenStream {
 }
 
 /// The call of a function that takes all keys at once.
-fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
+fn answers(dispatcher: &Dispatcher, answer: &Answer, of: Source) -> TokenStream {
     let mode = dispatcher.mode();
-    let (pieces, function) = (pieces(dispatcher), function(dispatcher));
+    let (pieces, function) = (pieces(dispatcher, of), function(dispatcher));
     let filled = matches!(dispatcher.answers, Answers::Filled(_));
     let shared = matches!(dispatcher.keys, Keys::Shared(_));
     // The runtime passes its own vector: this is the only form without a new one for each batch.
@@ -86,7 +131,7 @@ fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
         (Mode::InPlace, false) => quote!(requests.answer_owned #batch(|#parameter| #body)),
         (Mode::Async, true) => {
             let keys = quote!(&keys #fill);
-            later(dispatcher, "answer_async", None, &keys, |call| {
+            later(dispatcher, "answer_async", None, &keys, of, |call| {
                 let answers = answers(call);
                 quote! {
                     let answers = #answers;
@@ -95,14 +140,18 @@ fn answers(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
             })
         }
         (Mode::Async, false) => {
-            later(dispatcher, "answer_owned_async", None, &quote!(keys #fill), answers)
+            later(dispatcher, "answer_owned_async", None, &quote!(keys #fill), of, answers)
         }
         (Mode::Blocking, true) => {
-            blocking(dispatcher, "answer_blocking", batch, quote!(move |#parameter| #body))
+            blocking(dispatcher, of, "answer_blocking", batch, quote!(move |#parameter| #body))
         }
-        (Mode::Blocking, false) => {
-            blocking(dispatcher, "answer_owned_blocking", batch, quote!(move |#parameter| #body))
-        }
+        (Mode::Blocking, false) => blocking(
+            dispatcher,
+            of,
+            "answer_owned_blocking",
+            batch,
+            quote!(move |#parameter| #body),
+        ),
     }
 }
 
@@ -117,13 +166,13 @@ fn parameter(keys: &Keys, mode: Mode) -> TokenStream {
 }
 
 /// The pieces as arguments. A function on another thread gets references to clones.
-fn pieces(dispatcher: &Dispatcher) -> TokenStream {
-    let pieces = &dispatcher.pieces;
+fn pieces(dispatcher: &Dispatcher, of: Source) -> TokenStream {
     if dispatcher.mode() == Mode::Blocking {
         let local = piece_locals(dispatcher);
         quote!(#(&#local,)*)
     } else {
-        quote!(#(::corio::Provide::<#pieces>::provide(context),)*)
+        let pieces = dispatcher.pieces.iter().map(|piece| of.piece(piece));
+        quote!(#(#pieces,)*)
     }
 }
 
@@ -143,6 +192,7 @@ fn later(
     method: &str,
     wrap: Option<&TokenStream>,
     arguments: &TokenStream,
+    of: Source,
     answers: impl FnOnce(TokenStream) -> TokenStream,
 ) -> TokenStream {
     let at = dispatcher.function.signature.asyncness.map_or_else(Span::call_site, |word| word.span);
@@ -154,19 +204,29 @@ fn later(
         Keys::Owned(key) => quote!(keys: ::std::vec::Vec<#key>),
         Keys::Batch(_) => quote!(batch),
     };
-    let call = generated(method, at, wrap);
+    let call = generated(method, at, wrap, of);
+    let provided = pieces.iter().map(|piece| of.piece(piece));
     quote! {
-        #(let #local: &'r #pieces = ::corio::Provide::<#pieces>::provide(context);)*
+        #(let #local: &'r #pieces = #provided;)*
         let answer = move |#parameter| async move { #answers };
         #call
     }
 }
 
 /// The call of a function of the runtime that only generated code may call, with the closure
-/// `answer`.
-fn generated(function: &str, at: Span, wrap: Option<&TokenStream>) -> TokenStream {
-    let function = Ident::new(function, Span::call_site().located_at(at));
+/// `answer`; in a hub that of one which asks that the future is `Send`.
+fn generated(function: &str, at: Span, wrap: Option<&TokenStream>, of: Source) -> TokenStream {
+    let here = Span::call_site().located_at(at);
     let wrap = wrap.map(|wrap| quote!(#wrap,));
+    if let Source::Hub(_) = of {
+        let method = Ident::new(function, here);
+        if wrap.is_none() {
+            return quote!(requests.#method(answer));
+        }
+        let function = format_ident!("{function}_send", span = here);
+        return quote!(unsafe { ::corio::__private::#function(requests, #wrap answer) });
+    }
+    let function = Ident::new(function, here);
     quote!(unsafe { ::corio::__private::#function(requests, #wrap answer) })
 }
 
@@ -192,6 +252,7 @@ fn piece_locals(dispatcher: &Dispatcher) -> impl Iterator<Item = Ident> {
 /// there is no other error then.
 fn blocking(
     dispatcher: &Dispatcher,
+    of: Source,
     method: &str,
     batch: Option<TokenStream>,
     arguments: TokenStream,
@@ -202,11 +263,8 @@ fn blocking(
     let here = Span::call_site().located_at(at);
     let method = Ident::new(method, here);
     let pieces = dispatcher.pieces.iter().zip(piece_locals(dispatcher)).map(|(piece, local)| {
-        quote! {
-            let #local = ::corio::__private::piece::<#piece>(
-                ::corio::Provide::<#piece>::provide(context)
-            );
-        }
+        let provided = of.piece(piece);
+        quote!(let #local = ::corio::__private::piece::<#piece>(#provided);)
     });
     let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
     arguments.set_span(here);

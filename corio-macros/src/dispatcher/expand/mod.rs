@@ -2,6 +2,7 @@
 //!
 //! - `options.rs`: `Request::OPTIONS`, how batches are put together;
 //! - `answering.rs`: the body of `Dispatch::dispatch`, how the function is called;
+//! - `shared.rs`: how a hub answers;
 //! - `flow.rs`: the request of an `async fn`, which tells whether the future is `Send`;
 //! - `attributes.rs`: which of the function's attributes go on which item.
 
@@ -9,10 +10,12 @@ mod answering;
 mod attributes;
 mod flow;
 mod options;
+mod shared;
 
 use super::answer::{self, Answer, outer_spans};
 use super::model::{Dispatcher, Mode, Partition};
 use crate::function::Function;
+use answering::Source;
 use attributes::{cfg, is_one_of};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -47,8 +50,9 @@ pub(super) fn expand(dispatcher: &Dispatcher) -> TokenStream {
     let batch = batch(dispatcher);
     let request = request(dispatcher, &answer);
     let dispatch = dispatch(dispatcher, &answer);
+    let shared = shared::shared(dispatcher, &answer);
     let checks = options::number_assertions(dispatcher);
-    quote!(#structure #batch #request #dispatch #checks)
+    quote!(#structure #batch #request #dispatch #shared #checks)
 }
 
 /// The request's type and the function that makes one.
@@ -237,9 +241,11 @@ fn dispatch(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     let cfg = cfg(attributes);
     let context =
         if pieces.is_empty() { format_ident!("_context") } else { format_ident!("context") };
-    let (checked, answering) =
-        (options::answers_check(answer, dispatcher), answering::answering(dispatcher, answer));
-    let partition = by.map(partition);
+    let (checked, answering) = (
+        options::answers_check(answer, dispatcher),
+        answering::answering(dispatcher, answer, Source::Run),
+    );
+    let partition = by.map(|by| partition(by, dispatcher.options.shared.is_some()));
     quote! {
         #cfg
         #allow_trivial
@@ -254,9 +260,12 @@ fn dispatch(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     }
 }
 
-/// `Dispatch::partition`: which runs share the answers of a cache that outlives its run.
-fn partition(by: &Partition) -> TokenStream {
+/// `Dispatch::partition`: which runs share the answers of a cache that outlives its run, and in a
+/// hub a batch.
+fn partition(by: &Partition, is_shared: bool) -> TokenStream {
     let Partition { name, closure, pieces } = by;
+    // The hub expects this type.
+    let ty = is_shared.then(|| by.ty()).map(|ty| quote!(::<#ty>));
     // The locals have hygienic names, which the closure can't see.
     let at = Span::mixed_site().located_at(name.span());
     let context = Ident::new(if pieces.is_empty() { "_context" } else { "context" }, at);
@@ -264,7 +273,7 @@ fn partition(by: &Partition) -> TokenStream {
     quote_spanned! {at=>
         fn partition(#context: &__S) -> ::core::option::Option<::corio::Partition> {
             let #by = #closure;
-            ::core::option::Option::Some(::corio::Partition::of(
+            ::core::option::Option::Some(::corio::Partition::of #ty(
                 #by(#(::corio::Provide::<#pieces>::provide(#context)),*)
             ))
         }

@@ -27,6 +27,7 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     chain.flag("dedup", options.dedup.as_ref().filter(|_| options.cache.is_none()));
     chain.flag("show_keys", options.show_keys.as_ref());
     chain.flag("ordered", options.ordered.as_ref());
+    chain.flag("shared", options.shared.as_ref());
     chain.duration("timeout", &options.timeout);
     if let Some(Named { name, value }) = &options.group_by {
         let at = hygienic(name.span());

@@ -40,6 +40,7 @@ pub(super) enum OptionName {
     By,
     CacheErrors,
     Faults,
+    Shared,
 }
 
 const KNOWN: KnownOptions<OptionName> = KnownOptions {
@@ -59,6 +60,7 @@ const KNOWN: KnownOptions<OptionName> = KnownOptions {
         ("by", OptionName::By),
         ("cache_errors", OptionName::CacheErrors),
         ("faults", OptionName::Faults),
+        ("shared", OptionName::Shared),
     ],
     shorthands: &[
         ("read", &[OptionName::Dedup, OptionName::Cache]),
@@ -122,6 +124,7 @@ fn option(name: OptionName, arg: &Arg<OptionName>, options: &mut Options, errors
         OptionName::By => options.by = cache::partition(arg, errors),
         OptionName::CacheErrors => options.cache_errors = values::flag(arg, errors),
         OptionName::Faults => options.faults = faults(arg, errors),
+        OptionName::Shared => options.shared = values::flag(arg, errors),
     }
 }
 

@@ -78,6 +78,19 @@ pub unsafe fn batch_async<'r, R: Request, A: 'static, F: Future<Output = ()> + '
     requests.batch_async_unchecked(wrap, batch);
 }
 
+/// Gives slots to an `async fn` whose future is `Send`.
+///
+/// # Safety
+/// `A` is what an answer is made of.
+pub unsafe fn batch_async_send<'r, R: Request, A: 'static, F: Future<Output = ()> + Send + 'r>(
+    requests: Requests<'_, 'r, R>,
+    wrap: fn(A) -> R::Answer,
+    batch: impl FnOnce(Batch<R::Key, A>) -> F + 'r,
+) {
+    // The answer tells of `A`.
+    requests.batch_async_unchecked(wrap, batch);
+}
+
 /// Gives slots to a function that answers them with less than what a request gets.
 ///
 /// # Safety

@@ -30,7 +30,9 @@ mod requests;
 mod slot;
 mod slots;
 
-pub use generated::{Flow, answer_async, answer_owned_async, batch_async, batch_with, flow};
+pub use generated::{
+    Flow, answer_async, answer_owned_async, batch_async, batch_async_send, batch_with, flow,
+};
 pub use keys::{AnsweredKeys, Keys};
 pub(crate) use payload::Payload;
 pub use requests::Requests;

@@ -12,6 +12,8 @@ use super::payload::Payload;
 use super::slots::Batch;
 use crate::dispatch::answers::Answers;
 use crate::dispatch::buffer::BatchBuf;
+use crate::dispatch::cache::Partition;
+use crate::dispatch::carrier::{CarriedMailbox, Carrier};
 use crate::dispatch::ids::InFlightId;
 use crate::dispatch::in_flight::{InFlight, MailboxReader, Part};
 use crate::dispatch::keys::all_shown;
@@ -136,11 +138,11 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         self.finish_in_place(buf, result, &[]);
     }
 
-    /// Runs the dispatcher. With `faults_as_errors` its panic is returned; without that option the
-    /// panic propagates.
+    /// Runs the dispatcher. Its panic is returned if the queue catches panics, and propagates
+    /// otherwise.
     #[inline]
     fn guarded(&self, run: impl FnOnce()) -> Result<(), Panic> {
-        if self.queue.options().fault.is_some() {
+        if self.queue.catches_panics() {
             return catch_unwind(AssertUnwindSafe(run));
         }
         run();
@@ -248,7 +250,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     }
 
     /// Starts the future of a batch in flight. When the future ends, `then` completes the batch.
-    /// With `faults_as_errors` a panic of the future fails the batch.
+    /// If the queue catches panics, one of the future fails the batch.
     pub(super) fn start<T>(
         &self,
         id: InFlightId,
@@ -256,7 +258,7 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
         then: impl FnOnce(&Queue<R>, InFlightId, T) + 'r,
     ) {
         let owner = self.queue.owner();
-        let catches = owner.queue().options().fault.is_some();
+        let catches = owner.queue().catches_panics();
         let number = self.send_cx.futures.start(
             R::name(),
             Box::pin(async move {
@@ -334,6 +336,16 @@ impl<'q, 'r, R: Request> Requests<'q, 'r, R> {
     /// Slots that own their keys, to be answered one by one, in any order, on any thread.
     pub fn into_batch(mut self) -> Batch<R::Key, R::Answer> {
         self.begin_slots(identity).1
+    }
+
+    /// Lets the batch be answered elsewhere.
+    pub(crate) fn carry(mut self, carrier: &dyn Carrier<R>, partition: Option<Partition>) {
+        let mut buf = self.take();
+        let keys = mem::take(&mut buf.keys);
+        let id = self.queue.begin(buf, self.part);
+        let mailbox = Arc::new(self.queue.new_mailbox(id, keys.len()));
+        let ticket = carrier.carry(partition, keys, mailbox.clone());
+        self.queue.attach_mailbox(id, Vec::new(), CarriedMailbox::<R>::new(mailbox, ticket));
     }
 
     /// Puts the batch in flight and returns its slots.

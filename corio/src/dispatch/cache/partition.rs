@@ -52,6 +52,13 @@ impl Partition {
     }
 }
 
+impl Partition {
+    /// The name, if it is a `T`.
+    pub(crate) fn name<T: 'static>(&self) -> Option<&T> {
+        (*self.0).as_any().downcast_ref()
+    }
+}
+
 impl PartialEq for Partition {
     fn eq(&self, other: &Self) -> bool {
         (*self.0).is((*other.0).as_any())

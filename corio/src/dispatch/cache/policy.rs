@@ -60,6 +60,11 @@ impl<K, A> CachePolicy<K, A> {
         self
     }
 
+    /// Whether answers are kept for later runs.
+    pub(crate) fn is_between_runs(&self) -> bool {
+        self.between_runs
+    }
+
     /// Limits the number of answers.
     ///
     /// # Panics

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dispatch::error::Fault;
 use crate::dispatch::ids::{InFlightId, WakeRun};
 use crate::dispatch::keys::{ShowKey, shown};
 use crate::util::concurrent::{Mutex, PoisonError};
@@ -17,6 +18,8 @@ pub(crate) enum SlotOutcome<K, A> {
     Answer { position: usize, answer: A, key: Option<K> },
     /// The slot asks for another attempt, after a pause of its own or that of the policy.
     Retry { position: usize, key: K, after: Option<Duration> },
+    /// Its batch failed elsewhere.
+    Fault { position: usize, fault: Fault },
     /// The slot was dropped without an answer. `key` is the key as text, if keys may be shown.
     Unanswered {
         position: usize,
@@ -32,6 +35,7 @@ impl<K, A> SlotOutcome<K, A> {
         match *self {
             SlotOutcome::Answer { position, .. }
             | SlotOutcome::Retry { position, .. }
+            | SlotOutcome::Fault { position, .. }
             | SlotOutcome::Unanswered { position, .. } => position,
         }
     }
@@ -72,12 +76,24 @@ impl<K, R> Mailbox<K, R> {
         self.put(SlotOutcome::Unanswered { position, key, by_panic: std::thread::panicking() });
     }
 
+    /// Takes all outcomes, in the order of arrival.
+    pub(crate) fn take_all(&self) -> Vec<SlotOutcome<K, R>> {
+        std::mem::take(&mut *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Adds an outcome. Wakes the run if the mailbox was empty.
     pub(crate) fn put(&self, outcome: SlotOutcome<K, R>) {
+        self.put_all(std::iter::once(outcome));
+    }
+
+    /// Adds outcomes, which the run sees together or not at all. Wakes the run if the mailbox was
+    /// empty.
+    pub(crate) fn put_all(&self, all: impl Iterator<Item = SlotOutcome<K, R>>) {
         let first = {
             let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-            outcomes.push(outcome);
-            outcomes.len() == 1
+            let was_empty = outcomes.is_empty();
+            outcomes.extend(all);
+            was_empty && !outcomes.is_empty()
         };
         if first {
             self.wake_run.ring(self.queue, self.flight);
@@ -94,10 +110,7 @@ pub(crate) struct MailboxReader<K, R, A> {
 
 impl<K, R, A> ReadMailbox<K, A> for MailboxReader<K, R, A> {
     fn drain(&self, take: &mut dyn FnMut(SlotOutcome<K, A>)) {
-        let outcomes = std::mem::take(
-            &mut *self.mailbox.outcomes.lock().unwrap_or_else(PoisonError::into_inner),
-        );
-        for outcome in outcomes {
+        for outcome in self.mailbox.take_all() {
             take(match outcome {
                 SlotOutcome::Answer { position, answer, key } => {
                     SlotOutcome::Answer { position, answer: (self.wrap)(answer), key }
@@ -105,6 +118,7 @@ impl<K, R, A> ReadMailbox<K, A> for MailboxReader<K, R, A> {
                 SlotOutcome::Retry { position, key, after } => {
                     SlotOutcome::Retry { position, key, after }
                 }
+                SlotOutcome::Fault { position, fault } => SlotOutcome::Fault { position, fault },
                 SlotOutcome::Unanswered { position, key, by_panic } => {
                     SlotOutcome::Unanswered { position, key, by_panic }
                 }

@@ -19,5 +19,5 @@
 mod mailbox;
 mod table;
 
-pub(crate) use mailbox::{Mailbox, MailboxReader, SlotOutcome};
+pub(crate) use mailbox::{Mailbox, MailboxReader, ReadMailbox, SlotOutcome};
 pub(crate) use table::{InFlight, InFlightTable, Part, SETTLED};

@@ -38,7 +38,7 @@ trait Index<K> {
     /// Adds a key that `find` did not find.
     fn add(&mut self, key: &LeadKey<K>, rows: &[Option<PendingKey<K>>]);
 
-    /// Removes a key whose row was emptied.
+    /// Removes a key whose row was emptied, or that is closed. Does nothing if it was removed.
     fn remove(&mut self, key: &LeadKey<K>);
 
     /// Removes all keys. Returns the ones that the index owns, to be dropped where nothing is
@@ -95,7 +95,10 @@ impl<K: OrdKey> Index<K> for BTreeMap<K, Seq> {
     }
 
     fn remove(&mut self, key: &LeadKey<K>) {
-        BTreeMap::remove(self, &key.key);
+        // Another request leads if the key was closed.
+        if self.get(&key.key) == Some(&key.seq) {
+            BTreeMap::remove(self, &key.key);
+        }
     }
 
     fn clear(&mut self) -> Option<Box<dyn Index<K>>> {
@@ -304,6 +307,15 @@ impl<K> PendingKeys<K> {
     /// Removes a key whose row was taken from the index.
     pub(crate) fn forget(&mut self, key: &LeadKey<K>) {
         self.index.remove(key);
+    }
+
+    /// Closes a key: later requests for it lead anew. Its followers still get its answer.
+    pub(crate) fn close(&mut self, seq: Seq) {
+        let PendingKeys { rows, index, .. } = self;
+        let row = rows.get(seq.row as usize).and_then(Option::as_ref);
+        if let Some(PendingKey { lead, .. }) = row.filter(|row| row.lead.seq == seq) {
+            index.remove(lead);
+        }
     }
 
     /// Invalidates the seq of a key in flight, as its answer may be out of date. Returns the row,

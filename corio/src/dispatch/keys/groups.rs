@@ -29,7 +29,7 @@ impl<K> fmt::Debug for Groups<K> {
 }
 
 /// Numbers the groups of keys, with the type of the group identifier erased.
-trait NumberGroups<K> {
+trait NumberGroups<K>: Send {
     fn number(&mut self, key: &K) -> u32;
 
     fn len(&self) -> usize;
@@ -47,7 +47,7 @@ struct NumberedGroups<G, F> {
     unused: u32,
 }
 
-impl<K, G: GroupKey, F: Fn(&K) -> G> NumberGroups<K> for NumberedGroups<G, F> {
+impl<K, G: GroupKey, F: Fn(&K) -> G + Send> NumberGroups<K> for NumberedGroups<G, F> {
     fn number(&mut self, key: &K) -> u32 {
         let NumberedGroups { by, numbers, free, unused } = self;
         *numbers.entry(by(key)).or_insert_with(|| {

@@ -14,6 +14,7 @@ use super::completion::Completion;
 use super::state::{BufOf, InFlightOf, Queue};
 use crate::dispatch::batch::Payload;
 use crate::dispatch::error::Fault;
+use crate::dispatch::host::TellFault;
 use crate::dispatch::ids::{InFlightId, Waiter};
 use crate::dispatch::in_flight::{InFlight, Part, SETTLED, SlotOutcome};
 use crate::dispatch::keys::{PendingKey, Seq, shown};
@@ -133,7 +134,7 @@ impl<R: Request> Queue<R> {
 
     /// With dedup: caches an answer if it is worth caching, releases its key, and adds copies for
     /// the followers to `others`. With `faults_as_errors` a panic of the user code in here replaces
-    /// the answer.
+    /// the answer; where waiters are told of faults, a follower whose copy panicked is.
     pub(super) fn deliver_to_followers(
         &self,
         seq: Seq,
@@ -157,17 +158,35 @@ impl<R: Request> Queue<R> {
                 cache.borrow_mut().put(lead.key, copy, &|| self.shared.now());
             }
         });
-        if let Err(fault) = cached {
-            *answer = self.answer_or_fault(Err(fault));
+        if let (Err(fault), Some(as_answer)) = (cached, self.options.fault) {
+            *answer = as_answer(&fault);
         }
         if !shared.has_followers() {
             return;
         }
         for (number, waiter) in shared.drain_followers(|waiter| self.shared.is_alive(waiter)) {
-            let copy = self.answer_or_fault(self.guarded(|| (dedup.copy_answer)(answer)));
-            others.give(Seq::numbered(number), waiter, copy);
+            match (self.guarded(|| (dedup.copy_answer)(answer)), self.options.fault) {
+                (Ok(copy), _) => others.give(Seq::numbered(number), waiter, copy),
+                (Err(fault), Some(as_answer)) => {
+                    others.give(Seq::numbered(number), waiter, as_answer(&fault))
+                }
+                (Err(fault), None) => {
+                    self.shared.host.tell_fault.iter().for_each(|tell| tell(waiter, &fault))
+                }
+            }
         }
         pending_keys.borrow_mut().put_back(&mut shared);
+    }
+
+    /// With dedup: releases a key, and tells its followers of a fault.
+    pub(super) fn tell_followers(&self, seq: Seq, fault: &Fault, tell: &TellFault) {
+        let Some(pending_keys) = &self.pending_keys else { return };
+        let taken = pending_keys.borrow_mut().take(seq);
+        let Some(PendingKey { lead, mut shared }) = taken else { return };
+        let _panic = self.guarded(|| pending_keys.borrow_mut().forget(&lead));
+        for (_, waiter) in shared.drain_followers(|waiter| self.shared.is_alive(waiter)) {
+            tell(waiter, fault);
+        }
     }
 
     /// Queues answers, which are in the order of their waiters, for delivery. Takes them as the
@@ -350,16 +369,6 @@ impl<R: Request> Queue<R> {
             completion.fault(position, &fault(position, requests));
         }
         self.recycle(completion.finish().buf);
-    }
-
-    /// Returns the answer, or the fault as an answer. A fault can occur with `faults_as_errors`
-    /// only.
-    fn answer_or_fault(&self, answer: Result<R::Answer, Fault>) -> R::Answer {
-        match (answer, self.options.fault) {
-            (Ok(answer), _) => answer,
-            (Err(fault), Some(as_answer)) => as_answer(&fault),
-            (Err(_), None) => unreachable!("without `faults_as_errors` panics propagate"),
-        }
     }
 
     /// Returns the sequence number of a request that is requeued. If its key was invalidated in

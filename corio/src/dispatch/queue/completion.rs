@@ -56,6 +56,7 @@ impl<'q, R: Request> Completion<'q, R> {
             }
             SlotOutcome::Answer { position, answer, .. } => self.deliver(position, answer, true),
             SlotOutcome::Retry { position, key, after } => self.retry(position, key, after),
+            SlotOutcome::Fault { position, fault } => self.fault(position, &fault),
             // Whether the job itself has panicked is known only when it ends.
             SlotOutcome::Unanswered { position, key, by_panic: true }
                 if self.flight.is_with_a_job =>
@@ -183,28 +184,30 @@ impl<'q, R: Request> Completion<'q, R> {
         self.requeued.push((pause, entry));
     }
 
-    /// Settles a position with a fault: as its answer with `faults_as_errors`; otherwise the fault
-    /// ends the run, unless no task waits for the request.
+    /// Settles a position with a fault: as its answer with `faults_as_errors`, or by telling its
+    /// waiters; otherwise the fault ends the run, unless no task waits for the request.
     pub(super) fn fault(&mut self, position: usize, fault: &Fault) {
         if self.flight.buf.waiters[position] == SETTLED {
             return;
         }
-        match self.queue.options.fault {
-            Some(as_answer) => self.deliver(position, as_answer(fault), false),
-            None => {
-                let seq = self.flight.buf.seq(position);
-                let waiter = self.mark_settled(position);
-                // A fault that concerns no live task is dropped, as late answers are.
-                let is_alive = |waiter| self.queue.shared.is_alive(waiter);
-                let has_follower = |pending_keys: &RefCell<PendingKeys<R::Key>>| {
-                    pending_keys.borrow_mut().follower(seq, &is_alive).is_some()
-                };
-                if is_alive(waiter) || self.queue.pending_keys.as_ref().is_some_and(has_follower) {
-                    self.queue.shared.fail(fault.clone());
-                } else {
-                    self.queue.release_key(seq);
-                }
-            }
+        if let Some(as_answer) = self.queue.options.fault {
+            return self.deliver(position, as_answer(fault), false);
+        }
+        let seq = self.flight.buf.seq(position);
+        let waiter = self.mark_settled(position);
+        if let Some(tell) = &self.queue.shared.host.tell_fault {
+            tell(waiter, fault);
+            return self.queue.tell_followers(seq, fault, tell);
+        }
+        // A fault that concerns no live task is dropped, as late answers are.
+        let is_alive = |waiter| self.queue.shared.is_alive(waiter);
+        let has_follower = |pending_keys: &RefCell<PendingKeys<R::Key>>| {
+            pending_keys.borrow_mut().follower(seq, &is_alive).is_some()
+        };
+        if is_alive(waiter) || self.queue.pending_keys.as_ref().is_some_and(has_follower) {
+            self.queue.shared.fail(fault.clone());
+        } else {
+            self.queue.release_key(seq);
         }
     }
 

@@ -15,7 +15,7 @@ use super::state::{BufOf, Queue};
 use crate::dispatch::buffer::{NO_SEQ, QueuedRequest};
 use crate::dispatch::error::Fault;
 use crate::dispatch::ids::InFlightId;
-use crate::dispatch::in_flight::{InFlight, Mailbox, MailboxReader, Part};
+use crate::dispatch::in_flight::{InFlight, Mailbox, Part, ReadMailbox};
 use crate::dispatch::keys::{Seq, ShownKeys};
 use crate::dispatch::options::Options;
 use crate::dispatch::request::Request;
@@ -63,14 +63,20 @@ impl<R: Request> Queue<R> {
 
     /// Whether a limit or the barrier holds all waiting requests.
     pub(super) fn is_held(&self) -> bool {
-        let Options { in_flight, ordered, unbatched, .. } = self.options;
-        if unbatched {
-            return false;
-        }
+        !self.options.unbatched && (self.is_full() || self.is_held_by_others())
+    }
+
+    /// Whether its own limit, or the order of its requests, holds all waiting requests.
+    pub(crate) fn is_full(&self) -> bool {
+        let Options { in_flight, ordered, .. } = self.options;
         let limit = if ordered { 1 } else { in_flight };
-        self.quota_used.get() >= limit
-            || self.is_held_by_others()
-            || ordered && self.waiting.borrow().has_paused()
+        self.quota_used.get() >= limit || ordered && self.waiting.borrow().has_paused()
+    }
+
+    /// Number of requests that wait to be sent, those that pause aside.
+    pub(crate) fn unsent_len(&self) -> usize {
+        let waiting = self.waiting.borrow();
+        waiting.len() - waiting.paused_len()
     }
 
     /// Whether the barrier or the limit for all dispatchers together holds this queue, whatever it
@@ -79,7 +85,7 @@ impl<R: Request> Queue<R> {
         let shared = &self.shared;
         // A dispatcher that answers in place never has a batch in flight.
         shared.barrier_is_up.get()
-            || self.is_concurrent && shared.quota_used.get() >= shared.limits.in_flight
+            || self.is_concurrent && shared.quota_used.get() >= shared.max_in_flight.get()
     }
 
     /// Sends the waiting requests, as far as groups and order allow.
@@ -338,9 +344,13 @@ impl<R: Request> Queue<R> {
         }
         if let Some(pending_keys) = &self.pending_keys {
             let mut pending_keys = pending_keys.borrow_mut();
-            (0..flight.buf.len()).for_each(|position| {
-                pending_keys.set_place(flight.buf.seq(position), Some((id, position)))
-            });
+            for position in 0..flight.buf.len() {
+                let seq = flight.buf.seq(position);
+                pending_keys.set_place(seq, Some((id, position)));
+                if !self.options.joins_in_flight {
+                    pending_keys.close(seq);
+                }
+            }
         }
         self.in_flight.put(id, flight);
         self.listen_for_drops();
@@ -372,11 +382,11 @@ impl<R: Request> Queue<R> {
     /// Makes a batch in flight read its answers from this mailbox. `keys` is the emptied vector of
     /// its keys, kept for the memory.
     #[inline]
-    pub(crate) fn attach_mailbox<A: 'static>(
+    pub(crate) fn attach_mailbox(
         &self,
         id: InFlightId,
         keys: Vec<R::Key>,
-        reader: MailboxReader<R::Key, A, R::Answer>,
+        reader: impl ReadMailbox<R::Key, R::Answer> + 'static,
     ) {
         debug_assert!(keys.is_empty());
         self.in_flight.with(id, |flight| {

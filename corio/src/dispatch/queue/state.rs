@@ -206,11 +206,17 @@ impl<R: Request> Queue<R> {
         self.buf_pool.take()
     }
 
-    /// Runs user code. With `faults_as_errors` a panic becomes a fault; without that option the
-    /// panic propagates.
+    /// Whether a panic of user code becomes a fault: with `faults_as_errors`, or if waiters are
+    /// told of faults. Otherwise it propagates.
+    #[inline]
+    pub(crate) fn catches_panics(&self) -> bool {
+        self.options.fault.is_some() || self.shared.host.tell_fault.is_some()
+    }
+
+    /// Runs user code. A panic becomes a fault if `catches_panics`, and propagates otherwise.
     #[inline]
     pub(crate) fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, Fault> {
-        if self.options.fault.is_none() {
+        if !self.catches_panics() {
             return Ok(run());
         }
         catch_unwind(AssertUnwindSafe(run)).map_err(|panic| self.fault_of(panic))

@@ -1,0 +1,453 @@
+//! The driver of a lane: a future on the user's executor that sends what the lane has, and gives
+//! the answers to those who wait.
+//!
+//! A driver owns the dispatching side of its lane, the same [`Dispatchers`] that a run has:
+//! options, dedup, retries, time limits, slots and faults are that of a run. What a run does for
+//! its tasks the driver does for askers, and it decides what a run need not: when a place of the
+//! hub is free, and whose requests go first.
+//!
+//! It is spawned when the first request arrives. It takes its load when it is polled, not when it
+//! is woken, so whatever was asked until then comes along. An idle driver waits for the next
+//! request, or ends if its lane is one of many.
+//!
+//! # Invariants
+//! - One thread at a time polls or drops a driver, so its dispatching side may be what a run's is.
+//! - Each asker gets one outcome, also if the driver panics or is dropped: [`Driver`]'s destructor
+//!   answers whoever is left.
+//! - Of the places that are granted to the lane, it holds as many as it has batches in flight when
+//!   it waits; the others are given back.
+//! - While user code runs, neither `aboard` nor `outcomes` is borrowed.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::aboard::Aboard;
+use super::asker::{Asker, Entry, Outcomes};
+use super::asking::in_batch_of;
+use super::counts::Counts;
+use super::inner::HubInner;
+use super::lane::{Arrived, HubLane};
+use super::line::Line;
+use super::places::WaitsForPlace;
+use super::queue::{HubQueue, LaneName};
+use super::shared_dispatch::SharedDispatch;
+use crate::dispatch::{
+    ContextRef, DispatchConfig, Dispatchers, Fault, Host, Requests, RunsOver, SendCx, Unavailable,
+    Waiter, WakeRun,
+};
+use crate::runtime::{FutureSet, Inbox, Polling, Sleep};
+use crate::util::{InlineBudget, OfRun, PanicCollector, discard, panic_message};
+
+/// So many batches leave in one poll before others of the executor have their turn.
+const BATCHES_PER_POLL: usize = 32;
+
+/// The context of the batches of a lane.
+struct LaneContext<H: Send + Sync + 'static, R: SharedDispatch<H>> {
+    hub: Arc<HubInner<H>>,
+    part: R::Part,
+    counts: Arc<Counts>,
+}
+
+fn dispatch<'r, H: Send + Sync + 'static, R: SharedDispatch<H>>(
+    context: &'r LaneContext<H, R>,
+    requests: Requests<'_, 'r, R>,
+) {
+    context.counts.batch_leaves();
+    R::dispatch_shared(context.hub.context(), &context.part, requests);
+}
+
+/// Spawns the driver of a lane.
+pub(super) fn spawn_driver<H: Send + Sync + 'static, R: SharedDispatch<H>>(
+    hub: &Arc<HubInner<H>>,
+    queue: Arc<HubQueue<H, R>>,
+    name: LaneName<R::Part>,
+    lane: Arc<HubLane<R>>,
+) {
+    // From here on whoever waits is answered, even if the spawner drops the future.
+    let seat = DriverSeat::take(hub.clone(), queue, name, lane);
+    let driver = async move {
+        let (hub, counts) = (seat.hub.clone(), seat.queue.counts.clone());
+        let context = LaneContext::<H, R> { hub, part: seat.name.part.clone(), counts };
+        // SAFETY: a driver is polled and dropped through `&mut`, so by one thread at a time. Keys
+        // and answers are `Send`, by `SharedDispatch`, and so is the part; the context is `Sync`.
+        // Futures of dispatchers are `Send`: `Requests` asks that of them.
+        let mut driver = unsafe { OfRun::new(Driver::new(&context, seat)) };
+        poll_fn(|cx| driver.poll(cx)).await;
+    };
+    let spawned = catch_unwind(AssertUnwindSafe(|| hub.spawn(Box::pin(driver))));
+    // The future was dropped, and with it whoever waits has been answered.
+    spawned.err().into_iter().for_each(discard);
+}
+
+/// The place of a driver at its lane. When it is dropped, there is no driver any more, and whatever
+/// has arrived until then gets a fault.
+struct DriverSeat<H: Send + Sync + 'static, R: SharedDispatch<H>> {
+    hub: Arc<HubInner<H>>,
+    queue: Arc<HubQueue<H, R>>,
+    name: LaneName<R::Part>,
+    lane: Arc<HubLane<R>>,
+    /// The number of the driver among those of the hub.
+    number: u64,
+    /// What is told to those who are left.
+    fault: Fault,
+}
+
+impl<H: Send + Sync + 'static, R: SharedDispatch<H>> DriverSeat<H, R> {
+    fn take(
+        hub: Arc<HubInner<H>>,
+        queue: Arc<HubQueue<H, R>>,
+        name: LaneName<R::Part>,
+        lane: Arc<HubLane<R>>,
+    ) -> Self {
+        let number = hub.drivers().begin(lane.clone());
+        let reason = Unavailable::SpawnerGone;
+        let fault = Fault::Unavailable { dispatcher: R::name(), reason };
+        DriverSeat { hub, queue, name, lane, number, fault }
+    }
+
+    /// Tells those who wait for these requests of the fault.
+    fn fail(&self, askers: impl Iterator<Item = Asker<R>>) {
+        let mut outcomes = Outcomes::default();
+        askers.for_each(|asker| outcomes.add(asker, Err(self.fault.clone())));
+        outcomes.give();
+    }
+}
+
+impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for DriverSeat<H, R> {
+    fn drop(&mut self) {
+        let mut panics = PanicCollector::default();
+        let Arrived { packets, .. } = self.lane.driver_is_gone();
+        let entries: Vec<Entry<R>> = packets.into_iter().flatten().collect();
+        self.queue.counts.unqueue(entries.len());
+        panics.run(|| self.fail(entries.into_iter().map(|entry| entry.asker)));
+        self.hub.drivers().end(self.number);
+    }
+}
+
+/// The driver of a lane.
+struct Driver<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> {
+    dispatchers: Dispatchers,
+    futures: FutureSet<'h>,
+    context: &'h LaneContext<H, R>,
+    /// What wakes it from the dispatching side: futures and mailboxes.
+    inbox: Arc<Inbox>,
+    sleep: Sleep,
+    /// Requests that have not been asked yet.
+    line: Line<R>,
+    /// How many of these may belong to askers that are gone.
+    gone: usize,
+    aboard: Rc<RefCell<Aboard<R>>>,
+    outcomes: Rc<RefCell<Outcomes<R>>>,
+    /// Places of the hub that this lane has.
+    places: usize,
+    /// Batches in flight, as they were counted last.
+    in_flight: usize,
+    seat: DriverSeat<H, R>,
+}
+
+impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
+    fn new(context: &'h LaneContext<H, R>, seat: DriverSeat<H, R>) -> Self {
+        let (inbox, time) = (Arc::new(Inbox::default()), seat.hub.time().clone());
+        let aboard: Rc<RefCell<Aboard<R>>> = Rc::default();
+        let outcomes: Rc<RefCell<Outcomes<R>>> = Rc::default();
+        let (alive, clock) = (aboard.clone(), time.clone());
+        let (told, heard) = (aboard.clone(), outcomes.clone());
+        let counts = seat.queue.counts.clone();
+        let tell_fault = move |waiter: Waiter, fault: &Fault| {
+            let asker = told.borrow_mut().take(waiter);
+            if let Some(asker) = asker {
+                counts.left_aboard(1);
+                heard.borrow_mut().add(asker, Err(fault.clone()));
+            }
+        };
+        let host = Host {
+            ring: inbox.clone() as Arc<dyn WakeRun>,
+            now: Box::new(move || clock.now()),
+            is_alive: Box::new(move |waiter| alive.borrow().is_alive(waiter)),
+            observers: seat.hub.observers(),
+            inline_budget: Rc::new(InlineBudget::default()),
+            tell_fault: Some(Box::new(tell_fault)),
+        };
+        let dispatchers = Dispatchers::new(host, Arc::new(DispatchConfig::default()));
+        dispatchers.begin_run(seat.hub.seed());
+        // SAFETY: these dispatchers are given no other context than this, in `send_cx`.
+        let proof = unsafe { RunsOver::<LaneContext<H, R>>::new() };
+        dispatchers.open_with::<_, R>(proof, seat.queue.options, dispatch::<H, R>);
+        Driver {
+            dispatchers,
+            futures: FutureSet::new(inbox.clone()),
+            context,
+            inbox,
+            sleep: Sleep::new(time),
+            line: Line::default(),
+            gone: 0,
+            aboard,
+            outcomes,
+            places: 0,
+            in_flight: 0,
+            seat,
+        }
+    }
+
+    /// Does what can be done. Ready when the driver is to be dropped.
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let _polling = Polling::begin();
+        match catch_unwind(AssertUnwindSafe(|| self.turn(cx))) {
+            Ok(polled) => polled,
+            // A destructor of a key, say, or an observer.
+            Err(panic) => {
+                let message = panic_message(&*panic);
+                discard(panic);
+                self.seat.fault = Fault::Panicked { dispatcher: R::name(), message };
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn turn(&mut self, cx: &Context<'_>) -> Poll<()> {
+        for _ in 0..BATCHES_PER_POLL {
+            loop {
+                let mut is_busy = self.take_arrived();
+                is_busy |= self.take_from_inbox();
+                self.fire_due();
+                self.cancel_futures();
+                is_busy |= self.deliver();
+                if self.seat.hub.is_cancelled() {
+                    let reason = Unavailable::ShutDown;
+                    self.seat.fault = Fault::Unavailable { dispatcher: R::name(), reason };
+                    return Poll::Ready(());
+                }
+                if self.send() {
+                    break;
+                }
+                self.give_places_back();
+                if is_busy {
+                    continue;
+                }
+                if self.is_idle() && self.ends() {
+                    return Poll::Ready(());
+                }
+                if self.waits(cx) {
+                    return Poll::Pending;
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    // ── what comes in ──
+
+    /// Takes what askers have put into the lane.
+    fn take_arrived(&mut self) -> bool {
+        let arrived = self.seat.lane.take();
+        if arrived.is_empty() {
+            return false;
+        }
+        arrived.packets.into_iter().for_each(|packet| self.line.push(packet));
+        let mut dropped = Vec::new();
+        for withdrawn in arrived.withdrawn {
+            let aboard = withdrawn.take_aboard();
+            self.gone += aboard.not_aboard;
+            dropped.extend(aboard.waiters);
+        }
+        dropped.retain(|waiter| {
+            let asker = self.aboard.borrow_mut().take(*waiter);
+            asker.is_some()
+        });
+        self.seat.queue.counts.left_aboard(dropped.len());
+        if !dropped.is_empty() {
+            self.dispatchers.tasks_were_dropped(dropped.into_iter(), true);
+        }
+        // Those that are left are dropped when their turn comes.
+        if 2 * self.gone > self.line.len() {
+            self.gone = 0;
+            let gone = self.line.take_gone();
+            self.seat.queue.counts.unqueue(gone.len());
+        }
+        true
+    }
+
+    /// Polls the futures that were woken and collects the mailboxes that were filled.
+    fn take_from_inbox(&mut self) -> bool {
+        let Some(mut arrivals) = self.inbox.take() else { return false };
+        in_batch_of(self.seat.queue.id(), || {
+            for future in arrivals.futures.drain(..) {
+                self.futures.poll(future, &self.dispatchers);
+            }
+        });
+        for (queue, in_flight) in arrivals.mailboxes.drain(..) {
+            self.dispatchers.collect(queue, in_flight);
+        }
+        self.inbox.put_back(arrivals);
+        true
+    }
+
+    fn fire_due(&mut self) {
+        if self.dispatchers.has_alarms() {
+            let now = self.seat.hub.time().now();
+            self.dispatchers.do_due(now);
+        }
+    }
+
+    fn cancel_futures(&mut self) {
+        while let Some(future) = self.dispatchers.next_cancelled() {
+            self.futures.cancel(future, &self.dispatchers);
+        }
+    }
+
+    /// Gives the outcomes that are there to those who wait, all of them at once.
+    fn deliver(&mut self) -> bool {
+        let mut delivered = 0;
+        while let Some(mut delivery) = self.dispatchers.next_delivery() {
+            while let Some(waiter) = delivery.next() {
+                let answer = self.dispatchers.take_current_answer::<R::Answer>();
+                let asker = self.aboard.borrow_mut().take(waiter);
+                if let (Some(answer), Some(asker)) = (answer, asker) {
+                    self.outcomes.borrow_mut().add(asker, Ok(answer));
+                    delivered += 1;
+                }
+            }
+            delivery.end();
+        }
+        self.seat.queue.counts.left_aboard(delivered);
+        self.count_in_flight();
+        let outcomes = self.outcomes.take();
+        let any = !outcomes.is_empty();
+        outcomes.give();
+        any
+    }
+
+    // ── what goes out ──
+
+    /// Sends one batch, if there is something to send and nothing holds it.
+    fn send(&mut self) -> bool {
+        let lane = self.dispatchers.lane::<R>();
+        let unsent = lane.unsent_len();
+        if self.line.is_empty() && unsent == 0 || lane.is_full() || !self.has_place() {
+            return false;
+        }
+        let boarded = self.board();
+        let Driver { dispatchers, futures, context, seat, .. } = self;
+        dispatchers.allow_in_flight(dispatchers.quota_used() + 1);
+        dispatchers.begin_batch(seat.hub.next_batch());
+        let send_cx = SendCx {
+            context: ContextRef::new(*context),
+            futures,
+            stopped: &[],
+            was_panicking: std::thread::panicking(),
+        };
+        dispatchers.coalesce(&send_cx);
+        in_batch_of(seat.queue.id(), || dispatchers.send(&send_cx));
+        self.count_in_flight();
+        boarded > 0 || self.dispatchers.lane::<R>().unsent_len() < unsent
+    }
+
+    /// Asks what fits into the next batch. Returns how many requests that are.
+    fn board(&mut self) -> usize {
+        let Driver { dispatchers, seat, line, .. } = self;
+        let lane = dispatchers.lane::<R>();
+        let (options, counts) = (&seat.queue.options, &seat.queue.counts);
+        let mut boarded = 0;
+        loop {
+            let room = options.batch_limit().saturating_sub(lane.unsent_len());
+            if room == 0 || line.is_empty() {
+                counts.come_aboard(boarded);
+                return boarded;
+            }
+            for Entry { key, asker } in line.take(room, options.keeps_order()) {
+                counts.unqueue(1);
+                let waiter = self.aboard.borrow_mut().next();
+                if !asker.board(waiter) {
+                    self.aboard.borrow_mut().cancel(waiter);
+                    continue;
+                }
+                self.aboard.borrow_mut().put(waiter, asker);
+                if let Err(key) = lane.ask_with_others(waiter, key) {
+                    lane.ask(waiter, key);
+                }
+                boarded += 1;
+            }
+        }
+    }
+
+    /// Whether the lane has a place of the hub for one more batch; takes one if one is free.
+    fn has_place(&mut self) -> bool {
+        let hub = &self.seat.hub;
+        self.places += self.seat.lane.claim().take_granted();
+        if self.places <= self.in_flight {
+            if !hub.places().take(&self.seat.lane) {
+                return false;
+            }
+            self.places += 1;
+        }
+        true
+    }
+
+    /// Gives the places back that no batch in flight has.
+    fn give_places_back(&mut self) {
+        self.places += self.seat.lane.claim().take_granted();
+        let spare = self.places - self.in_flight.min(self.places);
+        if spare > 0 {
+            self.places -= spare;
+            self.seat.hub.places().give(spare);
+        }
+    }
+
+    /// Brings the numbers up to date.
+    fn count_in_flight(&mut self) {
+        let now = self.dispatchers.quota_used();
+        self.seat.queue.counts.in_flight_changed(self.in_flight, now);
+        self.in_flight = now;
+    }
+
+    // ── waiting, and the end ──
+
+    /// Whether nothing waits, pauses or is in flight.
+    fn is_idle(&self) -> bool {
+        self.line.is_empty()
+            && self.aboard.borrow().len() == 0
+            && self.dispatchers.in_flight() == 0
+            && !self.dispatchers.has_alarms()
+    }
+
+    /// Whether the idle driver ends; the lane is closed then.
+    fn ends(&self) -> bool {
+        let DriverSeat { hub, queue, name, lane, .. } = &self.seat;
+        queue.retire(name, lane, hub.is_closing())
+    }
+
+    /// Lets whatever happens next wake the task of `cx`. False if something has happened already.
+    fn waits(&mut self, cx: &Context<'_>) -> bool {
+        let due = self.dispatchers.next_due();
+        self.inbox.sleep(cx.waker())
+            && self.seat.lane.park(cx.waker())
+            && self.sleep.until(due, cx.waker())
+    }
+}
+
+impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for Driver<'_, H, R> {
+    /// Answers whoever is left. Nobody is when the driver has ended by itself.
+    fn drop(&mut self) {
+        let mut panics = PanicCollector::default();
+        panics.run(|| self.futures.clear());
+        panics.run(|| self.dispatchers.clear());
+        let counts = &self.seat.queue.counts;
+        counts.in_flight_changed(self.in_flight, 0);
+        let (aboard, waiting) = (self.aboard.borrow_mut().take_all(), self.line.take_all());
+        counts.left_aboard(aboard.len());
+        counts.unqueue(waiting.len());
+        let outcomes = self.outcomes.take();
+        panics.run(|| outcomes.give());
+        let waiting = waiting.into_iter().map(|entry| entry.asker);
+        panics.run(|| self.seat.fail(aboard.into_iter().chain(waiting)));
+        let DriverSeat { hub, lane, .. } = &self.seat;
+        hub.places().leave(lane);
+        let places = self.places + lane.claim().take_granted();
+        panics.run(|| hub.places().give(places));
+    }
+}

@@ -1,0 +1,187 @@
+//! A lane: requests of one dispatcher, one part and one group, which may share a batch. This file
+//! is what askers see of it; its [`Driver`](super::driver) is a future on the user's executor.
+//!
+//! Invariants:
+//! - Whatever arrives when there is no driver has one spawned, by whoever brought it. A driver that
+//!   ends or is dropped leaves nothing behind: what has arrived by then is its own to answer.
+//! - A lane that is closed is out of its queue, and takes nothing any more: who finds it closed
+//!   looks for another.
+//! - No waker is woken or dropped, and no code of users runs, under the lock.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::asker::{Entry, TakesBack, Withdrawn};
+use super::places::{Claim, WaitsForPlace};
+use crate::dispatch::Request;
+
+/// Requests that wait together.
+pub(super) type Packet<R> = VecDeque<Entry<R>>;
+
+pub(super) struct HubLane<R: Request> {
+    inbox: Mutex<Inbox<R>>,
+    claim: Claim,
+}
+
+struct Inbox<R: Request> {
+    arrived: Arrived<R>,
+    driver: DriverState,
+}
+
+/// What a driver has not seen.
+pub(super) struct Arrived<R: Request> {
+    pub(super) packets: Vec<Packet<R>>,
+    pub(super) withdrawn: Vec<Withdrawn<R>>,
+    /// The hub has something to tell: it closes, or grants a place.
+    is_nudged: bool,
+}
+
+impl<R: Request> Default for Arrived<R> {
+    fn default() -> Self {
+        Arrived { packets: Vec::new(), withdrawn: Vec::new(), is_nudged: false }
+    }
+}
+
+enum DriverState {
+    /// There is none.
+    None,
+    /// It was spawned, is polled, or was woken: it will look into the inbox.
+    Awake,
+    /// It waits.
+    Parked(Waker),
+    /// The lane is closed.
+    Closed,
+}
+
+/// What has to follow when something was put into a lane.
+pub(super) enum Pushed<R: Request> {
+    /// Nothing: the driver has been woken, or was awake.
+    Done,
+    /// A driver is to be spawned.
+    Spawn,
+    /// Nothing was put: the lane is closed.
+    Closed(Packet<R>),
+}
+
+impl<R: Request> HubLane<R> {
+    pub(super) fn new() -> Arc<Self> {
+        let inbox = Inbox { arrived: Arrived::default(), driver: DriverState::None };
+        Arc::new(HubLane { inbox: Mutex::new(inbox), claim: Claim::default() })
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox<R>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a packet into the lane.
+    pub(super) fn push(&self, packet: Packet<R>) -> Pushed<R> {
+        let parked = {
+            let mut inbox = self.inbox();
+            match inbox.driver {
+                DriverState::Closed => return Pushed::Closed(packet),
+                DriverState::None => {
+                    inbox.arrived.packets.push(packet);
+                    inbox.driver = DriverState::Awake;
+                    return Pushed::Spawn;
+                }
+                DriverState::Awake | DriverState::Parked(_) => {}
+            }
+            inbox.arrived.packets.push(packet);
+            mem::replace(&mut inbox.driver, DriverState::Awake)
+        };
+        parked.wake();
+        Pushed::Done
+    }
+
+    /// Puts something into the inbox, if there is a driver.
+    fn tell(&self, put: impl FnOnce(&mut Arrived<R>)) {
+        let parked = {
+            let mut inbox = self.inbox();
+            if let DriverState::None | DriverState::Closed = inbox.driver {
+                return;
+            }
+            put(&mut inbox.arrived);
+            mem::replace(&mut inbox.driver, DriverState::Awake)
+        };
+        parked.wake();
+    }
+
+    // ── the driver's side ──
+
+    /// Takes what has arrived.
+    pub(super) fn take(&self) -> Arrived<R> {
+        mem::take(&mut self.inbox().arrived)
+    }
+
+    /// Lets the driver be woken by what arrives next. False if something has arrived already.
+    pub(super) fn park(&self, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let before = {
+            let mut inbox = self.inbox();
+            if !inbox.arrived.is_empty() {
+                return false;
+            }
+            mem::replace(&mut inbox.driver, DriverState::Parked(waker))
+        };
+        drop(before);
+        true
+    }
+
+    /// The driver is gone. Returns what has arrived, which is its own to answer.
+    pub(super) fn driver_is_gone(&self) -> Arrived<R> {
+        let (arrived, before) = {
+            let mut inbox = self.inbox();
+            let after = match inbox.driver {
+                DriverState::Closed => DriverState::Closed,
+                _ => DriverState::None,
+            };
+            (mem::take(&mut inbox.arrived), mem::replace(&mut inbox.driver, after))
+        };
+        drop(before);
+        arrived
+    }
+
+    /// Closes the lane, unless something has arrived. The caller takes it out of the queue, which
+    /// it has locked.
+    pub(super) fn close_if_empty(&self) -> bool {
+        let mut inbox = self.inbox();
+        let is_empty = inbox.arrived.packets.is_empty();
+        if is_empty {
+            // Its driver, the caller, is awake: there is no waker to be dropped.
+            inbox.driver = DriverState::Closed;
+        }
+        is_empty
+    }
+}
+
+impl<R: Request> Arrived<R> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && self.withdrawn.is_empty() && !self.is_nudged
+    }
+}
+
+impl DriverState {
+    fn wake(self) {
+        if let DriverState::Parked(waker) = self {
+            waker.wake();
+        }
+    }
+}
+
+impl<R: Request<Key: Send, Answer: Send>> TakesBack<R> for HubLane<R> {
+    fn withdraw(&self, withdrawn: Withdrawn<R>) {
+        self.tell(|arrived| arrived.withdrawn.push(withdrawn));
+    }
+}
+
+impl<R: Request<Key: Send, Answer: Send>> WaitsForPlace for HubLane<R> {
+    fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    fn wake(&self) {
+        self.tell(|arrived| arrived.is_nudged = true);
+    }
+}

@@ -1,0 +1,250 @@
+//! What a hub does with requests of many askers: parts, groups, places, fairness, order, dedup.
+
+use expect_test::expect;
+use futures_util::future::join_all;
+use futures_util::join;
+use std::time::Duration;
+
+use crate::world::*;
+
+#[corio::task(TenantApp)]
+fn read(n: u64) -> Option<String> {
+    io!(of_tenant(n))
+}
+
+#[test]
+fn tenants_share_no_batch_and_hold_nobody() {
+    let world = World::new();
+    let hub = &world.hub;
+    let ask = async |tenant, n| hub.ask_for(Tenant(tenant), of_tenant(n)).await.unwrap().unwrap();
+    let app = TenantApp { record: world.record.clone(), tenant: Tenant("a") };
+    let mut schedule = world.config().schedule(app);
+    let (answers, log) = world.run(async {
+        let asks = join_all([ask("a", 1), ask("b", 1), ask("b", 2), ask("a", 3)]);
+        join!(asks, schedule.run_async(read(4)))
+    });
+    assert_eq!(answers.0, ["a:1", "b:1", "b:2", "a:3"]);
+    assert_eq!(answers.1, Ok(Some("a:4".to_owned())));
+    expect![[r#"
+        0    of_tenant a [1, 3, 4]
+        0    of_tenant b [1, 2]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[corio::dispatcher(shared, group_by = |key| key / 10)]
+async fn grouped(record: &Record, keys: &[u64]) -> Vec<u64> {
+    // The group of the tens is slow.
+    record.batch("grouped", keys, if keys[0] / 10 == 1 { 100 } else { 10 }).await;
+    keys.to_vec()
+}
+
+#[test]
+fn a_slow_group_holds_no_other() {
+    let world = World::new();
+    let hub = &world.hub;
+    let steps = async |keys: [u64; 3]| {
+        for key in keys {
+            hub.ask(grouped(key)).await.unwrap();
+        }
+    };
+    let (_, log) =
+        world.run(async { join!(steps([1, 2, 3]), steps([10, 4, 5]), steps([20, 21, 11])) });
+    expect![[r#"
+        0    grouped [1]
+        0    grouped [10]
+        0    grouped [20]
+        10   grouped [2]
+        10   grouped [21]
+        20   grouped [3]
+        100  grouped [11]
+        100  grouped [4]
+        110  grouped [5]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn lanes_of_parts_and_groups_go_when_they_are_idle_and_come_again() {
+    let world = World::new();
+    let hub = &world.hub;
+    world.run(async {
+        for round in 0..3_u64 {
+            let asks = (0..500).map(|n| hub.ask(grouped(1000 + 10 * (round * 300 + n))));
+            join_all(asks).await.into_iter().for_each(|answer| assert!(answer.is_ok()));
+        }
+    });
+    world.executor.settle();
+    assert_eq!(hub.snapshot().dispatcher("grouped").unwrap().lanes, 0);
+    let (answer, _) = world.run(hub.ask(grouped(7)));
+    assert_eq!(answer, Ok(7));
+}
+
+#[corio::dispatcher(shared, max_batch = 8)]
+async fn small_batches(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("small_batches", keys, 10).await;
+    keys.to_vec()
+}
+
+#[test]
+fn a_small_packet_waits_for_few_batches_however_large_others_are() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (_, log) = world.run(async {
+        let large = hub.drive(join_all((100..140).map(|n| hub.ask(small_batches(n)))));
+        let small = async {
+            world.executor.clock().sleep(Duration::from_millis(1)).await;
+            hub.drive(join_all((1..4).map(|n| hub.ask(small_batches(n))))).await;
+            world.record.say("the small one is answered");
+        };
+        join!(large, small)
+    });
+    expect![[r#"
+        0    small_batches [100, 101, 102, 103, 104, 105, 106, 107]
+        10   small_batches [108, 109, 110, 111, 112, 113, 1, 2]
+        20   small_batches [114, 115, 116, 117, 118, 119, 120, 3]
+        30   small_batches [121, 122, 123, 124, 125, 126, 127, 128]
+        30   the small one is answered
+        40   small_batches [129, 130, 131, 132, 133, 134, 135, 136]
+        50   small_batches [137, 138, 139]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[corio::dispatcher(shared, write, max_batch = 3)]
+async fn write(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("write", keys, 10).await;
+    record.say(format!("written {keys:?}"));
+    keys.to_vec()
+}
+
+#[test]
+fn what_is_ordered_leaves_in_the_order_asked_one_batch_at_a_time() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (_, log) = world.run(join_all((0..8).map(|n| hub.ask(write(n)))));
+    expect![[r#"
+        0    write [0, 1, 2]
+        10   written [0, 1, 2]
+        10   write [3, 4, 5]
+        20   written [3, 4, 5]
+        20   write [6, 7]
+        30   written [6, 7]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn an_ordered_batch_is_seen_to_its_end_although_nobody_waits() {
+    let world = World::new();
+    let (hub, clock) = (&world.hub, world.executor.clock());
+    let (answer, log) = world.run(async {
+        let limit = std::pin::pin!(clock.sleep(Duration::from_millis(3)));
+        let asks = join_all((0..5).map(|n| hub.ask(write(n))));
+        drop(futures_util::future::select(asks, limit).await);
+        hub.ask(write(7)).await
+    });
+    assert_eq!(answer, Ok(7));
+    expect![[r#"
+        0    write [0, 1, 2]
+        10   written [0, 1, 2]
+        10   write [7]
+        20   written [7]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn equal_keys_of_a_batch_are_sent_once() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, log) = world.run(join_all([1, 2, 1, 1].map(|n| hub.ask(triple(n)))));
+    assert_eq!(answers, [3, 6, 3, 3].map(Ok));
+    expect![[r#"
+        0    triple [1, 2]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn who_has_written_reads_what_he_wrote_and_joins_no_batch_in_flight() {
+    let world = World::new();
+    let hub = &world.hub.clone();
+    let after = async |millis, n| {
+        world.executor.clock().sleep(Duration::from_millis(millis)).await;
+        hub.ask(triple(n)).await
+    };
+    let (_, log) = world.run(join_all([after(0, 1), after(2, 1), after(3, 1)]));
+    expect![[r#"
+        0    triple [1]
+        10   triple [1]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[corio::dispatcher(shared, max_in_flight = 3)]
+async fn wide(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("wide", keys, 10).await;
+    keys.to_vec()
+}
+
+#[test]
+fn as_many_batches_are_in_flight_as_the_dispatcher_allows() {
+    let world = World::new();
+    let hub = &world.hub;
+    let after = async |millis, n| {
+        world.executor.clock().sleep(Duration::from_millis(millis)).await;
+        hub.ask(wide(n)).await
+    };
+    let asks = (0..6).map(|n| after(n, n));
+    let (_, log) = world.run(join_all(asks));
+    expect![[r#"
+        0    wide [0]
+        1    wide [1]
+        2    wide [2]
+        10   wide [3, 4, 5]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn the_places_of_a_hub_are_granted_in_turn() {
+    let world = World::with(|hub| hub.max_in_flight(2));
+    let hub = &world.hub;
+    let chain = async |keys: [u64; 3], which: u64| {
+        for key in keys {
+            match which {
+                0 => hub.ask(double(key)).await.unwrap(),
+                1 => hub.ask(triple(key)).await.unwrap(),
+                _ => hub.ask(wide(key)).await.unwrap(),
+            };
+        }
+    };
+    let (_, log) =
+        world.run(async { join!(chain([1, 2, 3], 0), chain([1, 2, 3], 1), chain([1, 2, 3], 2)) });
+    expect![[r#"
+        0    double [1]
+        0    triple [1]
+        10   wide [1]
+        10   double [2]
+        20   triple [2]
+        20   double [3]
+        30   wide [2]
+        30   triple [3]
+        40   wide [3]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn answers_of_a_batch_become_visible_together() {
+    // A drive whose parts are woken one by one asks for all of them at once.
+    let world = World::new();
+    let hub = &world.hub;
+    let chain = async |n: u64| {
+        let doubled = hub.ask(double(n)).await.unwrap();
+        hub.ask(triple(doubled)).await.unwrap()
+    };
+    let (_, log) = world.run(hub.drive(join_all((0..40).map(chain))));
+    assert_eq!(log.lines().count(), 2, "{log}");
+}

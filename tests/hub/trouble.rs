@@ -1,0 +1,315 @@
+//! Trouble reaches those aboard, and nobody else; nobody waits for ever.
+
+use expect_test::expect;
+use futures_util::future::join_all;
+use futures_util::join;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+use support::executor::Executor;
+
+use corio::{Batch, Hub, RequestError};
+
+use crate::world::*;
+
+/// Key 13 panics.
+#[corio::dispatcher(shared)]
+async fn superstitious(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("superstitious", keys, 10).await;
+    assert!(!keys.contains(&13), "no such floor");
+    keys.to_vec()
+}
+
+#[corio::task(App)]
+fn ask_superstitious(n: u64) -> u64 {
+    io!(superstitious(n))
+}
+
+#[test]
+fn a_panic_is_the_error_of_those_aboard_and_the_next_batch_works() {
+    let world = World::with(|hub| hub.share(superstitious));
+    let hub = &world.hub;
+    let mut schedule = world.config().schedule(world.app());
+    let (answers, log) = world.run(async {
+        let aboard = async { join!(hub.ask(superstitious(1)), hub.ask(superstitious(13))) };
+        let later = async {
+            world.executor.clock().sleep(Duration::from_millis(5)).await;
+            hub.ask(superstitious(2)).await
+        };
+        let answers = join!(aboard, schedule.run_async(ask_superstitious(3)), later);
+        (answers, schedule.run_async(ask_superstitious(4)).await)
+    });
+    let (((one, other), run, later), again) = answers;
+    let text = "dispatcher `superstitious` panicked: no such floor";
+    assert_eq!(one.unwrap_err().to_string(), text);
+    assert_eq!(other.unwrap_err().to_string(), text);
+    assert_eq!(run.unwrap_err().to_string(), text);
+    assert_eq!((later, again), (Ok(2), Ok(4)));
+    expect![[r#"
+        0    superstitious [1, 13, 3]
+        10   superstitious [2]
+        20   superstitious [4]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[corio::dispatcher(shared)]
+fn one_too_few(keys: &[u64]) -> Vec<u64> {
+    keys[1..].to_vec()
+}
+
+#[test]
+fn a_wrong_count_is_the_error_of_those_aboard() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, _) = world.run(join_all((0..2).map(|n| hub.ask(one_too_few(n)))));
+    for answer in answers {
+        assert_eq!(
+            answer.unwrap_err().to_string(),
+            "dispatcher `one_too_few` gave 1 answer to a batch of 2 requests: there must be one \
+             for each, in order"
+        );
+    }
+}
+
+#[corio::dispatcher(shared, show_keys)]
+fn drops_odd(batch: Batch<u64, u64>) {
+    for slot in batch.into_iter().filter(|slot| slot.key() % 2 == 0) {
+        slot.answer_with(|key| key);
+    }
+}
+
+#[test]
+fn a_slot_that_is_dropped_is_the_error_of_its_request_alone() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, _) = world.run(join_all((0..3).map(|n| hub.ask(drops_odd(n)))));
+    assert_eq!((&answers[0], &answers[2]), (&Ok(0), &Ok(2)));
+    assert_eq!(
+        answers[1].as_ref().unwrap_err().to_string(),
+        "dispatcher `drops_odd` dropped the request at position 1 of a batch of 3 without an \
+         answer (key 1)"
+    );
+}
+
+#[corio::dispatcher(shared, timeout = "20ms")]
+async fn slow(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("slow", keys, keys[0]).await;
+    keys.to_vec()
+}
+
+#[test]
+fn a_time_out_frees_the_place() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, log) = world.run(async {
+        let later = async {
+            world.executor.clock().sleep(Duration::from_millis(5)).await;
+            hub.ask(slow(1)).await
+        };
+        join!(hub.ask(slow(1000)), later)
+    });
+    assert!(answers.0.unwrap_err().is_timeout());
+    assert_eq!(answers.1, Ok(1));
+    expect![[r#"
+        0    slow [1000]
+        20   slow [1]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[corio::dispatcher(shared, group_by = |key: &u64| { assert!(*key != 13, "no group"); key % 2 })]
+async fn grouped_by_panic(keys: &[u64]) -> Vec<u64> {
+    keys.to_vec()
+}
+
+#[test]
+fn a_panic_while_keys_are_grouped_is_the_error_of_that_request() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, _) =
+        world.run(hub.drive(join_all([1, 13, 2].map(|n| hub.ask(grouped_by_panic(n))))));
+    assert_eq!((&answers[0], &answers[2]), (&Ok(1), &Ok(2)));
+    assert_eq!(
+        answers[1].as_ref().unwrap_err().to_string(),
+        "dispatcher `grouped_by_panic` panicked: no group"
+    );
+    assert_eq!(hub.snapshot().dispatchers()[0].queued, 0);
+}
+
+// ── spawners ──
+
+#[test]
+fn a_spawner_that_drops_what_it_gets_is_an_error() {
+    let executor = Executor::new();
+    let hub = Hub::new(App::default(), drop);
+    let answer = executor.block_on(hub.ask(double(1)));
+    expect![
+        "a request of `double` was not sent: the hub's executor has dropped what was spawned \
+         there, or did not take it: is the runtime still there?"
+    ]
+    .assert_eq(&answer.unwrap_err().to_string());
+}
+
+#[test]
+fn a_spawner_that_panics_is_an_error() {
+    let executor = Executor::new();
+    let hub = Hub::new(App::default(), |_| panic!("no runtime here"));
+    let answer = executor.block_on(hub.ask(double(1)));
+    assert!(matches!(answer, Err(RequestError::Unavailable { .. })));
+}
+
+#[test]
+fn an_executor_that_is_gone_with_a_batch_in_flight_is_an_error() {
+    let (main, of_hub) = (Executor::new(), Executor::new());
+    let record = Record::by(of_hub.clock());
+    let hub = Hub::new(App { record }, of_hub.spawner()).clock(of_hub.clock());
+    let ask = async {
+        let mut of_hub = Some(of_hub);
+        let mut ask = pin!(hub.ask(double(1)));
+        std::future::poll_fn(|context| {
+            let polled = ask.as_mut().poll(context);
+            // Its batch has left, and then its executor goes.
+            if let Some(of_hub) = of_hub.take() {
+                of_hub.turn();
+                drop(of_hub);
+            }
+            polled
+        })
+        .await
+    };
+    let answer = main.block_on(ask);
+    assert!(matches!(answer, Err(RequestError::Unavailable { .. })), "{answer:?}");
+    // What is asked later meets the same.
+    let answer = main.block_on(hub.ask(double(1)));
+    assert!(matches!(answer, Err(RequestError::Unavailable { .. })), "{answer:?}");
+}
+
+// ── asking in a batch function ──
+
+#[derive(Clone, Default, corio::Context)]
+struct Nested {
+    hub: std::sync::Arc<std::sync::OnceLock<Hub<Nested>>>,
+}
+
+type NestedHub = std::sync::Arc<std::sync::OnceLock<Hub<Nested>>>;
+
+#[corio::dispatcher(shared)]
+async fn asks_itself(hub: &NestedHub, keys: &[u64]) -> Vec<String> {
+    let hub = hub.get().unwrap();
+    let answers = join_all(keys.iter().map(|key| async move {
+        match key {
+            0 => "the end".to_owned(),
+            key => hub.ask(asks_itself(key - 1)).await.unwrap_err().to_string(),
+        }
+    }));
+    answers.await
+}
+
+#[corio::dispatcher(shared)]
+async fn asks_another(hub: &NestedHub, keys: &[u64]) -> Vec<String> {
+    let hub = hub.get().unwrap();
+    join_all(keys.iter().map(|_| async { hub.ask(asks_itself(0)).await.unwrap() })).await
+}
+
+#[test]
+fn a_batch_function_that_asks_itself_gets_an_error_and_another_may_be_asked() {
+    let executor = Executor::new();
+    let context = Nested::default();
+    let hub = Hub::new(context.clone(), executor.spawner());
+    assert!(context.hub.set(hub.clone()).is_ok());
+    let answers =
+        executor.block_on(async { join!(hub.ask(asks_itself(1)), hub.ask(asks_another(1))) });
+    expect![
+        "a request of `asks_itself` was not sent: its batch function asks itself, and would wait \
+         for the place that it has: give the function what it needs in the keys, or let it ask \
+         another dispatcher"
+    ]
+    .assert_eq(&answers.0.unwrap());
+    assert_eq!(answers.1.unwrap(), "the end");
+}
+
+// ── the end of a hub ──
+
+#[test]
+fn a_shutdown_waits_for_what_was_asked_and_takes_nothing_new() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, log) = world.run(async {
+        let before = async { join!(hub.ask(double(1)), hub.ask(triple(1))) };
+        let ends = async {
+            world.executor.clock().sleep(Duration::from_millis(1)).await;
+            let late = async {
+                support::executor::yield_now().await;
+                hub.ask(double(2)).await
+            };
+            let (_, late) = join!(hub.shutdown(Duration::from_secs(1)), late);
+            world.record.say("shut down");
+            late
+        };
+        join!(before, ends)
+    });
+    assert_eq!(answers.0, (Ok(2), Ok(3)));
+    assert_eq!(
+        answers.1.unwrap_err().to_string(),
+        "a request of `double` was not sent: the hub is shut down"
+    );
+    expect![[r#"
+        0    double [1]
+        0    triple [1]
+        10   shut down
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn a_shutdown_gives_up_what_takes_too_long() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, log) = world.run(async {
+        let ends = async {
+            world.executor.clock().sleep(Duration::from_millis(1)).await;
+            hub.shutdown(Duration::from_millis(4)).await;
+            world.record.say("shut down");
+        };
+        join!(hub.ask(double(1)), ends)
+    });
+    assert_eq!(
+        answers.0.unwrap_err().to_string(),
+        "a request of `double` was not sent: the hub is shut down"
+    );
+    expect![[r#"
+        0    double [1]
+        5    shut down
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn drivers_end_when_the_last_handle_of_a_hub_is_gone() {
+    let World { executor, record, hub } = World::new();
+    assert_eq!(executor.block_on(hub.ask(double(1))), Ok(2));
+    executor.settle();
+    assert_eq!(executor.jobs(), 1);
+    drop((hub, record));
+    executor.settle();
+    assert_eq!(executor.jobs(), 0);
+}
+
+// ── limits ──
+
+#[test]
+fn more_than_max_queued_is_refused() {
+    let world = World::with(|hub| hub.max_queued(3));
+    let hub = &world.hub;
+    let (answers, log) = world.run(join_all((0..5).map(|n| hub.ask(double(n)))));
+    assert_eq!(answers[..3], [Ok(0), Ok(2), Ok(4)]);
+    assert_eq!(
+        answers[4].as_ref().unwrap_err().to_string(),
+        "a request of `double` was not sent: the hub holds no more requests: see `Hub::max_queued`"
+    );
+    expect![[r#"
+        0    double [0, 1, 2]
+    "#]]
+    .assert_eq(&log);
+}
