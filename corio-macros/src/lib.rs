@@ -240,6 +240,16 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - `write`: short for `ordered`. Each write is made, in order, and never answered from memory.
 ///   Not with `dedup`, `cache`, `read` or `max_in_flight`.
 ///
+/// ## With others
+///
+/// - `shared`: a `corio::Hub` may answer the requests of several runs, and of plain async code, in
+///   one batch. Keys and answers are `Send`, and so is the future of an `async fn`. The pieces come
+///   from the context of the hub.
+/// - `by = |tenant: &Tenant| tenant.clone()` with `shared`: which of them share a batch. The
+///   closure gets pieces of the asker's context, and the function gets what it returns in place of
+///   a piece of that type. The type of what it returns is written, `|tenant: &Tenant| -> u64`, if
+///   it is not that of its one parameter. A cache with `cache = "schedule"` belongs to the hub then.
+///
 /// ## Where the function runs
 ///
 /// A `fn` is called on the run's thread, and the run waits for its return. An `async fn` is polled
@@ -291,7 +301,7 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - `cache = "schedule"`: answers are kept from run to run. Needs `by`.
 /// - `by = |tenant: &Tenant| tenant.id`: which runs share cached answers: those whose contexts give
 ///   the same value. The parameters are pieces of the context, and the value is `Eq + Hash +
-///   'static`. `by = || ()` if all runs may share. Needs `cache = "schedule"`.
+///   'static`. `by = || ()` if all runs may share. Needs `cache = "schedule"`, or `shared`.
 /// - `capacity = 10_000`: at most that many answers are kept. Needs `cache = "schedule"` and
 ///   corio's feature `cache`.
 /// - `ttl = "1min"`: no answer is kept for longer. Needs `cache = "schedule"`.

@@ -80,15 +80,18 @@ fn caches(options: &Options, args: &Args<OptionName>, errors: &mut Errors) {
                 .filter(|name| *name != by || options.shared.is_none())
                 .filter_map(|name| args.find(name))
             {
-                let or = if arg.sets.contains(&by) { ", or `shared` for batches," } else { "," };
-                errors.on(
-                    &arg.name,
+                let message = if arg.sets.contains(&by) {
+                    "`by` says for whom a cache is that outlives its run, or who shares batches in \
+                     a hub: write `cache = \"schedule\"` or `shared`, or remove it"
+                        .to_owned()
+                } else {
                     format!(
-                        "`{}` is for a cache that outlives its run: write `cache = \"schedule\"`\
-                         {or} or remove it",
+                        "`{}` is for a cache that outlives its run: write `cache = \"schedule\"`, \
+                         or remove it",
                         arg.name
-                    ),
-                );
+                    )
+                };
+                errors.on(&arg.name, message);
             }
         }
     }

@@ -5,6 +5,7 @@ mod blocking;
 mod faults;
 mod options;
 mod options_refused;
+mod shared;
 
 use super::dispatcher;
 use crate::testing::{assert_items, assert_messages, tokens};

@@ -258,13 +258,13 @@ impl<R: Request> Withdrawn<R> {
 /// What a request gets.
 pub(super) type Outcome<R> = Result<<R as Request>::Answer, Fault>;
 
-/// What a request of a run gets, as its mailbox takes it.
-type OutcomeOf<R> = SlotOutcome<<R as Request>::Key, <R as Request>::Answer>;
+/// What requests of a run get, as its mailbox takes it.
+type OutcomesOfRun<R> = Vec<SlotOutcome<<R as Request>::Key, <R as Request>::Answer>>;
 
 /// Outcomes that become visible together: those of a run at once, and those of a drive before it
 /// goes on. Otherwise what is asked because of them would be torn into several batches.
 pub(super) struct Outcomes<R: Request> {
-    of_runs: Vec<(Arc<RunPacket<R>>, Vec<OutcomeOf<R>>)>,
+    of_runs: Vec<(Arc<RunPacket<R>>, OutcomesOfRun<R>)>,
     /// Where the outcomes of a packet are in `of_runs`.
     places: HashMap<*const RunPacket<R>, usize>,
     of_plain: Vec<(Arc<Seat<R>>, Outcome<R>)>,

@@ -10,7 +10,7 @@ const SLOTS: &str = "fn f(batch: Batch<K, R>) {}";
 
 const KNOWN: &str = "`max_batch`, `max_in_flight`, `dedup`, `show_keys`, `blocking`, `ordered`, \
                      `timeout`, `group_by`, `retry`, `cache`, `capacity`, `ttl`, `by`, \
-                     `cache_errors`, `faults`, `read`, `write`";
+                     `cache_errors`, `faults`, `shared`, `read`, `write`";
 
 #[track_caller]
 fn refuse_alone(options: &str, item: &str, expected: &str) {
@@ -225,6 +225,8 @@ fn options_of_a_cache_that_outlives_its_run() {
              remove it"
         )
     };
+    const BY: &str = "`by` says for whom a cache is that outlives its run, or who shares batches in \
+                      a hub: write `cache = \"schedule\"` or `shared`, or remove it";
     refuse_alone(
         "cache = \"schedule\"",
         PLAIN,
@@ -234,7 +236,7 @@ fn options_of_a_cache_that_outlives_its_run() {
     refuse(
         "capacity = 5, cache, by = || (), ttl = \"1s\"",
         PLAIN,
-        &[&lacks("ttl"), &lacks("by"), &lacks("capacity")],
+        &[&lacks("ttl"), BY, &lacks("capacity")],
     );
     refuse_alone("read, ttl = \"1s\"", PLAIN, &lacks("ttl"));
     refuse_alone("capacity = 5", PLAIN, &lacks("capacity"));
