@@ -289,7 +289,7 @@ impl<R: Request> Outcomes<R> {
         };
         let outcome = match outcome {
             Ok(answer) => SlotOutcome::Answer { position, answer, key: None },
-            Err(fault) => SlotOutcome::Fault { position, fault },
+            Err(fault) => SlotOutcome::Fault { position, fault: Box::new(fault) },
         };
         match self.of_runs.last_mut() {
             // Requests of a packet leave one after the other, so most come back so.

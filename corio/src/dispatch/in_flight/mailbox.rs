@@ -19,7 +19,7 @@ pub(crate) enum SlotOutcome<K, A> {
     /// The slot asks for another attempt, after a pause of its own or that of the policy.
     Retry { position: usize, key: K, after: Option<Duration> },
     /// Its batch failed elsewhere.
-    Fault { position: usize, fault: Fault },
+    Fault { position: usize, fault: Box<Fault> },
     /// The slot was dropped without an answer. `key` is the key as text, if keys may be shown.
     Unanswered {
         position: usize,
@@ -83,7 +83,14 @@ impl<K, R> Mailbox<K, R> {
 
     /// Adds an outcome. Wakes the run if the mailbox was empty.
     pub(crate) fn put(&self, outcome: SlotOutcome<K, R>) {
-        self.put_all(std::iter::once(outcome));
+        let first = {
+            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push(outcome);
+            outcomes.len() == 1
+        };
+        if first {
+            self.wake_run.ring(self.queue, self.flight);
+        }
     }
 
     /// Adds outcomes, which the run sees together or not at all. Wakes the run if the mailbox was
