@@ -3,6 +3,7 @@
 
 mod asks;
 mod drives;
+mod options;
 mod rules;
 mod runs;
 mod trouble;
