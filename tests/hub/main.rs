@@ -6,5 +6,6 @@ mod drives;
 mod options;
 mod rules;
 mod runs;
+mod threads;
 mod trouble;
 mod world;

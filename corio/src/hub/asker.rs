@@ -38,10 +38,10 @@ impl<R: Request> Asker<R> {
         }
     }
 
-    /// Notes that the request is aboard as `waiter`. False if the asker is gone.
-    pub(super) fn board(&self, waiter: Waiter) -> bool {
+    /// Notes that the request is aboard with this driver, as `waiter`. False if the asker is gone.
+    pub(super) fn board(&self, driver: u64, waiter: Waiter) -> bool {
         match self {
-            Asker::Run { packet, .. } => packet.board(waiter),
+            Asker::Run { packet, .. } => packet.board(driver, waiter),
             Asker::Plain(seat) => seat.board(waiter),
         }
     }
@@ -67,12 +67,13 @@ pub(super) struct RunPacket<R: Request> {
 struct PacketState {
     /// Requests without an outcome.
     left: usize,
-    aboard: Vec<Waiter>,
+    /// By driver: a packet may be in several lanes. Waiters that have an outcome are among them.
+    aboard: HashMap<u64, Vec<Waiter>>,
 }
 
 impl<R: Request> RunPacket<R> {
     pub(super) fn new(mailbox: Arc<Mailbox<R::Key, R::Answer>>, requests: usize) -> Arc<Self> {
-        let state = Mutex::new(PacketState { left: requests, aboard: Vec::new() });
+        let state = Mutex::new(PacketState { left: requests, aboard: HashMap::new() });
         Arc::new(RunPacket { mailbox, is_gone: AtomicBool::new(false), state })
     }
 
@@ -85,13 +86,13 @@ impl<R: Request> RunPacket<R> {
         self.is_gone.load(Ordering::Relaxed)
     }
 
-    fn board(&self, waiter: Waiter) -> bool {
+    fn board(&self, driver: u64, waiter: Waiter) -> bool {
         let mut state = self.state();
         // Under the lock, which `leave` takes as well: either it finds the waiter, or this finds
         // the run gone.
         let waits = !self.is_gone();
         if waits {
-            state.aboard.push(waiter);
+            state.aboard.entry(driver).or_default().push(waiter);
         }
         waits
     }
@@ -237,12 +238,12 @@ pub(super) struct WithdrawnRequests {
 }
 
 impl<R: Request> Withdrawn<R> {
-    /// Takes what is to be withdrawn.
-    pub(super) fn take_aboard(self) -> WithdrawnRequests {
+    /// Takes what a driver has to withdraw.
+    pub(super) fn take_aboard(self, driver: u64) -> WithdrawnRequests {
         match self {
             Withdrawn::Run(packet) => {
                 let mut state = packet.state();
-                let waiters = mem::take(&mut state.aboard);
+                let waiters = state.aboard.remove(&driver).unwrap_or_default();
                 WithdrawnRequests { waiters, not_aboard: state.left }
             }
             Withdrawn::Plain(Some(waiter)) => {

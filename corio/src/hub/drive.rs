@@ -76,11 +76,13 @@ impl Wake for MemberWake {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        // Counted first: the member may be polled, and idle again, as soon as it is woken.
+        self.group.begin();
         // AcqRel: whatever happened before the wake-up is seen by the poll that follows.
         let before = self.state.fetch_or(WOKEN, Ordering::AcqRel);
-        if before == IDLE {
-            // Before the task is woken, and so before the poll that makes it idle again.
-            self.group.begin();
+        if before != IDLE {
+            // It was active, and has been counted.
+            self.group.end();
         }
         if before == IDLE || before == WOKEN {
             let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();

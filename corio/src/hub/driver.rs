@@ -251,7 +251,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         arrived.packets.into_iter().for_each(|packet| self.line.push(packet));
         let mut dropped = Vec::new();
         for withdrawn in arrived.withdrawn {
-            let aboard = withdrawn.take_aboard();
+            let aboard = withdrawn.take_aboard(self.seat.number);
             self.gone += aboard.not_aboard;
             dropped.extend(aboard.waiters);
         }
@@ -362,7 +362,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             for Entry { key, asker } in line.take(room, options.keeps_order()) {
                 counts.unqueue(1);
                 let waiter = self.aboard.borrow_mut().next();
-                if !asker.board(waiter) {
+                if !asker.board(seat.number, waiter) {
                     self.aboard.borrow_mut().cancel(waiter);
                     continue;
                 }
