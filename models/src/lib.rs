@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports, reason = "the files are a part of another crate")]
 
 mod dispatch;
+mod hub;
 mod runtime;
 mod sync;
 mod util;

@@ -137,3 +137,38 @@ fn an_answer_of_a_test_comes_before_the_hub() {
     let (answer, log) = world.run(config.schedule(world.app()).run_async(twice(3)));
     assert_eq!((answer, log), (Ok(3), String::new()));
 }
+
+#[corio::dispatcher(shared, group_by = |key| key % 2)]
+async fn by_parity(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("by_parity", keys, 10).await;
+    keys.to_vec()
+}
+
+#[corio::task(App)]
+fn all_by_parity(from: u64, to: u64) -> Vec<u64> {
+    io_all!((from..to).map(by_parity))
+}
+
+#[test]
+fn a_run_whose_packet_is_in_several_lanes_withdraws_its_own_in_each_and_nothing_else() {
+    let world = World::with(|hub| hub.share(by_parity));
+    let mut schedule = world.config().schedule(world.app());
+    let (hub, clock) = (&world.hub, world.executor.clock());
+    let (answers, log) = world.run(async {
+        let dropped = async {
+            let limit = std::pin::pin!(clock.sleep(std::time::Duration::from_millis(3)));
+            let run = schedule.run_async(all_by_parity(0, 5));
+            drop(futures_util::future::select(run, limit).await);
+        };
+        // Aboard of the odd batch alone, behind those of the run.
+        let asks = futures_util::future::join_all([7, 9].map(|key| hub.ask(by_parity(key))));
+        join!(dropped, asks).1
+    });
+    assert_eq!(answers, [Ok(7), Ok(9)]);
+    expect![[r#"
+        0    by_parity [0, 2, 4]
+        0    by_parity [1, 3, 7, 9]
+    "#]]
+    .assert_eq(&log);
+    assert_eq!(hub.snapshot().dispatcher("by_parity").unwrap().in_flight, 0);
+}

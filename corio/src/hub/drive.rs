@@ -1,18 +1,5 @@
 //! Drives: what is asked in a future leaves when that waits for something else.
 //!
-//! A member (see `group`) is a future that is polled with a waker of corio's own, which knows
-//! whether the future was woken while it was polled. Its state:
-//!
-//! ```text
-//!            poll begins           Pending
-//!   Woken ───────────────► Polled ─────────► Idle      the member is active, except when idle
-//!     ▲                      │                 │
-//!     │ budget is spent      │ woken           │ woken
-//!     ├──────────────────────┼─────────────────┘
-//!     │                      ▼
-//!     └───── many rounds ── PolledAndWoken ──► Polled (another round)
-//! ```
-//!
 //! # tokio's budget
 //!
 //! A future that has used up what tokio lets a task do in one poll is not woken in that poll but
@@ -25,13 +12,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::asking::{group_of, in_group, innermost_group};
 use super::group::Group;
 use super::inner::Handle;
-use crate::util::concurrent::{AtomicUsize, Ordering};
+use super::member::Member;
 
 /// A future that is driven; made by [`Hub::drive`](crate::Hub::drive) and
 /// [`Hub::follow`](crate::Hub::follow).
@@ -50,96 +37,6 @@ pub struct Drive<H: Send + Sync + 'static, F> {
 /// So many rounds of one poll, in each of which the future has woken itself, before others have
 /// their turn.
 const ROUNDS: usize = 256;
-
-/// A member of a group, as long as it is there.
-struct Member {
-    shared: Arc<MemberWake>,
-    waker: Waker,
-}
-
-/// The state of a member, and its waker.
-struct MemberWake {
-    state: AtomicUsize,
-    group: Arc<Group>,
-    /// The task that polls the member.
-    task: Mutex<Option<Waker>>,
-}
-
-const IDLE: usize = 0;
-const WOKEN: usize = 1;
-const POLLED: usize = 2;
-// `POLLED | WOKEN` is polled and woken.
-
-impl Wake for MemberWake {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Counted first: the member may be polled, and idle again, as soon as it is woken.
-        self.group.begin();
-        // AcqRel: whatever happened before the wake-up is seen by the poll that follows.
-        let before = self.state.fetch_or(WOKEN, Ordering::AcqRel);
-        if before != IDLE {
-            // It was active, and has been counted.
-            self.group.end();
-        }
-        if before == IDLE || before == WOKEN {
-            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            task.into_iter().for_each(Waker::wake);
-        }
-    }
-}
-
-impl Member {
-    /// A member of a group that has counted it as active.
-    fn new(group: Arc<Group>) -> Self {
-        let (state, task) = (AtomicUsize::new(WOKEN), Mutex::new(None));
-        let shared = Arc::new(MemberWake { state, group, task });
-        Member { waker: Waker::from(shared.clone()), shared }
-    }
-
-    /// Begins a poll on behalf of this task.
-    fn begin_poll(&self, task: &Waker) {
-        let task = task.clone();
-        let before = self.shared.task.lock().unwrap_or_else(PoisonError::into_inner).replace(task);
-        drop(before);
-        if self.shared.state.swap(POLLED, Ordering::AcqRel) == IDLE {
-            // Polled without having been woken: by another future of its task.
-            self.shared.group.begin();
-        }
-    }
-
-    /// Begins another round of a poll.
-    fn begin_round(&self) {
-        self.shared.state.store(POLLED, Ordering::Release);
-    }
-
-    /// Ends a poll that was pending. False if the member was woken meanwhile; otherwise it is idle.
-    fn becomes_idle(&self) -> bool {
-        let state = &self.shared.state;
-        let is_idle =
-            state.compare_exchange(POLLED, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if is_idle {
-            self.shared.group.end();
-        }
-        is_idle
-    }
-
-    /// Ends a poll of a member that stays active, and is polled again.
-    fn stays_active(&self) {
-        self.shared.state.store(WOKEN, Ordering::Release);
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        // Nothing wakes it any more: what was in it is dropped, and a late wake-up finds it woken.
-        if self.shared.state.swap(WOKEN, Ordering::AcqRel) != IDLE {
-            self.shared.group.end();
-        }
-    }
-}
 
 impl<H: Send + Sync + 'static, F: Future> Drive<H, F> {
     pub(super) fn new(hub: Arc<Handle<H>>, future: F) -> Self {
@@ -189,8 +86,8 @@ fn poll_member<F: Future>(
 ) -> Poll<F::Output> {
     member.begin_poll(context.waker());
     for _ in 0..ROUNDS {
-        let mut driven = Context::from_waker(&member.waker);
-        let polled = in_group(hub, &member.shared.group, || future.as_mut().poll(&mut driven));
+        let mut driven = Context::from_waker(member.waker());
+        let polled = in_group(hub, member.group(), || future.as_mut().poll(&mut driven));
         if polled.is_ready() {
             return polled;
         }

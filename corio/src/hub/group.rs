@@ -15,9 +15,9 @@
 
 use std::any::{Any, TypeId};
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::util::concurrent::{AtomicUsize, Ordering};
+use crate::util::concurrent::{AtomicUsize, Mutex, Ordering, PoisonError};
 
 /// What a group has asked of one dispatcher, and not sent; with the types erased.
 pub(super) trait Unsent: Send {
@@ -59,7 +59,9 @@ impl Group {
     /// A member becomes idle, or is gone. The last one sends.
     pub(super) fn end(&self) {
         // AcqRel: the last sees what the others have asked.
-        if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let before = self.active.fetch_sub(1, Ordering::AcqRel);
+        assert_ne!(before, 0, "who ends has begun");
+        if before == 1 {
             let unsent = self.with_unsent(mem::take);
             unsent.into_iter().for_each(|packet| packet.send());
         }

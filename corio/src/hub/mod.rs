@@ -29,7 +29,7 @@
 //! | `asker` | who waits for a request, and how outcomes get there |
 //! | `places`, `drivers` | limits of the whole hub; the drivers that are there |
 //! | `ask`, `drive` | plain async code |
-//! | `group`, `unsent` | what belongs to one drive, and what it has not sent |
+//! | `group`, `member`, `unsent` | what belongs to one drive, and what it has not sent |
 //! | `asking` | what this thread is just doing for hubs |
 //! | `through`, `config` | runs |
 //! | `counts`, `snapshot`, `shutdown` | looking at a hub, and ending it |
@@ -60,6 +60,7 @@ mod handle;
 mod inner;
 mod lane;
 mod line;
+mod member;
 mod places;
 mod queue;
 mod queues;

@@ -6,8 +6,9 @@
 //! - While a place is free, no lane waits.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use crate::util::concurrent::{AtomicBool, AtomicUsize, Mutex, Ordering, PoisonError};
 
 /// The places of a hub.
 pub(super) struct Places {

@@ -9,6 +9,11 @@ pub(crate) mod ids {
     }
 }
 
+pub(crate) mod error {
+    #[derive(Debug)]
+    pub(crate) struct Fault;
+}
+
 pub(crate) mod keys {
     pub(crate) type ShowKey<K> = fn(&K, &mut std::fmt::Formatter<'_>) -> std::fmt::Result;
 
