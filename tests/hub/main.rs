@@ -4,6 +4,7 @@
 mod asks;
 mod drives;
 mod options;
+mod random;
 mod rules;
 mod runs;
 mod threads;
