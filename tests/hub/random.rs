@@ -269,6 +269,16 @@ fn check(asks: &[Asked], batches: &[Batch]) {
             assert!(asks.iter().any(waits), "nobody waits for {key} of {}", batch.dispatcher);
         }
     }
+    for batch in batches.iter().filter(|batch| batch.dispatcher != "ordered") {
+        // Somebody waits for it until it ends: it is dropped when the last asker goes.
+        let waits = |asked: &Asked| {
+            (asked.dispatcher, asked.tenant) == (batch.dispatcher, batch.tenant)
+                && batch.keys.contains(&asked.key)
+                && asked.from <= batch.from
+                && asked.gone.or(asked.answered) >= batch.to
+        };
+        assert!(asks.iter().any(waits), "nobody waits for {:?} any more", batch.keys);
+    }
     // Each answer comes from a batch that left while its asker waited.
     for asked in asks {
         let Some(answered) = asked.answered else {
