@@ -72,7 +72,7 @@ impl Db {
     }
 }
 
-#[corio::dispatcher(shared, max_batch = 5)]
+#[corio::dispatcher(shared, max_batch = 5, max_in_flight = 1)]
 async fn plain(db: &Db, keys: &[u64]) -> Vec<u64> {
     db.batch("plain", 0, keys).await;
     keys.to_vec()
@@ -84,7 +84,7 @@ async fn dedup(db: &Db, keys: &[u64]) -> Vec<u64> {
     keys.to_vec()
 }
 
-#[corio::dispatcher(shared, max_batch = 3, group_by = |key| key % 3, by = |tenant: &u8| *tenant)]
+#[corio::dispatcher(shared, max_batch = 3, max_in_flight = 1, group_by = |key| key % 3, by = |tenant: &u8| *tenant)]
 async fn tenants(db: &Db, tenant: &u8, keys: &[u64]) -> Vec<u64> {
     db.batch("tenants", *tenant, keys).await;
     keys.to_vec()

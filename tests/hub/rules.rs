@@ -80,7 +80,7 @@ fn lanes_of_parts_and_groups_go_when_they_are_idle_and_come_again() {
     assert_eq!(answer, Ok(7));
 }
 
-#[corio::dispatcher(shared, max_batch = 8)]
+#[corio::dispatcher(shared, max_batch = 8, max_in_flight = 1)]
 async fn small_batches(record: &Record, keys: &[u64]) -> Vec<u64> {
     record.batch("small_batches", keys, 10).await;
     keys.to_vec()
@@ -247,4 +247,56 @@ fn answers_of_a_batch_become_visible_together() {
     };
     let (_, log) = world.run(hub.drive(join_all((0..40).map(chain))));
     assert_eq!(log.lines().count(), 2, "{log}");
+}
+
+/// Some take 100 ms instead of 10.
+#[corio::dispatcher(shared)]
+async fn mostly_fast(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("mostly_fast", keys, if keys.contains(&13) { 100 } else { 10 }).await;
+    keys.to_vec()
+}
+
+#[test]
+fn a_batch_that_takes_much_longer_than_usual_holds_the_next_no_longer_than_a_usual_one() {
+    let world = World::new();
+    let hub = &world.hub;
+    let after = async |millis, n| {
+        world.executor.clock().sleep(Duration::from_millis(millis)).await;
+        hub.ask(mostly_fast(n)).await
+    };
+    // 10 ms are typical; 13 is overdue after 20, which is seen when the next request comes.
+    let asks = [(0, 1), (15, 13), (20, 2), (30, 3), (36, 4), (40, 5), (50, 6), (60, 7)];
+    let (_, log) = world.run(join_all(asks.map(|(millis, n)| after(millis, n))));
+    expect![[r#"
+        0    mostly_fast [1]
+        15   mostly_fast [13]
+        36   mostly_fast [2, 3, 4]
+        46   mostly_fast [5]
+        56   mostly_fast [6]
+        66   mostly_fast [7]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[corio::dispatcher(shared, max_batch = 8)]
+async fn full_at_eight(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("full_at_eight", keys, 10).await;
+    keys.to_vec()
+}
+
+#[test]
+fn a_batch_that_is_full_need_not_wait_for_more() {
+    let world = World::new();
+    let hub = &world.hub;
+    let after = async |millis, n| {
+        world.executor.clock().sleep(Duration::from_millis(millis)).await;
+        hub.ask(full_at_eight(n)).await
+    };
+    let (_, log) = world.run(join_all((0..20).map(|n| after(n / 10, n))));
+    expect![[r#"
+        0    full_at_eight [0, 1, 2, 3, 4, 5, 6, 7]
+        1    full_at_eight [8, 9, 10, 11, 12, 13, 14, 15]
+        11   full_at_eight [16, 17, 18, 19]
+    "#]]
+    .assert_eq(&log);
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Fault;
-use super::ids::{Waiter, WakeRun};
+use super::ids::{InFlightId, Waiter, WakeRun};
 use crate::observe::Observers;
 use crate::util::InlineBudget;
 
@@ -23,13 +23,23 @@ pub(crate) struct Host {
     pub(crate) observers: Observers,
     /// Ended as soon as a request is queued, an answer becomes ready or an alarm is set.
     pub(crate) inline_budget: Rc<InlineBudget>,
-    /// Tells a live waiter of a fault that its answer can't carry. If absent, such a fault ends the
+    /// Hears what a run does not want to know. If absent, a fault that no answer can carry ends the
     /// run.
-    pub(crate) tell_fault: Option<TellFault>,
+    pub(crate) listener: Option<Rc<dyn Listener>>,
 }
 
-/// Tells a waiter what went wrong with its batch.
-pub(crate) type TellFault = Box<dyn Fn(Waiter, &Fault)>;
+/// A driver that looks after each waiter and each batch, as that of a hub does.
+pub(crate) trait Listener {
+    /// A waiter gets this fault, and nothing else, as its answer can't carry it. It may be gone.
+    fn fault(&self, waiter: Waiter, fault: &Fault);
+
+    /// A batch is in flight from now on.
+    fn begins(&self, batch: InFlightId);
+
+    /// A batch is no longer in flight: it is answered or has failed, or it is given up, as nobody
+    /// waits for it. Told again of a batch, nothing has to happen.
+    fn ends(&self, batch: InFlightId, is_given_up: bool);
+}
 
 /// Where futures of dispatchers go; the driver of the run polls them.
 pub(crate) trait Futures<'r> {

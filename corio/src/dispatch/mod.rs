@@ -172,7 +172,7 @@ pub(crate) use erased::RunsOver;
 pub(crate) use error::Fault;
 pub use error::{RequestError, Unavailable};
 pub use future_request::{FutureRequest, future};
-pub(crate) use host::{Futures, Host};
+pub(crate) use host::{Futures, Host, Listener};
 pub(crate) use ids::{InFlightId, Waiter, WakeRun};
 pub(crate) use in_flight::{Mailbox, SlotOutcome};
 pub use keys::{Groups, groups};

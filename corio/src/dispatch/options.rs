@@ -15,6 +15,10 @@ use crate::dispatch::keys::{
 /// [`Options::max_in_flight`].
 const DEFAULT_IN_FLIGHT: usize = 1;
 
+/// Batches in flight that a hub finds right by itself, at most. Chosen by simulation: see
+/// [`Options::adaptive_in_flight`].
+const DEFAULT_ADAPTS_UP_TO: usize = 8;
+
 /// Creates the object that numbers the groups of keys, one for each queue.
 type MakeGroups<K> = fn() -> Groups<K>;
 
@@ -29,6 +33,8 @@ type MakeGroups<K> = fn() -> Groups<K>;
 pub struct Options<K, A> {
     pub(super) max_batch: usize,
     pub(super) in_flight: usize,
+    /// In a hub, where no limit was told: the highest that it finds itself; 0 if one was told.
+    adapts_up_to: usize,
     pub(super) concurrent: bool,
     pub(super) ordered: bool,
     /// Whether each request is a batch of its own, which no limit holds and which is dropped with
@@ -85,6 +91,7 @@ impl<K, A> Options<K, A> {
         Options {
             max_batch: usize::MAX,
             in_flight: DEFAULT_IN_FLIGHT,
+            adapts_up_to: DEFAULT_ADAPTS_UP_TO,
             concurrent: false,
             ordered: false,
             unbatched: false,
@@ -173,6 +180,27 @@ impl<K, A> Options<K, A> {
     pub const fn max_in_flight(mut self, batches: usize) -> Self {
         assert!(batches > 0, "max_in_flight must be at least 1");
         self.in_flight = batches;
+        self.adapts_up_to = 0;
+        self
+    }
+
+    /// Lets a hub find out how many batches may be in flight at once, `at_most` so many. This is
+    /// what a hub does unless a number is told, up to 8; in a run it is one.
+    ///
+    /// One batch is in flight, and requests gather meanwhile. But a batch that takes more than twice
+    /// as long as is typical holds nobody: it does not count any more. Nor does a batch gain by
+    /// waiting that is full already. So few batches leave, and who asks waits for a slow one of
+    /// others no longer than for a usual one.
+    #[doc = include_str!("../../docs/hub_limits.md")]
+    ///
+    #[doc = include_str!("../../docs/hub_limits.svg")]
+    ///
+    /// # Panics
+    /// If `at_most` is 0; at compile time, if the options are a constant.
+    pub const fn adaptive_in_flight(mut self, at_most: usize) -> Self {
+        assert!(at_most > 0, "adaptive_in_flight must be at least 1");
+        self.in_flight = DEFAULT_IN_FLIGHT;
+        self.adapts_up_to = at_most;
         self
     }
 
@@ -360,11 +388,22 @@ impl<K, A> Options<K, A> {
     /// are in groups already where that is possible.
     pub(crate) fn of_hub(self) -> Self {
         Options {
+            in_flight: if self.adapts() { usize::MAX } else { self.in_flight },
             joins_in_flight: false,
             cache_policy: self.cache_policy.filter(CachePolicy::is_between_runs),
             groups: self.groups.filter(|_| self.ordered),
             ..self
         }
+    }
+
+    /// Whether a hub finds out how many batches may be in flight.
+    fn adapts(&self) -> bool {
+        self.adapts_up_to > 0 && !self.ordered
+    }
+
+    /// How many batches may be in flight in a hub that finds out itself, at most.
+    pub(crate) fn adapts_up_to(&self) -> Option<usize> {
+        self.adapts().then_some(self.adapts_up_to)
     }
 
     /// The number of keys in a batch at most.

@@ -31,13 +31,14 @@ use super::asking::in_batch_of;
 use super::counts::Counts;
 use super::inner::HubInner;
 use super::lane::{Arrived, HubLane};
+use super::limiter::Limiter;
 use super::line::Line;
 use super::places::WaitsForPlace;
 use super::queue::{HubQueue, LaneName};
 use super::shared_dispatch::SharedDispatch;
 use crate::dispatch::{
-    ContextRef, DispatchConfig, Dispatchers, Fault, Host, Requests, RunsOver, SendCx, Unavailable,
-    Waiter, WakeRun,
+    ContextRef, DispatchConfig, Dispatchers, Fault, Host, InFlightId, Listener, Requests, RunsOver,
+    SendCx, Unavailable, Waiter, WakeRun,
 };
 use crate::runtime::{FutureSet, Inbox, Polling, Sleep};
 use crate::util::{InlineBudget, OfRun, PanicCollector, discard, panic_message};
@@ -128,6 +129,48 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for DriverSeat<H, R> {
     }
 }
 
+/// What the dispatching side of a lane tells.
+struct LaneListener<H: Send + Sync + 'static, R: SharedDispatch<H>> {
+    aboard: Rc<RefCell<Aboard<R>>>,
+    outcomes: Rc<RefCell<Outcomes<R>>>,
+    /// Present where no limit of batches in flight was told.
+    limiter: Option<RefCell<Limiter>>,
+    hub: Arc<HubInner<H>>,
+    counts: Arc<Counts>,
+}
+
+impl<H: Send + Sync + 'static, R: SharedDispatch<H>> LaneListener<H, R> {
+    /// Whether one more batch may leave. `is_full`: it can't grow by waiting.
+    fn has_room(&self, is_full: bool) -> bool {
+        let limiter = self.limiter.as_ref();
+        limiter.is_none_or(|limiter| limiter.borrow().has_room(is_full, || self.hub.time().now()))
+    }
+}
+
+impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Listener for LaneListener<H, R> {
+    fn fault(&self, waiter: Waiter, fault: &Fault) {
+        let asker = self.aboard.borrow_mut().take(waiter);
+        if let Some(asker) = asker {
+            self.counts.left_aboard(1);
+            self.outcomes.borrow_mut().add(asker, Err(fault.clone()));
+        }
+    }
+
+    fn begins(&self, batch: InFlightId) {
+        if let Some(limiter) = &self.limiter {
+            let now = self.hub.time().now();
+            limiter.borrow_mut().begins(batch, now);
+        }
+    }
+
+    fn ends(&self, batch: InFlightId, is_given_up: bool) {
+        if let Some(limiter) = &self.limiter {
+            let now = self.hub.time().now();
+            limiter.borrow_mut().ends(batch, now, is_given_up);
+        }
+    }
+}
+
 /// The driver of a lane.
 struct Driver<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> {
     dispatchers: Dispatchers,
@@ -142,6 +185,7 @@ struct Driver<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> {
     gone: usize,
     aboard: Rc<RefCell<Aboard<R>>>,
     outcomes: Rc<RefCell<Outcomes<R>>>,
+    listener: Rc<LaneListener<H, R>>,
     /// Places of the hub that this lane has.
     places: usize,
     /// Batches in flight, as they were counted last.
@@ -155,22 +199,21 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         let aboard: Rc<RefCell<Aboard<R>>> = Rc::default();
         let outcomes: Rc<RefCell<Outcomes<R>>> = Rc::default();
         let (alive, clock) = (aboard.clone(), time.clone());
-        let (told, heard) = (aboard.clone(), outcomes.clone());
-        let counts = seat.queue.counts.clone();
-        let tell_fault = move |waiter: Waiter, fault: &Fault| {
-            let asker = told.borrow_mut().take(waiter);
-            if let Some(asker) = asker {
-                counts.left_aboard(1);
-                heard.borrow_mut().add(asker, Err(fault.clone()));
-            }
-        };
+        let at_most = seat.queue.options.adapts_up_to();
+        let listener = Rc::new(LaneListener {
+            aboard: aboard.clone(),
+            outcomes: outcomes.clone(),
+            limiter: at_most.map(|at_most| RefCell::new(Limiter::new(at_most))),
+            hub: seat.hub.clone(),
+            counts: seat.queue.counts.clone(),
+        });
         let host = Host {
             ring: inbox.clone() as Arc<dyn WakeRun>,
             now: Box::new(move || clock.now()),
             is_alive: Box::new(move |waiter| alive.borrow().is_alive(waiter)),
             observers: seat.hub.observers(),
             inline_budget: Rc::new(InlineBudget::default()),
-            tell_fault: Some(Box::new(tell_fault)),
+            listener: Some(listener.clone()),
         };
         let dispatchers = Dispatchers::new(host, Arc::new(DispatchConfig::default()));
         dispatchers.begin_run(seat.hub.seed());
@@ -187,6 +230,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             gone: 0,
             aboard,
             outcomes,
+            listener,
             places: 0,
             in_flight: 0,
             seat,
@@ -326,9 +370,13 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
 
     /// Sends one batch, if there is something to send and nothing holds it.
     fn send(&mut self) -> bool {
-        let lane = self.dispatchers.lane::<R>();
+        let (lane, seat) = (self.dispatchers.lane::<R>(), &self.seat);
         let unsent = lane.unsent_len();
-        if self.line.is_empty() && unsent == 0 || lane.is_full() || !self.has_place() {
+        if self.line.is_empty() && unsent == 0
+            || lane.is_full()
+            || !self.listener.has_room(unsent + self.line.len() >= seat.queue.options.batch_limit())
+            || !self.has_place()
+        {
             return false;
         }
         let boarded = self.board();

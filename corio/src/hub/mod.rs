@@ -24,6 +24,7 @@
 //! | `queue` | one dispatcher: its lanes, and which of them a request belongs to |
 //! | `lane` | requests of one part and group: what askers see of it |
 //! | `driver` | the driver of a lane |
+//! | `limiter` | how many batches of a lane are in flight, unless told |
 //! | `line` | what waits in a lane, and who leaves next |
 //! | `aboard` | who asked what is in the dispatching side |
 //! | `asker` | who waits for a request, and how outcomes get there |
@@ -59,6 +60,7 @@ mod group;
 mod handle;
 mod inner;
 mod lane;
+mod limiter;
 mod line;
 mod member;
 mod places;

@@ -76,7 +76,7 @@ impl RunState {
                 is_alive: Box::new(is_alive),
                 observers: observers.clone(),
                 inline_budget: inline_budget.clone(),
-                tell_fault: None,
+                listener: None,
             };
             RunState {
                 executor: Executor::new(observers.clone(), config.max_tasks, inline_budget.clone()),

@@ -14,7 +14,7 @@ use super::completion::Completion;
 use super::state::{BufOf, InFlightOf, Queue};
 use crate::dispatch::batch::Payload;
 use crate::dispatch::error::Fault;
-use crate::dispatch::host::TellFault;
+use crate::dispatch::host::Listener;
 use crate::dispatch::ids::{InFlightId, Waiter};
 use crate::dispatch::in_flight::{InFlight, Part, SETTLED, SlotOutcome};
 use crate::dispatch::keys::{PendingKey, Seq, shown};
@@ -171,7 +171,8 @@ impl<R: Request> Queue<R> {
                     others.give(Seq::numbered(number), waiter, as_answer(&fault))
                 }
                 (Err(fault), None) => {
-                    self.shared.host.tell_fault.iter().for_each(|tell| tell(waiter, &fault))
+                    let listener = self.shared.host.listener.iter();
+                    listener.for_each(|listener| listener.fault(waiter, &fault));
                 }
             }
         }
@@ -179,13 +180,13 @@ impl<R: Request> Queue<R> {
     }
 
     /// With dedup: releases a key, and tells its followers of a fault.
-    pub(super) fn tell_followers(&self, seq: Seq, fault: &Fault, tell: &TellFault) {
+    pub(super) fn tell_followers(&self, seq: Seq, fault: &Fault, listener: &dyn Listener) {
         let Some(pending_keys) = &self.pending_keys else { return };
         let taken = pending_keys.borrow_mut().take(seq);
         let Some(PendingKey { lead, mut shared }) = taken else { return };
         let _panic = self.guarded(|| pending_keys.borrow_mut().forget(&lead));
         for (_, waiter) in shared.drain_followers(|waiter| self.shared.is_alive(waiter)) {
-            tell(waiter, fault);
+            listener.fault(waiter, fault);
         }
     }
 
@@ -206,6 +207,9 @@ impl<R: Request> Queue<R> {
     pub(super) fn finish(&self, id: InFlightId) -> Option<InFlightOf<R>> {
         let mut flight = self.in_flight.take(id)?;
         let shared = &self.shared;
+        if let Some(listener) = &shared.host.listener {
+            listener.ends(id, false);
+        }
         shared.in_flight.set(shared.in_flight.get() - 1);
         if let Some(alarm) = flight.alarm.take() {
             shared.due.borrow_mut().unset(alarm);

@@ -195,9 +195,9 @@ impl<'q, R: Request> Completion<'q, R> {
         }
         let seq = self.flight.buf.seq(position);
         let waiter = self.mark_settled(position);
-        if let Some(tell) = &self.queue.shared.host.tell_fault {
-            tell(waiter, fault);
-            return self.queue.tell_followers(seq, fault, tell);
+        if let Some(listener) = &self.queue.shared.host.listener {
+            listener.fault(waiter, fault);
+            return self.queue.tell_followers(seq, fault, &**listener);
         }
         // A fault that concerns no live task is dropped, as late answers are.
         let is_alive = |waiter| self.queue.shared.is_alive(waiter);

@@ -355,6 +355,9 @@ impl<R: Request> Queue<R> {
         self.in_flight.put(id, flight);
         self.listen_for_drops();
         self.watch(id);
+        if let Some(listener) = &self.shared.host.listener {
+            listener.begins(id);
+        }
         id
     }
 

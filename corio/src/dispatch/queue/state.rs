@@ -206,11 +206,11 @@ impl<R: Request> Queue<R> {
         self.buf_pool.take()
     }
 
-    /// Whether a panic of user code becomes a fault: with `faults_as_errors`, or if waiters are
-    /// told of faults. Otherwise it propagates.
+    /// Whether a panic of user code becomes a fault: with `faults_as_errors`, or if a listener
+    /// tells waiters of faults. Otherwise it propagates.
     #[inline]
     pub(crate) fn catches_panics(&self) -> bool {
-        self.options.fault.is_some() || self.shared.host.tell_fault.is_some()
+        self.options.fault.is_some() || self.shared.host.listener.is_some()
     }
 
     /// Runs user code. A panic becomes a fault if `catches_panics`, and propagates otherwise.

@@ -155,6 +155,9 @@ impl<R: Request> Queue<R> {
         if let Some(flight) = self.detach_and_read_mailbox(id) {
             self.in_flight.reattach(id, flight);
         }
+        if let Some(listener) = &self.shared.host.listener {
+            listener.ends(id, true);
+        }
         if let Some(flight) = self.finish(id) {
             self.shared
                 .observers()
