@@ -248,7 +248,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - `by = |tenant: &Tenant| tenant.clone()` with `shared`: which of them share a batch. The
 ///   closure gets pieces of the asker's context, and the function gets what it returns in place of
 ///   a piece of that type. The type of what it returns is written, `|tenant: &Tenant| -> u64`, if
-///   it is not that of its one parameter. A cache with `cache = "schedule"` belongs to the hub then.
+///   it is not that of its one parameter. A cache with `cache = "schedule"` belongs to the hub
+///   then.
 ///
 /// ## Where the function runs
 ///

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --example limits [-- --svg corio/docs/limits.svg]
+//! cargo run --release --example limits -- --hub [--svg corio/docs/hub_limits.svg]
 //! ```
 //!
 //! A thousand tasks ask a server twenty times each, under every limit: with `barrier()`, with
@@ -10,7 +11,11 @@
 //! tasks, which ask at once, in a batch of their own, which comes back alone: batches decay until
 //! they hold single requests. With too small a limit everybody waits for the slowest. The default
 //! of corio is chosen from this table.
+//!
+//! With `--hub` clients in a closed loop ask a hub, whose server has so many connections: what is
+//! best for all of them together. The hub's default is chosen from that table.
 
+mod hub;
 mod plot;
 mod world;
 
@@ -21,6 +26,7 @@ use anyhow::Context;
 use clap::Parser;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use plot::{Line, Point};
 use world::{Answers, Between, Latency, Limit, Scenario, Shards, Taken, simulate};
 
 /// Simulate tasks and a server under different limits of batches in flight.
@@ -30,6 +36,9 @@ struct Args {
     /// Draw the result into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Simulate a hub that many clients ask, instead of one run
+    #[arg(long)]
+    hub: bool,
 }
 
 const SCENARIOS: [Scenario; 11] = {
@@ -88,6 +97,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {
+    if args.hub {
+        let rows = hub::simulate_all();
+        println!("{}", hub::table(&rows));
+        let caption = "A hub: batches in flight, and how long who asks waits in the mean";
+        return draw(args, caption, &hub::lines(&rows));
+    }
     let mut rows = Vec::new();
     for scenario in SCENARIOS {
         let taken =
@@ -95,10 +110,21 @@ fn run(args: &Args) -> anyhow::Result<()> {
         rows.push(Row { name: scenario.name, taken });
     }
     println!("{}", table(&rows));
-    if let Some(file) = &args.svg {
-        plot::draw(&rows, file).with_context(|| format!("cannot draw {}", file.display()))?;
-    }
-    Ok(())
+    let line = |row: &Row| {
+        let points = LIMITS.iter().zip(&row.taken).map(|((limit, _), taken)| {
+            let (batches, time) = (taken.batches as f64, taken.time.as_secs_f64());
+            Point { limit, batches, time }
+        });
+        Line { name: row.name.to_owned(), points: points.collect() }
+    };
+    let lines: Vec<Line> = rows.iter().map(line).collect();
+    draw(args, "Batches in flight: 1000 tasks, 20 requests each", &lines)
+}
+
+/// Draws a picture, if one is wanted.
+fn draw(args: &Args, caption: &str, lines: &[Line]) -> anyhow::Result<()> {
+    let Some(file) = &args.svg else { return Ok(()) };
+    plot::draw(caption, lines, file).with_context(|| format!("cannot draw {}", file.display()))
 }
 
 /// Time and batches of every scenario, in Markdown; at the end how far each limit is from the best,

@@ -1,48 +1,55 @@
-//! The result as a picture: for each scenario a line through the limits, time against batches.
+//! A result as a picture: for each world a line through the limits, time against batches.
 
 use std::path::Path;
 
 use plotters::prelude::*;
 
-use crate::{LIMITS, Row};
-
 const SIZE: (u32, u32) = (860, 520);
 
-/// Draws time (relative to the fastest limit) against batches (relative to the fewest), on
-/// logarithmic axes. The nearer to the corner the better.
-pub(crate) fn draw(rows: &[Row], file: &Path) -> anyhow::Result<()> {
+/// What came out in one world under each limit.
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<Point>,
+}
+
+/// What came out under one limit.
+pub(crate) struct Point {
+    pub(crate) limit: &'static str,
+    pub(crate) batches: f64,
+    pub(crate) time: f64,
+}
+
+/// Draws time (relative to the shortest) against batches (relative to the fewest), on logarithmic
+/// axes. The nearer to the corner the better.
+pub(crate) fn draw(caption: &str, lines: &[Line], file: &Path) -> anyhow::Result<()> {
+    let relative: Vec<Vec<(f64, f64)>> = lines.iter().map(relative).collect();
+    let farthest =
+        |of: fn(&(f64, f64)) -> f64| relative.iter().flatten().map(of).fold(1.0, f64::max) * 1.1;
+    let (batches, time) = (farthest(|point| point.0), farthest(|point| point.1));
     let picture = SVGBackend::new(file, SIZE).into_drawing_area();
     picture.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&picture)
-        .caption("Batches in flight: 1000 tasks, 20 requests each", ("sans-serif", 18))
+        .caption(caption, ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(42)
         .y_label_area_size(52)
-        .build_cartesian_2d((0.9..1200.0).log_scale(), (0.95..4.0).log_scale())?;
+        .build_cartesian_2d((0.9..batches).log_scale(), (0.95..time).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("batches, times the fewest")
         .y_desc("time, times the shortest")
         .light_line_style(WHITE)
         .draw()?;
-    for (number, row) in rows.iter().enumerate() {
+    for (number, (line, points)) in lines.iter().zip(relative).enumerate() {
         let color = Palette99::pick(number).to_rgba();
-        let fewest = row.taken.iter().map(|taken| taken.batches).min().unwrap_or(1) as f64;
-        let shortest =
-            row.taken.iter().map(|taken| taken.time).min().unwrap_or_default().as_secs_f64();
-        let points: Vec<(f64, f64)> = row
-            .taken
-            .iter()
-            .map(|taken| (taken.batches as f64 / fewest, taken.time.as_secs_f64() / shortest))
-            .collect();
         chart
             .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
-            .label(row.name)
+            .label(&line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
-        for (point, (limit, _)) in points.into_iter().zip(LIMITS) {
+        for (point, Point { limit, .. }) in points.into_iter().zip(&line.points) {
             let dot = EmptyElement::at(point)
                 + Circle::new((0, 0), 3, color.filled())
-                + Text::new(limit, (5, -12), ("sans-serif", 11).into_font().color(&color));
+                + Text::new(*limit, (5, -12), ("sans-serif", 11).into_font().color(&color));
             chart.draw_series([dot])?;
         }
     }
@@ -54,4 +61,12 @@ pub(crate) fn draw(rows: &[Row], file: &Path) -> anyhow::Result<()> {
         .draw()?;
     picture.present()?;
     Ok(())
+}
+
+/// Batches and time of each limit, relative to the best.
+fn relative(line: &Line) -> Vec<(f64, f64)> {
+    let best = |of: fn(&Point) -> f64| line.points.iter().map(of).fold(f64::INFINITY, f64::min);
+    let (fewest, shortest) = (best(|point| point.batches), best(|point| point.time));
+    let points = line.points.iter();
+    points.map(|point| (point.batches / fewest, point.time / shortest)).collect()
 }

@@ -187,9 +187,9 @@ impl<K, A> Options<K, A> {
     /// Lets a hub find out how many batches may be in flight at once, `at_most` so many. This is
     /// what a hub does unless a number is told, up to 8; in a run it is one.
     ///
-    /// One batch is in flight, and requests gather meanwhile. But a batch that takes more than twice
-    /// as long as is typical holds nobody: it does not count any more. Nor does a batch gain by
-    /// waiting that is full already. So few batches leave, and who asks waits for a slow one of
+    /// One batch is in flight, and requests gather meanwhile. But a batch that takes more than
+    /// twice as long as is typical holds nobody: it does not count any more. Nor does a batch gain
+    /// by waiting that is full already. So few batches leave, and who asks waits for a slow one of
     /// others no longer than for a usual one.
     #[doc = include_str!("../../docs/hub_limits.md")]
     ///

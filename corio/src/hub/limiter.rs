@@ -1,12 +1,12 @@
 //! How many batches of a lane may be in flight, where no number was told.
 //!
-//! The rule: one batch is in flight, and requests gather meanwhile; but a batch that has taken longer
-//! than twice what is typical does not count any more, and what fills a batch already need not wait
-//! for more. It is looked at when something arrives or a batch is back: there is no timer. Whether
-//! the server could do more at once is not asked: it can, in smaller batches.
+//! The rule: one batch is in flight, and requests gather meanwhile; but a batch that has taken
+//! longer than twice what is typical does not count any more, and what fills a batch already need
+//! not wait for more. It is looked at when something arrives or a batch is back: there is no timer.
+//! Whether the server could do more at once is not asked: it can, in smaller batches.
 //!
-//! *Typical* is the median of the latencies, followed in steps of a tenth: a batch that is very slow
-//! counts no more than one that is a little slow.
+//! *Typical* is the median of the latencies, followed in steps of a tenth: a batch that is very
+//! slow counts no more than one that is a little slow.
 
 use std::time::Duration;
 

@@ -225,8 +225,8 @@ fn options_of_a_cache_that_outlives_its_run() {
              remove it"
         )
     };
-    const BY: &str = "`by` says for whom a cache is that outlives its run, or who shares batches in \
-                      a hub: write `cache = \"schedule\"` or `shared`, or remove it";
+    const BY: &str = "`by` says for whom a cache is that outlives its run, or who shares batches \
+                      in a hub: write `cache = \"schedule\"` or `shared`, or remove it";
     refuse_alone(
         "cache = \"schedule\"",
         PLAIN,
