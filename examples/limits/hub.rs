@@ -248,8 +248,7 @@ fn from_the_best(rows: &[Row], measure: impl Fn(&Met) -> f64) -> Vec<f64> {
     (0..LIMITS.len()).map(mean).collect()
 }
 
-/// For the picture: the mean over worlds of one kind would hide where limits differ, so each is a
-/// line.
+/// For the picture, the worlds where much is going on. Numbers are joined by a line.
 pub(crate) fn lines(rows: &[Row]) -> Vec<Line> {
     let line = |row: &Row| Line {
         name: row.name.clone(),
@@ -257,7 +256,10 @@ pub(crate) fn lines(rows: &[Row]) -> Vec<Line> {
             .iter()
             .zip(&row.met)
             .filter(|((name, _), _)| *name != "none")
-            .map(|((limit, _), met)| Point { limit, batches: met.batches, time: met.mean })
+            .map(|((limit, kind), met)| {
+                let joins = matches!(kind, Limit::Fixed(_));
+                Point { limit, joins, batches: met.batches, time: met.mean }
+            })
             .collect(),
     };
     rows.iter().filter(|row| row.name.contains("200 clients, pool 10")).map(line).collect()

@@ -113,7 +113,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let line = |row: &Row| {
         let points = LIMITS.iter().zip(&row.taken).map(|((limit, _), taken)| {
             let (batches, time) = (taken.batches as f64, taken.time.as_secs_f64());
-            Point { limit, batches, time }
+            Point { limit, joins: true, batches, time }
         });
         Line { name: row.name.to_owned(), points: points.collect() }
     };

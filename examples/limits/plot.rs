@@ -15,6 +15,8 @@ pub(crate) struct Line {
 /// What came out under one limit.
 pub(crate) struct Point {
     pub(crate) limit: &'static str,
+    /// Whether the line goes through it.
+    pub(crate) joins: bool,
     pub(crate) batches: f64,
     pub(crate) time: f64,
 }
@@ -24,8 +26,9 @@ pub(crate) struct Point {
 pub(crate) fn draw(caption: &str, lines: &[Line], file: &Path) -> anyhow::Result<()> {
     let relative: Vec<Vec<(f64, f64)>> = lines.iter().map(relative).collect();
     let farthest =
-        |of: fn(&(f64, f64)) -> f64| relative.iter().flatten().map(of).fold(1.0, f64::max) * 1.1;
-    let (batches, time) = (farthest(|point| point.0), farthest(|point| point.1));
+        |of: fn(&(f64, f64)) -> f64| relative.iter().flatten().map(of).fold(1.0, f64::max);
+    // Room for the legend.
+    let (batches, time) = (1.5 * farthest(|point| point.0), 1.2 * farthest(|point| point.1));
     let picture = SVGBackend::new(file, SIZE).into_drawing_area();
     picture.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&picture)
@@ -43,7 +46,10 @@ pub(crate) fn draw(caption: &str, lines: &[Line], file: &Path) -> anyhow::Result
     for (number, (line, points)) in lines.iter().zip(relative).enumerate() {
         let color = Palette99::pick(number).to_rgba();
         chart
-            .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
+            .draw_series(LineSeries::new(
+                points.iter().zip(&line.points).filter(|(_, to)| to.joins).map(|(at, _)| *at),
+                color.stroke_width(2),
+            ))?
             .label(&line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
         for (point, Point { limit, .. }) in points.into_iter().zip(&line.points) {

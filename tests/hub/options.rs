@@ -103,7 +103,7 @@ fn in_place(record: &Record, keys: &[u64]) -> Vec<u64> {
 #[corio::dispatcher(shared)]
 fn by_value(record: &Record, keys: Vec<u64>) -> BTreeMap<u64, u64> {
     record.say(format!("by_value {keys:?}"));
-    keys.into_iter().filter(|key| key % 2 == 0).map(|key| (key, key + 1)).collect()
+    keys.into_iter().filter(|key| key.is_multiple_of(2)).map(|key| (key, key + 1)).collect()
 }
 
 #[corio::dispatcher(shared)]

@@ -31,7 +31,7 @@ struct TenantApp {
 impl Db {
     async fn latency(&self, of: u64) {
         self.batches.fetch_add(1, Ordering::Relaxed);
-        if of % 3 > 0 {
+        if !of.is_multiple_of(3) {
             sleep(Duration::from_micros(of % 400)).await;
         }
     }
@@ -48,7 +48,11 @@ async fn of_tenant(db: &Arc<Db>, tenant: &u32, keys: &[u64]) -> Vec<Result<(u32,
     db.latency(keys[0]).await;
     assert!(keys.iter().all(|key| key % 4 == keys[0] % 4), "one group");
     keys.iter()
-        .map(|key| if key % 7 == 0 { Err(format!("no {key}")) } else { Ok((*tenant, *key)) })
+        .map(
+            |key| {
+                if key.is_multiple_of(7) { Err(format!("no {key}")) } else { Ok((*tenant, *key)) }
+            },
+        )
         .collect()
 }
 
@@ -62,7 +66,7 @@ async fn write(db: &Arc<Db>, keys: &[u64]) -> Vec<u64> {
 #[corio::dispatcher(shared, timeout = "1s")]
 async fn flaky(db: &Arc<Db>, keys: &[u64]) -> Vec<u64> {
     db.latency(keys[0]).await;
-    assert!(keys.iter().all(|key| key % 11 > 0), "unlucky");
+    assert!(keys.iter().all(|key| !key.is_multiple_of(11)), "unlucky");
     keys.to_vec()
 }
 
@@ -71,7 +75,7 @@ fn work(key: u64) -> u64 {
     let squared = io!(square(key));
     let (own, written) = io!(of_tenant(key), write(key));
     assert_eq!(written, key);
-    if key % 7 > 0 {
+    if !key.is_multiple_of(7) {
         assert_eq!(own.as_ref().map(|(_, key)| *key), Ok(key));
     }
     io!(square(squared % 1000))
@@ -89,7 +93,7 @@ fn expected(key: u64) -> u64 {
 async fn plain(hub: &Hub<App>, tenant: u32, key: u64) -> u64 {
     let squared = hub.ask(square(key)).await.unwrap();
     let own = hub.ask_for(tenant, of_tenant(key)).await.unwrap();
-    if key % 7 > 0 {
+    if !key.is_multiple_of(7) {
         assert_eq!(own, Ok((tenant, key)));
     }
     assert_eq!(hub.ask(write(key)).await, Ok(key));
@@ -104,7 +108,7 @@ async fn plain(hub: &Hub<App>, tenant: u32, key: u64) -> u64 {
 /// One of many operations: `seed` says which, and whether it is dropped half-way.
 async fn operation(hub: Hub<App>, config: Config, app: App, seed: u64) {
     let (key, tenant) = (seed % 1000, (seed % 5) as u32);
-    let drops = (seed % 4 == 0).then(|| Duration::from_micros(seed % 3000));
+    let drops = seed.is_multiple_of(4).then(|| Duration::from_micros(seed % 3000));
     match seed % 3 {
         0 => {
             let mut schedule = config.schedule(TenantApp { db: app.db.clone(), tenant });

@@ -74,7 +74,7 @@ fn a_wrong_count_is_the_error_of_those_aboard() {
 
 #[corio::dispatcher(shared, show_keys)]
 fn drops_odd(batch: Batch<u64, u64>) {
-    for slot in batch.into_iter().filter(|slot| slot.key() % 2 == 0) {
+    for slot in batch.into_iter().filter(|slot| slot.key().is_multiple_of(2)) {
         slot.answer_with(|key| key);
     }
 }

@@ -11,8 +11,8 @@ pub(crate) struct Waiter(pub(crate) u64);
 /// notification never reaches another batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct InFlightId {
-    pub(super) index: u32,
-    pub(super) number: u64,
+    pub(crate) index: u32,
+    pub(crate) number: u64,
 }
 
 /// Wakes the run, from any thread, because the mailbox of a batch in flight is no longer empty.
