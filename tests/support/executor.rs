@@ -48,6 +48,9 @@ impl Job {
 impl Wake for Job {
     fn wake(self: Arc<Self>) {
         let queue = self.queue.clone();
+        if queue.is_gone.load(Ordering::Relaxed) {
+            return;
+        }
         if !std::mem::replace(&mut *self.is_queued.lock().unwrap(), true) {
             queue.ready.lock().unwrap().push_back(self);
             queue.arrived.notify_all();
@@ -173,7 +176,9 @@ impl Drop for Executor {
         // Of the clones the last.
         if Arc::strong_count(&self.handles) == 1 {
             self.queue.is_gone.store(true, Ordering::Relaxed);
+            let ready = std::mem::take(&mut *self.queue.ready.lock().unwrap());
             let jobs = std::mem::take(&mut *self.queue.jobs.lock().unwrap());
+            drop(ready);
             for job in jobs.iter().filter_map(Weak::upgrade) {
                 let work = job.work.lock().unwrap().take();
                 drop(work);

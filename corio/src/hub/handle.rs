@@ -84,6 +84,12 @@ use crate::util::{Clock, Time};
 /// - **A batch function** that asks its own dispatcher gets an error at once. Two that ask each
 ///   other wait for each other, if both have all their places used: give one of them a `timeout`.
 ///
+/// # How it ends
+///
+/// When the last handle is dropped (the [`Config`](crate::Config)s that go through it hold one), or
+/// by [`shutdown`](Hub::shutdown), which waits for what is in flight. A hub in its own context
+/// holds itself: shut it down.
+///
 /// # A connection in the hand
 ///
 /// Who holds a connection of a pool while asking a hub whose dispatchers need one of the same pool
