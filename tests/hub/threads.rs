@@ -158,8 +158,8 @@ async fn storm() {
     let hub = hub.max_in_flight(6);
     let config = Config::new().through(&hub);
     let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..10 {
-        let operations = (0..200).map(|_| {
+    for _ in 0..4 {
+        let operations = (0..150).map(|_| {
             let seed = random.u64(..);
             tokio::spawn(operation(hub.clone(), config.clone(), app.clone(), seed))
         });
