@@ -12,6 +12,8 @@ mod compile_time;
 mod contenders;
 mod costs;
 mod growth;
+#[cfg(feature = "peers")]
+mod hub;
 mod instructions;
 mod measure;
 mod memory;
@@ -53,6 +55,9 @@ enum Command {
     Costs(costs::CostsArgs),
     /// How cost grows with the number of tasks, dispatchers and children
     Growth(growth::GrowthArgs),
+    /// What a request costs in a run, in a run through a hub, asked of the hub and driven
+    #[cfg(feature = "peers")]
+    Hub(hub::HubArgs),
     /// What a build costs those who use corio, beside the same program with the DataLoader of
     /// async-graphql
     CompileTime(compile_time::CompileTimeArgs),
@@ -96,6 +101,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
         Some(Command::Instructions(args)) => instructions::run(args),
         Some(Command::Costs(args)) => costs::costs(args),
         Some(Command::Growth(args)) => growth::run(args),
+        #[cfg(feature = "peers")]
+        Some(Command::Hub(args)) => hub::run(args),
         Some(Command::CompileTime(args)) => compile_time::run(args),
         Some(Command::Measure { size, repetitions }) => {
             println!("{}", serde_json::to_string(&measure::measure(*size, *repetitions)?)?);

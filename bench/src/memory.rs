@@ -1,7 +1,7 @@
 //! How much memory something takes: an allocator that counts while it is told to.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
 
 struct Counting;
 
@@ -12,6 +12,7 @@ static ALLOCATOR: Counting = Counting;
 static ON: AtomicBool = AtomicBool::new(false);
 static NOW: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicIsize = AtomicIsize::new(0);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// The most bytes that were allocated at one time, beside those that were before.
 pub fn peak(work: impl FnOnce()) -> u64 {
@@ -23,11 +24,24 @@ pub fn peak(work: impl FnOnce()) -> u64 {
     PEAK.load(Ordering::Relaxed).unsigned_abs() as u64
 }
 
+/// How often something was allocated, or grew.
+#[cfg(feature = "peers")]
+pub fn allocations(work: impl FnOnce()) -> u64 {
+    ALLOCATIONS.store(0, Ordering::Relaxed);
+    ON.store(true, Ordering::Relaxed);
+    work();
+    ON.store(false, Ordering::Relaxed);
+    ALLOCATIONS.load(Ordering::Relaxed)
+}
+
 /// The size of a Rust allocation is at most `isize::MAX`.
 fn count(more: isize) {
     if ON.load(Ordering::Relaxed) {
         let now = NOW.fetch_add(more, Ordering::Relaxed) + more;
         PEAK.fetch_max(now, Ordering::Relaxed);
+        if more > 0 {
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
