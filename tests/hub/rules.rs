@@ -237,6 +237,31 @@ fn the_places_of_a_hub_are_granted_in_turn() {
 }
 
 #[test]
+fn a_busy_lane_gives_its_place_to_those_that_wait() {
+    let world = World::with(|hub| hub.max_in_flight(1));
+    let hub = &world.hub;
+    let clock = world.executor.clock();
+    let after = async |millis| clock.sleep(Duration::from_millis(millis)).await;
+    let double_after = async |millis, n| {
+        after(millis).await;
+        hub.ask(double(n)).await
+    };
+    let triple_after = async |millis, n| {
+        after(millis).await;
+        hub.ask(triple(n)).await
+    };
+    let (_, log) = world.run(async {
+        join!(double_after(0, 1), triple_after(1, 1), double_after(2, 2), double_after(12, 3))
+    });
+    expect![[r#"
+        0    double [1]
+        10   triple [1]
+        20   double [2, 3]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
 fn answers_of_a_batch_become_visible_together() {
     // A drive whose parts are woken one by one asks for all of them at once.
     let world = World::new();

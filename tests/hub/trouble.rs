@@ -204,10 +204,15 @@ async fn asks_itself(hub: &NestedHub, keys: &[u64]) -> Vec<String> {
     let answers = join_all(keys.iter().map(|key| async move {
         match key {
             0 => "the end".to_owned(),
-            key => hub.ask(asks_itself(key - 1)).await.unwrap_err().to_string(),
+            key => ask_again(hub, key - 1).await,
         }
     }));
     answers.await
+}
+
+/// Boxed, as a future can't hold itself.
+fn ask_again(hub: &Hub<Nested>, key: u64) -> futures_util::future::BoxFuture<'_, String> {
+    Box::pin(async move { hub.ask(asks_itself(key)).await.unwrap_err().to_string() })
 }
 
 #[corio::dispatcher(shared)]
@@ -318,4 +323,157 @@ fn more_than_max_queued_is_refused() {
         0    double [0, 1, 2]
     "#]]
     .assert_eq(&log);
+}
+
+// ── a connection in the hand ──
+
+#[derive(Clone, corio::Context)]
+struct Pooled {
+    pool: std::sync::Arc<tokio::sync::Semaphore>,
+}
+
+#[corio::dispatcher(shared, timeout = "50ms")]
+async fn by_connection(pool: &std::sync::Arc<tokio::sync::Semaphore>, keys: &[u64]) -> Vec<u64> {
+    let _connection = pool.acquire().await;
+    keys.to_vec()
+}
+
+#[test]
+fn who_holds_the_last_connection_of_the_pool_while_asking_is_told_by_the_time_out() {
+    let executor = Executor::new();
+    let pool = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+    let hub = Hub::new(Pooled { pool: pool.clone() }, executor.spawner()).clock(executor.clock());
+    let (held, free) = executor.block_on(async {
+        let connection = pool.acquire().await;
+        let held = hub.ask(by_connection(1)).await;
+        drop(connection);
+        (held, hub.ask(by_connection(2)).await)
+    });
+    expect![
+        "dispatcher `by_connection` left 1 request of a batch without an answer for 50ms, its time \
+         limit"
+    ]
+    .assert_eq(&held.unwrap_err().to_string());
+    assert_eq!(free, Ok(2));
+}
+
+// ── what happens at once ──
+
+#[corio::dispatcher(shared, retry(attempts = 3, when = |error: &String| error == "busy"))]
+fn busy_at_once(record: &Record, keys: &[u64]) -> Vec<Result<u64, String>> {
+    record.say(format!("busy_at_once {keys:?}"));
+    keys.iter().map(|_| Err("busy".to_owned())).collect()
+}
+
+#[test]
+fn a_request_that_is_tried_again_without_a_pause_is_answered() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answer, log) = world.run(hub.ask(busy_at_once(1)));
+    assert_eq!(answer, Ok(Err("busy".to_owned())));
+    expect![[r#"
+        0    busy_at_once [1]
+        0    busy_at_once [1]
+        0    busy_at_once [1]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[corio::dispatcher(shared)]
+async fn wakes_itself(keys: &[u64]) -> Vec<u64> {
+    for _ in 0..1000 {
+        support::executor::yield_now().await;
+    }
+    keys.to_vec()
+}
+
+#[test]
+fn a_batch_function_that_wakes_itself_lets_others_run() {
+    let world = World::new();
+    let hub = &world.hub;
+    let mut turns = 0;
+    let (answer, _) = world.run(async {
+        let counts = async {
+            for _ in 0..5 {
+                support::executor::yield_now().await;
+                turns += 1;
+            }
+        };
+        join!(hub.ask(wakes_itself(1)), counts).0
+    });
+    assert_eq!((answer, turns), (Ok(1), 5));
+}
+
+/// A key whose destructor panics if it is 13.
+#[derive(PartialEq, Eq, Hash, Clone, Debug)]
+struct Unlucky(u64);
+
+impl Drop for Unlucky {
+    fn drop(&mut self) {
+        assert!(self.0 != 13 || std::thread::panicking(), "unlucky");
+    }
+}
+
+#[corio::dispatcher(shared, max_in_flight = 1)]
+async fn of_unlucky(record: &Record, keys: &[Unlucky]) -> Vec<u64> {
+    record.batch("of_unlucky", keys, 10).await;
+    keys.iter().map(|key| key.0).collect()
+}
+
+#[test]
+fn a_destructor_of_a_key_that_panics_leaves_nobody_waiting() {
+    let world = World::new();
+    let (hub, clock) = (&world.hub, world.executor.clock());
+    let (answers, _) = world.run(async {
+        let later = async {
+            clock.sleep(Duration::from_millis(1)).await;
+            // In the line: one of four is gone when they leave.
+            let gone = async {
+                let limit = pin!(clock.sleep(Duration::from_millis(1)));
+                drop(futures_util::future::select(hub.ask(of_unlucky(Unlucky(13))), limit).await);
+            };
+            join!(gone, join_all((2..5).map(|n| hub.ask(of_unlucky(Unlucky(n)))))).1
+        };
+        join!(hub.ask(of_unlucky(Unlucky(1))), later)
+    });
+    assert_eq!(answers.0, Ok(1));
+    for answer in answers.1 {
+        assert!(answer.is_err(), "{answer:?}");
+    }
+    // And the hub goes on.
+    assert_eq!(world.run(hub.ask(of_unlucky(Unlucky(7)))).0, Ok(7));
+    let of = hub.snapshot().dispatchers()[0].clone();
+    assert_eq!((of.queued, of.aboard, of.in_flight), (0, 0, 0));
+}
+
+struct PanicsBefore(u64);
+
+impl corio::Request for PanicsBefore {
+    type Key = u64;
+    type Answer = u64;
+
+    fn into_key(self) -> u64 {
+        self.0
+    }
+}
+
+impl corio::SharedDispatch<App> for PanicsBefore {
+    type Part = ();
+
+    fn dispatch_shared<'r>(_: &'r App, _: &'r (), requests: corio::Requests<'_, 'r, Self>) {
+        assert!(!requests.keys().contains(&13), "before it is answered");
+        requests.answer(|keys| keys.to_vec());
+    }
+}
+
+#[test]
+fn a_dispatcher_by_hand_that_panics_before_it_answers_fails_its_batch_alone() {
+    let world = World::new();
+    let hub = &world.hub;
+    let (answers, _) = world.run(async {
+        let first = hub.ask(PanicsBefore(13)).await;
+        (first, hub.ask(PanicsBefore(1)).await)
+    });
+    assert!(matches!(answers.0, Err(RequestError::Unanswered { .. })));
+    assert_eq!(answers.1, Ok(1));
 }

@@ -7,6 +7,8 @@ use crate::dispatch::{Request, Waiter};
 pub(super) struct Aboard<R: Request> {
     slots: Vec<Slot<R>>,
     free: Vec<u32>,
+    /// Askers that are there.
+    living: usize,
 }
 
 struct Slot<R: Request> {
@@ -16,7 +18,7 @@ struct Slot<R: Request> {
 
 impl<R: Request> Default for Aboard<R> {
     fn default() -> Self {
-        Aboard { slots: Vec::new(), free: Vec::new() }
+        Aboard { slots: Vec::new(), free: Vec::new(), living: 0 }
     }
 }
 
@@ -26,7 +28,7 @@ fn waiter(index: u32, generation: u32) -> Waiter {
 
 impl<R: Request> Aboard<R> {
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.living
     }
 
     /// Reserves a place and returns its waiter, for `put`, or `cancel`.
@@ -41,6 +43,7 @@ impl<R: Request> Aboard<R> {
     /// Puts an asker where `next` has reserved a place.
     pub(super) fn put(&mut self, Waiter(word): Waiter, asker: Asker<R>) {
         self.slots[word as u32 as usize].asker = Some(asker);
+        self.living += 1;
     }
 
     /// Frees a place that `next` has reserved.
@@ -56,6 +59,7 @@ impl<R: Request> Aboard<R> {
     pub(super) fn take(&mut self, waiter: Waiter) -> Option<Asker<R>> {
         self.slot(waiter)?;
         let asker = self.slots[waiter.0 as u32 as usize].asker.take()?;
+        self.living -= 1;
         self.free(waiter);
         Some(asker)
     }
@@ -63,6 +67,7 @@ impl<R: Request> Aboard<R> {
     /// Removes all askers.
     pub(super) fn take_all(&mut self) -> Vec<Asker<R>> {
         self.free.clear();
+        self.living = 0;
         self.slots.drain(..).filter_map(|slot| slot.asker).collect()
     }
 

@@ -53,7 +53,7 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Future for Ask<H, R> {
                     return Poll::Ready(Err(Fault::Unavailable { dispatcher, reason }));
                 }
                 let seat = Seat::new(context.waker().clone(), innermost_group());
-                let entry = Entry { key, asker: Asker::Plain(seat.clone()) };
+                let entry = Entry { key, asker: Asker::plain(seat.clone()) };
                 *stage = Stage::Asked(seat);
                 match group_of(hub.id()) {
                     Some(group) => {

@@ -23,34 +23,63 @@ pub(super) struct Entry<R: Request> {
     pub(super) asker: Asker<R>,
 }
 
-/// Who waits for a request.
-pub(super) enum Asker<R: Request> {
+/// Who waits for a request. Whatever happens, it gets one outcome: one that is dropped without,
+/// because code of the user's has panicked, is told that it is unanswered.
+pub(super) struct Asker<R: Request>(Option<Who<R>>);
+
+enum Who<R: Request> {
     Run { packet: Arc<RunPacket<R>>, position: usize },
     Plain(Arc<Seat<R>>),
 }
 
 impl<R: Request> Asker<R> {
+    /// The request at this position of a packet.
+    pub(super) fn of_run(packet: Arc<RunPacket<R>>, position: usize) -> Self {
+        Asker(Some(Who::Run { packet, position }))
+    }
+
+    /// A request of plain async code.
+    pub(super) fn plain(seat: Arc<Seat<R>>) -> Self {
+        Asker(Some(Who::Plain(seat)))
+    }
+
     /// Notes that the request waits in a lane. False if the asker is gone.
     pub(super) fn enter(&self, lane: &Arc<impl TakesBack<R> + 'static>) -> bool {
-        match self {
-            Asker::Run { packet, .. } => !packet.is_gone(),
-            Asker::Plain(seat) => seat.enter(lane),
+        match &self.0 {
+            Some(Who::Run { packet, .. }) => !packet.is_gone(),
+            Some(Who::Plain(seat)) => seat.enter(lane),
+            None => false,
         }
     }
 
     /// Notes that the request is aboard with this driver, as `waiter`. False if the asker is gone.
     pub(super) fn board(&self, driver: u64, waiter: Waiter) -> bool {
-        match self {
-            Asker::Run { packet, .. } => packet.board(driver, waiter),
-            Asker::Plain(seat) => seat.board(waiter),
+        match &self.0 {
+            Some(Who::Run { packet, .. }) => packet.board(driver, waiter),
+            Some(Who::Plain(seat)) => seat.board(waiter),
+            None => false,
         }
     }
 
     /// Whether nobody waits any more.
     pub(super) fn is_gone(&self) -> bool {
-        match self {
-            Asker::Run { packet, .. } => packet.is_gone(),
-            Asker::Plain(seat) => seat.is_gone(),
+        match &self.0 {
+            Some(Who::Run { packet, .. }) => packet.is_gone(),
+            Some(Who::Plain(seat)) => seat.is_gone(),
+            None => true,
+        }
+    }
+}
+
+impl<R: Request> Drop for Asker<R> {
+    fn drop(&mut self) {
+        if !self.is_gone() {
+            let mut outcomes = Outcomes::default();
+            let (dispatcher, position, requests, key) = (R::name(), 0, 1, None);
+            let fault = Fault::Unanswered { dispatcher, position, requests, key };
+            outcomes.add(Asker(self.0.take()), Err(fault));
+            // A panic of a waker must not replace one that goes on.
+            PanicCollector::default().run(|| outcomes.give());
         }
     }
 }
@@ -283,10 +312,11 @@ impl<R: Request> Outcomes<R> {
     }
 
     /// Adds an outcome.
-    pub(super) fn add(&mut self, asker: Asker<R>, outcome: Outcome<R>) {
-        let (packet, position) = match asker {
-            Asker::Plain(seat) => return self.of_plain.push((seat, outcome)),
-            Asker::Run { packet, position } => (packet, position),
+    pub(super) fn add(&mut self, mut asker: Asker<R>, outcome: Outcome<R>) {
+        let (packet, position) = match asker.0.take() {
+            Some(Who::Plain(seat)) => return self.of_plain.push((seat, outcome)),
+            Some(Who::Run { packet, position }) => (packet, position),
+            None => return,
         };
         let outcome = match outcome {
             Ok(answer) => SlotOutcome::Answer { position, answer, key: None },
@@ -307,20 +337,34 @@ impl<R: Request> Outcomes<R> {
     }
 
     /// Gives all outcomes to those who wait for them. Wakes tasks.
-    pub(super) fn give(self) {
+    pub(super) fn give(mut self) {
+        self.give_all();
+    }
+
+    fn give_all(&mut self) {
         let mut panics = PanicCollector::default();
-        for (packet, mut outcomes) in self.of_runs {
+        for (packet, mut outcomes) in mem::take(&mut self.of_runs) {
             packet.state().left -= outcomes.len();
             panics.run(|| packet.mailbox.put_all(outcomes.drain(..)));
         }
+        let of_plain = mem::take(&mut self.of_plain);
         let mut groups: Vec<Arc<Group>> =
-            self.of_plain.iter().filter_map(|(seat, _)| seat.group.clone()).collect();
+            of_plain.iter().filter_map(|(seat, _)| seat.group.clone()).collect();
         groups.dedup_by(|one, other| Arc::ptr_eq(one, other));
         groups.iter().for_each(|group| group.hold());
-        for (seat, outcome) in self.of_plain {
+        for (seat, outcome) in of_plain {
             panics.run(|| seat.answer(outcome));
         }
         groups.iter().for_each(|group| panics.run(|| group.let_go()));
         panics.finish();
+    }
+}
+
+impl<R: Request> Drop for Outcomes<R> {
+    /// Gives what was not given, because of a panic.
+    fn drop(&mut self) {
+        if !self.is_empty() {
+            PanicCollector::default().run(|| self.give_all());
+        }
     }
 }

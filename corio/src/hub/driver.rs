@@ -43,8 +43,9 @@ use crate::dispatch::{
 use crate::runtime::{FutureSet, Inbox, Polling, Sleep};
 use crate::util::{InlineBudget, OfRun, PanicCollector, discard, panic_message};
 
-/// So many batches leave in one poll before others of the executor have their turn.
-const BATCHES_PER_POLL: usize = 32;
+/// After so many rounds of one poll, in each of which something has happened, others of the
+/// executor have their turn.
+const ROUNDS_PER_POLL: usize = 64;
 
 /// The context of the batches of a lane.
 struct LaneContext<H: Send + Sync + 'static, R: SharedDispatch<H>> {
@@ -58,7 +59,11 @@ fn dispatch<'r, H: Send + Sync + 'static, R: SharedDispatch<H>>(
     requests: Requests<'_, 'r, R>,
 ) {
     context.counts.batch_leaves();
-    R::dispatch_shared(context.hub.context(), &context.part, requests);
+    // Of a panic before `Requests` got it, the batch hears by the destructor of these.
+    let dispatched = catch_unwind(AssertUnwindSafe(|| {
+        R::dispatch_shared(context.hub.context(), &context.part, requests)
+    }));
+    dispatched.err().into_iter().for_each(discard);
 }
 
 /// Spawns the driver of a lane.
@@ -70,13 +75,15 @@ pub(super) fn spawn_driver<H: Send + Sync + 'static, R: SharedDispatch<H>>(
 ) {
     // From here on whoever waits is answered, even if the spawner drops the future.
     let seat = DriverSeat::take(hub.clone(), queue, name, lane);
+    let Some(number) = seat.number else { return };
     let driver = async move {
         let (hub, counts) = (seat.hub.clone(), seat.queue.counts.clone());
         let context = LaneContext::<H, R> { hub, part: seat.name.part.clone(), counts };
         // SAFETY: a driver is polled and dropped through `&mut`, so by one thread at a time. Keys
         // and answers are `Send`, by `SharedDispatch`, and so is the part; the context is `Sync`.
-        // Futures of dispatchers are `Send`: `Requests` asks that of them.
-        let mut driver = unsafe { OfRun::new(Driver::new(&context, seat)) };
+        // Futures of dispatchers are `Send`: `Requests` asks that of them, or the request tells of
+        // the future, and it is `Send` as well, by `SharedDispatch`.
+        let mut driver = unsafe { OfRun::new(Driver::new(&context, number, seat)) };
         poll_fn(|cx| driver.poll(cx)).await;
     };
     let spawned = catch_unwind(AssertUnwindSafe(|| hub.spawn(Box::pin(driver))));
@@ -91,8 +98,8 @@ struct DriverSeat<H: Send + Sync + 'static, R: SharedDispatch<H>> {
     queue: Arc<HubQueue<H, R>>,
     name: LaneName<R::Part>,
     lane: Arc<HubLane<R>>,
-    /// The number of the driver among those of the hub.
-    number: u64,
+    /// The number of the driver among those of the hub; absent if the hub is shut down.
+    number: Option<u64>,
     /// What is told to those who are left.
     fault: Fault,
 }
@@ -105,7 +112,8 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> DriverSeat<H, R> {
         lane: Arc<HubLane<R>>,
     ) -> Self {
         let number = hub.drivers().begin(lane.clone());
-        let reason = Unavailable::SpawnerGone;
+        let is_over = number.is_none();
+        let reason = if is_over { Unavailable::ShutDown } else { Unavailable::SpawnerGone };
         let fault = Fault::Unavailable { dispatcher: R::name(), reason };
         DriverSeat { hub, queue, name, lane, number, fault }
     }
@@ -121,11 +129,11 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> DriverSeat<H, R> {
 impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for DriverSeat<H, R> {
     fn drop(&mut self) {
         let mut panics = PanicCollector::default();
-        let Arrived { packets, .. } = self.lane.driver_is_gone();
+        let Arrived { packets, .. } = self.queue.driver_is_gone(&self.name, &self.lane);
         let entries: Vec<Entry<R>> = packets.into_iter().flatten().collect();
         self.queue.counts.unqueue(entries.len());
         panics.run(|| self.fail(entries.into_iter().map(|entry| entry.asker)));
-        self.hub.drivers().end(self.number);
+        self.number.into_iter().for_each(|number| self.hub.drivers().end(number));
     }
 }
 
@@ -190,11 +198,12 @@ struct Driver<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> {
     places: usize,
     /// Batches in flight, as they were counted last.
     in_flight: usize,
+    number: u64,
     seat: DriverSeat<H, R>,
 }
 
 impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
-    fn new(context: &'h LaneContext<H, R>, seat: DriverSeat<H, R>) -> Self {
+    fn new(context: &'h LaneContext<H, R>, number: u64, seat: DriverSeat<H, R>) -> Self {
         let (inbox, time) = (Arc::new(Inbox::default()), seat.hub.time().clone());
         let aboard: Rc<RefCell<Aboard<R>>> = Rc::default();
         let outcomes: Rc<RefCell<Outcomes<R>>> = Rc::default();
@@ -233,6 +242,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             listener,
             places: 0,
             in_flight: 0,
+            number,
             seat,
         }
     }
@@ -253,33 +263,32 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
     }
 
     fn turn(&mut self, cx: &Context<'_>) -> Poll<()> {
-        for _ in 0..BATCHES_PER_POLL {
-            loop {
-                let mut is_busy = self.take_arrived();
-                is_busy |= self.take_from_inbox();
-                self.fire_due();
-                self.cancel_futures();
-                is_busy |= self.deliver();
-                if self.seat.hub.is_cancelled() {
-                    let reason = Unavailable::ShutDown;
-                    self.seat.fault = Fault::Unavailable { dispatcher: R::name(), reason };
-                    return Poll::Ready(());
-                }
-                if self.send() {
-                    break;
-                }
-                self.give_places_back();
-                if is_busy {
-                    continue;
-                }
-                if self.is_idle() && self.ends() {
-                    return Poll::Ready(());
-                }
-                if self.waits(cx) {
-                    return Poll::Pending;
-                }
+        for _ in 0..ROUNDS_PER_POLL {
+            let mut is_busy = self.take_arrived();
+            is_busy |= self.take_from_inbox();
+            self.fire_due();
+            self.cancel_futures();
+            is_busy |= self.deliver();
+            // Those of batches that are back: other lanes may be before this one.
+            self.give_places_back();
+            if self.seat.hub.is_cancelled() {
+                let reason = Unavailable::ShutDown;
+                self.seat.fault = Fault::Unavailable { dispatcher: R::name(), reason };
+                return Poll::Ready(());
+            }
+            if self.send() || is_busy {
+                continue;
+            }
+            self.take_granted();
+            self.give_places_back();
+            if self.is_idle() && self.ends() {
+                return Poll::Ready(());
+            }
+            if self.waits(cx) {
+                return Poll::Pending;
             }
         }
+        self.give_places_back();
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -295,7 +304,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         arrived.packets.into_iter().for_each(|packet| self.line.push(packet));
         let mut dropped = Vec::new();
         for withdrawn in arrived.withdrawn {
-            let aboard = withdrawn.take_aboard(self.seat.number);
+            let aboard = withdrawn.take_aboard(self.number);
             self.gone += aboard.not_aboard;
             dropped.extend(aboard.waiters);
         }
@@ -392,7 +401,10 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         dispatchers.coalesce(&send_cx);
         in_batch_of(seat.queue.id(), || dispatchers.send(&send_cx));
         self.count_in_flight();
-        boarded > 0 || self.dispatchers.lane::<R>().unsent_len() < unsent
+        // What is sent again at once, after an answer in place, waits as before.
+        boarded > 0
+            || self.dispatchers.lane::<R>().unsent_len() < unsent
+            || self.dispatchers.can_send()
     }
 
     /// Asks what fits into the next batch. Returns how many requests that are.
@@ -400,35 +412,34 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         let Driver { dispatchers, seat, line, .. } = self;
         let lane = dispatchers.lane::<R>();
         let (options, counts) = (&seat.queue.options, &seat.queue.counts);
-        let mut boarded = 0;
+        let mut boarded = Boarded { counts, requests: 0 };
         loop {
             let room = options.batch_limit().saturating_sub(lane.unsent_len());
             if room == 0 || line.is_empty() {
-                counts.come_aboard(boarded);
-                return boarded;
+                return boarded.requests;
             }
-            for Entry { key, asker } in line.take(room, options.keeps_order()) {
-                counts.unqueue(1);
+            let entries = line.take(room, options.keeps_order());
+            counts.unqueue(entries.len());
+            for Entry { key, asker } in entries {
                 let waiter = self.aboard.borrow_mut().next();
-                if !asker.board(seat.number, waiter) {
+                if !asker.board(self.number, waiter) {
                     self.aboard.borrow_mut().cancel(waiter);
                     continue;
                 }
                 self.aboard.borrow_mut().put(waiter, asker);
+                boarded.requests += 1;
                 if let Err(key) = lane.ask_with_others(waiter, key) {
                     lane.ask(waiter, key);
                 }
-                boarded += 1;
             }
         }
     }
 
     /// Whether the lane has a place of the hub for one more batch; takes one if one is free.
     fn has_place(&mut self) -> bool {
-        let hub = &self.seat.hub;
-        self.places += self.seat.lane.claim().take_granted();
+        self.take_granted();
         if self.places <= self.in_flight {
-            if !hub.places().take(&self.seat.lane) {
+            if !self.seat.hub.places().take(&self.seat.lane) {
                 return false;
             }
             self.places += 1;
@@ -436,9 +447,13 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         true
     }
 
+    /// Takes the places that were granted while the lane waited for one.
+    fn take_granted(&mut self) {
+        self.places += self.seat.lane.claim().take_granted();
+    }
+
     /// Gives the places back that no batch in flight has.
     fn give_places_back(&mut self) {
-        self.places += self.seat.lane.claim().take_granted();
         let spare = self.places - self.in_flight.min(self.places);
         if spare > 0 {
             self.places -= spare;
@@ -497,5 +512,17 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for Driver<'_, H, R> {
         hub.places().leave(lane);
         let places = self.places + lane.claim().take_granted();
         panics.run(|| hub.places().give(places));
+    }
+}
+
+/// Requests that have come aboard; counted together, also when a destructor of a key panics.
+struct Boarded<'c> {
+    counts: &'c Counts,
+    requests: usize,
+}
+
+impl Drop for Boarded<'_> {
+    fn drop(&mut self) {
+        self.counts.come_aboard(self.requests);
     }
 }

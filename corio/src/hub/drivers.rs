@@ -18,6 +18,8 @@ pub(super) struct Drivers {
 struct DriversState {
     lanes: HashMap<u64, Arc<dyn WaitsForPlace>>,
     last_number: u64,
+    /// Whether the hub is shut down, and no driver begins.
+    is_over: bool,
     /// Woken when the last driver is gone.
     waiting: Vec<Waker>,
 }
@@ -27,13 +29,16 @@ impl Drivers {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A driver begins. Returns its number.
-    pub(super) fn begin(&self, lane: Arc<dyn WaitsForPlace>) -> u64 {
+    /// A driver begins. Returns its number; or `None` if the hub is shut down.
+    pub(super) fn begin(&self, lane: Arc<dyn WaitsForPlace>) -> Option<u64> {
         let mut state = self.state();
+        if state.is_over {
+            return None;
+        }
         state.last_number += 1;
         let number = state.last_number;
         state.lanes.insert(number, lane);
-        number
+        Some(number)
     }
 
     /// A driver is gone.
@@ -53,14 +58,18 @@ impl Drivers {
         lanes.into_iter().for_each(|lane| lane.wake());
     }
 
-    /// Whether no driver is there; if one is, `waker` is woken when the last one is gone.
+    /// Whether no driver is there, and none begins any more; if one is, `waker` is woken when the
+    /// last one is gone.
     pub(super) fn are_gone(&self, waker: &Waker) -> bool {
         let waker = waker.clone();
         let mut state = self.state();
-        let are_gone = state.lanes.is_empty();
-        if !are_gone {
+        if state.lanes.is_empty() {
+            state.is_over = true;
+            return true;
+        }
+        if !state.waiting.iter().any(|other| other.will_wake(&waker)) {
             state.waiting.push(waker);
         }
-        are_gone
+        false
     }
 }

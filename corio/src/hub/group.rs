@@ -17,6 +17,7 @@ use std::any::{Any, TypeId};
 use std::mem;
 use std::sync::Arc;
 
+use crate::util::PanicCollector;
 use crate::util::concurrent::{AtomicUsize, Mutex, Ordering, PoisonError};
 
 /// What a group has asked of one dispatcher, and not sent; with the types erased.
@@ -62,8 +63,11 @@ impl Group {
         let before = self.active.fetch_sub(1, Ordering::AcqRel);
         assert_ne!(before, 0, "who ends has begun");
         if before == 1 {
-            let unsent = self.with_unsent(mem::take);
-            unsent.into_iter().for_each(|packet| packet.send());
+            let mut panics = PanicCollector::default();
+            for packet in self.with_unsent(mem::take) {
+                panics.run(|| packet.send());
+            }
+            panics.finish();
         }
     }
 
@@ -74,7 +78,9 @@ impl Group {
     }
 
     pub(super) fn let_go(&self) {
-        self.end();
-        self.outer.iter().for_each(|outer| outer.let_go());
+        let mut panics = PanicCollector::default();
+        panics.run(|| self.end());
+        panics.run(|| self.outer.iter().for_each(|outer| outer.let_go()));
+        panics.finish();
     }
 }

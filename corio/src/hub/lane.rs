@@ -2,10 +2,10 @@
 //! is what askers see of it; its [`Driver`](super::driver) is a future on the user's executor.
 //!
 //! Invariants:
-//! - Whatever arrives when there is no driver has one spawned, by whoever brought it. A driver that
-//!   ends or is dropped leaves nothing behind: what has arrived by then is its own to answer.
-//! - A lane that is closed is out of its queue, and takes nothing any more: who finds it closed
-//!   looks for another.
+//! - What arrives first has the driver spawned, by whoever brought it. A driver that ends or is
+//!   dropped closes the lane and leaves nothing behind: what has arrived by then is its own to
+//!   answer.
+//! - A lane that is closed takes nothing any more: who finds it closed looks for another.
 //! - No waker is woken or dropped, and no code of users runs, under the lock.
 
 use std::collections::VecDeque;
@@ -45,7 +45,7 @@ impl<R: Request> Default for Arrived<R> {
 }
 
 enum DriverState {
-    /// There is none.
+    /// There is none yet.
     None,
     /// It was spawned, is polled, or was woken: it will look into the inbox.
     Awake,
@@ -129,18 +129,19 @@ impl<R: Request> HubLane<R> {
         true
     }
 
-    /// The driver is gone. Returns what has arrived, which is its own to answer.
-    pub(super) fn driver_is_gone(&self) -> Arrived<R> {
+    /// Closes the lane, whose driver is gone. Returns what has arrived, which is its own to answer.
+    pub(super) fn close(&self) -> Arrived<R> {
         let (arrived, before) = {
             let mut inbox = self.inbox();
-            let after = match inbox.driver {
-                DriverState::Closed => DriverState::Closed,
-                _ => DriverState::None,
-            };
-            (mem::take(&mut inbox.arrived), mem::replace(&mut inbox.driver, after))
+            let before = mem::replace(&mut inbox.driver, DriverState::Closed);
+            (mem::take(&mut inbox.arrived), before)
         };
         drop(before);
         arrived
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.inbox().driver, DriverState::Closed)
     }
 
     /// Closes the lane, unless something has arrived. The caller takes it out of the queue, which

@@ -89,7 +89,8 @@ impl Member {
 
     /// Begins another round of a poll.
     pub(super) fn begin_round(&self) {
-        self.shared.state.store(POLLED, Ordering::Release);
+        // AcqRel: what was done before a wake-up is seen in this round.
+        self.shared.state.swap(POLLED, Ordering::AcqRel);
     }
 
     /// Ends a poll that was pending. False if the member was woken meanwhile; otherwise it is idle.
@@ -105,7 +106,7 @@ impl Member {
 
     /// Ends a poll of a member that stays active, and is polled again.
     pub(super) fn stays_active(&self) {
-        self.shared.state.store(WOKEN, Ordering::Release);
+        self.shared.state.swap(WOKEN, Ordering::AcqRel);
     }
 }
 

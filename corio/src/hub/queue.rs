@@ -1,21 +1,24 @@
 //! The requests of one dispatcher in a hub: its lanes, and which of them a request belongs to.
 //!
 //! Invariants:
-//! - A lane in the table is open, or is being closed by its driver, which takes it out.
-//! - The number of a group is used again only when no lane has it.
-//! - Code of users runs under the lock where keys are grouped and parts compared, and nowhere else;
-//!   a panic of it is caught, and is the fault of the request.
+//! - A lane has one driver, and is closed when that is gone. A closed lane may be found in the
+//!   table, and is replaced.
+//! - The number of a group is used again only when no lane in the table has it; keys are numbered
+//!   and their lanes found under one lock.
+//! - Under the lock keys are grouped, and parts copied and compared: code of the user's, which must
+//!   not use the hub. A panic of a grouping function is the fault of the request. What is dropped
+//!   is dropped without the lock.
 
 use std::any::TypeId;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as TableEntry;
+use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::asker::{Entry, Outcomes};
 use super::counts::Counts;
 use super::inner::HubInner;
-use super::lane::{HubLane, Packet, Pushed};
+use super::lane::{Arrived, HubLane, Packet, Pushed};
 use super::shared_dispatch::SharedDispatch;
 use crate::dispatch::{Fault, Groups, Options, Request, Unavailable};
 use crate::util::{discard, panic_message};
@@ -102,80 +105,63 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
             self.refuse(entries, Unavailable::Full);
             return Vec::new();
         }
-        let packets = self.by_group(entries);
-        let mut lanes = Vec::with_capacity(packets.len());
-        for (group, packet) in packets {
-            lanes.push(self.push_to(&hub, LaneName { part: part.clone(), group }, packet));
+        let (mut entries, mut lanes) = (entries, Vec::new());
+        while !entries.is_empty() {
+            for Placed { name, lane, mut packet } in self.place(&part, mem::take(&mut entries)) {
+                let before = packet.len();
+                packet.retain(|entry| entry.asker.enter(&lane));
+                self.counts.unqueue(before - packet.len());
+                match lane.push(packet) {
+                    Pushed::Done => {}
+                    Pushed::Spawn => (self.spawn_driver)(&hub, self.clone(), name, lane.clone()),
+                    // Its driver has gone meanwhile; the number of its group may be another's now.
+                    Pushed::Closed(back) => {
+                        entries.extend(back);
+                        continue;
+                    }
+                }
+                lanes.push(lane);
+            }
         }
         lanes
     }
 
-    /// Puts a packet into the lane of this name.
-    fn push_to(
-        self: &Arc<Self>,
-        hub: &Arc<HubInner<H>>,
-        name: LaneName<R::Part>,
-        mut packet: Packet<R>,
-    ) -> Arc<HubLane<R>> {
-        loop {
-            let lane = match self.table().lanes.entry(name.clone()) {
-                TableEntry::Occupied(lane) => lane.get().clone(),
-                TableEntry::Vacant(free) => {
-                    self.counts.lane_opens();
-                    free.insert(HubLane::new()).clone()
+    /// Finds the lanes of requests. Each lane keeps the order of asking.
+    fn place(&self, part: &R::Part, entries: Vec<Entry<R>>) -> Vec<Placed<R::Part, R>> {
+        let mut failed: Vec<(Entry<R>, Fault)> = Vec::new();
+        let placed = {
+            let mut table = self.table();
+            let Table { lanes, groups, prune_groups_at } = &mut *table;
+            let packets = match groups {
+                None => vec![(0, entries.into())],
+                Some(groups) => {
+                    if groups.len() >= *prune_groups_at {
+                        let used: HashSet<u32> = lanes.keys().map(|name| name.group).collect();
+                        groups.retain(&mut |group| used.contains(&group));
+                        *prune_groups_at = FEW_GROUPS.max(2 * groups.len());
+                    }
+                    by_group(groups, entries, &mut failed)
                 }
             };
-            let before = packet.len();
-            packet.retain(|entry| entry.asker.enter(&lane));
-            self.counts.unqueue(before - packet.len());
-            match lane.push(packet) {
-                Pushed::Done => return lane,
-                Pushed::Spawn => {
-                    (self.spawn_driver)(hub, self.clone(), name, lane.clone());
-                    return lane;
-                }
-                // Its driver is about to take it out of the table.
-                Pushed::Closed(back) => packet = back,
-            }
-        }
-    }
-
-    /// Splits requests by their groups. Each group keeps the order of asking.
-    fn by_group(&self, entries: Vec<Entry<R>>) -> Vec<(u32, Packet<R>)> {
-        let mut table = self.table();
-        let Table { lanes, groups: Some(groups), prune_groups_at } = &mut *table else {
-            return vec![(0, entries.into())];
+            let lane_of = |(group, packet)| {
+                let name = LaneName { part: part.clone(), group };
+                let open = lanes.get(&name).filter(|lane| !lane.is_closed()).cloned();
+                let lane = open.unwrap_or_else(|| {
+                    let lane = HubLane::new();
+                    if lanes.insert(name.clone(), lane.clone()).is_none() {
+                        self.counts.lane_opens();
+                    }
+                    lane
+                });
+                Placed { name, lane, packet }
+            };
+            packets.into_iter().map(lane_of).collect()
         };
-        if groups.len() >= *prune_groups_at {
-            let used: std::collections::HashSet<u32> =
-                lanes.keys().map(|name| name.group).collect();
-            groups.retain(&mut |group| used.contains(&group));
-            *prune_groups_at = FEW_GROUPS.max(2 * groups.len());
-        }
-        let (mut packets, mut places) = (Vec::<(u32, Packet<R>)>::new(), HashMap::new());
-        let mut failed = Outcomes::default();
-        for entry in entries {
-            let group = catch_unwind(AssertUnwindSafe(|| groups.number(&entry.key)));
-            match group {
-                Ok(group) => {
-                    let place = *places.entry(group).or_insert_with(|| {
-                        packets.push((group, Packet::new()));
-                        packets.len() - 1
-                    });
-                    packets[place].1.push_back(entry);
-                }
-                Err(panic) => {
-                    let message = panic_message(&*panic);
-                    discard(panic);
-                    self.counts.unqueue(1);
-                    let fault = Fault::Panicked { dispatcher: R::name(), message };
-                    failed.add(entry.asker, Err(fault));
-                }
-            }
-        }
-        drop(table);
-        failed.give();
-        packets
+        self.counts.unqueue(failed.len());
+        let mut outcomes = Outcomes::default();
+        failed.into_iter().for_each(|(entry, fault)| outcomes.add(entry.asker, Err(fault)));
+        outcomes.give();
+        placed
     }
 
     /// Tells requests that they are not sent.
@@ -200,10 +186,68 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
         let is_kept = !self.has_many_lanes
             || self.options.keeps_answers() && table.lanes.len() <= MAX_IDLE_LANES;
         let closes = (hub_closes || !is_kept) && lane.close_if_empty();
-        if closes {
-            table.lanes.remove(name);
-            self.counts.lane_closes();
-        }
+        let removed = if closes { self.remove(&mut table, name, lane) } else { None };
+        drop(table);
+        drop(removed);
         closes
     }
+
+    /// Closes the lane of a driver that is gone. Returns what has arrived.
+    pub(super) fn driver_is_gone(
+        &self,
+        name: &LaneName<R::Part>,
+        lane: &Arc<HubLane<R>>,
+    ) -> Arrived<R> {
+        let mut table = self.table();
+        let arrived = lane.close();
+        let removed = self.remove(&mut table, name, lane);
+        drop(table);
+        drop(removed);
+        arrived
+    }
+
+    /// Takes a closed lane out of the table, if it is there. The name is dropped without the lock.
+    fn remove(
+        &self,
+        table: &mut Table<R::Part, R>,
+        name: &LaneName<R::Part>,
+        lane: &Arc<HubLane<R>>,
+    ) -> Option<(LaneName<R::Part>, Arc<HubLane<R>>)> {
+        table.lanes.get(name).filter(|found| Arc::ptr_eq(found, lane))?;
+        self.counts.lane_closes();
+        table.lanes.remove_entry(name)
+    }
+}
+
+/// Requests that go to one lane.
+struct Placed<P, R: Request> {
+    name: LaneName<P>,
+    lane: Arc<HubLane<R>>,
+    packet: Packet<R>,
+}
+
+/// Splits requests by their groups. Where code of the user's panics, the request fails.
+fn by_group<R: Request>(
+    groups: &mut Groups<R::Key>,
+    entries: Vec<Entry<R>>,
+    failed: &mut Vec<(Entry<R>, Fault)>,
+) -> Vec<(u32, Packet<R>)> {
+    let (mut packets, mut places) = (Vec::<(u32, Packet<R>)>::new(), HashMap::new());
+    for entry in entries {
+        match catch_unwind(AssertUnwindSafe(|| groups.number(&entry.key))) {
+            Ok(group) => {
+                let place = *places.entry(group).or_insert_with(|| {
+                    packets.push((group, Packet::new()));
+                    packets.len() - 1
+                });
+                packets[place].1.push_back(entry);
+            }
+            Err(panic) => {
+                let message = panic_message(&*panic);
+                discard(panic);
+                failed.push((entry, Fault::Panicked { dispatcher: R::name(), message }));
+            }
+        }
+    }
+    packets
 }

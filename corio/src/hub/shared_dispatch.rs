@@ -39,7 +39,7 @@ use crate::dispatch::{Request, Requests};
     note = "write `#[corio::dispatcher(shared)]`; its keys and answers are `Send`, and the hub's \
             context provides each `&T` that the function takes and that `by` does not give"
 )]
-pub trait SharedDispatch<H>: Request<Key: Send, Answer: Send> {
+pub trait SharedDispatch<H>: Request<Key: Send, Answer: Send> + Send {
     /// What the asker brings along, and a batch has in common: a tenant, say. Only requests of
     /// equal parts share a batch, an answer or a cache. `()` if all may.
     type Part: Clone + Eq + Hash + Send + Sync + 'static;

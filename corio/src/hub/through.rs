@@ -36,10 +36,7 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Carrier<R> for HubCarrier<H
         let entries: Vec<Entry<R>> = keys
             .into_iter()
             .enumerate()
-            .map(|(position, key)| Entry {
-                key,
-                asker: Asker::Run { packet: packet.clone(), position },
-            })
+            .map(|(position, key)| Entry { key, asker: Asker::of_run(packet.clone(), position) })
             .collect();
         let queue = queue_of::<H, R>(&self.0);
         if is_in_batch_of(queue.id()) {

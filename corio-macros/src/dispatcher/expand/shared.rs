@@ -4,7 +4,7 @@ use super::answering::{Source, answering};
 use super::attributes::cfg;
 use super::{assumed_bounds, flow, static_params};
 use crate::dispatcher::answer::Answer;
-use crate::dispatcher::model::Dispatcher;
+use crate::dispatcher::model::{Dispatcher, Mode};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{GenericParam, Type, TypeParam, parse_quote};
@@ -19,7 +19,7 @@ use syn::{GenericParam, Type, TypeParam, parse_quote};
 /// into
 ///
 /// ```text
-/// impl<__F: 'static, __H: ::corio::Provide<Db> + Send + Sync + 'static>
+/// impl<__F: 'static + Send, __H: ::corio::Provide<Db> + Send + Sync + 'static>
 ///     ::corio::SharedDispatch<__H> for invoices<__F>
 /// {
 ///     type Part = Tenant;
@@ -35,6 +35,11 @@ pub(super) fn shared(dispatcher: &Dispatcher, answer: &Answer) -> Option<TokenSt
     let of_request = flow::with_future(signature.generics.clone(), dispatcher);
     let (_, arguments, _) = of_request.split_for_impl();
     let mut generics = flow::with_future(static_params(&signature.generics), dispatcher);
+    // The request of an `async fn` is `Send` if its future is.
+    let of_future = generics.type_params_mut().last().filter(|_| dispatcher.mode() == Mode::Async);
+    if let Some(future) = of_future {
+        future.bounds.push(parse_quote!(::core::marker::Send));
+    }
     let mut context: TypeParam = parse_quote!(__H);
     let pieces = dispatcher.pieces.iter().filter(|piece| source.is_of_context(piece));
     context.bounds.extend(

@@ -40,7 +40,7 @@ fn what_by_gives_comes_from_the_asker_and_the_future_is_send() {
         "async fn fetch(db: &Db, tenant: &Tenant, ids: &[Id]) -> Vec<Author> {}",
         "
         impl<
-            __F: 'static,
+            __F: 'static + ::core::marker::Send,
             __H: ::corio::Provide<Db> + ::core::marker::Send + ::core::marker::Sync + 'static
         > ::corio::SharedDispatch<__H> for fetch<__F> {
             type Part = Tenant;
@@ -69,7 +69,7 @@ fn several_pieces_are_a_tuple_and_slots_with_faults_are_wrapped() {
         "shared, faults = \"error\", by = |a: &A, b: &B| (a.clone(), b.clone())",
         "async fn fetch(b: &B, batch: Batch<Id, Author>) {}",
         "
-        impl<__F: 'static, __H: ::core::marker::Send + ::core::marker::Sync + 'static>
+        impl<__F: 'static + ::core::marker::Send, __H: ::core::marker::Send + ::core::marker::Sync + 'static>
             ::corio::SharedDispatch<__H> for fetch<__F>
         {
             type Part = (A, B);

@@ -377,8 +377,9 @@ impl<R: Request> Drop for Requests<'_, '_, R> {
     fn drop(&mut self) {
         if let Some(buf) = self.buf.take() {
             // While a panic unwinds, the batch is not reported: the panic ends the run, and is the
-            // better reason.
-            if self.send_cx.was_panicking || !std::thread::panicking() {
+            // better reason. A listener's goes on.
+            let goes_on = self.send_cx.was_panicking || self.queue.has_listener();
+            if goes_on || !std::thread::panicking() {
                 self.queue.ignored(buf);
             }
         }

@@ -131,7 +131,13 @@ impl<R: Request> Queue<R> {
                 self.assign_groups(grouped);
                 self.send_groups(grouped, outlet);
             } else {
-                let buf = self.buf_from(&mut || self.waiting.borrow_mut().pop());
+                // A listener lets one batch leave at a time.
+                let mut left =
+                    if self.has_listener() { self.options.max_batch } else { usize::MAX };
+                let buf = self.buf_from(&mut || {
+                    left = left.checked_sub(1)?;
+                    self.waiting.borrow_mut().pop()
+                });
                 self.send_parts(buf, None, outlet);
             }
         }

@@ -213,6 +213,11 @@ impl<R: Request> Queue<R> {
         self.options.fault.is_some() || self.shared.host.listener.is_some()
     }
 
+    /// Whether a driver looks after each waiter, and no fault ends a run.
+    pub(crate) fn has_listener(&self) -> bool {
+        self.shared.host.listener.is_some()
+    }
+
     /// Runs user code. A panic becomes a fault if `catches_panics`, and propagates otherwise.
     #[inline]
     pub(crate) fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, Fault> {
