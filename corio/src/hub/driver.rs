@@ -31,14 +31,14 @@ use super::asking::in_batch_of;
 use super::counts::Counts;
 use super::inner::HubInner;
 use super::lane::{Arrived, HubLane};
-use super::limiter::Limiter;
 use super::line::Line;
+use super::listener::LaneListener;
 use super::places::WaitsForPlace;
 use super::queue::{HubQueue, LaneName};
 use super::shared_dispatch::SharedDispatch;
 use crate::dispatch::{
-    ContextRef, DispatchConfig, Dispatchers, Fault, Host, InFlightId, Listener, Requests, RunsOver,
-    SendCx, Unavailable, Waiter, WakeRun,
+    ContextRef, DispatchConfig, Dispatchers, Fault, Host, Requests, RunsOver, SendCx, Unavailable,
+    WakeRun,
 };
 use crate::runtime::{FutureSet, Inbox, Polling, Sleep};
 use crate::util::{InlineBudget, OfRun, PanicCollector, discard, panic_message};
@@ -137,48 +137,6 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for DriverSeat<H, R> {
     }
 }
 
-/// What the dispatching side of a lane tells.
-struct LaneListener<H: Send + Sync + 'static, R: SharedDispatch<H>> {
-    aboard: Rc<RefCell<Aboard<R>>>,
-    outcomes: Rc<RefCell<Outcomes<R>>>,
-    /// Present where no limit of batches in flight was told.
-    limiter: Option<RefCell<Limiter>>,
-    hub: Arc<HubInner<H>>,
-    counts: Arc<Counts>,
-}
-
-impl<H: Send + Sync + 'static, R: SharedDispatch<H>> LaneListener<H, R> {
-    /// Whether one more batch may leave. `is_full`: it can't grow by waiting.
-    fn has_room(&self, is_full: bool) -> bool {
-        let limiter = self.limiter.as_ref();
-        limiter.is_none_or(|limiter| limiter.borrow().has_room(is_full, || self.hub.time().now()))
-    }
-}
-
-impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Listener for LaneListener<H, R> {
-    fn fault(&self, waiter: Waiter, fault: &Fault) {
-        let asker = self.aboard.borrow_mut().take(waiter);
-        if let Some(asker) = asker {
-            self.counts.left_aboard(1);
-            self.outcomes.borrow_mut().add(asker, Err(fault.clone()));
-        }
-    }
-
-    fn begins(&self, batch: InFlightId) {
-        if let Some(limiter) = &self.limiter {
-            let now = self.hub.time().now();
-            limiter.borrow_mut().begins(batch, now);
-        }
-    }
-
-    fn ends(&self, batch: InFlightId, is_given_up: bool) {
-        if let Some(limiter) = &self.limiter {
-            let now = self.hub.time().now();
-            limiter.borrow_mut().ends(batch, now, is_given_up);
-        }
-    }
-}
-
 /// The driver of a lane.
 struct Driver<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> {
     dispatchers: Dispatchers,
@@ -208,14 +166,13 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         let aboard: Rc<RefCell<Aboard<R>>> = Rc::default();
         let outcomes: Rc<RefCell<Outcomes<R>>> = Rc::default();
         let (alive, clock) = (aboard.clone(), time.clone());
-        let at_most = seat.queue.options.adapts_up_to();
-        let listener = Rc::new(LaneListener {
-            aboard: aboard.clone(),
-            outcomes: outcomes.clone(),
-            limiter: at_most.map(|at_most| RefCell::new(Limiter::new(at_most))),
-            hub: seat.hub.clone(),
-            counts: seat.queue.counts.clone(),
-        });
+        let listener = Rc::new(LaneListener::new(
+            seat.hub.clone(),
+            seat.queue.counts.clone(),
+            aboard.clone(),
+            outcomes.clone(),
+            seat.queue.options.adapts_up_to(),
+        ));
         let host = Host {
             ring: inbox.clone() as Arc<dyn WakeRun>,
             now: Box::new(move || clock.now()),

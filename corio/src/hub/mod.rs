@@ -23,7 +23,7 @@
 //! | `queues` | the queues of a hub |
 //! | `queue` | one dispatcher: its lanes, and which of them a request belongs to |
 //! | `lane` | requests of one part and group: what askers see of it |
-//! | `driver` | the driver of a lane |
+//! | `driver`, `listener` | the driver of a lane; what the dispatching side tells it |
 //! | `limiter` | how many batches of a lane are in flight, unless told |
 //! | `line` | what waits in a lane, and who leaves next |
 //! | `aboard` | who asked what is in the dispatching side |
@@ -62,6 +62,7 @@ mod inner;
 mod lane;
 mod limiter;
 mod line;
+mod listener;
 mod member;
 mod places;
 mod queue;

@@ -212,12 +212,15 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
         table: &mut Table<R::Part, R>,
         name: &LaneName<R::Part>,
         lane: &Arc<HubLane<R>>,
-    ) -> Option<(LaneName<R::Part>, Arc<HubLane<R>>)> {
+    ) -> Option<Removed<R::Part, R>> {
         table.lanes.get(name).filter(|found| Arc::ptr_eq(found, lane))?;
         self.counts.lane_closes();
         table.lanes.remove_entry(name)
     }
 }
+
+/// A lane that was taken out of the table.
+type Removed<P, R> = (LaneName<P>, Arc<HubLane<R>>);
 
 /// Requests that go to one lane.
 struct Placed<P, R: Request> {

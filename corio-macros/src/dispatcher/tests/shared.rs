@@ -69,7 +69,10 @@ fn several_pieces_are_a_tuple_and_slots_with_faults_are_wrapped() {
         "shared, faults = \"error\", by = |a: &A, b: &B| (a.clone(), b.clone())",
         "async fn fetch(b: &B, batch: Batch<Id, Author>) {}",
         "
-        impl<__F: 'static + ::core::marker::Send, __H: ::core::marker::Send + ::core::marker::Sync + 'static>
+        impl<
+            __F: 'static + ::core::marker::Send,
+            __H: ::core::marker::Send + ::core::marker::Sync + 'static,
+        >
             ::corio::SharedDispatch<__H> for fetch<__F>
         {
             type Part = (A, B);
