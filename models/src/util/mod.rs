@@ -18,4 +18,10 @@ pub(crate) mod concurrent {
 #[path = "../../../corio/src/util/cancel.rs"]
 mod cancel;
 
+#[path = "../../../corio/src/util/panic_advice.rs"]
+pub(crate) mod panic_advice;
+#[path = "../../../corio/src/util/unwind.rs"]
+mod unwind;
+
 pub(crate) use cancel::{CancellationToken, Nudge, Nudging, StopFlag};
+pub(crate) use unwind::PanicCollector;
