@@ -3,6 +3,7 @@
 
 mod asks;
 mod drives;
+mod inject;
 mod options;
 mod random;
 mod rules;

@@ -188,14 +188,15 @@ impl Drop for Executor {
 }
 
 /// Lets everything else that can run run first.
-pub async fn yield_now() {
+pub fn yield_now() -> impl Future<Output = ()> + Send {
+    // The closure owns what it changes: as a local of an `async fn`, Miri would take it for aliased
+    // where a future is in a `JoinAll`, which is `Unpin`.
     let mut has_yielded = false;
-    std::future::poll_fn(|context| {
+    std::future::poll_fn(move |context| {
         if std::mem::replace(&mut has_yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
         Poll::Pending
     })
-    .await
 }

@@ -86,3 +86,22 @@ impl Counts {
         self.requests.load(Ordering::Relaxed)
     }
 }
+
+/// Requests that are counted together when it is dropped, also if code of the user's panics before.
+pub(super) struct Tally<'c> {
+    counts: &'c Counts,
+    count: fn(&Counts, usize),
+    pub(super) requests: usize,
+}
+
+impl<'c> Tally<'c> {
+    pub(super) fn new(counts: &'c Counts, count: fn(&Counts, usize), requests: usize) -> Self {
+        Tally { counts, count, requests }
+    }
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        (self.count)(self.counts, self.requests);
+    }
+}

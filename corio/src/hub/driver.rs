@@ -26,15 +26,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::aboard::Aboard;
-use super::asker::{Asker, Entry, Outcomes};
+use super::asker::{Entry, Outcomes};
 use super::asking::in_batch_of;
-use super::counts::Counts;
+use super::counts::{Counts, Tally};
 use super::inner::HubInner;
-use super::lane::{Arrived, HubLane};
+use super::lanes::LaneName;
 use super::line::Line;
 use super::listener::LaneListener;
 use super::places::WaitsForPlace;
-use super::queue::{HubQueue, LaneName};
+use super::queue::DriverSeat;
 use super::shared_dispatch::SharedDispatch;
 use crate::dispatch::{
     ContextRef, DispatchConfig, Dispatchers, Fault, Host, Requests, RunsOver, SendCx, Unavailable,
@@ -50,7 +50,7 @@ const ROUNDS_PER_POLL: usize = 64;
 /// The context of the batches of a lane.
 struct LaneContext<H: Send + Sync + 'static, R: SharedDispatch<H>> {
     hub: Arc<HubInner<H>>,
-    part: R::Part,
+    name: Arc<LaneName<R::Part>>,
     counts: Arc<Counts>,
 }
 
@@ -61,24 +61,18 @@ fn dispatch<'r, H: Send + Sync + 'static, R: SharedDispatch<H>>(
     context.counts.batch_leaves();
     // Of a panic before `Requests` got it, the batch hears by the destructor of these.
     let dispatched = catch_unwind(AssertUnwindSafe(|| {
-        R::dispatch_shared(context.hub.context(), &context.part, requests)
+        R::dispatch_shared(context.hub.context(), &context.name.part, requests)
     }));
     dispatched.err().into_iter().for_each(discard);
 }
 
 /// Spawns the driver of a lane.
-pub(super) fn spawn_driver<H: Send + Sync + 'static, R: SharedDispatch<H>>(
-    hub: &Arc<HubInner<H>>,
-    queue: Arc<HubQueue<H, R>>,
-    name: LaneName<R::Part>,
-    lane: Arc<HubLane<R>>,
-) {
-    // From here on whoever waits is answered, even if the spawner drops the future.
-    let seat = DriverSeat::take(hub.clone(), queue, name, lane);
+pub(super) fn spawn_driver<H: Send + Sync + 'static, R: SharedDispatch<H>>(seat: DriverSeat<H, R>) {
     let Some(number) = seat.number else { return };
+    let hub = seat.hub.clone();
     let driver = async move {
-        let (hub, counts) = (seat.hub.clone(), seat.queue.counts.clone());
-        let context = LaneContext::<H, R> { hub, part: seat.name.part.clone(), counts };
+        let (hub, queue, name) = (seat.hub.clone(), &seat.queue, seat.name.clone());
+        let context = LaneContext::<H, R> { hub, name, counts: queue.counts.clone() };
         // SAFETY: a driver is polled and dropped through `&mut`, so by one thread at a time. Keys
         // and answers are `Send`, by `SharedDispatch`, and so is the part; the context is `Sync`.
         // Futures of dispatchers are `Send`: `Requests` asks that of them, or the request tells of
@@ -89,52 +83,6 @@ pub(super) fn spawn_driver<H: Send + Sync + 'static, R: SharedDispatch<H>>(
     let spawned = catch_unwind(AssertUnwindSafe(|| hub.spawn(Box::pin(driver))));
     // The future was dropped, and with it whoever waits has been answered.
     spawned.err().into_iter().for_each(discard);
-}
-
-/// The place of a driver at its lane. When it is dropped, there is no driver any more, and whatever
-/// has arrived until then gets a fault.
-struct DriverSeat<H: Send + Sync + 'static, R: SharedDispatch<H>> {
-    hub: Arc<HubInner<H>>,
-    queue: Arc<HubQueue<H, R>>,
-    name: LaneName<R::Part>,
-    lane: Arc<HubLane<R>>,
-    /// The number of the driver among those of the hub; absent if the hub is shut down.
-    number: Option<u64>,
-    /// What is told to those who are left.
-    fault: Fault,
-}
-
-impl<H: Send + Sync + 'static, R: SharedDispatch<H>> DriverSeat<H, R> {
-    fn take(
-        hub: Arc<HubInner<H>>,
-        queue: Arc<HubQueue<H, R>>,
-        name: LaneName<R::Part>,
-        lane: Arc<HubLane<R>>,
-    ) -> Self {
-        let number = hub.drivers().begin(lane.clone());
-        let is_over = number.is_none();
-        let reason = if is_over { Unavailable::ShutDown } else { Unavailable::SpawnerGone };
-        let fault = Fault::Unavailable { dispatcher: R::name(), reason };
-        DriverSeat { hub, queue, name, lane, number, fault }
-    }
-
-    /// Tells those who wait for these requests of the fault.
-    fn fail(&self, askers: impl Iterator<Item = Asker<R>>) {
-        let mut outcomes = Outcomes::default();
-        askers.for_each(|asker| outcomes.add(asker, Err(self.fault.clone())));
-        outcomes.give();
-    }
-}
-
-impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for DriverSeat<H, R> {
-    fn drop(&mut self) {
-        let mut panics = PanicCollector::default();
-        let Arrived { packets, .. } = self.queue.driver_is_gone(&self.name, &self.lane);
-        let entries: Vec<Entry<R>> = packets.into_iter().flatten().collect();
-        self.queue.counts.unqueue(entries.len());
-        panics.run(|| self.fail(entries.into_iter().map(|entry| entry.asker)));
-        self.number.into_iter().for_each(|number| self.hub.drivers().end(number));
-    }
 }
 
 /// The driver of a lane.
@@ -238,7 +186,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             }
             self.take_granted();
             self.give_places_back();
-            if self.is_idle() && self.ends() {
+            if self.is_idle() && self.seat.retire() {
                 return Poll::Ready(());
             }
             if self.waits(cx) {
@@ -312,24 +260,29 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
 
     /// Gives the outcomes that are there to those who wait, all of them at once.
     fn deliver(&mut self) -> bool {
-        let mut delivered = 0;
-        while let Some(mut delivery) = self.dispatchers.next_delivery() {
-            while let Some(waiter) = delivery.next() {
-                let answer = self.dispatchers.take_current_answer::<R::Answer>();
-                let asker = self.aboard.borrow_mut().take(waiter);
-                if let (Some(answer), Some(asker)) = (answer, asker) {
-                    self.outcomes.borrow_mut().add(asker, Ok(answer));
-                    delivered += 1;
-                }
-            }
-            delivery.end();
-        }
-        self.seat.queue.counts.left_aboard(delivered);
+        self.collect_answers();
         self.count_in_flight();
         let outcomes = self.outcomes.take();
         let any = !outcomes.is_empty();
         outcomes.give();
         any
+    }
+
+    /// Takes the answers of batches that are back.
+    fn collect_answers(&mut self) {
+        let counts = &self.seat.queue.counts;
+        let mut delivered = Tally::new(counts, Counts::left_aboard, 0);
+        while let Some(mut delivery) = self.dispatchers.next_delivery() {
+            while let Some(waiter) = delivery.next() {
+                let answer = self.dispatchers.take_current_answer::<R::Answer>();
+                let asker = self.aboard.borrow_mut().take(waiter);
+                delivered.requests += usize::from(asker.is_some());
+                if let (Some(answer), Some(asker)) = (answer, asker) {
+                    self.outcomes.borrow_mut().add(asker, Ok(answer));
+                }
+            }
+            delivery.end();
+        }
     }
 
     // ── what goes out ──
@@ -369,7 +322,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         let Driver { dispatchers, seat, line, .. } = self;
         let lane = dispatchers.lane::<R>();
         let (options, counts) = (&seat.queue.options, &seat.queue.counts);
-        let mut boarded = Boarded { counts, requests: 0 };
+        let mut boarded = Tally::new(counts, Counts::come_aboard, 0);
         loop {
             let room = options.batch_limit().saturating_sub(lane.unsent_len());
             if room == 0 || line.is_empty() {
@@ -435,12 +388,6 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             && !self.dispatchers.has_alarms()
     }
 
-    /// Whether the idle driver ends; the lane is closed then.
-    fn ends(&self) -> bool {
-        let DriverSeat { hub, queue, name, lane, .. } = &self.seat;
-        queue.retire(name, lane, hub.is_closing())
-    }
-
     /// Lets whatever happens next wake the task of `cx`. False if something has happened already.
     fn waits(&mut self, cx: &Context<'_>) -> bool {
         let due = self.dispatchers.next_due();
@@ -469,17 +416,5 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for Driver<'_, H, R> {
         hub.places().leave(lane);
         let places = self.places + lane.claim().take_granted();
         panics.run(|| hub.places().give(places));
-    }
-}
-
-/// Requests that have come aboard; counted together, also when a destructor of a key panics.
-struct Boarded<'c> {
-    counts: &'c Counts,
-    requests: usize,
-}
-
-impl Drop for Boarded<'_> {
-    fn drop(&mut self) {
-        self.counts.come_aboard(self.requests);
     }
 }

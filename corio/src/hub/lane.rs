@@ -2,9 +2,9 @@
 //! is what askers see of it; its [`Driver`](super::driver) is a future on the user's executor.
 //!
 //! Invariants:
-//! - What arrives first has the driver spawned, by whoever brought it. A driver that ends or is
-//!   dropped closes the lane and leaves nothing behind: what has arrived by then is its own to
-//!   answer.
+//! - A lane has a driver from the beginning, although that may not have been spawned yet. A driver
+//!   that ends or is dropped closes the lane and leaves nothing behind: what has arrived by then is
+//!   its own to answer.
 //! - A lane that is closed takes nothing any more: who finds it closed looks for another.
 //! - No waker is woken or dropped, and no code of users runs, under the lock.
 
@@ -45,9 +45,7 @@ impl<R: Request> Default for Arrived<R> {
 }
 
 enum DriverState {
-    /// There is none yet.
-    None,
-    /// It was spawned, is polled, or was woken: it will look into the inbox.
+    /// It is to be spawned, is polled, or was woken: it will look into the inbox.
     Awake,
     /// It waits.
     Parked(Waker),
@@ -55,19 +53,9 @@ enum DriverState {
     Closed,
 }
 
-/// What has to follow when something was put into a lane.
-pub(super) enum Pushed<R: Request> {
-    /// Nothing: the driver has been woken, or was awake.
-    Done,
-    /// A driver is to be spawned.
-    Spawn,
-    /// Nothing was put: the lane is closed.
-    Closed(Packet<R>),
-}
-
 impl<R: Request> HubLane<R> {
     pub(super) fn new() -> Arc<Self> {
-        let inbox = Inbox { arrived: Arrived::default(), driver: DriverState::None };
+        let inbox = Inbox { arrived: Arrived::default(), driver: DriverState::Awake };
         Arc::new(HubLane { inbox: Mutex::new(inbox), claim: Claim::default() })
     }
 
@@ -75,31 +63,18 @@ impl<R: Request> HubLane<R> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a packet into the lane.
-    pub(super) fn push(&self, packet: Packet<R>) -> Pushed<R> {
-        let parked = {
-            let mut inbox = self.inbox();
-            match inbox.driver {
-                DriverState::Closed => return Pushed::Closed(packet),
-                DriverState::None => {
-                    inbox.arrived.packets.push(packet);
-                    inbox.driver = DriverState::Awake;
-                    return Pushed::Spawn;
-                }
-                DriverState::Awake | DriverState::Parked(_) => {}
-            }
-            inbox.arrived.packets.push(packet);
-            mem::replace(&mut inbox.driver, DriverState::Awake)
-        };
-        parked.wake();
-        Pushed::Done
+    /// Puts a packet into the lane; returned if the lane is closed.
+    pub(super) fn push(&self, packet: Packet<R>) -> Result<(), Packet<R>> {
+        let mut packet = Some(packet);
+        self.tell(|arrived| arrived.packets.extend(packet.take()));
+        packet.map_or(Ok(()), Err)
     }
 
-    /// Puts something into the inbox, if there is a driver.
+    /// Puts something into the inbox, unless the lane is closed.
     fn tell(&self, put: impl FnOnce(&mut Arrived<R>)) {
         let parked = {
             let mut inbox = self.inbox();
-            if let DriverState::None | DriverState::Closed = inbox.driver {
+            if let DriverState::Closed = inbox.driver {
                 return;
             }
             put(&mut inbox.arrived);

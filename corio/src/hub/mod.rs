@@ -21,7 +21,8 @@
 //! | `shared_dispatch` | the trait [`SharedDispatch`]: how a hub answers a batch |
 //! | `inner` | what handles, queues and drivers share |
 //! | `queues` | the queues of a hub |
-//! | `queue` | one dispatcher: its lanes, and which of them a request belongs to |
+//! | `queue` | one dispatcher: its requests, and the seats of its drivers |
+//! | `lanes` | the lanes of one dispatcher, and which of them a request belongs to |
 //! | `lane` | requests of one part and group: what askers see of it |
 //! | `driver`, `listener` | the driver of a lane; what the dispatching side tells it |
 //! | `limiter` | how many batches of a lane are in flight, unless told |
@@ -60,6 +61,7 @@ mod group;
 mod handle;
 mod inner;
 mod lane;
+mod lanes;
 mod limiter;
 mod line;
 mod listener;

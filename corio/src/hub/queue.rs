@@ -1,66 +1,40 @@
-//! The requests of one dispatcher in a hub: its lanes, and which of them a request belongs to.
+//! The requests of one dispatcher in a hub, and the seats of its drivers.
 //!
 //! Invariants:
-//! - A lane has one driver, and is closed when that is gone. A closed lane may be found in the
-//!   table, and is replaced.
-//! - The number of a group is used again only when no lane in the table has it; keys are numbered
-//!   and their lanes found under one lock.
-//! - Under the lock keys are grouped, and parts copied and compared: code of the user's, which must
-//!   not use the hub. A panic of a grouping function is the fault of the request. What is dropped
-//!   is dropped without the lock.
+//! - A lane that is not closed has one [`DriverSeat`]. It is made with the lane and goes on to the
+//!   driver; when it is dropped, wherever that is, the lane is closed and whatever has arrived is
+//!   answered.
+//! - A request is counted as queued from `push` until it boards, fails, or its asker is gone.
 
 use std::any::TypeId;
-use std::collections::{HashMap, HashSet};
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
-use super::asker::{Entry, Outcomes};
-use super::counts::Counts;
+use super::asker::{Asker, Entry, Outcomes};
+use super::counts::{Counts, Tally};
 use super::inner::HubInner;
-use super::lane::{Arrived, HubLane, Packet, Pushed};
+use super::lane::{Arrived, HubLane, Packet};
+use super::lanes::{Found, LaneName, Lanes};
 use super::shared_dispatch::SharedDispatch;
-use crate::dispatch::{Fault, Groups, Options, Request, Unavailable};
-use crate::util::{discard, panic_message};
+use crate::dispatch::{Fault, Options, Request, Unavailable};
+use crate::util::PanicCollector;
 
 /// The options of requests `R`.
 type OptionsOf<R> = Options<<R as Request>::Key, <R as Request>::Answer>;
 
 /// The requests of one dispatcher.
 pub(super) struct HubQueue<H: Send + Sync + 'static, R: SharedDispatch<H>> {
-    pub(super) hub: Weak<HubInner<H>>,
+    hub: Weak<HubInner<H>>,
     pub(super) options: OptionsOf<R>,
     pub(super) counts: Arc<Counts>,
     spawn_driver: SpawnDriver<H, R>,
-    table: Mutex<Table<R::Part, R>>,
+    lanes: Lanes<R::Part, R>,
     /// Whether lanes go when they are idle. There may be any number of parts and groups.
     has_many_lanes: bool,
 }
 
-/// Spawns the driver of a lane.
-pub(super) type SpawnDriver<H, R> = fn(
-    &Arc<HubInner<H>>,
-    Arc<HubQueue<H, R>>,
-    LaneName<<R as SharedDispatch<H>>::Part>,
-    Arc<HubLane<R>>,
-);
-
-struct Table<P, R: Request> {
-    lanes: HashMap<LaneName<P>, Arc<HubLane<R>>>,
-    groups: Option<Groups<R::Key>>,
-    /// When so many groups are known, those without a lane are forgotten.
-    prune_groups_at: usize,
-}
-
-/// What the requests of a lane have in common: their part, and the number of their group.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct LaneName<P> {
-    pub(super) part: P,
-    group: u32,
-}
-
-/// So many groups are remembered without a look at the lanes.
-const FEW_GROUPS: usize = 64;
+/// Spawns the driver that takes the seat.
+pub(super) type SpawnDriver<H, R> = fn(DriverSeat<H, R>);
 
 /// So many idle lanes with a cache are kept.
 const MAX_IDLE_LANES: usize = 1024;
@@ -74,13 +48,8 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
     ) -> Self {
         let groups = options.make_groups();
         let has_many_lanes = groups.is_some() || TypeId::of::<R::Part>() != TypeId::of::<()>();
-        let table = Table { lanes: HashMap::new(), groups, prune_groups_at: FEW_GROUPS };
-        let options = options.of_hub();
-        HubQueue { hub, options, counts, spawn_driver, table: Mutex::new(table), has_many_lanes }
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table<R::Part, R>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        let (options, lanes) = (options.of_hub(), Lanes::new(groups));
+        HubQueue { hub, options, counts, spawn_driver, lanes, has_many_lanes }
     }
 
     /// Names the queue, while it exists.
@@ -91,7 +60,7 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
     /// Puts requests of one part into their lanes. Returns these lanes, each once.
     pub(super) fn push(
         self: &Arc<Self>,
-        part: R::Part,
+        mut part: R::Part,
         entries: Vec<Entry<R>>,
     ) -> Vec<Arc<HubLane<R>>> {
         let hub = match self.hub.upgrade().filter(|hub| !hub.is_closing()) {
@@ -105,63 +74,47 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
             self.refuse(entries, Unavailable::Full);
             return Vec::new();
         }
+        // Those that do not get into a lane.
+        let mut queued = Tally::new(&self.counts, Counts::unqueue, entries.len());
         let (mut entries, mut lanes) = (entries, Vec::new());
         while !entries.is_empty() {
-            for Placed { name, lane, mut packet } in self.place(&part, mem::take(&mut entries)) {
-                let before = packet.len();
+            let placed;
+            (part, placed) = self.place(&hub, part, mem::take(&mut entries));
+            for Placed { lane, seat, mut packet } in placed {
                 packet.retain(|entry| entry.asker.enter(&lane));
-                self.counts.unqueue(before - packet.len());
-                match lane.push(packet) {
-                    Pushed::Done => {}
-                    Pushed::Spawn => (self.spawn_driver)(&hub, self.clone(), name, lane.clone()),
-                    // Its driver has gone meanwhile; the number of its group may be another's now.
-                    Pushed::Closed(back) => {
-                        entries.extend(back);
-                        continue;
-                    }
+                let requests = packet.len();
+                // A closed lane has lost its driver meanwhile; the number of its group may be
+                // another's now.
+                if let Err(back) = lane.push(packet) {
+                    entries.extend(back);
+                    continue;
                 }
+                queued.requests -= requests;
+                seat.into_iter().for_each(self.spawn_driver);
                 lanes.push(lane);
             }
         }
         lanes
     }
 
-    /// Finds the lanes of requests. Each lane keeps the order of asking.
-    fn place(&self, part: &R::Part, entries: Vec<Entry<R>>) -> Vec<Placed<R::Part, R>> {
-        let mut failed: Vec<(Entry<R>, Fault)> = Vec::new();
-        let placed = {
-            let mut table = self.table();
-            let Table { lanes, groups, prune_groups_at } = &mut *table;
-            let packets = match groups {
-                None => vec![(0, entries.into())],
-                Some(groups) => {
-                    if groups.len() >= *prune_groups_at {
-                        let used: HashSet<u32> = lanes.keys().map(|name| name.group).collect();
-                        groups.retain(&mut |group| used.contains(&group));
-                        *prune_groups_at = FEW_GROUPS.max(2 * groups.len());
-                    }
-                    by_group(groups, entries, &mut failed)
-                }
-            };
-            let lane_of = |(group, packet)| {
-                let name = LaneName { part: part.clone(), group };
-                let open = lanes.get(&name).filter(|lane| !lane.is_closed()).cloned();
-                let lane = open.unwrap_or_else(|| {
-                    let lane = HubLane::new();
-                    if lanes.insert(name.clone(), lane.clone()).is_none() {
-                        self.counts.lane_opens();
-                    }
-                    lane
-                });
-                Placed { name, lane, packet }
-            };
-            packets.into_iter().map(lane_of).collect()
+    /// Finds the lanes of requests. Those that code of the user's failed for are told.
+    fn place(
+        self: &Arc<Self>,
+        hub: &Arc<HubInner<H>>,
+        part: R::Part,
+        entries: Vec<Entry<R>>,
+    ) -> (R::Part, Vec<Placed<H, R>>) {
+        let (part, found, failed) = self.lanes.find(part, entries);
+        // Before anything else, so that no lane is without.
+        let with_seat = |Found { lane, is_new, packet }| {
+            let seat = is_new.map(|name| DriverSeat::new(hub.clone(), self.clone(), name, &lane));
+            Placed { lane, seat, packet }
         };
-        self.counts.unqueue(failed.len());
+        let placed = found.into_iter().map(with_seat).collect();
         let mut outcomes = Outcomes::default();
         failed.into_iter().for_each(|(entry, fault)| outcomes.add(entry.asker, Err(fault)));
         outcomes.give();
-        placed
+        (part, placed)
     }
 
     /// Tells requests that they are not sent.
@@ -173,84 +126,71 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
         }
         refused.give();
     }
-
-    /// Lets an idle lane go: true if it is closed. One that may be needed again is kept, unless the
-    /// hub closes.
-    pub(super) fn retire(
-        &self,
-        name: &LaneName<R::Part>,
-        lane: &Arc<HubLane<R>>,
-        hub_closes: bool,
-    ) -> bool {
-        let mut table = self.table();
-        let is_kept = !self.has_many_lanes
-            || self.options.keeps_answers() && table.lanes.len() <= MAX_IDLE_LANES;
-        let closes = (hub_closes || !is_kept) && lane.close_if_empty();
-        let removed = if closes { self.remove(&mut table, name, lane) } else { None };
-        drop(table);
-        drop(removed);
-        closes
-    }
-
-    /// Closes the lane of a driver that is gone. Returns what has arrived.
-    pub(super) fn driver_is_gone(
-        &self,
-        name: &LaneName<R::Part>,
-        lane: &Arc<HubLane<R>>,
-    ) -> Arrived<R> {
-        let mut table = self.table();
-        let arrived = lane.close();
-        let removed = self.remove(&mut table, name, lane);
-        drop(table);
-        drop(removed);
-        arrived
-    }
-
-    /// Takes a closed lane out of the table, if it is there. The name is dropped without the lock.
-    fn remove(
-        &self,
-        table: &mut Table<R::Part, R>,
-        name: &LaneName<R::Part>,
-        lane: &Arc<HubLane<R>>,
-    ) -> Option<Removed<R::Part, R>> {
-        table.lanes.get(name).filter(|found| Arc::ptr_eq(found, lane))?;
-        self.counts.lane_closes();
-        table.lanes.remove_entry(name)
-    }
 }
 
-/// A lane that was taken out of the table.
-type Removed<P, R> = (LaneName<P>, Arc<HubLane<R>>);
-
-/// Requests that go to one lane.
-struct Placed<P, R: Request> {
-    name: LaneName<P>,
+/// Requests on their way into a lane, with the seat of its driver if the lane is new.
+struct Placed<H: Send + Sync + 'static, R: SharedDispatch<H>> {
     lane: Arc<HubLane<R>>,
+    seat: Option<DriverSeat<H, R>>,
     packet: Packet<R>,
 }
 
-/// Splits requests by their groups. Where code of the user's panics, the request fails.
-fn by_group<R: Request>(
-    groups: &mut Groups<R::Key>,
-    entries: Vec<Entry<R>>,
-    failed: &mut Vec<(Entry<R>, Fault)>,
-) -> Vec<(u32, Packet<R>)> {
-    let (mut packets, mut places) = (Vec::<(u32, Packet<R>)>::new(), HashMap::new());
-    for entry in entries {
-        match catch_unwind(AssertUnwindSafe(|| groups.number(&entry.key))) {
-            Ok(group) => {
-                let place = *places.entry(group).or_insert_with(|| {
-                    packets.push((group, Packet::new()));
-                    packets.len() - 1
-                });
-                packets[place].1.push_back(entry);
-            }
-            Err(panic) => {
-                let message = panic_message(&*panic);
-                discard(panic);
-                failed.push((entry, Fault::Panicked { dispatcher: R::name(), message }));
-            }
-        }
+/// The right and the duty to drive a lane. When it is dropped, there is no driver any more, and
+/// whatever has arrived until then gets a fault.
+pub(super) struct DriverSeat<H: Send + Sync + 'static, R: SharedDispatch<H>> {
+    pub(super) hub: Arc<HubInner<H>>,
+    pub(super) queue: Arc<HubQueue<H, R>>,
+    pub(super) name: Arc<LaneName<R::Part>>,
+    pub(super) lane: Arc<HubLane<R>>,
+    /// The number of the driver among those of the hub; absent if the hub is shut down.
+    pub(super) number: Option<u64>,
+    /// What is told to those who are left.
+    pub(super) fault: Fault,
+}
+
+impl<H: Send + Sync + 'static, R: SharedDispatch<H>> DriverSeat<H, R> {
+    fn new(
+        hub: Arc<HubInner<H>>,
+        queue: Arc<HubQueue<H, R>>,
+        name: Arc<LaneName<R::Part>>,
+        lane: &Arc<HubLane<R>>,
+    ) -> Self {
+        let (number, lane) = (hub.drivers().begin(lane.clone()), lane.clone());
+        queue.counts.lane_opens();
+        let is_over = number.is_none();
+        let reason = if is_over { Unavailable::ShutDown } else { Unavailable::SpawnerGone };
+        let fault = Fault::Unavailable { dispatcher: R::name(), reason };
+        DriverSeat { hub, queue, name, lane, number, fault }
     }
-    packets
+
+    /// Tells those who wait for these requests of the fault.
+    pub(super) fn fail(&self, askers: impl Iterator<Item = Asker<R>>) {
+        let mut outcomes = Outcomes::default();
+        askers.for_each(|asker| outcomes.add(asker, Err(self.fault.clone())));
+        outcomes.give();
+    }
+
+    /// Lets an idle lane go: true if it is closed. One that may be needed again is kept, unless the
+    /// hub closes.
+    pub(super) fn retire(&self) -> bool {
+        let DriverSeat { hub, queue, name, lane, .. } = self;
+        let is_kept = |lanes: usize| {
+            !queue.has_many_lanes || queue.options.keeps_answers() && lanes <= MAX_IDLE_LANES
+        };
+        queue.lanes.retire(name, lane, |lanes| !hub.is_closing() && is_kept(lanes))
+    }
+}
+
+impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for DriverSeat<H, R> {
+    fn drop(&mut self) {
+        let DriverSeat { hub, queue, name, lane, number, .. } = &*self;
+        let mut panics = PanicCollector::default();
+        let Arrived { packets, .. } = lane.close();
+        panics.run(|| queue.lanes.remove(name, lane));
+        let entries: Vec<Entry<R>> = packets.into_iter().flatten().collect();
+        queue.counts.unqueue(entries.len());
+        queue.counts.lane_closes();
+        panics.run(|| self.fail(entries.into_iter().map(|entry| entry.asker)));
+        number.iter().for_each(|number| hub.drivers().end(*number));
+    }
 }
