@@ -6,13 +6,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::Table;
 use corio::{Hub, Options};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::plot::{Line, Point};
+use crate::results::{from_the_best, markdown};
 
 /// How often each client asks.
 const ASKS: usize = 100;
@@ -202,50 +203,34 @@ fn title(World { name, clients, pool, .. }: World) -> String {
     format!("{name}, {clients} clients, pool {pool}")
 }
 
-/// Mean and p99 in milliseconds and batches of every world, in Markdown; at the end how far each
-/// limit is from the best, in the geometric mean.
+/// Mean and p99 in milliseconds and batches of every world; at the end how far each limit is from
+/// the best, in the geometric mean.
 pub(crate) fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::ASCII_MARKDOWN)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    let limits = LIMITS.iter().map(|(name, _)| (*name).to_owned());
-    table.set_header([String::from("mean / p99 ms, batches")].into_iter().chain(limits));
-    for row in rows {
+    let from_the_best = |measure: fn(&Met) -> f64| -> Vec<f64> {
+        let worlds: Vec<Vec<f64>> =
+            rows.iter().map(|row| row.met.iter().map(measure).collect()).collect();
+        from_the_best(&worlds)
+    };
+    let means = from_the_best(|met| met.mean);
+    let p99s = from_the_best(|met| met.p99);
+    let batches = from_the_best(|met| met.batches);
+    let of_world = |row: &Row| {
         let cells = row
             .met
             .iter()
             .map(|met| format!("{:.1} / {:.0}, {:.0}", met.mean, met.p99, met.batches));
-        table.add_row([row.name.clone()].into_iter().chain(cells));
-    }
-    let (means, p99s, batches) = (
-        from_the_best(rows, |met| met.mean),
-        from_the_best(rows, |met| met.p99),
-        from_the_best(rows, |met| met.batches),
-    );
-    let cells = (0..LIMITS.len())
+        (row.name.clone(), cells.collect())
+    };
+    let ratios = (0..LIMITS.len())
         .map(|at| format!("{:.2} / {:.2}, {:.2} ×", means[at], p99s[at], batches[at]));
-    table.add_row([String::from("of the best, mean")].into_iter().chain(cells));
     let products =
         means.iter().zip(&batches).map(|(mean, batches)| format!("{:.2}", mean * batches));
-    table.add_row([String::from("mean × batches")].into_iter().chain(products));
-    table
-        .column_iter_mut()
-        .skip(1)
-        .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    table
-}
-
-/// For each limit the geometric mean, over all worlds, of how many times the best it is.
-fn from_the_best(rows: &[Row], measure: impl Fn(&Met) -> f64) -> Vec<f64> {
-    let mean = |limit: usize| {
-        let logs = rows.iter().map(|row| {
-            let best = row.met.iter().map(&measure).fold(f64::INFINITY, f64::min);
-            (measure(&row.met[limit]) / best).ln()
-        });
-        (logs.sum::<f64>() / rows.len() as f64).exp()
-    };
-    (0..LIMITS.len()).map(mean).collect()
+    let in_all = [
+        ("of the best, mean".to_owned(), ratios.collect()),
+        ("mean × batches".to_owned(), products.collect()),
+    ];
+    let limits = LIMITS.iter().map(|(name, _)| *name);
+    markdown("mean / p99 ms, batches", limits, rows.iter().map(of_world).chain(in_all))
 }
 
 /// For the picture, the worlds where much is going on. Numbers are joined by a line.

@@ -17,6 +17,7 @@
 
 mod hub;
 mod plot;
+mod results;
 mod world;
 
 use std::path::PathBuf;
@@ -24,9 +25,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::Table;
 
 use plot::{Line, Point};
+use results::{from_the_best, markdown};
 use world::{Answers, Between, Latency, Limit, Scenario, Shards, Taken, simulate};
 
 /// Simulate tasks and a server under different limits of batches in flight.
@@ -127,55 +129,35 @@ fn draw(args: &Args, caption: &str, lines: &[Line]) -> anyhow::Result<()> {
     plot::draw(caption, lines, file).with_context(|| format!("cannot draw {}", file.display()))
 }
 
-/// Time and batches of every scenario, in Markdown; at the end how far each limit is from the best,
-/// in the geometric mean.
+/// Time and batches of every scenario; at the end how far each limit is from the best, in the
+/// geometric mean.
 fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::ASCII_MARKDOWN)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(
-        [String::from("ms, batches")]
-            .into_iter()
-            .chain(LIMITS.iter().map(|(name, _)| (*name).to_owned())),
-    );
-    for row in rows {
+    let measured = |measure: fn(&Taken) -> f64| -> Vec<Vec<f64>> {
+        rows.iter().map(|row| row.taken.iter().map(measure).collect()).collect()
+    };
+    let times = from_the_best(&measured(|taken| taken.time.as_secs_f64()));
+    let batches = from_the_best(&measured(|taken| taken.batches as f64));
+    let of_scenario = |row: &Row| {
         let cells =
             row.taken.iter().map(|taken| format!("{}, {}", taken.time.as_millis(), taken.batches));
-        table.add_row([row.name.to_owned()].into_iter().chain(cells));
-    }
-    let (times, batches) = (
-        from_the_best(rows, |taken| taken.time.as_secs_f64()),
-        from_the_best(rows, |taken| taken.batches as f64),
-    );
-    let ratios =
-        times.iter().zip(&batches).map(|(time, batches)| format!("{time:.2} ×, {batches:.2} ×"));
-    table.add_row([String::from("of the best, mean")].into_iter().chain(ratios));
-    let products =
-        times.iter().zip(&batches).map(|(time, batches)| format!("{:.2}", time * batches));
-    table.add_row([String::from("… multiplied")].into_iter().chain(products));
+        (row.name.to_owned(), cells.collect())
+    };
+    let of_limit = |format: &dyn Fn(f64, f64) -> String| -> Vec<String> {
+        times.iter().zip(&batches).map(|(time, batches)| format(*time, *batches)).collect()
+    };
     let of_one = (0..LIMITS.len()).map(|limit| {
         let (of_one, all) = rows.iter().fold((0, 0), |(of_one, all), row| {
             (of_one + row.taken[limit].of_one, all + row.taken[limit].batches)
         });
         format!("{:.0} %", 100.0 * of_one as f64 / all as f64)
     });
-    table.add_row([String::from("batches of one")].into_iter().chain(of_one));
-    table
-        .column_iter_mut()
-        .skip(1)
-        .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    table
-}
-
-/// For each limit the geometric mean, over all scenarios, of how many times the best it took.
-fn from_the_best(rows: &[Row], measure: impl Fn(&Taken) -> f64) -> Vec<f64> {
-    let mean = |limit: usize| {
-        let logs = rows.iter().map(|row| {
-            let best = row.taken.iter().map(&measure).fold(f64::INFINITY, f64::min);
-            (measure(&row.taken[limit]) / best).ln()
-        });
-        (logs.sum::<f64>() / rows.len() as f64).exp()
-    };
-    (0..LIMITS.len()).map(mean).collect()
+    let ratios = of_limit(&|time, batches| format!("{time:.2} ×, {batches:.2} ×"));
+    let products = of_limit(&|time, batches| format!("{:.2}", time * batches));
+    let in_all = [
+        ("of the best, mean".to_owned(), ratios),
+        ("… multiplied".to_owned(), products),
+        ("batches of one".to_owned(), of_one.collect()),
+    ];
+    let limits = LIMITS.iter().map(|(name, _)| *name);
+    markdown("ms, batches", limits, rows.iter().map(of_scenario).chain(in_all))
 }

@@ -238,12 +238,6 @@ fn dedup() {
     );
 }
 
-#[corio::dispatcher(shared, group_by = |key| key % 2)]
-async fn by_parity(record: &Record, keys: &[u64]) -> Vec<u64> {
-    record.batch("by_parity", keys, 10).await;
-    keys.to_vec()
-}
-
 #[test]
 fn group_by() {
     ways!(
@@ -305,6 +299,38 @@ fn retry() {
         30   busy [1, 2, 3]
         60   busy [2, 3]
         70   answers [Ok(0), Ok(1), Ok(2), Err("busy")]
+    "#]]
+    );
+}
+
+#[corio::dispatcher(shared, max_batch = 2, retry(attempts = 3, when = |_| true))]
+async fn at_once(record: &Record, keys: &[u64]) -> Vec<Result<u64, u64>> {
+    record.batch("at_once", keys, 10).await;
+    let now = record.clock.now().as_millis() as u64;
+    keys.iter().map(|key| if key * 10 > now { Err(*key) } else { Ok(*key) }).collect()
+}
+
+/// Those that are asked again go first.
+#[test]
+fn retry_without_a_pause() {
+    ways!(
+        at_once,
+        one_round([3, 1, 9, 2]),
+        expect![[r#"
+        run
+        0    at_once [3, 1]
+        0    at_once [9, 2]
+        10   at_once [3, 9]
+        10   at_once [2]
+        20   at_once [3, 9]
+        30   answers [Ok(3), Ok(1), Err(9), Ok(2)]
+        through, ask, drive
+        0    at_once [3, 1]
+        0    at_once [9, 2]
+        10   at_once [3, 9]
+        20   at_once [2, 3]
+        30   at_once [9]
+        40   answers [Ok(3), Ok(1), Err(9), Ok(2)]
     "#]]
     );
 }

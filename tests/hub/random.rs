@@ -57,7 +57,8 @@ impl Db {
         self.clock.now().as_millis() as Millis
     }
 
-    async fn batch(&self, dispatcher: &'static str, tenant: u8, keys: &[u64]) {
+    /// Records a batch. Returns its number.
+    async fn batch(&self, dispatcher: &'static str, tenant: u8, keys: &[u64]) -> usize {
         let (keys, from) = (keys.to_vec(), self.now());
         let latency = keys[0] % 7;
         let number = {
@@ -69,6 +70,7 @@ impl Db {
         if latency > 0 {
             self.clock.sleep(Duration::from_millis(latency)).await;
         }
+        number
     }
 }
 
@@ -96,8 +98,25 @@ async fn ordered(db: &Db, keys: &[u64]) -> Vec<u64> {
     keys.to_vec()
 }
 
-const LIMITS: [(&str, usize, usize); 4] =
-    [("plain", 5, 1), ("dedup", usize::MAX, 2), ("tenants", 3, 1), ("ordered", 4, 1)];
+/// Fails now and then, and asks again without a pause.
+#[corio::dispatcher(shared, max_batch = 4, max_in_flight = 1, retry(attempts = 3, when = |_| true))]
+async fn retried(db: &Db, keys: &[u64]) -> Vec<Result<u64, u64>> {
+    let number = db.batch("retried", 0, keys).await as u64;
+    keys.iter().map(|key| if (key + number) % 3 == 0 { Err(*key) } else { Ok(*key) }).collect()
+}
+
+/// Name, keys of a batch, and batches of a lane in flight.
+const LIMITS: [(&str, usize, usize); 5] = [
+    ("plain", 5, 1),
+    ("dedup", usize::MAX, 2),
+    ("tenants", 3, 1),
+    ("ordered", 4, 1),
+    ("retried", 4, 1),
+];
+
+fn either<T>(result: Result<T, T>) -> T {
+    result.unwrap_or_else(|error| error)
+}
 
 /// Places of the hub.
 const PLACES: usize = 4;
@@ -169,7 +188,8 @@ impl World {
             0 => self.hub.ask(plain(key)).await,
             1 => self.hub.ask(dedup(key)).await,
             2 => self.hub.ask_for(tenant, tenants(key)).await,
-            _ => self.hub.ask(ordered(key)).await,
+            3 => self.hub.ask(ordered(key)).await,
+            _ => self.hub.ask(retried(key)).await.map(either),
         };
         assert_eq!(answer, Ok(key));
         waits.answered();
@@ -190,7 +210,8 @@ fn ask_all(which: u64, keys: Vec<u64>) -> Vec<u64> {
         0 => io_all!(keys.into_iter().map(plain)),
         1 => io_all!(keys.into_iter().map(dedup)),
         2 => io_all!(keys.into_iter().map(tenants)),
-        _ => io_all!(keys.into_iter().map(ordered)),
+        3 => io_all!(keys.into_iter().map(ordered)),
+        _ => io_all!(keys.into_iter().map(retried)).into_iter().map(either).collect(),
     }
 }
 
@@ -207,7 +228,7 @@ fn program<'w>(world: &'w World, random: &mut fastrand::Rng, depth: u32) -> Loca
 }
 
 fn step<'w>(world: &'w World, random: &mut fastrand::Rng, depth: u32) -> LocalBoxFuture<'w, ()> {
-    let (which, tenant, key) = (random.u64(0..4), random.u8(0..3), random.u64(0..40));
+    let (which, tenant, key) = (random.u64(0..5), random.u8(0..3), random.u64(0..40));
     match random.u32(0..if depth == 0 { 5 } else { 9 }) {
         0 | 1 => async move { world.ask(which, tenant, key).await }.boxed_local(),
         2 => {
@@ -299,6 +320,41 @@ fn check(asks: &[Asked], batches: &[Batch]) {
         );
     }
     limits(batches);
+    turns(asks, batches);
+}
+
+/// What may share a batch.
+type Lane = (&'static str, u8, u64);
+
+fn lane(dispatcher: &'static str, tenant: u8, key: u64) -> Lane {
+    (dispatcher, tenant, if dispatcher == "tenants" { key % 3 } else { 0 })
+}
+
+impl Batch {
+    fn lane(&self) -> Lane {
+        lane(self.dispatcher, self.tenant, self.keys[0])
+    }
+}
+
+/// Checks that no lane waits for a place, with nothing in flight, while another takes many.
+fn turns(asks: &[Asked], batches: &[Batch]) {
+    for asked in asks {
+        let own = lane(asked.dispatcher, asked.tenant, asked.key);
+        let (before, after): (Vec<&Batch>, Vec<&Batch>) = batches
+            .iter()
+            .filter(|batch| batch.lane() == own)
+            .partition(|batch| batch.from < asked.from);
+        let in_flight_until = before.iter().filter_map(|batch| batch.to).max().unwrap_or(0);
+        let from = asked.from.max(in_flight_until);
+        let to = after.iter().map(|batch| batch.from).chain(asked.gone).min().unwrap_or(0);
+        let mut of_others: HashMap<Lane, usize> = HashMap::new();
+        for batch in batches.iter().filter(|batch| from < batch.from && batch.from < to) {
+            *of_others.entry(batch.lane()).or_default() += 1;
+        }
+        for (other, count) in of_others {
+            assert!(count <= 2, "{own:?} waits from {from} to {to}, {count} batches of {other:?}");
+        }
+    }
 }
 
 /// Checks how many batches are in flight, of each lane and in all.
@@ -306,13 +362,9 @@ fn limits(batches: &[Batch]) {
     for (at, begins) in batches.iter().enumerate() {
         let mut of_lane: HashMap<_, usize> = HashMap::new();
         let mut all = 0;
-        let lane = |batch: &Batch| {
-            let group = if batch.dispatcher == "tenants" { batch.keys[0] % 3 } else { 0 };
-            (batch.dispatcher, batch.tenant, group)
-        };
         for batch in &batches[..=at] {
             if batch.to.is_none_or(|to| to > begins.from) {
-                *of_lane.entry(lane(batch)).or_default() += 1;
+                *of_lane.entry(batch.lane()).or_default() += 1;
                 all += 1;
             }
         }
@@ -333,6 +385,7 @@ fn run_seed(seed: u64) {
         .share(dedup)
         .share(tenants)
         .share(ordered)
+        .share(retried)
         .max_in_flight(PLACES);
     let world =
         World { config: Config::new().through(&hub), hub, db: db.clone(), asks: Asks::default() };

@@ -138,12 +138,6 @@ fn an_answer_of_a_test_comes_before_the_hub() {
     assert_eq!((answer, log), (Ok(3), String::new()));
 }
 
-#[corio::dispatcher(shared, group_by = |key| key % 2)]
-async fn by_parity(record: &Record, keys: &[u64]) -> Vec<u64> {
-    record.batch("by_parity", keys, 10).await;
-    keys.to_vec()
-}
-
 #[corio::task(App)]
 fn all_by_parity(from: u64, to: u64) -> Vec<u64> {
     io_all!((from..to).map(by_parity))

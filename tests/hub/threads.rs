@@ -2,14 +2,15 @@
 //! there are depends on the threads.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use corio::{Config, Hub, RequestError};
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
+use support::executor::yield_now;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::{sleep, timeout};
 
 /// Checks that no batch mixes what must not be mixed, and that no key leaves twice at once.
 #[derive(Default)]
@@ -29,24 +30,22 @@ struct TenantApp {
 }
 
 impl Db {
-    async fn latency(&self, of: u64) {
+    async fn work(&self, of: u64) {
         self.batches.fetch_add(1, Ordering::Relaxed);
-        if !of.is_multiple_of(3) {
-            sleep(Duration::from_micros(of % 400)).await;
-        }
+        yields(of % 8).await;
     }
 }
 
 #[corio::dispatcher(shared, max_batch = 16, max_in_flight = 2)]
 async fn square(db: &Arc<Db>, keys: &[u64]) -> Vec<u64> {
-    db.latency(keys[0]).await;
+    db.work(keys[0]).await;
     keys.iter().map(|key| key * key).collect()
 }
 
-#[corio::dispatcher(shared, dedup, group_by = |key| key % 4, by = |tenant: &u32| *tenant)]
+#[corio::dispatcher(shared, dedup, group_by = |key| key % 97, by = |tenant: &u32| *tenant)]
 async fn of_tenant(db: &Arc<Db>, tenant: &u32, keys: &[u64]) -> Vec<Result<(u32, u64), String>> {
-    db.latency(keys[0]).await;
-    assert!(keys.iter().all(|key| key % 4 == keys[0] % 4), "one group");
+    db.work(keys[0]).await;
+    assert!(keys.iter().all(|key| key % 97 == keys[0] % 97), "one group");
     keys.iter()
         .map(
             |key| {
@@ -58,14 +57,14 @@ async fn of_tenant(db: &Arc<Db>, tenant: &u32, keys: &[u64]) -> Vec<Result<(u32,
 
 #[corio::dispatcher(shared, write, max_batch = 8)]
 async fn write(db: &Arc<Db>, keys: &[u64]) -> Vec<u64> {
-    db.latency(keys[0]).await;
+    db.work(keys[0]).await;
     keys.to_vec()
 }
 
 /// Panics for some keys.
 #[corio::dispatcher(shared, timeout = "1s")]
 async fn flaky(db: &Arc<Db>, keys: &[u64]) -> Vec<u64> {
-    db.latency(keys[0]).await;
+    db.work(keys[0]).await;
     assert!(keys.iter().all(|key| !key.is_multiple_of(11)), "unlucky");
     keys.to_vec()
 }
@@ -108,7 +107,7 @@ async fn plain(hub: &Hub<App>, tenant: u32, key: u64) -> u64 {
 /// One of many operations: `seed` says which, and whether it is dropped half-way.
 async fn operation(hub: Hub<App>, config: Config, app: App, seed: u64) {
     let (key, tenant) = (seed % 1000, (seed % 5) as u32);
-    let drops = seed.is_multiple_of(4).then(|| Duration::from_micros(seed % 3000));
+    let drops = seed.is_multiple_of(4).then_some(seed % 64);
     match seed % 3 {
         0 => {
             let mut schedule = config.schedule(TenantApp { db: app.db.clone(), tenant });
@@ -130,11 +129,21 @@ async fn operation(hub: Hub<App>, config: Config, app: App, seed: u64) {
     }
 }
 
-/// What a future gives, unless it is dropped after this time.
-async fn within<F: Future>(time: Option<Duration>, future: F) -> Option<F::Output> {
-    match time {
-        Some(time) => timeout(time, future).await.ok(),
+/// What a future gives, unless it is dropped after so many yields.
+async fn within<F: Future>(times: Option<u64>, future: F) -> Option<F::Output> {
+    match times {
         None => Some(future.await),
+        Some(times) => match select(pin!(future), pin!(yields(times))).await {
+            Either::Left((output, _)) => Some(output),
+            Either::Right(_) => None,
+        },
+    }
+}
+
+/// Lets others go first, so many times.
+async fn yields(times: u64) {
+    for _ in 0..times {
+        yield_now().await;
     }
 }
 

@@ -68,6 +68,12 @@ pub(crate) async fn double(record: &Record, keys: &[u64]) -> Vec<u64> {
 }
 
 /// 10 ms a batch, each key once.
+#[corio::dispatcher(shared, group_by = |key| key % 2)]
+pub(crate) async fn by_parity(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("by_parity", keys, 10).await;
+    keys.to_vec()
+}
+
 #[corio::dispatcher(shared, dedup)]
 pub(crate) async fn triple(record: &Record, keys: &[u64]) -> Vec<u64> {
     record.batch("triple", keys, 10).await;

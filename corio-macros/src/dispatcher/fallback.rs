@@ -60,5 +60,17 @@ pub(super) fn expand(
         impl<__S> ::corio::Dispatch<__S> for #name {
             fn dispatch<'r>(_: &'r __S, _: ::corio::Requests<'_, 'r, Self>) {}
         }
+
+        // Whether or not it is `shared`; the erroneous type goes for any part.
+        impl<__H> ::corio::SharedDispatch<__H> for #name {
+            type Part = <Self as ::corio::Request>::Answer;
+
+            fn dispatch_shared<'r>(
+                _: &'r __H,
+                _: &'r Self::Part,
+                _: ::corio::Requests<'_, 'r, Self>,
+            ) {
+            }
+        }
     }
 }

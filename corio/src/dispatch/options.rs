@@ -33,8 +33,8 @@ type MakeGroups<K> = fn() -> Groups<K>;
 pub struct Options<K, A> {
     pub(super) max_batch: usize,
     pub(super) in_flight: usize,
-    /// In a hub, where no limit was told: the highest that it finds itself; 0 if one was told.
-    adapts_up_to: usize,
+    /// In a hub, where no limit was told: the highest that it finds itself.
+    adapts_up_to: Option<usize>,
     pub(super) concurrent: bool,
     pub(super) ordered: bool,
     /// Whether each request is a batch of its own, which no limit holds and which is dropped with
@@ -91,7 +91,7 @@ impl<K, A> Options<K, A> {
         Options {
             max_batch: usize::MAX,
             in_flight: DEFAULT_IN_FLIGHT,
-            adapts_up_to: DEFAULT_ADAPTS_UP_TO,
+            adapts_up_to: Some(DEFAULT_ADAPTS_UP_TO),
             concurrent: false,
             ordered: false,
             unbatched: false,
@@ -180,7 +180,7 @@ impl<K, A> Options<K, A> {
     pub const fn max_in_flight(mut self, batches: usize) -> Self {
         assert!(batches > 0, "max_in_flight must be at least 1");
         self.in_flight = batches;
-        self.adapts_up_to = 0;
+        self.adapts_up_to = None;
         self
     }
 
@@ -200,7 +200,7 @@ impl<K, A> Options<K, A> {
     pub const fn adaptive_in_flight(mut self, at_most: usize) -> Self {
         assert!(at_most > 0, "adaptive_in_flight must be at least 1");
         self.in_flight = DEFAULT_IN_FLIGHT;
-        self.adapts_up_to = at_most;
+        self.adapts_up_to = Some(at_most);
         self
     }
 
@@ -388,7 +388,7 @@ impl<K, A> Options<K, A> {
     /// are in groups already where that is possible.
     pub(crate) fn of_hub(self) -> Self {
         Options {
-            in_flight: if self.adapts() { usize::MAX } else { self.in_flight },
+            in_flight: self.adapts_up_to().map_or(self.in_flight, |_| usize::MAX),
             joins_in_flight: false,
             cache_policy: self.cache_policy.filter(CachePolicy::is_between_runs),
             groups: self.groups.filter(|_| self.ordered),
@@ -396,14 +396,9 @@ impl<K, A> Options<K, A> {
         }
     }
 
-    /// Whether a hub finds out how many batches may be in flight.
-    fn adapts(&self) -> bool {
-        self.adapts_up_to > 0 && !self.ordered
-    }
-
     /// How many batches may be in flight in a hub that finds out itself, at most.
     pub(crate) fn adapts_up_to(&self) -> Option<usize> {
-        self.adapts().then_some(self.adapts_up_to)
+        self.adapts_up_to.filter(|_| !self.ordered)
     }
 
     /// The number of keys in a batch at most.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::ask::Ask;
 use super::drive::Drive;
@@ -271,7 +272,7 @@ impl<H: Send + Sync + 'static> Hub<H> {
     /// Takes nothing new, and waits until all that was asked before is answered, at most this long;
     /// what is left by then is given up. Requests that are refused or given up get
     /// [`Unavailable::ShutDown`](crate::Unavailable::ShutDown).
-    pub fn shutdown(&self, limit: std::time::Duration) -> Shutdown<H> {
+    pub fn shutdown(&self, limit: Duration) -> Shutdown<H> {
         Shutdown::new(self.inner().clone(), limit)
     }
 

@@ -1,17 +1,17 @@
-//! The memory in which children of a set run, with their scope: all `unsafe` of sets; that of
-//! windows is in `window_slots`, under the same contracts. The owners in both files close the scope
-//! before they clear the cells; `set` and `window` are safe code above them.
+//! The memory in which children of a set run, with their scope. All `unsafe` of sets and windows is
+//! here, in `child_tuple` and in `window_slots`, under the same contracts. The owners close the
+//! scope before they clear the cells; `set` and `window` are safe code above them.
 //!
 //! | type | is |
 //! |---|---|
 //! | [`CellSet`] | owns the cells of a fixed number of children, and their scope |
-//! | [`ChildVec`], [`ChildTuple`] | the cells of a set: any number of one type, or up to eight |
+//! | [`ChildVec`] | the cells of a set: any number of one type (`child_tuple`: up to eight types) |
 //! | [`Closed`], [`ClosedCell`] | access to cells whose scope is closed: no child is in them |
 //! | [`Scope`] | the scope of an owner, in the run that the owner was made in |
 //!
 //! # Contracts
 //!
-//! Kept in these two files:
+//! Kept in these three files:
 //! - **In place.** A cell does not move once its child was started: the executor resumes and drops
 //!   children by address. Cells are therefore in blocks of the pool, never in the frame.
 //! - **Closed before cleared.** An owner starts children below its own scope only. The scope leaves
@@ -128,10 +128,25 @@ pub trait Children: Cells + Sized {
 /// Cells whose scope is closed: no child is in the tree, and nothing else uses the cells.
 pub struct Closed<'c, G>(&'c mut G);
 
+impl<'c, G> Closed<'c, G> {
+    pub(super) fn into_cells(self) -> &'c mut G {
+        self.0
+    }
+}
+
 /// One cell whose scope is closed.
 pub(super) struct ClosedCell<'c, K: ChildBody, P> {
     cell: *mut ChildCell<K, P>,
     cells: PhantomData<&'c mut ChildCell<K, P>>,
+}
+
+impl<K: ChildBody, P> ClosedCell<'_, K, P> {
+    /// # Safety
+    /// The cell was made with its set, whose scope is closed. It is not in use elsewhere while this
+    /// value lives.
+    pub(super) unsafe fn new(cell: *mut ChildCell<K, P>) -> Self {
+        ClosedCell { cell, cells: PhantomData }
+    }
 }
 
 impl<K: ChildBody, P: SetPolicy<K::Output>> ClosedCell<'_, K, P> {
@@ -171,8 +186,9 @@ impl<G: Cells> Unpin for CellSet<G> {}
 impl<G: Cells> CellSet<G> {
     const BLOCK: BlockOf = BlockOf::new(Layout::new::<CellSetState<G>>());
 
-    /// Owns `cells`, whose block came from the pool of `run`.
-    fn new(run: &RunState, cells: G) -> Self {
+    /// Owns the cells that `make` puts into a block of the pool, which is that of `run`.
+    pub(super) fn new(run: &RunState, make: impl FnOnce(&Pool) -> G) -> Self {
+        let cells = make(run.executor.pool());
         let state = run.executor.pool().take(Self::BLOCK).cast();
         // SAFETY: the block has the layout of `CellSetState<G>`, and the set owns it until `drop`
         // gives it back. It is a block of the run of the set; what is in it stands in `owns`.
@@ -181,14 +197,6 @@ impl<G: Cells> CellSet<G> {
             OfRun::new(state)
         };
         CellSet { state, owns: PhantomData }
-    }
-
-    /// A set of one to eight children of different types.
-    pub(super) fn tuple<P>(run: &RunState, inputs: impl IntoChildren<P, Children = G>) -> Self
-    where
-        G: Children,
-    {
-        Self::new(run, inputs.into_children(run.executor.pool()))
     }
 
     fn state(&self) -> &CellSetState<G> {
@@ -269,7 +277,7 @@ impl<K: ChildBody, P: SetPolicy<K::Output>> CellSet<ChildVec<K, P>> {
         let pool = run.executor.pool();
         // The set is made before the inputs are: the iterator is user code, and if it panics, the
         // inputs that it has given are dropped with the set.
-        let mut set = Self::new(run, ChildVec::with_capacity(pool, inputs.size_hint().0));
+        let mut set = Self::new(run, |pool| ChildVec::with_capacity(pool, inputs.size_hint().0));
         for input in inputs {
             set.state_mut().cells.push(pool, input);
         }
@@ -358,7 +366,9 @@ impl<'c, K: ChildBody, P: SetPolicy<K::Output>> Closed<'c, ChildVec<K, P>> {
     }
 
     pub(super) fn iter(&mut self) -> impl ExactSizeIterator<Item = ClosedCell<'_, K, P>> {
-        self.0.cells().map(|cell| ClosedCell { cell, cells: PhantomData })
+        // SAFETY: each cell was made with the set, and is used by one `ClosedCell`, which borrows
+        // what closed cells are.
+        self.0.cells().map(|cell| unsafe { ClosedCell::new(cell) })
     }
 
     /// Takes the outputs of all children.
@@ -373,129 +383,3 @@ impl<'c, K: ChildBody, P: SetPolicy<K::Output>> Closed<'c, ChildVec<K, P>> {
         outputs
     }
 }
-
-// ── up to eight children of different types ──
-
-/// Children of different types: `C` is a tuple of their cells.
-pub struct ChildTuple<C> {
-    cells: OfRun<NonNull<C>>,
-    owns: PhantomData<C>,
-}
-
-/// Something that becomes a child of a set, as `Child` and `RequestInput` do.
-pub trait IntoChild {
-    /// How the child runs in its cell.
-    #[doc(hidden)]
-    type ChildBody: ChildBody<Input = Self::Input>;
-    /// What the child is made from.
-    #[doc(hidden)]
-    type Input;
-    /// Converts into the input of the child.
-    #[doc(hidden)]
-    fn into_input(self) -> Self::Input;
-}
-
-/// A tuple of one to eight children, under the policy `P`.
-#[diagnostic::on_unimplemented(
-    message = "these children can't go together",
-    label = "not one to eight children",
-    note = "`try_join!` takes children that give a `Result` with one type of error; `race!` takes \
-            children that give the same type"
-)]
-pub trait IntoChildren<P> {
-    /// The cells of the children.
-    #[doc(hidden)]
-    type Children: Children;
-    /// Puts the inputs of the children into cells in one block of the pool.
-    #[doc(hidden)]
-    fn into_children(self, pool: &Pool) -> Self::Children;
-}
-
-/// Calls a macro for each number of children in a tuple. `$S` are converted into children with
-/// bodies `$K` at positions `$at`; where the outputs are `Result`s, they are results of `$T`.
-macro_rules! for_each_arity {
-    ($call:ident) => {
-        $call!(A KA TA 0);
-        $call!(A KA TA 0, B KB TB 1);
-        $call!(A KA TA 0, B KB TB 1, C KC TC 2);
-        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3);
-        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4);
-        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5);
-        $call!(A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6);
-        $call!(
-            A KA TA 0, B KB TB 1, C KC TC 2, D KD TD 3, E KE TE 4, F KF TF 5, G KG TG 6, H KH TH 7
-        );
-    };
-}
-pub(super) use for_each_arity;
-
-/// Implements the cells of one number of children, under any policy.
-macro_rules! tuple {
-    ($($S:ident $K:ident $T:ident $at:tt),+) => {
-        impl<P, $($K: ChildBody),+> Cells for ChildTuple<($(ChildCell<$K, P>,)+)>
-        where
-            $(P: SetPolicy<$K::Output>,)+
-        {
-            unsafe fn start(&mut self, executor: &Executor, scope: Id) {
-                // SAFETY: `into_children` has put the inputs into the cells, and the caller calls
-                // this once. The caller guarantees that the children of `scope` are removed before
-                // the cells are cleared, and nothing else moves or frees them.
-                unsafe {
-                    $(ChildCell::start(&raw mut (*self.cells.as_ptr()).$at, executor, scope);)+
-                }
-            }
-
-            unsafe fn clear(&mut self, pool: &Pool) {
-                let mut panics = PanicCollector::default();
-                // SAFETY: `into_children` has made the cells, and the caller guarantees that no
-                // child is in the tree, so the cells are not in use.
-                $(panics.run(|| unsafe { ChildCell::clear(&raw mut (*self.cells.as_ptr()).$at) });)+
-                let block = const { BlockOf::new(Layout::new::<($(ChildCell<$K, P>,)+)>()) };
-                // SAFETY: every cell is empty, this is the last use of the block, and the caller
-                // guarantees that it came from this pool; its layout is that of the tuple.
-                unsafe { pool.give(self.cells.cast(), block) };
-                panics.finish();
-            }
-        }
-
-        impl<'c, P, $($K: ChildBody),+> Closed<'c, ChildTuple<($(ChildCell<$K, P>,)+)>> {
-            /// The cells one by one.
-            pub(super) fn split(self) -> ($(ClosedCell<'c, $K, P>,)+) {
-                let cells = self.0.cells.as_ptr();
-                ($(
-                    ClosedCell {
-                        // SAFETY: the block of the tuple is given back by `clear` only, so the
-                        // field lies in it.
-                        cell: unsafe { &raw mut (*cells).$at },
-                        cells: PhantomData,
-                    },
-                )+)
-            }
-        }
-
-        impl<P, $($S: IntoChild),+> IntoChildren<P> for ($($S,)+)
-        where
-            ChildTuple<($(ChildCell<$S::ChildBody, P>,)+)>: Children,
-            $(P: SetPolicy<<$S::ChildBody as ChildBody>::Output>,)+
-        {
-            type Children = ChildTuple<($(ChildCell<$S::ChildBody, P>,)+)>;
-
-            fn into_children(self, pool: &Pool) -> Self::Children {
-                let block =
-                    const { BlockOf::new(Layout::new::<($(ChildCell<$S::ChildBody, P>,)+)>()) };
-                let cells = pool.take(block).cast::<($(ChildCell<$S::ChildBody, P>,)+)>();
-                // SAFETY: the block has the layout of the tuple, and nothing was written to the
-                // cells yet. It is a block of the run of the set; what is in it stands in `owns`.
-                unsafe {
-                    $(
-                        let cell = &raw mut (*cells.as_ptr()).$at;
-                        ChildCell::put(cell, self.$at.into_input());
-                    )+
-                    ChildTuple { cells: OfRun::new(cells), owns: PhantomData }
-                }
-            }
-        }
-    };
-}
-
-for_each_arity!(tuple);

@@ -18,7 +18,7 @@
 //! | `foreign` | `wait!(future)`: waits for a future from outside of corio |
 //! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
 //! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
-//! | `cells`, `window_slots` | the memory in which children of sets and windows run |
+//! | `cells`, `child_tuple`, `window_slots` | the memory of the children of sets and windows |
 //! | `interrupt`, `timeout` | a task beside something that ends it early; `timeout!` |
 //! | `cache` | `corio::cache`: tasks that change cached answers |
 //!
@@ -68,6 +68,7 @@ mod boxed;
 pub mod cache;
 mod call;
 mod cells;
+mod child_tuple;
 mod cx_future;
 mod foreign;
 mod frame;

@@ -18,8 +18,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::cells::{CellSet, Closed, for_each_arity};
-pub(super) use super::cells::{ChildTuple, ChildVec, Children, IntoChild, IntoChildren};
+use super::cells::{CellSet, Closed};
+pub(super) use super::cells::{ChildVec, Children};
+use super::child_tuple::for_each_arity;
+pub(super) use super::child_tuple::{ChildTuple, IntoChild, IntoChildren};
 use crate::executor::{ChildBody, ChildCell, SetPolicy};
 use crate::runtime::current;
 
@@ -95,7 +97,8 @@ pub struct Set<G: Children> {
 impl<G: Children> Set<G> {
     /// A set of one to eight children of different types.
     pub(super) fn tuple<P>(inputs: impl IntoChildren<P, Children = G>) -> Self {
-        current::with(|run| Set { cells: CellSet::tuple(run, inputs) })
+        let cells = current::with(|run| CellSet::new(run, |pool| inputs.into_children(pool)));
+        Set { cells }
     }
 }
 

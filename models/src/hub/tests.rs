@@ -34,7 +34,17 @@ fn ask(group: &Group, sent: &Arc<AtomicUsize>) {
     group.with_unsent(|unsent| unsent.push(Box::new(Asked(sent.clone()))));
 }
 
-/// Polls a member once: `poll` asks. Returns when it is idle.
+/// Polls a member until it is idle; it asks once.
+fn poll_and_ask(member: &Member, sent: &Arc<AtomicUsize>) {
+    let mut has_asked = false;
+    poll(member, || {
+        if !std::mem::replace(&mut has_asked, true) {
+            ask(member.group(), sent);
+        }
+    });
+}
+
+/// Polls a member until it is idle.
 fn poll(member: &Member, mut poll: impl FnMut()) {
     member.begin_poll(Waker::noop());
     loop {
@@ -55,12 +65,7 @@ fn what_is_asked_leaves_whoever_wakes_and_polls_meanwhile() {
         // Woken by another thread, and polled without having been woken, by its own task.
         let waker = member.waker().clone();
         let wakes = thread::spawn(move || waker.wake_by_ref());
-        let mut has_asked = false;
-        poll(&member, || {
-            if !std::mem::replace(&mut has_asked, true) {
-                ask(member.group(), &sent);
-            }
-        });
+        poll_and_ask(&member, &sent);
         wakes.join().unwrap();
         // The poll that the wake-up asks for.
         poll(&member, || {});
@@ -77,20 +82,10 @@ fn of_two_members_that_become_idle_the_later_sends_for_both() {
         let (one, other) = (Member::new(group.clone()), Member::new(group.clone()));
         let of_other = sent.clone();
         let thread = thread::spawn(move || {
-            let mut has_asked = false;
-            poll(&other, || {
-                if !std::mem::replace(&mut has_asked, true) {
-                    ask(other.group(), &of_other);
-                }
-            });
+            poll_and_ask(&other, &of_other);
             other
         });
-        let mut has_asked = false;
-        poll(&one, || {
-            if !std::mem::replace(&mut has_asked, true) {
-                ask(&group, &sent);
-            }
-        });
+        poll_and_ask(&one, &sent);
         drop(thread.join().unwrap());
         assert_eq!(sent.load(Ordering::SeqCst), 2);
     });
@@ -106,12 +101,7 @@ fn a_member_that_is_dropped_while_it_is_woken_leaves_the_group_to_the_others() {
         poll(&goes, || {});
         let waker = goes.waker().clone();
         let wakes = thread::spawn(move || waker.wake_by_ref());
-        let mut has_asked = false;
-        poll(&stays, || {
-            if !std::mem::replace(&mut has_asked, true) {
-                ask(stays.group(), &sent);
-            }
-        });
+        poll_and_ask(&stays, &sent);
         drop(goes);
         wakes.join().unwrap();
         assert_eq!(sent.load(Ordering::SeqCst), 1);
