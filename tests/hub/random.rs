@@ -102,7 +102,9 @@ async fn ordered(db: &Db, keys: &[u64]) -> Vec<u64> {
 #[corio::dispatcher(shared, max_batch = 4, max_in_flight = 1, retry(attempts = 3, when = |_| true))]
 async fn retried(db: &Db, keys: &[u64]) -> Vec<Result<u64, u64>> {
     let number = db.batch("retried", 0, keys).await as u64;
-    keys.iter().map(|key| if (key + number) % 3 == 0 { Err(*key) } else { Ok(*key) }).collect()
+    keys.iter()
+        .map(|key| if (key + number).is_multiple_of(3) { Err(*key) } else { Ok(*key) })
+        .collect()
 }
 
 /// Name, keys of a batch, and batches of a lane in flight.
