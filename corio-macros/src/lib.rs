@@ -227,6 +227,10 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///   and leave together when a batch is answered; the parts of a split batch count as one. The
 ///   default is 1, and `usize::MAX` means no limit. `corio::Options::max_in_flight` shows what a
 ///   limit costs and gains. Not with `ordered`.
+/// - `rate = "10/s"`: at most ten batches leave within any second, `"600/min"` within any minute,
+///   `"1/250ms"` in any quarter of a second. The others wait, and gather meanwhile. Every batch
+///   counts, also a retry. With `group_by` each value has the rate for itself, unless the
+///   dispatcher is `ordered`. Of one schedule; with `shared`, of the hub, for each `by`.
 /// - `dedup`: equal keys are asked once, and each request gets a clone of the answer. Needs
 ///   `K: Clone + Eq + Hash` and `R: Clone`. Implied by a map, and by `cache`. Not with `ordered`.
 /// - `group_by = |key| key.page_size`: a batch for each value. Requests whose keys differ in the

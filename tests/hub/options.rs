@@ -252,6 +252,67 @@ fn group_by() {
     );
 }
 
+#[corio::dispatcher(shared, max_batch = 2, rate = "2/50ms")]
+async fn rated(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("rated", keys, 10).await;
+    keys.to_vec()
+}
+
+#[test]
+fn rate() {
+    ways!(
+        rated,
+        vec![vec![0, 1, 2], vec![3], (4..9).collect()],
+        expect![[r#"
+        run
+        0    rated [0, 1]
+        0    rated [2]
+        10   answers [0, 1, 2]
+        50   rated [3]
+        60   answers [3]
+        60   rated [4, 5]
+        100  rated [6, 7]
+        110  rated [8]
+        120  answers [4, 5, 6, 7, 8]
+        through, ask, drive
+        0    rated [0, 1]
+        10   rated [2]
+        20   answers [0, 1, 2]
+        50   rated [3]
+        60   answers [3]
+        60   rated [4, 5]
+        100  rated [6, 7]
+        110  rated [8]
+        120  answers [4, 5, 6, 7, 8]
+    "#]]
+    );
+}
+
+#[corio::dispatcher(shared, group_by = |key| key % 2, rate = "1/50ms")]
+fn rated_by_parity(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.say(format!("rated_by_parity {keys:?}"));
+    keys.to_vec()
+}
+
+#[test]
+fn rate_of_each_group() {
+    ways!(
+        rated_by_parity,
+        vec![vec![0, 1, 2], vec![3], vec![4, 5]],
+        expect![[r#"
+        run, through, ask, drive
+        0    rated_by_parity [0, 2]
+        0    rated_by_parity [1]
+        0    answers [0, 1, 2]
+        50   rated_by_parity [3]
+        50   answers [3]
+        50   rated_by_parity [4]
+        100  rated_by_parity [5]
+        100  answers [4, 5]
+    "#]]
+    );
+}
+
 #[corio::dispatcher(shared, ordered, max_batch = 2)]
 async fn in_order(record: &Record, keys: &[u64]) -> Vec<u64> {
     record.batch("in_order", keys, 10).await;

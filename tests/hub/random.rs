@@ -80,7 +80,7 @@ async fn plain(db: &Db, keys: &[u64]) -> Vec<u64> {
     keys.to_vec()
 }
 
-#[corio::dispatcher(shared, dedup, max_in_flight = 2)]
+#[corio::dispatcher(shared, dedup, max_in_flight = 2, rate = "3/12ms")]
 async fn dedup(db: &Db, keys: &[u64]) -> Vec<u64> {
     db.batch("dedup", 0, keys).await;
     keys.to_vec()
@@ -323,6 +323,7 @@ fn check(asks: &[Asked], batches: &[Batch]) {
     }
     limits(batches);
     turns(asks, batches);
+    rate(batches);
 }
 
 /// What may share a batch.
@@ -338,9 +339,24 @@ impl Batch {
     }
 }
 
+/// Batches of `dedup` in any period of so many milliseconds.
+const RATE: (usize, Millis) = (3, 12);
+
+fn rate(batches: &[Batch]) {
+    let left: Vec<Millis> = batches
+        .iter()
+        .filter(|batch| batch.dispatcher == "dedup")
+        .map(|batch| batch.from)
+        .collect();
+    for times in left.windows(RATE.0 + 1) {
+        assert!(times[RATE.0] - times[0] >= RATE.1, "{times:?} are too many in a period");
+    }
+}
+
 /// Checks that no lane waits for a place, with nothing in flight, while another takes many.
 fn turns(asks: &[Asked], batches: &[Batch]) {
-    for asked in asks {
+    // The rate may hold `dedup`.
+    for asked in asks.iter().filter(|asked| asked.dispatcher != "dedup") {
         let own = lane(asked.dispatcher, asked.tenant, asked.key);
         let (before, after): (Vec<&Batch>, Vec<&Batch>) = batches
             .iter()

@@ -1,5 +1,6 @@
 //! What a hub does with requests of many askers: parts, groups, places, fairness, order, dedup.
 
+use corio::Clock;
 use expect_test::expect;
 use futures_util::future::join_all;
 use futures_util::join;
@@ -78,6 +79,85 @@ fn lanes_of_parts_and_groups_go_when_they_are_idle_and_come_again() {
     assert_eq!(hub.snapshot().dispatcher("grouped").unwrap().lanes, 0);
     let (answer, _) = world.run(hub.ask(grouped(7)));
     assert_eq!(answer, Ok(7));
+}
+
+#[corio::dispatcher(shared, group_by = |key| key / 10, rate = "2/50ms")]
+async fn rated(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("rated", keys, 1).await;
+    keys.to_vec()
+}
+
+#[corio::task(App)]
+fn read_rated(key: u64) -> u64 {
+    io!(rated(key))
+}
+
+#[test]
+fn a_rate_is_kept_by_all_who_ask_together_for_each_group() {
+    let world = World::with(|hub| hub.share(rated));
+    let hub = &world.hub;
+    let steps = async |keys: [u64; 3]| {
+        for key in keys {
+            hub.ask(rated(key)).await.unwrap();
+        }
+    };
+    let run_after = async |millis: u64, key| {
+        world.record.clock.sleep(Duration::from_millis(millis)).await;
+        world.config().schedule(world.app()).run_async(read_rated(key)).await.unwrap();
+    };
+    let (_, log) = world.run(async {
+        join!(steps([1, 2, 3]), run_after(2, 4), run_after(20, 5), run_after(30, 10))
+    });
+    expect![[r#"
+        0    rated [1]
+        1    rated [2]
+        30   rated [10]
+        50   rated [4, 3, 5]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn a_lane_is_remembered_as_long_as_its_batches_count_for_the_rate() {
+    let world = World::with(|hub| hub.share(rated));
+    let (hub, clock) = (&world.hub, &world.record.clock);
+    let lanes = || hub.snapshot().dispatcher("rated").unwrap().lanes;
+    let (seen, log) = world.run(async {
+        let mut seen = Vec::new();
+        for millis in [0, 30, 10, 20, 60] {
+            clock.sleep(Duration::from_millis(millis)).await;
+            hub.ask(rated(7)).await.unwrap();
+            seen.push(lanes());
+        }
+        clock.sleep(Duration::from_millis(48)).await;
+        seen.push(lanes());
+        clock.sleep(Duration::from_millis(2)).await;
+        seen.push(lanes());
+        seen
+    });
+    assert_eq!(seen, [1, 1, 1, 1, 1, 1, 0]);
+    expect![[r#"
+        0    rated [7]
+        31   rated [7]
+        50   rated [7]
+        81   rated [7]
+        142  rated [7]
+    "#]]
+    .assert_eq(&log);
+}
+
+#[test]
+fn what_counts_for_a_rate_does_not_delay_the_end_of_a_hub_and_what_waits_for_it_does() {
+    let world = World::with(|hub| hub.share(rated));
+    let hub = &world.hub;
+    let now = || world.record.clock.now().as_millis();
+    world.run(async {
+        hub.ask(rated(1)).await.unwrap();
+        hub.ask(rated(2)).await.unwrap();
+        let (waits, ()) = join!(hub.ask(rated(3)), hub.shutdown(Duration::from_secs(9)));
+        assert_eq!(waits, Ok(3));
+    });
+    assert_eq!(now(), 51);
 }
 
 #[corio::dispatcher(shared, max_batch = 8, max_in_flight = 1)]

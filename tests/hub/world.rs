@@ -67,13 +67,14 @@ pub(crate) async fn double(record: &Record, keys: &[u64]) -> Vec<u64> {
     keys.iter().map(|key| key * 2).collect()
 }
 
-/// 10 ms a batch, each key once.
+/// 10 ms a batch.
 #[corio::dispatcher(shared, group_by = |key| key % 2)]
 pub(crate) async fn by_parity(record: &Record, keys: &[u64]) -> Vec<u64> {
     record.batch("by_parity", keys, 10).await;
     keys.to_vec()
 }
 
+/// 10 ms a batch, each key once.
 #[corio::dispatcher(shared, dedup)]
 pub(crate) async fn triple(record: &Record, keys: &[u64]) -> Vec<u64> {
     record.batch("triple", keys, 10).await;

@@ -341,6 +341,8 @@ mod at_random {
         in_flight: usize,
         max_batch: usize,
         limit: Option<u64>,
+        /// Batches in so many milliseconds.
+        rate: Option<(usize, u64)>,
         retries_timeouts: bool,
         rounds: bool,
         all_in_flight: Option<usize>,
@@ -374,7 +376,15 @@ mod at_random {
             if let Some(limit) = self.limit {
                 options = options.timeout(Duration::from_micros(limit * 1000 + 500));
             }
+            if let Some((batches, period)) = self.rate {
+                options = options.rate(batches, Duration::from_millis(period));
+            }
             options.faults_as_errors()
+        }
+
+        /// Which keys have limits of their own.
+        fn group_of(&self, key: u64) -> u64 {
+            if self.ordered { 0 } else { key % self.groups }
         }
     }
 
@@ -410,6 +420,8 @@ mod at_random {
         pauses: HashMap<u64, Duration>,
         /// Batches on their way, by their number: the round, and the keys without an answer.
         on_their_way: HashMap<u64, (u64, Vec<u64>)>,
+        /// When batches left, and their groups.
+        left: Vec<(Duration, u64)>,
         wrong: Vec<String>,
         looks: u32,
     }
@@ -419,6 +431,16 @@ mod at_random {
         plan: Plan,
         clock: VirtualClock,
         state: Arc<Mutex<State>>,
+    }
+
+    impl State {
+        /// How many batches of this group have left within the period that ends now.
+        fn recent(&self, plan: &Plan, now: Duration, group: u64) -> usize {
+            let Some((_, period)) = plan.rate else { return 0 };
+            let period = Duration::from_millis(period);
+            let counts = |(left, of): &&(Duration, u64)| *of == group && *left + period > now;
+            self.left.iter().rev().filter(counts).count()
+        }
     }
 
     impl Lab {
@@ -466,7 +488,7 @@ mod at_random {
         fn is_idle(&self) {
             let mut state = self.state();
             let state = &mut *state;
-            let Plan { ordered, groups, in_flight, rounds, all_in_flight, .. } = self.plan;
+            let Plan { ordered, groups, in_flight, rate, rounds, all_in_flight, .. } = self.plan;
             let waits = |key: &u64| state.waiting.get(key).is_some_and(|waiting| *waiting > 0);
             let mut wrong = Vec::new();
             for (batch, (_, open)) in &state.on_their_way {
@@ -488,8 +510,10 @@ mod at_random {
                     .filter(|(_, open)| of_group(open))
                     .map(|(round, _)| *round)
                     .collect();
+                let recent = state.recent(&self.plan, self.clock.now(), self.plan.group_of(key));
                 let is_held = rounds_out.len() >= if ordered { 1 } else { in_flight }
-                    || ordered && some_pause;
+                    || ordered && some_pause
+                    || rate.is_some_and(|(batches, _)| recent >= batches);
                 let is_held_by_all =
                     (rounds || all_in_flight.is_some()) && !state.on_their_way.is_empty();
                 if !is_out && !is_held && !is_held_by_all {
@@ -592,6 +616,12 @@ mod at_random {
                 .iter()
                 .map(|key| state.waiting.get(key).is_some_and(|waiting| *waiting > 0))
                 .collect();
+            let (now, group) = (lab.clock.now(), lab.plan.group_of(keys[0]));
+            state.left.push((now, group));
+            let recent = state.recent(&lab.plan, now, group);
+            if lab.plan.rate.is_some_and(|(batches, _)| recent > batches) {
+                state.wrong.push(format!("{keys:?} are batch {recent} within a period"));
+            }
             if wanted.contains(&false) {
                 state.wrong.push(format!("{keys:?}, some of which nobody waits for"));
             }
@@ -745,6 +775,7 @@ mod at_random {
             in_flight: [1, 1, 2, 3, usize::MAX][random.below(5) as usize],
             max_batch: [1, 2, 3, usize::MAX][random.below(4) as usize],
             limit: random.some(3, 30).filter(|_| later),
+            rate: random.some(3, 3).map(|batches| (batches as usize + 1, 1 + random.below(40))),
             retries_timeouts: random.one_in(2),
             rounds: random.one_in(6),
             all_in_flight: random.some(6, 3).map(|batches| batches as usize + 1),

@@ -26,6 +26,7 @@ pub(super) struct Options {
     pub(super) blocking: Option<Ident>,
     pub(super) ordered: Option<Ident>,
     pub(super) timeout: Option<Named<Duration>>,
+    pub(super) rate: Option<Named<Rate>>,
     pub(super) group_by: Option<Named<Expr>>,
     pub(super) retry: Option<Retry>,
     pub(super) cache: Option<Cache>,
@@ -76,6 +77,12 @@ pub(super) struct Retry {
 pub(super) struct BackOff {
     pub(super) min: Duration,
     pub(super) max: Duration,
+}
+
+/// So many batches in any period of this length; neither is zero.
+pub(super) struct Rate {
+    pub(super) batches: u32,
+    pub(super) period: Duration,
 }
 
 /// The option `cache`, alone or as a part of `read`.

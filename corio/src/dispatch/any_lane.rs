@@ -42,6 +42,9 @@ pub(super) trait AnyLane {
     /// Queues the requests whose retry pause ends with `alarm`.
     fn end_pause(&self, alarm: Alarm);
 
+    /// Requests that wait for the rate may leave.
+    fn rate_allows_more(&self);
+
     /// Withdraws requests, and abandons batches, that no live waiter is left for.
     fn tasks_were_dropped(&self, dropped: &[Waiter]);
 

@@ -224,13 +224,13 @@ impl Dispatchers {
         self.shared.max_in_flight.set(batches);
     }
 
-    /// Whether a time-out or the end of a pause is to come.
+    /// Whether a time-out, the end of a pause or a rate is waited for.
     #[inline]
     pub(crate) fn has_alarms(&self) -> bool {
         !self.shared.due.borrow().is_empty()
     }
 
-    /// Returns the time of the next time-out or end of a pause.
+    /// Returns the time of the next of these.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         self.shared.due.borrow().next()
     }
@@ -384,6 +384,9 @@ impl Dispatchers {
                 }
                 Due::Retries { queue } => {
                     self.registry.by_number(queue).iter().for_each(|lane| lane.end_pause(alarm))
+                }
+                Due::Rate { queue } => {
+                    self.registry.by_number(queue).iter().for_each(|lane| lane.rate_allows_more())
                 }
             }
         }

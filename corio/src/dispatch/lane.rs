@@ -5,6 +5,7 @@
 
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::any_lane::AnyLane;
 use super::batch::Requests;
@@ -95,9 +96,15 @@ impl<R: Request> Lane<R> {
         self.queue.unsent_len()
     }
 
-    /// Whether its own limit, or the order of its requests, holds all of them back.
+    /// Whether its own limits, or the order of its requests, hold all of them back.
     pub(crate) fn is_full(&self) -> bool {
         self.queue.is_full()
+    }
+
+    /// When the first batch that counts for the rate no longer does, and when the last; if any
+    /// counts.
+    pub(crate) fn rate_window(&self) -> Option<(Duration, Duration)> {
+        self.queue.rate_window()
     }
 
     /// Fast path of `ask`, for nearly all requests: appends to requests that have gathered before,
@@ -199,6 +206,10 @@ impl<R: Request> AnyLane for Lane<R> {
 
     fn end_pause(&self, alarm: Alarm) {
         self.queue.end_pause(alarm);
+    }
+
+    fn rate_allows_more(&self) {
+        self.queue.rate_allows_more();
     }
 
     fn tasks_were_dropped(&self, dropped: &[Waiter]) {

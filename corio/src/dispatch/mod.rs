@@ -31,6 +31,7 @@
 //! | `host` | [`Host`], [`Futures`]: what the driver of a run provides |
 //! | `send_cx` | [`SendCx`]: what a run lends to its lanes, its context among it |
 //! | `limits`, `retry` | limits of all dispatchers together; when a request is sent again |
+//! | `rate` | the option `rate`, and the batches that count for it |
 //! | `cursor`, `buffer`, `buffer_pool` | the buffer of a batch, and how it is reused |
 //! | `keys/` | what is done with keys: bounds, dedup, groups, showing them |
 //! | `answers/` | what a per-batch function may return |
@@ -148,6 +149,7 @@ mod limits;
 mod options;
 mod overrides;
 mod queue;
+mod rate;
 mod ready;
 mod registry;
 mod request;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::{Fault, RequestError};
+use super::rate::Rate;
 use super::retry::Retry;
 use crate::dispatch::answers::Answers;
 use crate::dispatch::cache::CachePolicy;
@@ -50,6 +51,7 @@ pub struct Options<K, A> {
     /// cache their answers.
     pub(super) copy_key: Option<CopyKey<K>>,
     pub(super) timeout: Option<Duration>,
+    pub(super) rate: Option<Rate>,
     pub(super) show_key: Option<ShowKey<K>>,
     /// Whether a hub answers these requests together with those of others.
     pub(super) shared: bool,
@@ -77,6 +79,7 @@ impl<K, A> fmt::Debug for Options<K, A> {
             .field("group_by", &self.groups.is_some())
             .field("retry", &self.retry)
             .field("timeout", &self.timeout)
+            .field("rate", &self.rate)
             .field("show_keys", &self.show_key.is_some())
             .field("faults_as_errors", &self.fault.is_some())
             .finish()
@@ -102,6 +105,7 @@ impl<K, A> Options<K, A> {
             retry: Retry::unless_told(),
             copy_key: None,
             timeout: None,
+            rate: None,
             show_key: None,
             shared: false,
             fault: None,
@@ -201,6 +205,45 @@ impl<K, A> Options<K, A> {
         assert!(at_most > 0, "adaptive_in_flight must be at least 1");
         self.in_flight = DEFAULT_IN_FLIGHT;
         self.adapts_up_to = Some(at_most);
+        self
+    }
+
+    /// Lets so many batches leave within any period of this length. Others wait, and gather
+    /// meanwhile. Every batch counts, also one that is retried, answered at once or one of the
+    /// parts into which `max_batch` splits requests; what a cache answers does not.
+    ///
+    /// With [`group_by`](Options::group_by) each group has this rate for itself, unless the
+    /// dispatcher is [`ordered`](Options::ordered): a crawler asks each host ten times a second.
+    /// A schedule keeps to the rate from run to run, but knows nothing of other schedules. Those
+    /// [share](Options::shared) a dispatcher by a [`Hub`](crate::Hub), which keeps to the rate for
+    /// all of them together; where the dispatcher has parts (`by`), for each part.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use corio::testing::VirtualClock;
+    ///
+    /// #[corio::dispatcher(max_batch = 1, rate = "2/s")]
+    /// fn lengths(texts: &[String]) -> Vec<usize> {
+    ///     texts.iter().map(String::len).collect()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn three() -> Vec<usize> {
+    ///     io_all!(["a", "bc", "def"].map(|text| lengths(text.to_owned())))
+    /// }
+    ///
+    /// let clock = VirtualClock::new();
+    /// let mut schedule = corio::Config::new().clock(clock.clone()).schedule(());
+    /// assert_eq!(schedule.run(three()).unwrap(), [1, 2, 3]);
+    /// assert_eq!(corio::Clock::now(&clock), Duration::from_secs(1));
+    /// ```
+    ///
+    /// # Panics
+    /// If `batches` or `period` is 0; at compile time, if the options are a constant.
+    pub const fn rate(mut self, batches: usize, period: Duration) -> Self {
+        assert!(batches > 0, "rate must be at least 1");
+        assert!(!period.is_zero(), "the period of a rate must not be zero");
+        self.rate = Some(Rate { batches, period });
         self
     }
 
@@ -379,6 +422,7 @@ impl<K, A> Options<K, A> {
             retry: Retry::unless_told(),
             copy_key: None,
             timeout: None,
+            rate: None,
             ..self
         }
     }
@@ -424,7 +468,7 @@ impl<K, A> Options<K, A> {
     /// Whether requests leave in the order in which they have gathered, all that may leave
     /// together, without more to do.
     pub(super) fn is_fast_path(&self) -> bool {
-        !self.ordered && self.dedup.is_none() && self.groups.is_none()
+        !self.ordered && self.dedup.is_none() && self.groups.is_none() && self.rate.is_none()
     }
 
     /// How to copy each key that is sent, if copies are needed to send the keys again when their

@@ -20,6 +20,8 @@ pub(crate) enum Due {
     InFlight { queue: u32, flight: InFlightId },
     /// The retry pause of some requests of a queue has ended.
     Retries { queue: u32 },
+    /// A queue whose requests wait for the rate may send more.
+    Rate { queue: u32 },
 }
 
 /// State that all queues of a schedule share.

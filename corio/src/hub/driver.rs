@@ -24,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::aboard::Aboard;
 use super::asker::{Entry, Outcomes};
@@ -186,7 +187,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             }
             self.take_granted();
             self.give_places_back();
-            if self.is_idle() && self.seat.retire() {
+            if self.is_idle() && self.may_go() && self.seat.retire() {
                 return Poll::Ready(());
             }
             if self.waits(cx) {
@@ -388,9 +389,22 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             && !self.dispatchers.has_alarms()
     }
 
+    /// Whether nothing of the lane is needed any more: a lane that goes forgets what it has sent.
+    fn may_go(&self) -> bool {
+        self.seat.hub.is_closing() || self.dispatchers.lane::<R>().rate_window().is_none()
+    }
+
+    /// When the rate lets something go that waits, or the lane itself.
+    fn rate_due(&self) -> Option<Duration> {
+        let lane = self.dispatchers.lane::<R>();
+        let (first_over, last_over) = lane.rate_window()?;
+        let waits = !self.line.is_empty() || lane.unsent_len() > 0;
+        Some(if waits { first_over } else { last_over })
+    }
+
     /// Lets whatever happens next wake the task of `cx`. False if something has happened already.
     fn waits(&mut self, cx: &Context<'_>) -> bool {
-        let due = self.dispatchers.next_due();
+        let due = [self.dispatchers.next_due(), self.rate_due()].into_iter().flatten().min();
         self.inbox.sleep(cx.waker())
             && self.seat.lane.park(cx.waker())
             && self.sleep.until(due, cx.waker())

@@ -6,6 +6,7 @@ mod caches;
 mod groups_and_order;
 mod limits;
 mod modes;
+mod rates;
 mod retries;
 mod shapes;
 mod withdrawn_requests;

@@ -2,7 +2,7 @@
 
 use super::attributes::cfg;
 use crate::dispatcher::answer::Answer;
-use crate::dispatcher::model::{Dispatcher, Keys, Mode, Named, Number, Retry, Scope};
+use crate::dispatcher::model::{Dispatcher, Keys, Mode, Named, Number, Rate, Retry, Scope};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
@@ -29,6 +29,10 @@ pub(super) fn options(dispatcher: &Dispatcher, answer: &Answer) -> TokenStream {
     chain.flag("ordered", options.ordered.as_ref());
     chain.flag("shared", options.shared.as_ref());
     chain.duration("timeout", &options.timeout);
+    if let Some(Named { name, value: Rate { batches, period } }) = &options.rate {
+        let (batches, period) = (Literal::u32_unsuffixed(*batches), duration(*period));
+        chain.option("rate", name.span(), quote!(#batches, #period));
+    }
     if let Some(Named { name, value }) = &options.group_by {
         let at = hygienic(name.span());
         chain.option(

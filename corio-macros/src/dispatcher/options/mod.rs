@@ -3,7 +3,7 @@
 //!
 //! - `list.rs`: the syntax of a list of options;
 //! - `values.rs`: the values of options: none, an expression, a number, a text;
-//! - `durations.rs`: durations and back-offs;
+//! - `durations.rs`: durations, back-offs and rates;
 //! - `cache.rs`, `retry.rs`: the options with a syntax of their own.
 //!
 //! Terms: an *option* is an [`OptionName`]; an *argument* is one entry of the list as written,
@@ -32,6 +32,7 @@ pub(super) enum OptionName {
     Blocking,
     Ordered,
     Timeout,
+    Rate,
     GroupBy,
     Retry,
     Cache,
@@ -52,6 +53,7 @@ const KNOWN: KnownOptions<OptionName> = KnownOptions {
         ("blocking", OptionName::Blocking),
         ("ordered", OptionName::Ordered),
         ("timeout", OptionName::Timeout),
+        ("rate", OptionName::Rate),
         ("group_by", OptionName::GroupBy),
         ("retry", OptionName::Retry),
         ("cache", OptionName::Cache),
@@ -107,6 +109,7 @@ fn option(name: OptionName, arg: &Arg<OptionName>, options: &mut Options, errors
         OptionName::Blocking => options.blocking = values::flag(arg, errors),
         OptionName::Ordered => options.ordered = values::flag(arg, errors),
         OptionName::Timeout => options.timeout = durations::duration(arg, errors),
+        OptionName::Rate => options.rate = durations::rate(arg, errors),
         OptionName::GroupBy => {
             options.group_by = values::expression(
                 arg,

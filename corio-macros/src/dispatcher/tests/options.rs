@@ -71,6 +71,15 @@ fn durations() {
 }
 
 #[test]
+fn rates() {
+    let rate = |rate: &str, call: &str| check(&format!("rate = \"{rate}\""), PLAIN, call);
+    rate("10/s", ".rate(10, ::core::time::Duration::new(1, 0))");
+    rate("600/min", ".rate(600, ::core::time::Duration::new(60, 0))");
+    rate(" 1 / 250ms ", ".rate(1, ::core::time::Duration::new(0, 250000000))");
+    rate("5000/2h", ".rate(5000, ::core::time::Duration::new(7200, 0))");
+}
+
+#[test]
 fn retries() {
     check("retry(attempts = 5)", SLOTS, ".concurrent().retry(::corio::Retry::attempts(5))");
     check(

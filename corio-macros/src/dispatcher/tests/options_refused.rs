@@ -9,7 +9,7 @@ const PLAIN: &str = "fn f(keys: &[K]) -> Vec<R> {}";
 const SLOTS: &str = "fn f(batch: Batch<K, R>) {}";
 
 const KNOWN: &str = "`max_batch`, `max_in_flight`, `dedup`, `show_keys`, `blocking`, `ordered`, \
-                     `timeout`, `group_by`, `retry`, `cache`, `capacity`, `ttl`, `by`, \
+                     `timeout`, `rate`, `group_by`, `retry`, `cache`, `capacity`, `ttl`, `by`, \
                      `cache_errors`, `faults`, `shared`, `read`, `write`";
 
 #[track_caller]
@@ -103,6 +103,24 @@ fn durations() {
         PLAIN,
         "`ttl` is longer than nothing: `\"250ms\"`, `\"2s\"`, `\"1min\"`",
     );
+}
+
+#[test]
+fn rates() {
+    const RATE: &str = "`rate` takes batches in a time: `\"10/s\"`, `\"600/min\"`, `\"1/250ms\"`";
+    for wrong in ["10", "10/", "/s", "ten/s", "1.5/s", "-1/s", "10/2", "10/s/2", "10 s", "10/soon"]
+    {
+        refuse_alone(&format!("rate = \"{wrong}\""), PLAIN, RATE);
+    }
+    refuse_alone("rate", PLAIN, RATE);
+    refuse_alone("rate = 10", PLAIN, RATE);
+    for nothing in ["0/s", "10/0s"] {
+        refuse_alone(
+            &format!("rate = \"{nothing}\""),
+            PLAIN,
+            "`rate` lets something go: `\"10/s\"`, `\"1/250ms\"`",
+        );
+    }
 }
 
 #[test]

@@ -3,13 +3,13 @@
 //!
 //! Invariants:
 //!
-//! - A group keeps its number as long as requests of it wait or batches of it are in flight; no
-//!   other group has the number meanwhile. Unused groups are forgotten when they are half of all,
-//!   so that groups which come and go leave nothing behind.
+//! - A group keeps its number as long as requests of it wait, or batches of it are in flight or
+//!   count for its rate; no other group has the number meanwhile. Unused groups are forgotten when
+//!   they are half of all, so that groups which come and go leave nothing behind.
 //! - A group with waiting requests is either in `ready` or in `held`, once; a group without is in
 //!   neither.
-//! - `in_use` is the number of groups with requests or batches, `waiting` the number of waiting
-//!   requests.
+//! - `in_use` is the number of groups that are in use in this sense, `waiting` the number of
+//!   waiting requests.
 //!
 //! Only `number` and `clear` may run user code.
 
@@ -19,6 +19,7 @@ use std::mem;
 use super::backlog::Backlog;
 use crate::dispatch::buffer::QueuedRequest;
 use crate::dispatch::keys::Groups;
+use crate::dispatch::rate::Rate;
 
 /// The waiting requests of a queue, in their groups.
 pub(super) struct GroupedRequests<K> {
@@ -26,14 +27,13 @@ pub(super) struct GroupedRequests<K> {
     groups: Groups<K>,
     /// The groups, indexed by number.
     all: Vec<KeyGroup<K>>,
-    /// Groups with waiting requests whose batches are below the limit, in the order in which the
+    /// Groups with waiting requests whose batches are below the limits, in the order in which the
     /// groups became so.
     ready: VecDeque<u32>,
-    /// Groups with waiting requests whose batches are at the limit.
+    /// Groups with waiting requests whose batches are at a limit.
     held: BTreeSet<u32>,
-    /// Highest number of batches in flight of one group.
-    limit: usize,
-    /// Number of groups with waiting requests or batches in flight.
+    limits: GroupLimits,
+    /// Number of groups that are in use.
     in_use: usize,
     /// Number of waiting requests in all groups.
     waiting: usize,
@@ -44,12 +44,25 @@ struct KeyGroup<K> {
     waiting: Backlog<K>,
     /// Number of batches in flight, the parts of one batch counted once.
     in_flight: usize,
+    /// Number of batches that count for the rate.
+    recent: usize,
+}
+
+/// What each group has at most.
+#[derive(Clone, Copy)]
+struct GroupLimits {
+    in_flight: usize,
+    recent: usize,
 }
 
 impl<K> KeyGroup<K> {
-    /// Whether requests wait or batches are in flight.
+    /// Whether requests wait, or batches are in flight or count for the rate.
     fn is_in_use(&self) -> bool {
-        self.in_flight > 0 || !self.waiting.is_empty()
+        self.in_flight > 0 || self.recent > 0 || !self.waiting.is_empty()
+    }
+
+    fn is_at(&self, limits: GroupLimits) -> bool {
+        self.in_flight >= limits.in_flight || self.recent >= limits.recent
     }
 }
 
@@ -57,14 +70,15 @@ impl<K> KeyGroup<K> {
 const SLACK: usize = 32;
 
 impl<K> GroupedRequests<K> {
-    /// No requests. Each group may have `limit` batches in flight.
-    pub(super) fn new(groups: Groups<K>, limit: usize) -> Self {
+    /// No requests. Each group may have so many batches in flight, and has this rate.
+    pub(super) fn new(groups: Groups<K>, in_flight: usize, rate: Option<Rate>) -> Self {
+        let recent = rate.map_or(usize::MAX, |rate| rate.batches);
         GroupedRequests {
             groups,
             all: Vec::new(),
             ready: VecDeque::new(),
             held: BTreeSet::new(),
-            limit,
+            limits: GroupLimits { in_flight, recent },
             in_use: 0,
             waiting: 0,
         }
@@ -85,8 +99,8 @@ impl<K> GroupedRequests<K> {
     pub(super) fn push(&mut self, group: u32, entry: QueuedRequest<K>) {
         let index = group as usize;
         if self.all.len() <= index {
-            self.all
-                .resize_with(index + 1, || KeyGroup { waiting: Backlog::default(), in_flight: 0 });
+            let unused = || KeyGroup { waiting: Backlog::default(), in_flight: 0, recent: 0 };
+            self.all.resize_with(index + 1, unused);
         }
         self.update(group, |group| group.waiting.push(entry));
         self.waiting += 1;
@@ -110,6 +124,26 @@ impl<K> GroupedRequests<K> {
         Some(entry)
     }
 
+    /// How many batches the rate lets a group send now.
+    pub(super) fn room(&self, group: u32) -> usize {
+        self.limits.recent.saturating_sub(self.all[group as usize].recent)
+    }
+
+    /// Whether requests wait in groups that are at a limit.
+    pub(super) fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Counts a batch of this group for its rate. Its requests must have been popped before.
+    pub(super) fn batch_leaves(&mut self, group: u32) {
+        self.update(group, |group| group.recent += 1);
+    }
+
+    /// A batch of this group counts for its rate no more.
+    pub(super) fn batch_is_over(&mut self, group: u32) {
+        self.update(group, |group| group.recent -= 1);
+    }
+
     /// Counts a batch of this group as in flight. Its requests must have been popped before.
     pub(super) fn begin_batch(&mut self, group: u32) {
         self.update(group, |group| group.in_flight += 1);
@@ -124,15 +158,19 @@ impl<K> GroupedRequests<K> {
     fn update(&mut self, number: u32, change: impl FnOnce(&mut KeyGroup<K>)) {
         let group = &mut self.all[number as usize];
         let (was_in_use, was_waiting, was_at_limit) =
-            (group.is_in_use(), !group.waiting.is_empty(), group.in_flight >= self.limit);
+            (group.is_in_use(), !group.waiting.is_empty(), group.is_at(self.limits));
         change(group);
-        let (waits, is_at_limit) = (!group.waiting.is_empty(), group.in_flight >= self.limit);
+        let (waits, is_at_limit) = (!group.waiting.is_empty(), group.is_at(self.limits));
         self.in_use = self.in_use + usize::from(group.is_in_use()) - usize::from(was_in_use);
         if !waits || was_waiting && was_at_limit == is_at_limit {
             return;
         }
         if is_at_limit {
-            debug_assert!(!was_waiting, "requests are popped before their batch leaves");
+            if was_waiting {
+                // What its rate does not let go with the batch that leaves: it was ready first.
+                let place = self.ready.iter().position(|ready| *ready == number);
+                place.and_then(|place| self.ready.remove(place));
+            }
             self.held.insert(number);
         } else {
             self.held.remove(&number);
@@ -164,13 +202,24 @@ impl<K> GroupedRequests<K> {
         self.waiting -= unwanted.len() - before;
     }
 
-    /// Forgets all groups, and returns their requests to be dropped.
+    /// Forgets all groups but those with batches that count for their rate. Returns the requests,
+    /// to be dropped.
     pub(super) fn clear(&mut self) -> impl Sized + use<K> {
-        self.groups.forget_all();
         self.ready.clear();
         self.held.clear();
         (self.in_use, self.waiting) = (0, 0);
-        mem::take(&mut self.all)
+        let mut dropped = Vec::new();
+        for group in &mut self.all {
+            group.in_flight = 0;
+            dropped.push(mem::take(&mut group.waiting));
+            self.in_use += usize::from(group.is_in_use());
+        }
+        if self.in_use == 0 {
+            self.all.clear();
+        }
+        let all = &self.all;
+        self.groups.retain(&mut |group| all.get(group as usize).is_some_and(KeyGroup::is_in_use));
+        dropped
     }
 }
 
@@ -185,7 +234,7 @@ mod tests {
     use crate::dispatch::keys::groups;
 
     fn grouped(limit: usize) -> GroupedRequests<u32> {
-        GroupedRequests::new(groups(|key: &u32| key / 10), limit)
+        GroupedRequests::new(groups(|key: &u32| key / 10), limit, None)
     }
 
     fn add(grouped: &mut GroupedRequests<u32>, keys: &[u32]) {

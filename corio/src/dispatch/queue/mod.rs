@@ -93,6 +93,7 @@ mod deliver;
 mod drop_counters;
 mod grouped;
 mod pending;
+mod rated;
 mod send;
 mod state;
 mod withdraw;

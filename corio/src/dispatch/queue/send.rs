@@ -54,11 +54,16 @@ impl<R: Request> Queue<R> {
         }
     }
 
-    /// Whether requests wait that no limit holds.
+    /// Whether requests wait that no limit holds. If not, an alarm is set for those that wait for
+    /// the rate.
     pub(crate) fn can_send(&self) -> bool {
         let has_ready_group =
             || self.grouped.as_ref().is_some_and(|grouped| grouped.borrow().next_ready().is_some());
-        !self.is_held() && (!self.waiting.borrow().is_empty() || has_ready_group())
+        let can_send = !self.is_held() && (!self.waiting.borrow().is_empty() || has_ready_group());
+        if !can_send {
+            self.wait_for_rate();
+        }
+        can_send
     }
 
     /// Whether a limit or the barrier holds all waiting requests.
@@ -66,11 +71,13 @@ impl<R: Request> Queue<R> {
         !self.options.unbatched && (self.is_full() || self.is_held_by_others())
     }
 
-    /// Whether its own limit, or the order of its requests, holds all waiting requests.
+    /// Whether its own limits, or the order of its requests, hold all waiting requests.
     pub(crate) fn is_full(&self) -> bool {
         let Options { in_flight, ordered, .. } = self.options;
         let limit = if ordered { 1 } else { in_flight };
-        self.quota_used.get() >= limit || ordered && self.waiting.borrow().has_paused()
+        self.quota_used.get() >= limit
+            || ordered && self.waiting.borrow().has_paused()
+            || self.is_held_by_rate()
     }
 
     /// Number of requests that wait to be sent, those that pause aside.
@@ -131,13 +138,8 @@ impl<R: Request> Queue<R> {
                 self.assign_groups(grouped);
                 self.send_groups(grouped, outlet);
             } else {
-                // A listener lets one batch leave at a time.
-                let mut left =
-                    if self.has_listener() { self.options.max_batch } else { usize::MAX };
-                let buf = self.buf_from(&mut || {
-                    left = left.checked_sub(1)?;
-                    self.waiting.borrow_mut().pop()
-                });
+                let room = self.room_for_requests();
+                let buf = self.buf_from(room, &mut || self.waiting.borrow_mut().pop());
                 self.send_parts(buf, None, outlet);
             }
         }
@@ -159,7 +161,7 @@ impl<R: Request> Queue<R> {
         let is_wanted = !self.pending_keys.as_ref()?.borrow().has_answered()
             && self.drop_epoch.get() == self.shared.drop_epoch.get();
         let Options { ordered, max_batch, groups, .. } = self.options;
-        let at_most = if ordered { max_batch } else { usize::MAX };
+        let at_most = if ordered { max_batch } else { self.room_for_requests() };
         if is_wanted && groups.is_none() {
             self.waiting.borrow_mut().take_coalesced(at_most)
         } else {
@@ -190,10 +192,16 @@ impl<R: Request> Queue<R> {
         self.recycle(gathered);
     }
 
-    /// Fills a buffer with the requests of `next` that are wanted, and drops the others.
-    fn buf_from(&self, next: &mut dyn FnMut() -> Option<QueuedRequest<R::Key>>) -> BufOf<R> {
+    /// Fills a buffer with the requests of `next` that are wanted, `at_most` so many, and drops
+    /// those that are not.
+    fn buf_from(
+        &self,
+        at_most: usize,
+        next: &mut dyn FnMut() -> Option<QueuedRequest<R::Key>>,
+    ) -> BufOf<R> {
         let mut buf = self.take_buf();
-        while let Some(entry) = next() {
+        while buf.len() < at_most {
+            let Some(entry) = next() else { break };
             if self.is_wanted(&entry) {
                 buf.push(entry);
             } else {
@@ -254,7 +262,8 @@ impl<R: Request> Queue<R> {
     fn send_groups(&self, grouped: &RefCell<GroupedRequests<R::Key>>, outlet: &impl Outlet<R>) {
         while outlet.is_open() && !self.is_held_by_others() {
             let Some(group) = grouped.borrow().next_ready() else { return };
-            let buf = self.buf_from(&mut || grouped.borrow_mut().pop(group));
+            let room = grouped.borrow().room(group).saturating_mul(self.options.max_batch);
+            let buf = self.buf_from(room, &mut || grouped.borrow_mut().pop(group));
             self.send_parts(buf, Some(group), outlet);
         }
     }
@@ -279,6 +288,7 @@ impl<R: Request> Queue<R> {
     /// frequent one.
     #[inline(never)]
     fn send_batch_slow(&self, buf: BufOf<R>, part: Part, outlet: &impl Outlet<R>) {
+        self.count_for_rate(part);
         self.send_batch(buf, self.shared.next_batch(), part, outlet);
     }
 

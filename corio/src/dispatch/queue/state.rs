@@ -16,10 +16,11 @@ use crate::dispatch::ids::{InFlightId, Waiter};
 use crate::dispatch::in_flight::{InFlight, InFlightTable};
 use crate::dispatch::keys::{CopyKey, Groups, PendingKeys};
 use crate::dispatch::options::Options;
+use crate::dispatch::rate::RateWindow;
 use crate::dispatch::ready::HeldBuf;
 use crate::dispatch::request::Request;
 use crate::dispatch::shared_state::SharedState;
-use crate::util::{ById, HotCell, Panic, PanicCollector, discard, panic_message};
+use crate::util::{Alarm, ById, HotCell, Panic, PanicCollector, discard, panic_message};
 
 /// The buffers in which requests of `R` circulate: queue → dispatcher → delivery → pool.
 pub(crate) type BufOf<R> = PooledBuf<<R as Request>::Key, <R as Request>::Answer>;
@@ -79,6 +80,10 @@ pub(crate) struct Queue<R: Request> {
     /// Number of batches in flight that count for the limit, the parts of one batch counted once.
     /// Unused where groups may overtake each other, as each group has its own count.
     pub(super) quota_used: Cell<usize>,
+    /// With the option `rate`, the batches that count for it.
+    pub(super) rate: Option<RefCell<RateWindow>>,
+    /// Set while requests wait for the rate.
+    pub(super) rate_alarm: Cell<Option<Alarm>>,
     /// Highest sequence number given so far.
     pub(super) last_seq: Cell<u64>,
     /// With dedup, the keys that are queued or in flight.
@@ -123,7 +128,8 @@ impl<R: Request> Queue<R> {
             is_concurrent: options.concurrent && !is_replaced,
             waiting: HotCell::new(PendingRequests::new(Box::default())),
             grouped: grouped
-                .map(|groups| RefCell::new(GroupedRequests::new(groups, options.in_flight))),
+                .map(|groups| GroupedRequests::new(groups, options.in_flight, options.rate))
+                .map(RefCell::new),
             groups_in_order: groups_in_order.map(RefCell::new),
             cached: Cell::default(),
             is_fast_path: options.is_fast_path(),
@@ -136,6 +142,8 @@ impl<R: Request> Queue<R> {
             in_flight: InFlightTable::default(),
             watchers: RefCell::default(),
             quota_used: Cell::new(0),
+            rate: options.rate.map(|rate| RefCell::new(RateWindow::new(rate))),
+            rate_alarm: Cell::default(),
             last_seq: Cell::new(0),
             pending_keys: options.dedup.map(|dedup| RefCell::new(PendingKeys::new(dedup))),
             cache: options.cache_policy.map(|policy| RefCell::new(Cache::new(policy))),
@@ -278,6 +286,8 @@ impl<R: Request> Queue<R> {
             panics.run(|| cache.borrow_mut().leave());
         }
         self.is_listed.set(false);
+        // What has left still counts in the next run.
+        self.rate_alarm.set(None);
         self.quota_used.set(0);
         // The buffer with the largest capacity gathers first in the next run.
         let other = self.waiting.borrow_mut().gather_in_larger(self.take_buf());

@@ -51,6 +51,7 @@ impl<R: Request> Queue<R> {
         self.count_dropped(dropped.len());
         if self.in_flight.is_empty() && self.waiting_len() == 0 {
             self.shared.drop_listeners.borrow_mut().remove(&self.number);
+            self.unset_rate_alarm();
         }
     }
 
