@@ -1,12 +1,17 @@
 //! The hub does not take what is asked, or loses it.
 
 use std::convert::identity;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use corio::Hub;
 use expect_test::expect;
-use futures_util::future::AbortHandle;
+use futures_util::future::{AbortHandle, abortable};
+use futures_util::join;
+use support::executor::Executor;
 
 use crate::faults::asking::Setting;
+use crate::world::{App, Record, World, double};
 
 // ── a batch function that asks its own dispatcher ──
 
@@ -293,4 +298,42 @@ fn the_executor_drops_what_was_spawned() {
                   there?)
         "#]]
     );
+}
+
+// ── what is said of a batch that has left ──
+
+/// Its effect may have taken place: who believes that it was not sent may have it twice.
+#[test]
+fn who_was_aboard_when_the_hub_was_shut_down_is_not_told_that_nothing_was_sent() {
+    let world = World::new();
+    let (answer, batches) = world.run(async {
+        let ends = async {
+            world.executor.clock().sleep(Duration::from_millis(1)).await;
+            world.hub.shutdown(Duration::from_millis(4)).await;
+        };
+        join!(world.hub.ask(double(1)), ends).0
+    });
+    let told = answer.unwrap_err().to_string();
+    assert!(batches.contains("double [1]") && !told.contains("was not sent"), "{batches}{told}");
+}
+
+#[test]
+fn who_was_aboard_when_an_executor_went_is_not_told_that_nothing_was_sent() {
+    let (executor, handles) = (Executor::new(), Arc::<Mutex<Vec<AbortHandle>>>::default());
+    let (record, spawner, of_hub) =
+        (Record::by(executor.clock()), executor.spawner(), handles.clone());
+    let hub = Hub::new(App { record: record.clone() }, move |work| {
+        let (work, handle) = abortable(work);
+        of_hub.lock().unwrap().push(handle);
+        spawner(Box::pin(async move {
+            let _ = work.await;
+        }));
+    });
+    let goes = async {
+        executor.clock().sleep(Duration::from_millis(1)).await;
+        handles.lock().unwrap().drain(..).for_each(|handle| handle.abort());
+    };
+    let answer = executor.block_on(async { join!(hub.ask(double(1)), goes).0 });
+    let (batches, told) = (record.take(), answer.unwrap_err().to_string());
+    assert!(batches.contains("double [1]") && !told.contains("was not sent"), "{batches}{told}");
 }
