@@ -3,6 +3,7 @@
 
 mod asks;
 mod drives;
+mod faults;
 mod inject;
 mod options;
 mod random;

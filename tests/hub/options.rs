@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use corio::{Batch, Config, RequestError};
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use futures_util::future::join_all;
 
 use crate::world::*;
@@ -71,21 +71,6 @@ fn asked_answers<A: Debug>(record: &Record, answers: Vec<Result<A, RequestError>
     } else {
         record.say(format!("{} fail: {}", errors.len(), errors[0]));
     }
-}
-
-/// Ways with the same record are told together.
-#[track_caller]
-fn compare(ways: &[(&str, String)], expected: Expect) {
-    let mut told: Vec<(Vec<&str>, &str)> = Vec::new();
-    for (way, log) in ways {
-        match told.iter_mut().find(|(_, same)| same == log) {
-            Some((ways, _)) => ways.push(way),
-            None => told.push((vec![way], log)),
-        }
-    }
-    let text: String =
-        told.iter().map(|(ways, log)| format!("{}\n{log}", ways.join(", "))).collect();
-    expected.assert_eq(&text);
 }
 
 fn one_round(keys: impl IntoIterator<Item = u64>) -> Vec<Vec<u64>> {

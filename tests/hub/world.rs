@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use corio::testing::VirtualClock;
 use corio::{Config, Hub};
+use expect_test::Expect;
 use support::executor::Executor;
 
 /// What happened, in order, each line with its time in milliseconds.
@@ -133,4 +134,19 @@ impl World {
     pub(crate) fn app(&self) -> App {
         App { record: self.record.clone() }
     }
+}
+
+/// Ways with the same record are told together.
+#[track_caller]
+pub(crate) fn compare(ways: &[(&str, String)], expected: Expect) {
+    let mut told: Vec<(Vec<&str>, &str)> = Vec::new();
+    for (way, log) in ways {
+        match told.iter_mut().find(|(_, same)| same == log) {
+            Some((ways, _)) => ways.push(way),
+            None => told.push((vec![way], log)),
+        }
+    }
+    let text: String =
+        told.iter().map(|(ways, log)| format!("{}\n{log}", ways.join(", "))).collect();
+    expected.assert_eq(&text);
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
+use corio::testing::VirtualClock;
 use corio::{Clock, Error, Event as Told, Schedule, SendTask};
 use support::workers::Workers;
 use support::{heap, poll};
@@ -17,7 +18,7 @@ use crate::model::dispatchers::{Pace, healthy_beta};
 use crate::model::generate::{Case, Driver, Fate};
 use crate::model::predict::{Possible, predict};
 use crate::model::program::{MUTEXES, Op, PERMITS, RWLOCKS, any};
-use crate::model::record::{Event, Outcome, State};
+use crate::model::record::{Answered, Event, Outcome, Record, State};
 use crate::model::run::{Bang, exec};
 use crate::model::shared::Shared;
 
@@ -62,9 +63,9 @@ enum Place<'a> {
 }
 
 /// What came of a run.
-struct Ran {
-    end: End,
-    events: Vec<Event>,
+pub(crate) struct Ran {
+    pub(crate) end: End,
+    pub(crate) events: Vec<Event>,
 }
 
 /// Tries all that is said of a case. Gives how its run has ended, and how much happened.
@@ -127,7 +128,8 @@ fn check_here(
 /// The context of a case, and a schedule over it.
 fn set_up(case: &Case) -> (Arc<Shared>, Schedule<Arc<Shared>>) {
     let pace = Pace { seed: case.seed, slowest: case.slowest };
-    let shared = Arc::new(Shared::new(pace, case.shuffle.is_some()));
+    let (shuffled, clock) = (case.shuffle.is_some(), VirtualClock::new());
+    let shared = Arc::new(Shared::new(pace, shuffled, Answered::Here, clock));
     let heard = shared.clone();
     let mut schedule = Schedule::new(shared.clone())
         .clock(WatchfulClock { shared: shared.clone() })
@@ -143,7 +145,12 @@ fn set_up(case: &Case) -> (Arc<Shared>, Schedule<Arc<Shared>>) {
 
 /// The schedule works.
 fn check_healthy(schedule: &mut Schedule<Arc<Shared>>) -> Result<(), String> {
-    match schedule.run(healthy()) {
+    is_ten(schedule.run(healthy()))
+}
+
+/// What a healthy program must give.
+pub(crate) fn is_ten(end: Result<u64, Error>) -> Result<(), String> {
+    match end {
         Ok(10) => Ok(()),
         Ok(other) => Err(format!("afterwards a healthy program gives {other}, not 10")),
         Err(error) => Err(format!("afterwards a healthy program ends with {error}")),
@@ -151,7 +158,7 @@ fn check_healthy(schedule: &mut Schedule<Arc<Shared>>) -> Result<(), String> {
 }
 
 /// The same has happened, event by event.
-fn check_same(when: &str, first: &Ran, other: &Ran) -> Result<(), String> {
+pub(crate) fn check_same(when: &str, first: &Ran, other: &Ran) -> Result<(), String> {
     let (events, others) = (&first.events, &other.events);
     if let Some(at) =
         (0..events.len().max(others.len())).find(|at| events.get(*at) != others.get(*at))
@@ -179,6 +186,17 @@ fn run(
     let record = shared.begins(case.fate == Fate::MayDeadlock);
     let task = exec(case.body.clone(), record.root());
     let (schedule, result) = turn(case, place, schedule, task);
+    Ok((came_of(case, shared, record, possible, result)?, schedule))
+}
+
+/// What came of a run, if it may.
+pub(crate) fn came_of(
+    case: &Case,
+    shared: &Shared,
+    record: Arc<Record>,
+    possible: &Possible,
+    result: Turned,
+) -> Result<Ran, String> {
     let end = match result {
         Ok(Some(Ok(outcome))) => End::Gives(outcome),
         Ok(Some(Err(Error::Deadlock { .. }))) => End::Deadlock,
@@ -200,14 +218,14 @@ fn run(
     check_end(case, &end, possible, &mut state);
     check_rest(shared, &mut state);
     if state.wrong.is_empty() {
-        Ok((Ran { end, events: state.events }, schedule))
+        Ok(Ran { end, events: state.events })
     } else {
         Err(format!("{}\n{}", state.wrong.join("\n"), told(&state.events)))
     }
 }
 
 /// What came of a run, unless it was dropped or has panicked.
-type Turned = thread::Result<Option<Result<Outcome, Error>>>;
+pub(crate) type Turned = thread::Result<Option<Result<Outcome, Error>>>;
 
 /// Runs a task, and gives the schedule back.
 fn turn(
@@ -216,17 +234,17 @@ fn turn(
     mut schedule: Schedule<Arc<Shared>>,
     task: impl SendTask<Shared, Output = Outcome, Future: 'static> + 'static,
 ) -> (Schedule<Arc<Shared>>, Turned) {
-    let left = if let Fate::Dropped(polls) = case.fate { polls } else { MANY_POLLS };
+    let fate = case.fate;
     match place {
         Place::Everywhere(workers) => workers.lend(schedule, move |mut schedule| async move {
-            AtMost { left, run: schedule.run_async(task) }.await
+            AtMost::new(fate, schedule.run_async(task)).await
         }),
         Place::Here => {
             let result = catch_unwind(AssertUnwindSafe(|| {
                 if case.driver == Driver::Run {
                     return Some(schedule.run(task));
                 }
-                let mut run = AtMost { left, run: schedule.run_local(task) };
+                let mut run = AtMost::new(fate, schedule.run_local(task));
                 loop {
                     if let Poll::Ready(result) = poll(&mut run) {
                         return result;
@@ -239,9 +257,16 @@ fn turn(
 }
 
 /// A run that is given up after so many polls; then it gives nothing.
-struct AtMost<F> {
+pub(crate) struct AtMost<F> {
     left: u64,
     run: F,
+}
+
+impl<F> AtMost<F> {
+    pub(crate) fn new(fate: Fate, run: F) -> Self {
+        let left = if let Fate::Dropped(polls) = fate { polls } else { MANY_POLLS };
+        AtMost { left, run }
+    }
 }
 
 impl<F: Future + Unpin> Future for AtMost<F> {
@@ -311,7 +336,7 @@ fn told(events: &[Event]) -> String {
 
 /// Shows that a schedule works.
 #[corio::task(Shared)]
-fn healthy() -> u64 {
+pub(crate) fn healthy() -> u64 {
     let twice = io!(healthy_beta(1));
     let more: Vec<u64> = io_all!((0..3).map(healthy_beta));
     let handle = spawn!(healthy_beta(twice));

@@ -16,12 +16,16 @@ use crate::model::shared::Shared;
 pub(crate) struct Key {
     pub(crate) number: u64,
     pub(crate) request: usize,
+    /// Where several programs ask.
+    pub(crate) program: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reply {
     pub(crate) value: u64,
     pub(crate) request: usize,
+    /// Where several programs ask.
+    pub(crate) program: u64,
 }
 
 /// The only right answer.
@@ -41,21 +45,21 @@ impl Pace {
     }
 }
 
-#[corio::dispatcher]
+#[corio::dispatcher(shared)]
 pub(crate) fn alpha(shared: &Shared, keys: &[Key]) -> Vec<Reply> {
     let _on_the_way = shared.record().arrives(0, keys);
-    keys.iter().map(|key| shared.record().answers(key)).collect()
+    keys.iter().map(|key| shared.record().answers(0, key)).collect()
 }
 
-#[corio::dispatcher(max_in_flight = 4)]
+#[corio::dispatcher(shared, max_in_flight = 4)]
 pub(crate) async fn beta(shared: &Shared, keys: &[Key]) -> Vec<Reply> {
     let record = shared.record();
     let _on_the_way = record.arrives(1, keys);
     shared.clock.sleep(shared.pace.of(&keys[0])).await;
-    keys.iter().map(|key| record.answers(key)).collect()
+    keys.iter().map(|key| record.answers(1, key)).collect()
 }
 
-#[corio::dispatcher(max_batch = 3, max_in_flight = 2)]
+#[corio::dispatcher(shared, max_batch = 3, max_in_flight = 2)]
 pub(crate) async fn gamma(shared: &Shared, batch: Batch<Key, Reply>) {
     let record = shared.record();
     let keys: Vec<Key> = batch.keys().copied().collect();
@@ -65,13 +69,13 @@ pub(crate) async fn gamma(shared: &Shared, batch: Batch<Key, Reply>) {
     Random::new(shared.pace.seed ^ keys[0].request as u64).shuffle(&mut slots);
     for slot in slots {
         shared.clock.sleep(shared.pace.of(slot.key())).await;
-        let reply = record.answers(slot.key());
+        let reply = record.answers(2, slot.key());
         slot.answer(reply);
     }
 }
 
 /// For the task that shows that a schedule still works.
-#[corio::dispatcher]
+#[corio::dispatcher(shared)]
 pub(crate) async fn healthy_beta(shared: &Shared, keys: &[u64]) -> Vec<u64> {
     shared.clock.sleep(Duration::from_millis(1)).await;
     keys.iter().map(|key| key * 2).collect()

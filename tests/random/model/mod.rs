@@ -8,6 +8,9 @@
 //! is done again in the same schedule, and must happen again, event by event; and nothing may be
 //! left on the heap (`check`).
 //!
+//! The same programs also go through a hub, several at once (`through`): what comes out must be as
+//! possible as without, whoever answers whom together.
+//!
 //! A case that fails is made smaller and printed with its seed. `CORIO_MODEL=seed` tries that one
 //! alone, and prints all of it; `CORIO_MODEL=from..to` tries others.
 
@@ -22,6 +25,7 @@ mod rules;
 mod run;
 mod shared;
 mod shrink;
+mod through;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -40,11 +44,8 @@ const TRIES: usize = 4000;
 #[test]
 fn programs_do_what_the_model_says() {
     watched(|at| {
-        let chosen = std::env::var("CORIO_MODEL").ok();
-        let seeds = match &chosen {
-            Some(text) => seeds(text).expect("CORIO_MODEL is a seed, or `from..to`"),
-            None => 0..CASES,
-        };
+        let chosen = chosen_seeds();
+        let seeds = chosen.clone().unwrap_or(0..CASES);
         let alone = seeds.end - seeds.start == 1;
         // What is allocated once for all must not count.
         let workers = Workers::default();
@@ -58,16 +59,22 @@ fn programs_do_what_the_model_says() {
             }
             match check(&case, &workers) {
                 Ok((end, events)) => ends.count(&end, events),
-                Err(wrong) => fail(case, &wrong, alone, &workers),
+                Err(wrong) => fail(case, &wrong, alone, |case| check(case, &workers).map(drop)),
             }
         }
         let moves = workers.polls();
         eprintln!("{ends:?}, went to another thread {moves} times");
         assert!(
-            chosen.is_some() || ends.cover() && moves > 10 * CASES,
+            chosen.is_some() || ends.cover(CASES) && moves > 10 * CASES,
             "cases in which nothing happens prove little: {ends:?}, {moves}"
         );
     });
+}
+
+/// Those that are to be tried instead of the usual ones.
+fn chosen_seeds() -> Option<std::ops::Range<u64>> {
+    let text = std::env::var("CORIO_MODEL").ok()?;
+    Some(seeds(&text).expect("CORIO_MODEL is a seed, or `from..to`"))
 }
 
 fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
@@ -76,7 +83,7 @@ fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
     Some(from..if to.is_empty() { from + 1 } else { to.parse().ok()? })
 }
 
-fn fail(case: Case, wrong: &str, alone: bool, workers: &Workers) -> ! {
+fn fail(case: Case, wrong: &str, alone: bool, check: impl Fn(&Case) -> Result<(), String>) -> ! {
     let kind = |wrong: &str| {
         wrong.chars().filter(|letter| letter.is_alphabetic()).take(40).collect::<String>()
     };
@@ -85,10 +92,10 @@ fn fail(case: Case, wrong: &str, alone: bool, workers: &Workers) -> ! {
         case.clone()
     } else {
         shrink::shrink(case.clone(), TRIES, |case| {
-            check(case, workers).is_err_and(|wrong| kind(&wrong) == first)
+            check(case).is_err_and(|wrong| kind(&wrong) == first)
         })
     };
-    let wrong = check(&small, workers).err().unwrap_or_else(|| wrong.to_owned());
+    let wrong = check(&small).err().unwrap_or_else(|| wrong.to_owned());
     panic!(
         "case {} (alone: CORIO_MODEL={}), made smaller:\n{}\n{wrong}",
         case.seed,
@@ -125,10 +132,10 @@ impl Ends {
         }
     }
 
-    fn cover(&self) -> bool {
+    fn cover(&self, cases: u64) -> bool {
         [self.given, self.failed, self.deadlocks, self.panics, self.dropped]
             .iter()
-            .all(|count| *count > CASES / 100)
+            .all(|count| *count > cases / 100)
     }
 }
 

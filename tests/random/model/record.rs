@@ -374,16 +374,37 @@ impl State {
 
 pub(crate) struct Record {
     state: Mutex<State>,
+    answered: Answered,
+}
+
+/// Who answers what a program asks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Answered {
+    /// Its run, and the record tells of batches.
+    Here,
+    /// A hub, for several programs, of which this is one. It says nothing to their records, and
+    /// does so with one of its own, which knows no requests.
+    ByHub { program: u64 },
+}
+
+impl Answered {
+    fn program(self) -> u64 {
+        match self {
+            Answered::Here => 0,
+            Answered::ByHub { program } => program,
+        }
+    }
 }
 
 impl Record {
-    pub(crate) fn new(may_deadlock: bool) -> Arc<Self> {
+    pub(crate) fn new(may_deadlock: bool, answered: Answered) -> Arc<Self> {
         let mut things: Vec<Thing> = (0..MUTEXES).map(|_| Thing::Gate(Gate::new(1))).collect();
         things.extend((0..RWLOCKS).map(|_| Thing::Gate(Gate::new(WRITER))));
         things.extend(PERMITS.map(|permits| Thing::Gate(Gate::new(permits))));
         things.extend((0..CELLS).map(|_| Thing::Cell(Cell::default())));
         things.push(Thing::Flights(Flights::default()));
-        Arc::new(Record { state: Mutex::new(State { things, may_deadlock, ..State::default() }) })
+        let state = State { things, may_deadlock, ..State::default() };
+        Arc::new(Record { state: Mutex::new(state), answered })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -474,9 +495,13 @@ impl Record {
     /// A batch is there: no task can run.
     pub(crate) fn arrives(self: &Arc<Self>, of: usize, keys: &[Key]) -> OnTheWay {
         let state = &mut *self.state();
+        state.on_the_way[of] += 1;
+        state.check(!keys.is_empty(), || "an empty batch".into());
+        if self.answered != Answered::Here {
+            return OnTheWay { record: self.clone(), of };
+        }
         state.push(Event::Sent { of, requests: keys.iter().map(|key| key.request).collect() });
         state.is_quiescent();
-        state.check(!keys.is_empty(), || "an empty batch".into());
         for key in keys {
             let (wants, again) = (
                 state.wants(key.request),
@@ -490,15 +515,17 @@ impl Record {
                 format!("request {} is sent again, or is another's", key.request)
             });
         }
-        state.on_the_way[of] += 1;
         OnTheWay { record: self.clone(), of }
     }
 
-    pub(crate) fn answers(&self, key: &Key) -> Reply {
-        let state = &mut *self.state();
-        state.push(Event::Answered { request: key.request });
-        state.requests[key.request].answered = true;
-        Reply { value: answer_to(state.requests[key.request].wish), request: key.request }
+    pub(crate) fn answers(&self, of: usize, key: &Key) -> Reply {
+        let Key { number, request, program } = *key;
+        if self.answered == Answered::Here {
+            let state = &mut *self.state();
+            state.push(Event::Answered { request });
+            state.requests[request].answered = true;
+        }
+        Reply { value: answer_to(Wish { of, number }), request, program }
     }
 
     // ── what the clock says ──
@@ -726,7 +753,8 @@ impl Life {
         state.requests.push(RequestState { life: self.id, wish, sent: false, answered: false });
         state.open.insert(request);
         state.lives[self.id].waits += 1;
-        (Wanted { record: self.record.clone(), request }, Key { number: wish.number, request })
+        let (number, program) = (wish.number, self.record.answered.program());
+        (Wanted { record: self.record.clone(), request }, Key { number, request, program })
     }
 
     /// Asks a thing, and waits from here on.
@@ -784,10 +812,13 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Gives what the reply says, if it is the right one.
     pub(crate) fn gets(&self, reply: Reply) -> u64 {
+        let by = self.record.answered;
         let state = &mut *self.record.state();
         state.push(Event::Gets { request: self.request });
         let RequestState { life, wish, answered, .. } = state.requests[self.request];
-        let right = reply.request == self.request && reply.value == answer_to(wish) && answered;
+        let right = (reply.program, reply.request) == (by.program(), self.request)
+            && reply.value == answer_to(wish)
+            && (answered || by != Answered::Here);
         state.check(right, || format!("request {} for {wish:?} gets {reply:?}", self.request));
         let first = state.open.remove(&self.request);
         state.check(first, || format!("request {} gets two answers", self.request));

@@ -8,12 +8,14 @@ use corio::testing::VirtualClock;
 use crate::lock;
 use crate::model::dispatchers::Pace;
 use crate::model::program::{CELLS, MUTEXES, PERMITS, RWLOCKS};
-use crate::model::record::Record;
+use crate::model::record::{Answered, Record};
 
 #[derive(corio::Context)]
 pub(crate) struct Shared {
     /// Of the run that goes on.
     record: StdMutex<Arc<Record>>,
+    #[provide(skip)]
+    answered: Answered,
     #[provide(skip)]
     pub(crate) clock: VirtualClock,
     #[provide(skip)]
@@ -33,10 +35,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(pace: Pace, shuffled: bool) -> Self {
+    pub(crate) fn new(pace: Pace, shuffled: bool, answered: Answered, clock: VirtualClock) -> Self {
         Shared {
-            record: StdMutex::new(Record::new(false)),
-            clock: VirtualClock::new(),
+            record: StdMutex::new(Record::new(false, answered)),
+            answered,
+            clock,
             pace,
             shuffled,
             mutexes: Default::default(),
@@ -57,7 +60,7 @@ impl Shared {
 
     /// A new record for the next run. Locks stay as they are; cells are empty again.
     pub(crate) fn begins(&self, may_deadlock: bool) -> Arc<Record> {
-        let record = Record::new(may_deadlock);
+        let record = Record::new(may_deadlock, self.answered);
         *lock(&self.cells) = Arc::default();
         *lock(&self.record) = record.clone();
         record
