@@ -97,17 +97,19 @@ pub enum RequestError<E = Infallible> {
         /// What the panic said.
         message: String,
     },
-    /// The request went to a [`Hub`](crate::Hub), which did not send it.
+    /// The request went to a [`Hub`](crate::Hub), which did not send it, or gave up its batch.
     #[non_exhaustive]
     Unavailable {
         /// The dispatcher.
         dispatcher: &'static str,
         /// Why.
         reason: Unavailable,
+        /// Whether its batch had left. What that does may have been done then, in part or whole.
+        was_sent: bool,
     },
 }
 
-/// Why a [`Hub`](crate::Hub) did not send a request.
+/// Why a [`Hub`](crate::Hub) did not send a request, or gave up its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unavailable {
@@ -173,8 +175,9 @@ impl<E> RequestError<E> {
             RequestError::Panicked { dispatcher, message } => {
                 RequestError::Panicked { dispatcher, message: message.clone() }
             }
-            RequestError::Unavailable { dispatcher, reason } => {
-                RequestError::Unavailable { dispatcher, reason: *reason }
+            RequestError::Unavailable { dispatcher, reason, was_sent } => {
+                let (reason, was_sent) = (*reason, *was_sent);
+                RequestError::Unavailable { dispatcher, reason, was_sent }
             }
         }
     }
@@ -283,8 +286,11 @@ impl<E: fmt::Display> fmt::Display for RequestError<E> {
             RequestError::Panicked { dispatcher, message } => {
                 write!(f, "dispatcher `{dispatcher}` panicked: {message}")
             }
-            RequestError::Unavailable { dispatcher, reason } => {
+            RequestError::Unavailable { dispatcher, reason, was_sent: false } => {
                 write!(f, "a request of `{dispatcher}` was not sent: {reason}")
+            }
+            RequestError::Unavailable { dispatcher, reason, was_sent: true } => {
+                write!(f, "a batch of `{dispatcher}` was given up after it had left: {reason}")
             }
         }
     }

@@ -436,6 +436,8 @@ impl<K, A> Options<K, A> {
             joins_in_flight: false,
             cache_policy: self.cache_policy.filter(CachePolicy::is_between_runs),
             groups: self.groups.filter(|_| self.ordered),
+            // Whoever asked makes an answer of it.
+            fault: None,
             ..self
         }
     }
@@ -458,6 +460,11 @@ impl<K, A> Options<K, A> {
     /// Makes the object that numbers the groups of keys, where groups may overtake each other.
     pub(crate) fn make_groups(&self) -> Option<Groups<K>> {
         self.groups.filter(|_| !self.ordered).map(|make| make())
+    }
+
+    /// What makes an answer of a fault, with `faults_as_errors`.
+    pub(crate) fn fault_as_answer(&self) -> Option<fn(&Fault) -> A> {
+        self.fault
     }
 
     /// Whether answers are kept beyond the batch, for later requests.

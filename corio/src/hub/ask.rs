@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::asker::{Asker, Entry, Seat};
+use super::asker::{Asker, Entry, Outcome, Seat};
 use super::asking::{group_of, innermost_group, is_in_batch_of};
 use super::inner::Handle;
 use super::queues::queue_of;
@@ -50,7 +50,8 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Future for Ask<H, R> {
                 let queue = queue_of::<H, R>(&hub.inner);
                 if is_in_batch_of(queue.id()) {
                     let (dispatcher, reason) = (R::name(), Unavailable::AsksItself);
-                    return Poll::Ready(Err(Fault::Unavailable { dispatcher, reason }));
+                    let fault = Fault::Unavailable { dispatcher, reason, was_sent: false };
+                    return Poll::Ready(told::<H, R>(hub, Err(fault)));
                 }
                 let seat = Seat::new(context.waker().clone(), innermost_group());
                 let entry = Entry { key, asker: Asker::plain(seat.clone()) };
@@ -69,11 +70,26 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Future for Ask<H, R> {
         }
         let Stage::Asked(seat) = stage else { unreachable!("set above") };
         let outcome = seat.poll(context);
-        if outcome.is_ready() {
-            *stage = Stage::Over;
+        match outcome {
+            Poll::Ready(outcome) => {
+                *stage = Stage::Over;
+                Poll::Ready(told::<H, R>(hub, outcome))
+            }
+            Poll::Pending => Poll::Pending,
         }
-        outcome
     }
+}
+
+/// An outcome as the asker gets it: with `faults = "error"` all trouble is in the answer, as it is
+/// for a run.
+fn told<H: Send + Sync + 'static, R: SharedDispatch<H>>(
+    hub: &Handle<H>,
+    outcome: Outcome<R>,
+) -> Outcome<R> {
+    outcome.or_else(|fault| match hub.inner.options::<R>().fault_as_answer() {
+        Some(as_answer) => Ok(as_answer(&fault)),
+        None => Err(fault),
+    })
 }
 
 impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for Ask<H, R> {

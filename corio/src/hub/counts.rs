@@ -17,10 +17,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts requests that begin to wait. False if there would be more than `max`.
+    /// Counts requests that begin to wait. False if there would be more than `max`; but where none
+    /// waits, any packet fits, or a large one never would.
     pub(super) fn queue(&self, requests: usize, max: usize) -> bool {
         let before = self.queued.fetch_add(requests, Ordering::Relaxed);
-        let fits = before.saturating_add(requests) <= max;
+        let fits = before == 0 || before.saturating_add(requests) <= max;
         if !fits {
             self.unqueue(requests);
         }

@@ -179,7 +179,8 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             self.give_places_back();
             if self.seat.hub.is_cancelled() {
                 let reason = Unavailable::ShutDown;
-                self.seat.fault = Fault::Unavailable { dispatcher: R::name(), reason };
+                self.seat.fault =
+                    Fault::Unavailable { dispatcher: R::name(), reason, was_sent: false };
                 return Poll::Ready(());
             }
             if self.send() || is_busy {
@@ -424,8 +425,8 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for Driver<'_, H, R> {
         counts.unqueue(waiting.len());
         let outcomes = self.outcomes.take();
         panics.run(|| outcomes.give());
-        let waiting = waiting.into_iter().map(|entry| entry.asker);
-        panics.run(|| self.seat.fail(aboard.into_iter().chain(waiting)));
+        panics.run(|| self.seat.fail(aboard.into_iter(), true));
+        panics.run(|| self.seat.fail(waiting.into_iter().map(|entry| entry.asker), false));
         let DriverSeat { hub, lane, .. } = &self.seat;
         hub.places().leave(lane);
         let places = self.places + lane.claim().take_granted();

@@ -148,11 +148,17 @@ impl<H: Send + Sync + 'static> Hub<H> {
     }
 
     /// Limits the requests of each dispatcher that wait for their batch. More are refused, with
-    /// [`Unavailable::Full`](crate::Unavailable::Full). No limit unless told.
+    /// [`Unavailable::Full`](crate::Unavailable::Full); what a run or a drive asks at once is
+    /// refused or taken as a whole, and where nothing waits it is taken whatever its size.
+    ///
+    /// Without a limit who asks waits, and what is queued takes as much memory as those who ask:
+    /// each holds its key, here or in its own hands. So a limit is for a server that would rather
+    /// refuse than let everybody wait.
     ///
     /// # Panics
-    /// If the hub was cloned or asked before.
+    /// If `requests` is 0, or the hub was cloned or asked before.
     pub fn max_queued(self, requests: usize) -> Self {
+        assert!(requests > 0, "max_queued must be at least 1");
         self.set(|inner| inner.settings.max_queued = requests)
     }
 
@@ -208,7 +214,8 @@ impl<H: Send + Sync + 'static> Hub<H> {
     /// In a [drive](Hub::drive) it leaves with all else that is asked there.
     ///
     /// # Errors
-    /// Trouble with the batch, or the hub. What the dispatcher itself says is in the answer.
+    /// Trouble with the batch, or the hub. What the dispatcher itself says is in the answer; with
+    /// the option `faults = "error"` trouble is there too, and this is no error.
     pub fn ask<R: SharedDispatch<H, Part = ()>>(&self, request: R) -> Ask<H, R> {
         Ask::new(self.0.clone(), (), request)
     }

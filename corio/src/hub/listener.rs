@@ -48,7 +48,7 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Listener for LaneListener<H
         let asker = self.aboard.borrow_mut().take(waiter);
         if let Some(asker) = asker {
             self.counts.left_aboard(1);
-            self.outcomes.borrow_mut().add(asker, Err(fault.clone()));
+            self.outcomes.borrow_mut().add(asker, Err(without_key_of_others(fault)));
         }
     }
 
@@ -64,5 +64,15 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Listener for LaneListener<H
             let now = self.hub.time().now();
             limiter.borrow_mut().ends(batch, now, is_given_up);
         }
+    }
+}
+
+/// A fault of a whole batch names a key that may be another asker's: a secret, perhaps.
+fn without_key_of_others(fault: &Fault) -> Fault {
+    match fault.clone() {
+        Fault::WrongCount { dispatcher, requests, answers, .. } => {
+            Fault::WrongCount { dispatcher, requests, answers, key: None }
+        }
+        fault => fault,
     }
 }

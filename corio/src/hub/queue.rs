@@ -121,7 +121,7 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
     pub(super) fn refuse(&self, entries: Vec<Entry<R>>, reason: Unavailable) {
         let mut refused = Outcomes::default();
         for entry in entries {
-            let fault = Fault::Unavailable { dispatcher: R::name(), reason };
+            let fault = Fault::Unavailable { dispatcher: R::name(), reason, was_sent: false };
             refused.add(entry.asker, Err(fault));
         }
         refused.give();
@@ -159,14 +159,19 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> DriverSeat<H, R> {
         queue.counts.lane_opens();
         let is_over = number.is_none();
         let reason = if is_over { Unavailable::ShutDown } else { Unavailable::SpawnerGone };
-        let fault = Fault::Unavailable { dispatcher: R::name(), reason };
+        let fault = Fault::Unavailable { dispatcher: R::name(), reason, was_sent: false };
         DriverSeat { hub, queue, name, lane, number, fault }
     }
 
-    /// Tells those who wait for these requests of the fault.
-    pub(super) fn fail(&self, askers: impl Iterator<Item = Asker<R>>) {
+    /// Tells those who wait for these requests of the fault, and whether a batch of theirs may have
+    /// left.
+    pub(super) fn fail(&self, askers: impl Iterator<Item = Asker<R>>, may_be_sent: bool) {
+        let mut fault = self.fault.clone();
+        if let Fault::Unavailable { was_sent, .. } = &mut fault {
+            *was_sent = may_be_sent;
+        }
         let mut outcomes = Outcomes::default();
-        askers.for_each(|asker| outcomes.add(asker, Err(self.fault.clone())));
+        askers.for_each(|asker| outcomes.add(asker, Err(fault.clone())));
         outcomes.give();
     }
 
@@ -190,7 +195,7 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> Drop for DriverSeat<H, R> {
         let entries: Vec<Entry<R>> = packets.into_iter().flatten().collect();
         queue.counts.unqueue(entries.len());
         queue.counts.lane_closes();
-        panics.run(|| self.fail(entries.into_iter().map(|entry| entry.asker)));
+        panics.run(|| self.fail(entries.into_iter().map(|entry| entry.asker), false));
         number.iter().for_each(|number| hub.drivers().end(*number));
     }
 }

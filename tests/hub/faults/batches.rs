@@ -74,19 +74,16 @@ fn the_count_of_answers_is_wrong() {
     table!(
         gives_too_few,
         expect![[r#"
-        run
-          1, 13, 2: the run ends: dispatcher `gives_too_few` gave 2 answers to a batch of
-              3 requests: there must be one for each, in order (the first without one:
-              position 2, key 2)
-        ask, drive
-          1, 13, 2: fails: dispatcher `gives_too_few` gave 2 answers to a batch of 3
-              requests: there must be one for each, in order (the first without one:
-              position 2, key 2)
-        run/error, ask/error, drive/error
-          1, 13, 2: Err(dispatcher `gives_too_few` gave 2 answers to a batch of 3
-              requests: there must be one for each, in order (the first without one:
-              position 2, key 2))
-    "#]]
+            run
+              1, 13, 2: the run ends: dispatcher `gives_too_few` gave 2 answers to a batch of
+                  3 requests: there must be one for each, in order
+            ask, drive
+              1, 13, 2: fails: dispatcher `gives_too_few` gave 2 answers to a batch of 3
+                  requests: there must be one for each, in order
+            run/error, ask/error, drive/error
+              1, 13, 2: Err(dispatcher `gives_too_few` gave 2 answers to a batch of 3
+                  requests: there must be one for each, in order)
+        "#]]
     );
     table!(
         gives_too_many,

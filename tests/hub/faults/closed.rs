@@ -23,23 +23,20 @@ fn the_function_asks_itself_in_a_run_by_ask_or_in_a_drive() {
         identity,
         again(),
         expect![[r#"
-        run, ask, drive
-          1: answered
-          21: Err("the run ends: a request of `asks_itself` was not sent: its batch
-              function asks itself, and would wait for the place that it has: give the
-              function what it needs in the keys, or let it ask another dispatcher")
-          22, 23: Err("fails: a request of `asks_itself` was not sent: its batch function
-              asks itself, and would wait for the place that it has: give the function
-              what it needs in the keys, or let it ask another dispatcher")
-        run/error, ask/error, drive/error
-          1: answered
-          21: Err(Failed("Err(a request of `asks_itself` was not sent: its batch function
-              asks itself, and would wait for the place that it has: give the function
-              what it needs in the keys, or let it ask another dispatcher)"))
-          22, 23: Err(Failed("fails: a request of `asks_itself` was not sent: its batch
-              function asks itself, and would wait for the place that it has: give the
-              function what it needs in the keys, or let it ask another dispatcher"))
-    "#]]
+            run, ask, drive
+              1: answered
+              21: Err("the run ends: a request of `asks_itself` was not sent: its batch
+                  function asks itself, and would wait for the place that it has: give the
+                  function what it needs in the keys, or let it ask another dispatcher")
+              22, 23: Err("fails: a request of `asks_itself` was not sent: its batch function
+                  asks itself, and would wait for the place that it has: give the function
+                  what it needs in the keys, or let it ask another dispatcher")
+            run/error, ask/error, drive/error
+              1: answered
+              21, 22, 23: Err(Failed("Err(a request of `asks_itself` was not sent: its batch
+                  function asks itself, and would wait for the place that it has: give the
+                  function what it needs in the keys, or let it ask another dispatcher)"))
+        "#]]
     );
 }
 
@@ -54,20 +51,17 @@ fn more_is_asked_than_the_hub_holds() {
         identity,
         full(),
         expect![[r#"
-        run
-          1, 13, 2: the run ends: a request of `works` was not sent: the hub holds no more
-              requests: see `Hub::max_queued`
-        ask, ask/error
-          1, 13: answered
-          2: fails: a request of `works` was not sent: the hub holds no more requests: see
-              `Hub::max_queued`
-        drive, drive/error
-          1, 13, 2: fails: a request of `works` was not sent: the hub holds no more
-              requests: see `Hub::max_queued`
-        run/error
-          1, 13, 2: Err(a request of `works` was not sent: the hub holds no more requests:
-              see `Hub::max_queued`)
-    "#]]
+            run, drive, run/error, drive/error
+              1, 13, 2: answered
+            ask
+              1, 13: answered
+              2: fails: a request of `works` was not sent: the hub holds no more requests: see
+                  `Hub::max_queued`
+            ask/error
+              1, 13: answered
+              2: Err(a request of `works` was not sent: the hub holds no more requests: see
+                  `Hub::max_queued`)
+        "#]]
     );
 }
 
@@ -82,22 +76,18 @@ fn the_hub_is_shut_down() {
         identity,
         before(),
         expect![[r#"
-        run
-          1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
-              hub is shut down
-          later: fails: a request of `works` was not sent: the hub is shut down
-        ask, drive
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub is shut down
-          another tenant: the run ends: a request of `works` was not sent: the hub is shut
-              down
-        run/error
-          1, 13, 2, another tenant: Err(a request of `works` was not sent: the hub is shut
-              down)
-          later: fails: a request of `works` was not sent: the hub is shut down
-        ask/error, drive/error
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub is shut down
-          another tenant: Err(a request of `works` was not sent: the hub is shut down)
-    "#]]
+            run
+              1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
+                  hub is shut down
+              later: fails: a request of `works` was not sent: the hub is shut down
+            ask, drive
+              1, 13, 2, later: fails: a request of `works` was not sent: the hub is shut down
+              another tenant: the run ends: a request of `works` was not sent: the hub is shut
+                  down
+            run/error, ask/error, drive/error
+              1, 13, 2, another tenant, later: Err(a request of `works` was not sent: the hub
+                  is shut down)
+        "#]]
     );
     // When two batches are in flight, which take longer than it waits, and one request has to wait.
     let in_flight = || Setting {
@@ -114,22 +104,21 @@ fn the_hub_is_shut_down() {
         identity,
         in_flight(),
         expect![[r#"
-        run
-          1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
-              hub is shut down
-          later: fails: a request of `works` was not sent: the hub is shut down
-        ask, drive
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub is shut down
-          another tenant: the run ends: a request of `works` was not sent: the hub is shut
-              down
-        run/error
-          1, 13, 2, another tenant: Err(a request of `works` was not sent: the hub is shut
-              down)
-          later: fails: a request of `works` was not sent: the hub is shut down
-        ask/error, drive/error
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub is shut down
-          another tenant: Err(a request of `works` was not sent: the hub is shut down)
-    "#]]
+            run
+              1, 13, 2, another tenant: the run ends: a batch of `works` was given up after it
+                  had left: the hub is shut down
+              later: fails: a request of `works` was not sent: the hub is shut down
+            ask, drive
+              1, 13, 2: fails: a batch of `works` was given up after it had left: the hub is
+                  shut down
+              another tenant: the run ends: a batch of `works` was given up after it had left:
+                  the hub is shut down
+              later: fails: a request of `works` was not sent: the hub is shut down
+            run/error, ask/error, drive/error
+              1, 13, 2, another tenant: Err(a batch of `works` was given up after it had left:
+                  the hub is shut down)
+              later: Err(a request of `works` was not sent: the hub is shut down)
+        "#]]
     );
     let in_peace = || Setting {
         meanwhile: |world| {
@@ -161,33 +150,24 @@ fn the_spawner_drops_what_it_gets_or_panics() {
         identity,
         drops(),
         expect![[r#"
-        run
-          1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
-              hub's executor has dropped what was spawned there, or did not take it: is
-              the runtime still there?
-          later: fails: a request of `works` was not sent: the hub's executor has dropped
-              what was spawned there, or did not take it: is the runtime still there?
-        ask, drive
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
-              has dropped what was spawned there, or did not take it: is the runtime still
-              there?
-          another tenant: the run ends: a request of `works` was not sent: the hub's
-              executor has dropped what was spawned there, or did not take it: is the
-              runtime still there?
-        run/error
-          1, 13, 2, another tenant: Err(a request of `works` was not sent: the hub's
-              executor has dropped what was spawned there, or did not take it: is the
-              runtime still there?)
-          later: fails: a request of `works` was not sent: the hub's executor has dropped
-              what was spawned there, or did not take it: is the runtime still there?
-        ask/error, drive/error
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
-              has dropped what was spawned there, or did not take it: is the runtime still
-              there?
-          another tenant: Err(a request of `works` was not sent: the hub's executor has
-              dropped what was spawned there, or did not take it: is the runtime still
-              there?)
-    "#]]
+            run
+              1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
+                  hub's executor has dropped what was spawned there, or did not take it: is
+                  the runtime still there?
+              later: fails: a request of `works` was not sent: the hub's executor has dropped
+                  what was spawned there, or did not take it: is the runtime still there?
+            ask, drive
+              1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
+                  has dropped what was spawned there, or did not take it: is the runtime still
+                  there?
+              another tenant: the run ends: a request of `works` was not sent: the hub's
+                  executor has dropped what was spawned there, or did not take it: is the
+                  runtime still there?
+            run/error, ask/error, drive/error
+              1, 13, 2, another tenant, later: Err(a request of `works` was not sent: the
+                  hub's executor has dropped what was spawned there, or did not take it: is
+                  the runtime still there?)
+        "#]]
     );
     let panics = || Setting { spawner: |_, _| panic!("no runtime here"), ..Setting::default() };
     table!(
@@ -195,33 +175,24 @@ fn the_spawner_drops_what_it_gets_or_panics() {
         identity,
         panics(),
         expect![[r#"
-        run
-          1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
-              hub's executor has dropped what was spawned there, or did not take it: is
-              the runtime still there?
-          later: fails: a request of `works` was not sent: the hub's executor has dropped
-              what was spawned there, or did not take it: is the runtime still there?
-        ask, drive
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
-              has dropped what was spawned there, or did not take it: is the runtime still
-              there?
-          another tenant: the run ends: a request of `works` was not sent: the hub's
-              executor has dropped what was spawned there, or did not take it: is the
-              runtime still there?
-        run/error
-          1, 13, 2, another tenant: Err(a request of `works` was not sent: the hub's
-              executor has dropped what was spawned there, or did not take it: is the
-              runtime still there?)
-          later: fails: a request of `works` was not sent: the hub's executor has dropped
-              what was spawned there, or did not take it: is the runtime still there?
-        ask/error, drive/error
-          1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
-              has dropped what was spawned there, or did not take it: is the runtime still
-              there?
-          another tenant: Err(a request of `works` was not sent: the hub's executor has
-              dropped what was spawned there, or did not take it: is the runtime still
-              there?)
-    "#]]
+            run
+              1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
+                  hub's executor has dropped what was spawned there, or did not take it: is
+                  the runtime still there?
+              later: fails: a request of `works` was not sent: the hub's executor has dropped
+                  what was spawned there, or did not take it: is the runtime still there?
+            ask, drive
+              1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
+                  has dropped what was spawned there, or did not take it: is the runtime still
+                  there?
+              another tenant: the run ends: a request of `works` was not sent: the hub's
+                  executor has dropped what was spawned there, or did not take it: is the
+                  runtime still there?
+            run/error, ask/error, drive/error
+              1, 13, 2, another tenant, later: Err(a request of `works` was not sent: the
+                  hub's executor has dropped what was spawned there, or did not take it: is
+                  the runtime still there?)
+        "#]]
     );
 }
 
@@ -242,18 +213,19 @@ fn the_executor_drops_what_was_spawned() {
         identity,
         one(),
         expect![[r#"
-        run
-          1, 13, 2: the run ends: a request of `works` was not sent: the hub's executor
-              has dropped what was spawned there, or did not take it: is the runtime still
-              there?
-        ask, drive, ask/error, drive/error
-          1, 13, 2: fails: a request of `works` was not sent: the hub's executor has
-              dropped what was spawned there, or did not take it: is the runtime still
-              there?
-        run/error
-          1, 13, 2: Err(a request of `works` was not sent: the hub's executor has dropped
-              what was spawned there, or did not take it: is the runtime still there?)
-    "#]]
+            run
+              1, 13, 2: the run ends: a batch of `works` was given up after it had left: the
+                  hub's executor has dropped what was spawned there, or did not take it: is
+                  the runtime still there?
+            ask, drive
+              1, 13, 2: fails: a batch of `works` was given up after it had left: the hub's
+                  executor has dropped what was spawned there, or did not take it: is the
+                  runtime still there?
+            run/error, ask/error, drive/error
+              1, 13, 2: Err(a batch of `works` was given up after it had left: the hub's
+                  executor has dropped what was spawned there, or did not take it: is the
+                  runtime still there?)
+        "#]]
     );
     // With a request that has to wait.
     let all = || Setting {
@@ -271,31 +243,26 @@ fn the_executor_drops_what_was_spawned() {
         all(),
         expect![[r#"
             run
-              1, 13, 2, another tenant: the run ends: a request of `works` was not sent: the
-                  hub's executor has dropped what was spawned there, or did not take it: is
-                  the runtime still there?
+              1, 13, 2, another tenant: the run ends: a batch of `works` was given up after it
+                  had left: the hub's executor has dropped what was spawned there, or did not
+                  take it: is the runtime still there?
               later: fails: a request of `works` was not sent: the hub's executor has dropped
                   what was spawned there, or did not take it: is the runtime still there?
             ask, drive
-              1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
-                  has dropped what was spawned there, or did not take it: is the runtime still
-                  there?
-              another tenant: the run ends: a request of `works` was not sent: the hub's
+              1, 13, 2: fails: a batch of `works` was given up after it had left: the hub's
                   executor has dropped what was spawned there, or did not take it: is the
                   runtime still there?
-            run/error
-              1, 13, 2, another tenant: Err(a request of `works` was not sent: the hub's
-                  executor has dropped what was spawned there, or did not take it: is the
-                  runtime still there?)
+              another tenant: the run ends: a batch of `works` was given up after it had left:
+                  the hub's executor has dropped what was spawned there, or did not take it:
+                  is the runtime still there?
               later: fails: a request of `works` was not sent: the hub's executor has dropped
                   what was spawned there, or did not take it: is the runtime still there?
-            ask/error, drive/error
-              1, 13, 2, later: fails: a request of `works` was not sent: the hub's executor
-                  has dropped what was spawned there, or did not take it: is the runtime still
-                  there?
-              another tenant: Err(a request of `works` was not sent: the hub's executor has
-                  dropped what was spawned there, or did not take it: is the runtime still
-                  there?)
+            run/error, ask/error, drive/error
+              1, 13, 2, another tenant: Err(a batch of `works` was given up after it had left:
+                  the hub's executor has dropped what was spawned there, or did not take it:
+                  is the runtime still there?)
+              later: Err(a request of `works` was not sent: the hub's executor has dropped
+                  what was spawned there, or did not take it: is the runtime still there?)
         "#]]
     );
 }

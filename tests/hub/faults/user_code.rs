@@ -68,11 +68,13 @@ fn a_key_panics_when_it_is_hashed_compared_cloned_or_dropped() {
         cursed(Curse::Drop),
         twice(),
         expect![[r#"
-        run, run/error
-          1, 13, 13, 2: a panic: cursed
-        ask, drive, ask/error, drive/error
-          1, 13, 13, 2: fails: dispatcher `of_cursed` panicked: cursed
-    "#]]
+            run, run/error
+              1, 13, 13, 2: a panic: cursed
+            ask, drive
+              1, 13, 13, 2: fails: dispatcher `of_cursed` panicked: cursed
+            ask/error, drive/error
+              1, 13, 13, 2: Err(dispatcher `of_cursed` panicked: cursed)
+        "#]]
     );
 }
 
@@ -100,15 +102,15 @@ fn group_by_or_when_panics() {
     table!(
         panics_in_group_by,
         expect![[r#"
-        run
-          1, 13, 2: the run ends: dispatcher `panics_in_group_by` panicked: no such floor
-        ask, drive, ask/error, drive/error
-          1, 2: answered
-          13: fails: dispatcher `panics_in_group_by` panicked: no such floor
-        run/error
-          1, 2: answered
-          13: Err(dispatcher `panics_in_group_by` panicked: no such floor)
-    "#]]
+            run
+              1, 13, 2: the run ends: dispatcher `panics_in_group_by` panicked: no such floor
+            ask, drive
+              1, 2: answered
+              13: fails: dispatcher `panics_in_group_by` panicked: no such floor
+            run/error, ask/error, drive/error
+              1, 2: answered
+              13: Err(dispatcher `panics_in_group_by` panicked: no such floor)
+        "#]]
     );
     table!(
         panics_in_group_by_in_order,
