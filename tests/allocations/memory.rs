@@ -4,6 +4,7 @@ use std::mem::size_of_val;
 
 use corio::{Schedule, Task};
 use expect_test::expect;
+use futures_util::stream;
 
 use crate::double;
 use support::heap::peak_of;
@@ -94,4 +95,23 @@ fn a_million_children_within_ten_take_the_memory_of_a_few() {
     // A byte for each that tells that it has ended.
     let results = 1_000_000;
     assert!(bytes < results + 20_000, "{bytes} bytes");
+}
+
+/// Ten million in a release build: `.ci/full` tests one.
+#[test]
+fn any_number_of_items_of_an_iterator_or_a_stream_goes_through_the_memory_of_a_few() {
+    const ITEMS: u64 = if cfg!(debug_assertions) { 300_000 } else { 10_000_000 };
+
+    #[corio::task]
+    fn of_iterator() {
+        for_each!(limit = 32, 0..ITEMS, asks);
+    }
+
+    #[corio::task]
+    fn of_stream() {
+        for_each!(limit = 32, stream::iter(0..ITEMS), asks);
+    }
+
+    let bytes = (peak_of_run(of_iterator()), peak_of_run(of_stream()));
+    assert!(bytes.0.max(bytes.1) < 20_000, "{bytes:?} bytes");
 }

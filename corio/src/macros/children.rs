@@ -249,6 +249,116 @@ only_in_tasks! {
     /// If the limit is 0. If there are more than four billion children, and no limit.
     try_all: "",
 
+    /// Runs a task for each item of an iterator or a stream, so many at a time, and keeps nothing:
+    /// any number of items goes through the memory of a few.
+    ///
+    /// # Syntax
+    ///
+    /// ```text
+    /// for_each!(limit = 32, source, task)
+    /// ```
+    ///
+    /// `limit` is an expression of type `usize`: how many children exist at a time. `source` is an
+    /// iterator, anything else that implements [`IntoIterator`], or a `Stream` (of the crate
+    /// `futures-core`: rows of a query, a channel, a body that is being received). `task` is a
+    /// function or a closure that makes a task from an item: the name of a task or of a request, or
+    /// `|row| task!(move { … })`. Source and tasks may borrow from the caller's locals.
+    ///
+    /// The next item is taken only when its child can start. A stream is polled as by
+    /// [`wait!`](crate::wait!): on the executor that it belongs to.
+    ///
+    /// # Result
+    ///
+    /// None, and the tasks give none. [`all!`](crate::all!) with a limit collects results;
+    /// to pass them on one by one, let the tasks send them into a channel of limited size.
+    ///
+    /// # Suspension
+    ///
+    /// The children run when the task is suspended, in the order of the items. The task continues
+    /// when the source and all children, and all children that they have spawned, have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// #[corio::dispatcher]
+    /// fn fetch_price(articles: &[u64]) -> Vec<u64> {
+    ///     articles.iter().map(|article| article * 10).collect()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn total(articles: u64) -> u64 {
+    ///     let total = &Cell::new(0);
+    ///     for_each!(limit = 100, 0..articles, |article| task!(move {
+    ///         let price = io!(fetch_price(article));
+    ///         total.set(total.get() + price);
+    ///     }));
+    ///     total.get()
+    /// }
+    ///
+    /// let log = corio::Log::new();
+    /// let mut schedule = corio::Schedule::new(()).observe(log.observer());
+    /// assert_eq!(schedule.run(total(1000))?, 4_995_000);
+    /// corio::testing::assert_batches!(log, "fetch_price" == 10);
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the limit is 0.
+    for_each: "",
+
+    /// The same as [`for_each!`](crate::for_each!) for tasks that can fail: until all have ended,
+    /// or one has failed.
+    ///
+    /// # Syntax
+    ///
+    /// ```text
+    /// try_for_each!(limit = 32, source, task)
+    /// ```
+    ///
+    /// As for [`for_each!`](crate::for_each!), with tasks whose output is a `Result<(), E>`.
+    ///
+    /// # Result
+    ///
+    /// `Ok(())`, or `Err` with the error of the first child that failed.
+    ///
+    /// # Suspension
+    ///
+    /// The task continues when the source and all children have ended, or when a child has failed.
+    /// The first error drops the other children at once, also while the source is waited for: their
+    /// queued requests are withdrawn, and late answers are discarded. No further item is taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// #[corio::dispatcher(write)]
+    /// fn insert(rows: &[u64]) -> Vec<Result<(), String>> {
+    ///     let insert = |row: &u64| if *row < 100 { Ok(()) } else { Err(format!("no {row}")) };
+    ///     rows.iter().map(insert).collect()
+    /// }
+    ///
+    /// #[corio::task]
+    /// fn load(rows: u64) -> Result<(), String> {
+    ///     try_for_each!(limit = 32, 0..rows, insert)
+    /// }
+    ///
+    /// let mut schedule = corio::Schedule::new(());
+    /// assert_eq!(schedule.run(load(90))?, Ok(()));
+    /// assert_eq!(schedule.run(load(1000))?, Err("no 100".to_owned()));
+    /// # Ok::<(), corio::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first error of a child.
+    ///
+    /// # Panics
+    ///
+    /// If the limit is 0.
+    try_for_each: "",
+
     /// Runs several tasks concurrently until the first has ended, and drops the others.
     ///
     /// # Syntax

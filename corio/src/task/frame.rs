@@ -20,10 +20,12 @@ use std::time::Duration;
 
 use super::answer::{Answer, RequestBody, RequestChild};
 use super::await_point::At;
+use super::for_each::{ForEach, GivesNothing, TaskForEach};
 use super::foreign::ForeignWait;
 use super::set::{
     ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll,
 };
+use super::source::Source;
 use super::spawn::{AcquireSpawnPermit, SpawnPermit, Spawned};
 use super::timeout::{TimeoutChildren, TimeoutPair, timeout};
 use super::token::{Frame, Over, Within};
@@ -223,6 +225,42 @@ impl<S> Frame<S> {
         F: Future<Output: Fallible>,
     {
         At::new(line, Window::new(limit, self.futures(tasks)))
+    }
+
+    /// `for_each!(limit = n, source, task)`
+    #[track_caller]
+    pub fn for_each_within<By, I, Q, A, M, T, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        source: I,
+        task: M,
+    ) -> At<TaskForEach<S, Q, M, F, WaitAll>, L>
+    where
+        I: Source<By, Item = A, Polled = Q>,
+        M: FnMut(A) -> T,
+        T: Task<S, Future = F>,
+        F: Future<Output: GivesNothing>,
+    {
+        At::new(line, ForEach::new(limit, source.into_polled(), task, self.over()))
+    }
+
+    /// `try_for_each!(limit = n, source, task)`
+    #[track_caller]
+    pub fn try_for_each_within<By, I, Q, A, M, T, F, L>(
+        &self,
+        line: L,
+        limit: usize,
+        source: I,
+        task: M,
+    ) -> At<TaskForEach<S, Q, M, F, FirstErr>, L>
+    where
+        I: Source<By, Item = A, Polled = Q>,
+        M: FnMut(A) -> T,
+        T: Task<S, Future = F>,
+        F: Future<Output: Fallible<Ok: GivesNothing>>,
+    {
+        At::new(line, ForEach::new(limit, source.into_polled(), task, self.over()))
     }
 
     /// `try_all!(tasks)`

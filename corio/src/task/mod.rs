@@ -18,6 +18,7 @@
 //! | `foreign` | `wait!(future)`: waits for a future from outside of corio |
 //! | `set` | `join!`, `try_join!`, `race!`, `all!`, `try_all!`, `io!(a, b)`, `io_all!` |
 //! | `window` | `all!(limit = n, …)`: a set that runs a bounded number of children at a time |
+//! | `for_each`, `source` | `for_each!`, `try_for_each!`: over an iterator or a stream |
 //! | `cells`, `child_tuple`, `window_slots` | the memory of the children of sets and windows |
 //! | `interrupt`, `timeout` | a task beside something that ends it early; `timeout!` |
 //! | `cache` | `corio::cache`: tasks that change cached answers |
@@ -70,11 +71,13 @@ mod call;
 mod cells;
 mod child_tuple;
 mod cx_future;
+mod for_each;
 mod foreign;
 mod frame;
 mod handle;
 mod interrupt;
 mod set;
+mod source;
 mod spawn;
 mod task_fn;
 mod timeout;

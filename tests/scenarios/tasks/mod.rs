@@ -4,6 +4,7 @@ mod all_limit;
 mod context;
 mod deep;
 mod fairness;
+mod for_each;
 mod foreign;
 mod max_tasks;
 mod shapes;

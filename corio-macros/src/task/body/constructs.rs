@@ -36,6 +36,7 @@ impl Rewriter<'_> {
         match invocation.construct {
             Construct::Io => self.io(invocation),
             Construct::IoAll | Construct::All | Construct::TryAll => self.iterator(invocation),
+            Construct::ForEach | Construct::TryForEach => self.for_each(invocation),
             Construct::Call => self.call(invocation),
             Construct::Spawn => self.spawn(invocation),
             Construct::Join | Construct::TryJoin | Construct::Race => self.children(invocation),
@@ -89,6 +90,34 @@ impl Rewriter<'_> {
                 format!(
                     "`{name}!` takes one iterator: `{name}!(items.iter().map(…))`; for several \
                      side by side use `{side_by_side}!(a, b)`"
+                ),
+            ),
+        }
+    }
+
+    /// Desugar from `for_each!(limit = n, source, task)` into `__corio.for_each_within(n, source,
+    /// task).await`.
+    fn for_each(&mut self, each: Invocation) -> TokenStream {
+        let name = each.construct.name();
+        let parsed =
+            Punctuated::<Expr, Token![,]>::parse_terminated.parse2(each.arguments.clone()).ok();
+        let arguments: Vec<Expr> = parsed.into_iter().flatten().collect();
+        let limit = arguments.first().and_then(limit_option);
+        match (limit, &arguments[..]) {
+            (Some(limit), [_, _, _]) if is_zero(limit) => {
+                error_expression(limit.span(), "a limit of at least 1, or no child would ever run")
+            }
+            (Some(limit), [_, source, task]) => {
+                let [limit, source, task] =
+                    [limit, source, task].map(|argument| self.expression(argument.clone()));
+                let all = quote_spanned!(each.span=> #limit, #source, #task);
+                self.awaited_call(&located_at_name(each), &format!("{name}_within"), &all)
+            }
+            _ => refuse(
+                &each,
+                format!(
+                    "`{name}!` takes how many run at a time, an iterator or a stream, and a task \
+                     for each item: `{name}!(limit = 32, rows, index_row)`"
                 ),
             ),
         }
@@ -342,6 +371,13 @@ fn frame_call(
 fn frame(invocation: &Invocation) -> TokenStream {
     let frame = frame_name(invocation.span);
     quote_spanned!(invocation.span=> &#frame)
+}
+
+/// The `n` of `limit = n`.
+fn limit_option(argument: &Expr) -> Option<&Expr> {
+    let Expr::Assign(option) = argument else { return None };
+    let is_limit = matches!(&*option.left, Expr::Path(path) if path.path.is_ident("limit"));
+    is_limit.then_some(&option.right)
 }
 
 /// Moves the delimiters' spans to the macro's name, for constructs with several children: otherwise

@@ -17,6 +17,8 @@ pub(super) enum Construct {
     TryJoin,
     All,
     TryAll,
+    ForEach,
+    TryForEach,
     Race,
     Timeout,
     Context,
@@ -25,9 +27,12 @@ pub(super) enum Construct {
 
 impl Construct {
     fn from_name(name: &Ident) -> Option<Self> {
-        const ALL: [Construct; 13] = {
+        const ALL: [Construct; 15] = {
             use Construct::*;
-            [Io, IoAll, Call, Spawn, Wait, Join, TryJoin, All, TryAll, Race, Timeout, Context, Task]
+            [
+                Io, IoAll, Call, Spawn, Wait, Join, TryJoin, All, TryAll, ForEach, TryForEach,
+                Race, Timeout, Context, Task,
+            ]
         };
         ALL.into_iter().find(|construct| name == construct.name())
     }
@@ -43,6 +48,8 @@ impl Construct {
             Construct::TryJoin => "try_join",
             Construct::All => "all",
             Construct::TryAll => "try_all",
+            Construct::ForEach => "for_each",
+            Construct::TryForEach => "try_for_each",
             Construct::Race => "race",
             Construct::Timeout => "timeout",
             Construct::Context => "context",

@@ -1,0 +1,159 @@
+//! `for_each!(limit = n, source, task)`: a task for each item of an iterator or a stream, at most
+//! `n` at a time, of which nothing is kept.
+//!
+//! A [`window`](super::window) without results, and with a source that may have to be waited for.
+//! The source is asked for the next item only when the next child can start, so any number of items
+//! goes through the memory of `n`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::foreign::OutsidePoll;
+use super::set::{Fallible, FirstErr, WaitAll};
+use super::source::PollSource;
+use super::token::Over;
+use super::traits::{IsTask, Task};
+use super::window_slots::WindowSlots;
+use crate::executor::{ChildBody, Coroutine, SetPolicy};
+use crate::runtime::{RunState, current};
+
+pin_project! {
+    /// The future of `for_each!`, and under the policy `FirstErr` of `try_for_each!`.
+    #[must_use]
+    pub struct ForEach<Q, M, K: ChildBody, P: SetPolicy<K::Output>> {
+        // The first field: the children are dropped before the other fields.
+        slots: WindowSlots<K, P>,
+        #[pin]
+        source: Q,
+        wait: OutsidePoll,
+        // Whether the source has ended.
+        is_over: bool,
+        make: M,
+        // Number of children that run, or have ended and not been collected.
+        running: usize,
+    }
+}
+
+/// Makes the child for an item.
+pub trait MakeChild<A> {
+    /// What the child is made from.
+    type Input;
+
+    fn make(&mut self, item: A) -> Self::Input;
+}
+
+/// Makes the futures of tasks.
+pub struct MakeTask<S, M> {
+    make: M,
+    over: Over<S>,
+}
+
+impl<S, A, M: FnMut(A) -> T, T: Task<S>> MakeChild<A> for MakeTask<S, M> {
+    type Input = <T as IsTask>::Future;
+
+    fn make(&mut self, item: A) -> Self::Input {
+        (self.make)(item).into_future(&self.over)
+    }
+}
+
+/// `()`. A trait instead of the type, for the sake of the error message.
+#[diagnostic::on_unimplemented(
+    message = "`for_each!` keeps no results, and a task gives `{Self}`",
+    label = "a task gives `{Self}`, which would be lost",
+    note = "let the task use it: `|row| task!(move {{ io!(insert(row)); }})`; for tasks that can \
+            fail there is `try_for_each!`; `all!(limit = n, tasks)` collects results"
+)]
+pub trait GivesNothing {}
+
+impl GivesNothing for () {}
+
+/// The future of a task for each item.
+pub(super) type TaskForEach<S, Q, M, F, P> = ForEach<Q, MakeTask<S, M>, Coroutine<F>, P>;
+
+impl<S, Q, M, F: Future, P: SetPolicy<F::Output>> TaskForEach<S, Q, M, F, P> {
+    /// # Panics
+    /// If `limit` is 0.
+    #[track_caller]
+    pub(super) fn new(limit: usize, source: Q, make: M, over: Over<S>) -> Self {
+        assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
+        let slots = current::with(|run| WindowSlots::new(run, limit));
+        let (wait, make) = (OutsidePoll::default(), MakeTask { make, over });
+        ForEach { slots, source, wait, is_over: false, make, running: 0 }
+    }
+}
+
+impl<Q: PollSource, M: MakeChild<Q::Item, Input = K::Input>, K: ChildBody, P> ForEach<Q, M, K, P>
+where
+    P: SetPolicy<K::Output>,
+{
+    /// Collects the children that have ended and starts the next ones. Ready when all have ended,
+    /// with `Err` of the output that short-circuits.
+    fn advance(self: Pin<&mut Self>, run: &RunState) -> Poll<Result<(), K::Output>> {
+        let mut this = self.project();
+        assert!(
+            this.slots.is_of(run),
+            "corio: children can only be awaited in the run that they were made in"
+        );
+        let (executor, scope) = (&run.executor, this.slots.scope());
+        while let Some(ended) = this.slots.take_ended() {
+            if let Some(output) = ended.output.filter(|_| ended.short_circuited) {
+                return Poll::Ready(Err(output));
+            }
+            *this.running -= 1;
+        }
+        // No child is started after the first error, although the failed child may not have ended
+        // yet: it may wait for its own children.
+        while !*this.is_over && !executor.has_short_circuited(scope) {
+            // The source and `make` are user code: if they panic, the slot is still free.
+            let Some(slot) = this.slots.free_slot() else { break };
+            match this.source.as_mut().poll_next(this.wait) {
+                Poll::Ready(Some(item)) => slot.start(0, this.make.make(item)),
+                Poll::Ready(None) => {
+                    *this.is_over = true;
+                    break;
+                }
+                Poll::Pending => break,
+            }
+            *this.running += 1;
+        }
+        if *this.running > 0 {
+            executor.await_next_child(scope);
+        } else if *this.is_over {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+}
+
+impl<Q: PollSource, M: MakeChild<Q::Item, Input = K::Input>, K: ChildBody> Future
+    for ForEach<Q, M, K, WaitAll>
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        current::with(|run| self.advance(run)).map(|ended| match ended {
+            Ok(()) => {}
+            Err(_) => unreachable!("no child short-circuits"),
+        })
+    }
+}
+
+impl<Q: PollSource, M: MakeChild<Q::Item, Input = K::Input>, K, E> Future
+    for ForEach<Q, M, K, FirstErr>
+where
+    K: ChildBody<Output: Fallible<Error = E>>,
+{
+    type Output = Result<(), E>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), E>> {
+        current::with(|run| self.advance(run)).map(|ended| match ended {
+            Ok(()) => Ok(()),
+            Err(output) => {
+                output.into_result().map(|_| unreachable!("only an error short-circuits"))
+            }
+        })
+    }
+}
