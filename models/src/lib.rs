@@ -4,7 +4,12 @@
 //! The modules have the paths that the included files use, and the least that these need. The models
 //! are the unit tests of each.
 
-#![allow(dead_code, unused_imports, reason = "the files are a part of another crate")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unexpected_cfgs,
+    reason = "the files are a part of another crate"
+)]
 
 mod dispatch;
 mod hub;

@@ -9,13 +9,13 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::group::Group;
 use crate::dispatch::{Fault, Mailbox, Request, SlotOutcome, Waiter};
 use crate::util::PanicCollector;
+use crate::util::concurrent::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// One request on its way to a batch.
 pub(super) struct Entry<R: Request> {

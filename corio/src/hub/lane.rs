@@ -10,12 +10,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::asker::{Entry, TakesBack, Withdrawn};
 use super::places::{Claim, WaitsForPlace};
 use crate::dispatch::Request;
+use crate::util::concurrent::{Mutex, MutexGuard, PoisonError};
 
 /// Requests that wait together.
 pub(super) type Packet<R> = VecDeque<Entry<R>>;

@@ -10,11 +10,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::asker::Entry;
 use super::lane::{HubLane, Packet};
 use crate::dispatch::{Fault, Groups, Request};
+use crate::util::concurrent::{Mutex, MutexGuard, PoisonError};
 use crate::util::{discard, panic_message};
 
 pub(super) struct Lanes<P, R: Request> {

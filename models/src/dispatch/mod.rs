@@ -1,8 +1,11 @@
-//! Of `corio/src/dispatch`: the mailbox of a batch in flight.
+//! Of `corio/src/dispatch`: the mailbox of a batch in flight, and what requests are.
 
 pub(crate) mod ids {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct InFlightId(pub(crate) u32);
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Waiter(pub(crate) u64);
 
     pub(crate) trait WakeRun: Send + Sync {
         fn ring(&self, queue: u32, flight: InFlightId);
@@ -10,20 +13,34 @@ pub(crate) mod ids {
 }
 
 pub(crate) mod error {
-    #[derive(Debug)]
-    pub(crate) struct Fault;
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) enum Fault {
+        Unanswered {
+            dispatcher: &'static str,
+            position: usize,
+            requests: usize,
+            key: Option<String>,
+        },
+        Panicked {
+            dispatcher: &'static str,
+            message: String,
+        },
+    }
 }
 
-pub(crate) mod keys {
-    pub(crate) type ShowKey<K> = fn(&K, &mut std::fmt::Formatter<'_>) -> std::fmt::Result;
+pub(crate) mod keys;
 
-    pub(crate) fn shown<K>(_: &K, _: Option<ShowKey<K>>) -> Option<String> {
-        None
-    }
+pub(crate) trait Request: Sized + 'static {
+    type Key: 'static;
+    type Answer: 'static;
+
+    fn name() -> &'static str;
 }
 
 #[path = "../../../corio/src/dispatch/in_flight/mailbox.rs"]
 mod mailbox;
 
-pub(crate) use ids::{InFlightId, WakeRun};
+pub(crate) use error::Fault;
+pub(crate) use ids::{InFlightId, Waiter, WakeRun};
+pub(crate) use keys::Groups;
 pub(crate) use mailbox::{Mailbox, MailboxReader, ReadMailbox, SlotOutcome};

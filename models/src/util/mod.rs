@@ -24,4 +24,4 @@ pub(crate) mod panic_advice;
 mod unwind;
 
 pub(crate) use cancel::{CancellationToken, Nudge, Nudging, StopFlag};
-pub(crate) use unwind::PanicCollector;
+pub(crate) use unwind::{PanicCollector, discard, panic_message};
