@@ -4,10 +4,12 @@ use std::mem::size_of_val;
 
 use corio::{Schedule, Task};
 use expect_test::expect;
-use futures_util::stream;
+use futures_util::{join, stream};
 
 use crate::double;
+use support::executor::{Executor, yield_now};
 use support::heap::peak_of;
+use tokio::sync::mpsc;
 
 /// Just below a power of two, up to which lists grow: what they have more than they need is nothing
 /// here, and up to as much again elsewhere.
@@ -114,4 +116,35 @@ fn any_number_of_items_of_an_iterator_or_a_stream_goes_through_the_memory_of_a_f
 
     let bytes = (peak_of_run(of_iterator()), peak_of_run(of_stream()));
     assert!(bytes.0.max(bytes.1) < 20_000, "{bytes:?} bytes");
+}
+
+/// Results that are passed on one by one, to somebody who takes them more slowly than they come.
+#[test]
+fn a_stream_of_results_takes_the_memory_of_a_few() {
+    const ITEMS: u64 = if cfg!(debug_assertions) { 100_000 } else { 10_000_000 };
+
+    #[corio::task]
+    fn sends(results: mpsc::Sender<u64>) {
+        let results = &results;
+        for_each!(limit = 32, 0..ITEMS, |key| task!(move {
+            let double = io!(double(key));
+            wait!(results.send(double)).unwrap();
+        }));
+    }
+
+    let ((sum, ran), bytes) = peak_of(|| {
+        let (sender, mut results) = mpsc::channel(16);
+        let takes = async {
+            let mut sum = 0;
+            while let Some(result) = results.recv().await {
+                sum += result;
+                yield_now().await;
+            }
+            sum
+        };
+        let mut schedule = Schedule::new(());
+        Executor::new().block_on(async { join!(takes, schedule.run_async(sends(sender))) })
+    });
+    assert_eq!((sum, ran), (ITEMS * (ITEMS - 1), Ok(())));
+    assert!(bytes < 30_000, "{bytes} bytes");
 }

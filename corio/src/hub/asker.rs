@@ -117,8 +117,8 @@ impl<R: Request> RunPacket<R> {
 
     fn board(&self, driver: u64, waiter: Waiter) -> bool {
         let mut state = self.state();
-        // Under the lock, which `leave` takes as well: either it finds the waiter, or this finds
-        // the run gone.
+        // Either this finds the run gone, or the driver finds the waiter when it comes to what the
+        // run has withdrawn.
         let waits = !self.is_gone();
         if waits {
             state.aboard.entry(driver).or_default().push(waiter);

@@ -269,8 +269,9 @@ only_in_tasks! {
     ///
     /// # Result
     ///
-    /// None, and the tasks give none. [`all!`](crate::all!) with a limit collects results;
-    /// to pass them on one by one, let the tasks send them into a channel of limited size.
+    /// None, and the tasks give none. [`all!`](crate::all!) with a limit collects results. To pass
+    /// them on one by one, as a stream, let the tasks send them into a channel of limited size: who
+    /// receives slowly slows the tasks down, and the source with them.
     ///
     /// # Suspension
     ///
@@ -302,6 +303,40 @@ only_in_tasks! {
     /// assert_eq!(schedule.run(total(1000))?, 4_995_000);
     /// corio::testing::assert_batches!(log, "fetch_price" == 10);
     /// # Ok::<(), corio::Error>(())
+    /// ```
+    ///
+    /// A stream of results, in bounded memory:
+    ///
+    /// ```
+    /// use tokio::sync::mpsc::{self, Sender};
+    ///
+    /// # #[corio::dispatcher]
+    /// # fn fetch_price(articles: &[u64]) -> Vec<u64> {
+    /// #     articles.iter().map(|article| article * 10).collect()
+    /// # }
+    /// #[corio::task]
+    /// fn export(articles: u64, lines: Sender<String>) {
+    ///     for_each!(limit = 32, 0..articles, |article| task!(move {
+    ///         let price = io!(fetch_price(article));
+    ///         // An error: nobody receives any more.
+    ///         let _ = wait!(lines.send(format!("{article};{price}")));
+    ///     }));
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let (lines, mut received) = mpsc::channel(16);
+    /// let mut schedule = corio::Schedule::new(());
+    /// let consumes = async {
+    ///     let mut count = 0;
+    ///     while let Some(line) = received.recv().await {
+    ///         assert!(line.ends_with('0'));
+    ///         count += 1;
+    ///     }
+    ///     count
+    /// };
+    /// let (run, count) = tokio::join!(schedule.run_async(export(100_000, lines)), consumes);
+    /// assert_eq!((run, count), (Ok(()), 100_000));
+    /// # });
     /// ```
     ///
     /// # Panics

@@ -15,47 +15,30 @@ use super::foreign::OutsidePoll;
 use super::set::{Fallible, FirstErr, WaitAll};
 use super::source::PollSource;
 use super::token::Over;
-use super::traits::{IsTask, Task};
+use super::traits::Task;
 use super::window_slots::WindowSlots;
-use crate::executor::{ChildBody, Coroutine, SetPolicy};
+use crate::executor::{Coroutine, SetPolicy};
 use crate::runtime::{RunState, current};
 
 pin_project! {
-    /// The future of `for_each!`, and under the policy `FirstErr` of `try_for_each!`.
+    /// The future of `for_each!`, and under the policy `FirstErr` of `try_for_each!`: children with
+    /// futures `F`, made by `M` from the items `A` of `Q`.
+    // Without a bound on `M`, so that what makes no task of an item is reported once, as the
+    // argument.
     #[must_use]
-    pub struct ForEach<Q, M, K: ChildBody, P: SetPolicy<K::Output>> {
+    pub struct ForEach<S, Q, A, M, F: Future, P: SetPolicy<F::Output>> {
         // The first field: the children are dropped before the other fields.
-        slots: WindowSlots<K, P>,
+        slots: WindowSlots<Coroutine<F>, P>,
         #[pin]
         source: Q,
         wait: OutsidePoll,
         // Whether the source has ended.
         is_over: bool,
         make: M,
+        call: fn(&mut M, A, &Over<S>) -> F,
+        over: Over<S>,
         // Number of children that run, or have ended and not been collected.
         running: usize,
-    }
-}
-
-/// Makes the child for an item.
-pub trait MakeChild<A> {
-    /// What the child is made from.
-    type Input;
-
-    fn make(&mut self, item: A) -> Self::Input;
-}
-
-/// Makes the futures of tasks.
-pub struct MakeTask<S, M> {
-    make: M,
-    over: Over<S>,
-}
-
-impl<S, A, M: FnMut(A) -> T, T: Task<S>> MakeChild<A> for MakeTask<S, M> {
-    type Input = <T as IsTask>::Future;
-
-    fn make(&mut self, item: A) -> Self::Input {
-        (self.make)(item).into_future(&self.over)
     }
 }
 
@@ -70,28 +53,32 @@ pub trait GivesNothing {}
 
 impl GivesNothing for () {}
 
-/// The future of a task for each item.
-pub(super) type TaskForEach<S, Q, M, F, P> = ForEach<Q, MakeTask<S, M>, Coroutine<F>, P>;
-
-impl<S, Q, M, F: Future, P: SetPolicy<F::Output>> TaskForEach<S, Q, M, F, P> {
+impl<S, Q, A, M, F: Future, P: SetPolicy<F::Output>> ForEach<S, Q, A, M, F, P> {
     /// # Panics
     /// If `limit` is 0.
     #[track_caller]
-    pub(super) fn new(limit: usize, source: Q, make: M, over: Over<S>) -> Self {
+    pub(super) fn new<T>(limit: usize, source: Q, make: M, over: Over<S>) -> Self
+    where
+        M: FnMut(A) -> T,
+        T: Task<S, Future = F>,
+    {
         assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
         let slots = current::with(|run| WindowSlots::new(run, limit));
-        let (wait, make) = (OutsidePoll::default(), MakeTask { make, over });
-        ForEach { slots, source, wait, is_over: false, make, running: 0 }
+        let (wait, is_over, running) = (OutsidePoll::default(), false, 0);
+        let call = |make: &mut M, item, over: &Over<S>| make(item).into_future(over);
+        ForEach { slots, source, wait, is_over, make, call, over, running }
     }
 }
 
-impl<Q: PollSource, M: MakeChild<Q::Item, Input = K::Input>, K: ChildBody, P> ForEach<Q, M, K, P>
+impl<S, Q, A, M, F, P> ForEach<S, Q, A, M, F, P>
 where
-    P: SetPolicy<K::Output>,
+    Q: PollSource<Item = A>,
+    F: Future,
+    P: SetPolicy<F::Output>,
 {
     /// Collects the children that have ended and starts the next ones. Ready when all have ended,
     /// with `Err` of the output that short-circuits.
-    fn advance(self: Pin<&mut Self>, run: &RunState) -> Poll<Result<(), K::Output>> {
+    fn advance(self: Pin<&mut Self>, run: &RunState) -> Poll<Result<(), F::Output>> {
         let mut this = self.project();
         assert!(
             this.slots.is_of(run),
@@ -110,7 +97,7 @@ where
             // The source and `make` are user code: if they panic, the slot is still free.
             let Some(slot) = this.slots.free_slot() else { break };
             match this.source.as_mut().poll_next(this.wait) {
-                Poll::Ready(Some(item)) => slot.start(0, this.make.make(item)),
+                Poll::Ready(Some(item)) => slot.start(0, (this.call)(this.make, item, this.over)),
                 Poll::Ready(None) => {
                     *this.is_over = true;
                     break;
@@ -128,9 +115,7 @@ where
     }
 }
 
-impl<Q: PollSource, M: MakeChild<Q::Item, Input = K::Input>, K: ChildBody> Future
-    for ForEach<Q, M, K, WaitAll>
-{
+impl<S, Q: PollSource<Item = A>, A, M, F: Future> Future for ForEach<S, Q, A, M, F, WaitAll> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
@@ -141,10 +126,9 @@ impl<Q: PollSource, M: MakeChild<Q::Item, Input = K::Input>, K: ChildBody> Futur
     }
 }
 
-impl<Q: PollSource, M: MakeChild<Q::Item, Input = K::Input>, K, E> Future
-    for ForEach<Q, M, K, FirstErr>
+impl<S, Q: PollSource<Item = A>, A, M, F, E> Future for ForEach<S, Q, A, M, F, FirstErr>
 where
-    K: ChildBody<Output: Fallible<Error = E>>,
+    F: Future<Output: Fallible<Error = E>>,
 {
     type Output = Result<(), E>;
 

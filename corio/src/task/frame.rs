@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, RequestBody, RequestChild};
 use super::await_point::At;
-use super::for_each::{ForEach, GivesNothing, TaskForEach};
+use super::for_each::{ForEach, GivesNothing};
 use super::foreign::ForeignWait;
 use super::set::{
     ChildVec, Children, Fallible, FirstDone, FirstErr, IntoChild, IntoChildren, Set, WaitAll,
@@ -235,7 +235,7 @@ impl<S> Frame<S> {
         limit: usize,
         source: I,
         task: M,
-    ) -> At<TaskForEach<S, Q, M, F, WaitAll>, L>
+    ) -> At<ForEach<S, Q, A, M, F, WaitAll>, L>
     where
         I: Source<By, Item = A, Polled = Q>,
         M: FnMut(A) -> T,
@@ -253,7 +253,7 @@ impl<S> Frame<S> {
         limit: usize,
         source: I,
         task: M,
-    ) -> At<TaskForEach<S, Q, M, F, FirstErr>, L>
+    ) -> At<ForEach<S, Q, A, M, F, FirstErr>, L>
     where
         I: Source<By, Item = A, Polled = Q>,
         M: FnMut(A) -> T,
