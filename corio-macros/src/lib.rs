@@ -98,8 +98,8 @@ mod testing;
 ///   at the first error. The other children are dropped.
 /// - `all!(limit = 32, iter)`, `try_all!(limit = 32, iter)`: the same with at most 32 children at a
 ///   time, which are made one by one as others end.
-/// - `for_each!(limit = 32, source, task)`, `try_for_each!`: a task for each item of an iterator or a
-///   stream, at most 32 at a time, of which nothing is kept.
+/// - `for_each!(limit = 32, source, task)`, `try_for_each!`: a task for each item of an iterator or
+///   a stream, at most 32 at a time, of which nothing is kept.
 /// - `race!(a, b, …)` gives the result of the child that ends first. The others are dropped.
 ///
 /// And:

@@ -1,6 +1,5 @@
 //! What a hub does with requests of many askers: parts, groups, places, fairness, order, dedup.
 
-use corio::Clock;
 use expect_test::expect;
 use futures_util::future::join_all;
 use futures_util::join;

@@ -60,8 +60,8 @@ impl<T> SetPolicy<T> for FirstDone {
 
 /// A `Result`. A trait instead of the type, for the sake of the error message.
 #[diagnostic::on_unimplemented(
-    message = "`try_join!`, `try_all!` and `try_for_each!` stop at the first error, and `{Self}` is no \
-               `Result`",
+    message = "`try_join!`, `try_all!` and `try_for_each!` stop at the first error, and `{Self}` \
+               is no `Result`",
     label = "a child gives `{Self}`, not a `Result`",
     note = "for children that can't fail there are `join!`, `all!` and `for_each!`"
 )]

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use corio::sync::{Mutex, Notify};
 use corio::testing::VirtualClock;
-use corio::{Clock, Error, Log, Schedule};
+use corio::{Error, Log, Schedule};
 use expect_test::expect;
 use futures_util::Stream;
 use futures_util::stream::{self, StreamExt};
