@@ -316,6 +316,7 @@ only_in_tasks! {
     /// # }
     /// #[corio::task]
     /// fn export(articles: u64, lines: Sender<String>) {
+    ///     let lines = &lines;
     ///     for_each!(limit = 32, 0..articles, |article| task!(move {
     ///         let price = io!(fetch_price(article));
     ///         // An error: nobody receives any more.
@@ -324,7 +325,7 @@ only_in_tasks! {
     /// }
     ///
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// let (lines, mut received) = mpsc::channel(16);
+    /// let (lines, mut received) = mpsc::channel::<String>(16);
     /// let mut schedule = corio::Schedule::new(());
     /// let consumes = async {
     ///     let mut count = 0;
