@@ -116,6 +116,42 @@ fn a_rate_is_kept_by_all_who_ask_together_for_each_group() {
     .assert_eq(&log);
 }
 
+#[corio::dispatcher(shared, cache = "schedule", by = || (), max_in_flight = 1, rate = "1/100ms")]
+async fn cached(record: &Record, keys: &[u64]) -> Vec<u64> {
+    record.batch("cached", keys, 10).await;
+    keys.to_vec()
+}
+
+#[test]
+fn what_is_in_the_cache_waits_for_no_limit() {
+    let world = World::with(|hub| hub.share(cached).max_in_flight(1));
+    let (hub, record) = (&world.hub, &world.record);
+    let ask = async |key| {
+        hub.ask(cached(key)).await.unwrap();
+        record.say(format!("answered {key}"));
+    };
+    let ask_after = async |millis, key| {
+        record.clock.sleep(Duration::from_millis(millis)).await;
+        ask(key).await;
+    };
+    let (_, log) = world.run(async {
+        // The rate holds 2 at first, and then a batch that is in flight, with the only place.
+        join!(ask(1), ask_after(20, 2), ask_after(30, 1), ask_after(105, 1), ask_after(105, 3));
+        ask(3).await;
+    });
+    expect![[r#"
+        0    cached [1]
+        10   answered 1
+        30   answered 1
+        100  cached [2]
+        105  answered 1
+        110  answered 2
+        200  cached [3]
+        210  answered 3
+        210  answered 3
+    "#]].assert_eq(&log);
+}
+
 #[test]
 fn a_lane_is_remembered_as_long_as_its_batches_count_for_the_rate() {
     let world = World::with(|hub| hub.share(rated));

@@ -287,7 +287,7 @@ fn a_shutdown_gives_up_what_takes_too_long() {
     });
     assert_eq!(
         answers.0.unwrap_err().to_string(),
-        "a batch of `double` was given up after it had left: the hub is shut down"
+        "a request of `double` was given up, and may have been sent: the hub is shut down"
     );
     expect![[r#"
         0    double [1]

@@ -334,10 +334,12 @@ impl Dispatchers {
     /// Whether some lane has queued requests that no limit holds.
     pub(crate) fn can_send(&self) -> bool {
         self.shared.update_barrier();
-        let asked = [&self.shared.asked_concurrent, &self.shared.asked_in_place];
-        let can =
-            |number: &u32| self.registry.by_number(*number).is_some_and(|lane| lane.can_send());
-        asked.iter().any(|asked| asked.borrow().iter().any(can))
+        let can = |number| self.registry.by_number(number).is_some_and(|lane| lane.can_send());
+        [&self.shared.asked_concurrent, &self.shared.asked_in_place].iter().any(|asked| {
+            // Not borrowed meanwhile: with a rate, the clock is looked at.
+            let len = asked.borrow().len();
+            (0..len).any(|at| can(asked.borrow()[at]))
+        })
     }
 
     /// Starts the delivery of the next batch of answers.

@@ -104,7 +104,8 @@ pub enum RequestError<E = Infallible> {
         dispatcher: &'static str,
         /// Why.
         reason: Unavailable,
-        /// Whether its batch had left. What that does may have been done then, in part or whole.
+        /// Whether its batch may have left. What that does may have been done then, in part or
+        /// whole.
         was_sent: bool,
     },
 }
@@ -290,7 +291,10 @@ impl<E: fmt::Display> fmt::Display for RequestError<E> {
                 write!(f, "a request of `{dispatcher}` was not sent: {reason}")
             }
             RequestError::Unavailable { dispatcher, reason, was_sent: true } => {
-                write!(f, "a batch of `{dispatcher}` was given up after it had left: {reason}")
+                write!(
+                    f,
+                    "a request of `{dispatcher}` was given up, and may have been sent: {reason}"
+                )
             }
         }
     }

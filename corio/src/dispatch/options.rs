@@ -216,7 +216,10 @@ impl<K, A> Options<K, A> {
     /// dispatcher is [`ordered`](Options::ordered): a crawler asks each host ten times a second.
     /// A schedule keeps to the rate from run to run, but knows nothing of other schedules. Those
     /// [share](Options::shared) a dispatcher by a [`Hub`](crate::Hub), which keeps to the rate for
-    /// all of them together; where the dispatcher has parts (`by`), for each part.
+    /// all of them together; where the dispatcher has parts (`by`), for each part. What has left is
+    /// forgotten by a run that panics, and in a hub when `Drop` of a key does or an observer. A hub
+    /// remembers each part and group for the period, with a future on its executor: think of that
+    /// before you say `"5000/h"` for a million hosts.
     ///
     /// ```
     /// # use std::time::Duration;

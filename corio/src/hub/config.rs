@@ -13,10 +13,10 @@ impl Config {
     /// the hub as one packet, gathers there with that of others, and leaves in one batch with it.
     /// Other dispatchers answer as before, over the context of the run.
     ///
-    /// What belongs to the batch is then the hub's: `max_batch`, `max_in_flight`, `group_by`,
-    /// `ordered`, `timeout`, `retry` and a cache that outlives its run. What belongs to the run
-    /// stays: dedup, the cache for the run, `faults = "error"`, `show_keys`. A function that is set
-    /// by [`answer_with`](Config::answer_with) comes before the hub, so tests need none.
+    /// What belongs to the batch is then the hub's: `max_batch`, `max_in_flight`, `rate`,
+    /// `group_by`, `ordered`, `timeout`, `retry` and a cache that outlives its run. What belongs
+    /// to the run stays: dedup, the cache for the run, `faults = "error"`, `show_keys`. A function
+    /// that is set by [`answer_with`](Config::answer_with) comes before the hub, so tests need none.
     ///
     /// ```
     /// use corio::{Config, Hub};

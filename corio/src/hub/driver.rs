@@ -8,7 +8,7 @@
 //!
 //! It is spawned when the first request arrives. It takes its load when it is polled, not when it
 //! is woken, so whatever was asked until then comes along. An idle driver waits for the next
-//! request, or ends if its lane is one of many.
+//! request, or ends if its lane is one of many and no batch of it counts for a rate.
 //!
 //! # Invariants
 //! - One thread at a time polls or drops a driver, so its dispatching side may be what a run's is.
@@ -65,6 +65,15 @@ fn dispatch<'r, H: Send + Sync + 'static, R: SharedDispatch<H>>(
         R::dispatch_shared(context.hub.context(), &context.name.part, requests)
     }));
     dispatched.err().into_iter().for_each(discard);
+}
+
+/// What batches of a lane are sent with.
+fn send_cx<'q, 'r, H: Send + Sync + 'static, R: SharedDispatch<H>>(
+    context: &'r LaneContext<H, R>,
+    futures: &'q FutureSet<'r>,
+) -> SendCx<'q, 'r> {
+    let was_panicking = std::thread::panicking();
+    SendCx { context: ContextRef::new(context), futures, stopped: &[], was_panicking }
 }
 
 /// Spawns the driver of a lane.
@@ -291,6 +300,9 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
 
     /// Sends one batch, if there is something to send and nothing holds it.
     fn send(&mut self) -> bool {
+        if self.answer_from_cache() {
+            return true;
+        }
         let (lane, seat) = (self.dispatchers.lane::<R>(), &self.seat);
         let unsent = lane.unsent_len();
         if self.line.is_empty() && unsent == 0
@@ -300,16 +312,11 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         {
             return false;
         }
-        let boarded = self.board();
+        let boarded = self.board(usize::MAX);
         let Driver { dispatchers, futures, context, seat, .. } = self;
         dispatchers.allow_in_flight(dispatchers.quota_used() + 1);
         dispatchers.begin_batch(seat.hub.next_batch());
-        let send_cx = SendCx {
-            context: ContextRef::new(*context),
-            futures,
-            stopped: &[],
-            was_panicking: std::thread::panicking(),
-        };
+        let send_cx = send_cx(context, futures);
         dispatchers.coalesce(&send_cx);
         in_batch_of(seat.queue.id(), || dispatchers.send(&send_cx));
         self.count_in_flight();
@@ -319,14 +326,29 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             || self.dispatchers.can_send()
     }
 
-    /// Asks what fits into the next batch. Returns how many requests that are.
-    fn board(&mut self) -> usize {
+    /// Answers from the cache what needs no batch, and so waits for no limit. Returns whether there
+    /// are answers.
+    fn answer_from_cache(&mut self) -> bool {
+        if !self.seat.queue.options.keeps_answers() {
+            return false;
+        }
+        // What is not in the cache waits aboard: not more than may wait in the line.
+        self.board(self.seat.hub.max_queued());
+        let Driver { dispatchers, futures, context, seat, .. } = self;
+        in_batch_of(seat.queue.id(), || dispatchers.coalesce(&send_cx(context, futures)));
+        dispatchers.deliver_cached_now();
+        dispatchers.has_answers()
+    }
+
+    /// Asks what fits into the next batch, and does not let more than `at_most` wait aboard.
+    /// Returns how many requests were asked.
+    fn board(&mut self, at_most: usize) -> usize {
         let Driver { dispatchers, seat, line, .. } = self;
         let lane = dispatchers.lane::<R>();
         let (options, counts) = (&seat.queue.options, &seat.queue.counts);
         let mut boarded = Tally::new(counts, Counts::come_aboard, 0);
         loop {
-            let room = options.batch_limit().saturating_sub(lane.unsent_len());
+            let room = options.batch_limit().min(at_most).saturating_sub(lane.unsent_len());
             if room == 0 || line.is_empty() {
                 return boarded.requests;
             }
@@ -400,7 +422,7 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
         let lane = self.dispatchers.lane::<R>();
         let (first_over, last_over) = lane.rate_window()?;
         let waits = !self.line.is_empty() || lane.unsent_len() > 0;
-        Some(if waits { first_over } else { last_over })
+        if waits { Some(first_over) } else { Some(last_over).filter(|_| self.seat.may_retire()) }
     }
 
     /// Lets whatever happens next wake the task of `cx`. False if something has happened already.

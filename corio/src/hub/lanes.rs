@@ -157,7 +157,8 @@ impl<P: Clone + Eq + std::hash::Hash, R: Request> Table<P, R> {
         let Table { lanes, groups: Some(groups), prune_groups_at } = self else { return };
         if groups.len() >= *prune_groups_at {
             let used: HashSet<u32> = lanes.keys().map(|name| name.group).collect();
-            groups.retain(&mut |group| used.contains(&group));
+            // A destructor that panics fails nobody's request: the rest is forgotten later.
+            let _ = guarded::<R, _>(|| groups.retain(&mut |group| used.contains(&group)));
             *prune_groups_at = FEW_GROUPS.max(2 * groups.len());
         }
     }

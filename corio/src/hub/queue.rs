@@ -82,14 +82,15 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> HubQueue<H, R> {
             (part, placed) = self.place(&hub, part, mem::take(&mut entries));
             for Placed { lane, seat, mut packet } in placed {
                 packet.retain(|entry| entry.asker.enter(&lane));
-                let requests = packet.len();
+                // Before: a waker that panics has got the packet into the lane.
+                queued.requests -= packet.len();
                 // A closed lane has lost its driver meanwhile; the number of its group may be
                 // another's now.
                 if let Err(back) = lane.push(packet) {
+                    queued.requests += back.len();
                     entries.extend(back);
                     continue;
                 }
-                queued.requests -= requests;
                 seat.into_iter().for_each(self.spawn_driver);
                 lanes.push(lane);
             }
@@ -173,6 +174,11 @@ impl<H: Send + Sync + 'static, R: SharedDispatch<H>> DriverSeat<H, R> {
         let mut outcomes = Outcomes::default();
         askers.for_each(|asker| outcomes.add(asker, Err(fault.clone())));
         outcomes.give();
+    }
+
+    /// Whether the lane goes when it is idle.
+    pub(super) fn may_retire(&self) -> bool {
+        self.queue.has_many_lanes
     }
 
     /// Lets an idle lane go: true if it is closed. One that may be needed again is kept, unless the

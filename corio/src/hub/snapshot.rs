@@ -17,7 +17,8 @@ pub struct HubSnapshot {
 pub struct DispatcherSnapshot {
     /// The dispatcher.
     pub name: &'static str,
-    /// Lanes: parts and groups of keys that are asked for, or whose cache is kept.
+    /// Lanes: parts and groups of keys that are asked for, whose cache is kept,
+    /// or whose batches count for a rate.
     pub lanes: usize,
     /// Requests that wait for a batch.
     pub queued: usize,

@@ -58,7 +58,8 @@ fn system_timer(time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
 #[cfg(not(feature = "timer"))]
 fn system_timer(_: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     panic!(
-        "corio: an asynchronous run with a time limit or a pause needs a timer: enable the \
-         feature `timer` of corio, or give the schedule the executor's by `Config::clock`"
+        "corio: an asynchronous run with a time limit, a pause or a rate needs a timer: enable the \
+         feature `timer` of corio, or give the schedule the executor's by `Config::clock`, a hub \
+         by `Hub::clock`"
     )
 }

@@ -29,11 +29,10 @@ pin_project! {
     pub struct ForEach<S, Q, A, M, F: Future, P: SetPolicy<F::Output>> {
         // The first field: the children are dropped before the other fields.
         slots: WindowSlots<Coroutine<F>, P>,
+        // `None` once it has ended: what it holds is free while the last children run.
         #[pin]
-        source: Q,
+        source: Option<Q>,
         wait: OutsidePoll,
-        // Whether the source has ended.
-        is_over: bool,
         make: M,
         call: fn(&mut M, A, &Over<S>) -> F,
         over: Over<S>,
@@ -64,9 +63,9 @@ impl<S, Q, A, M, F: Future, P: SetPolicy<F::Output>> ForEach<S, Q, A, M, F, P> {
     {
         assert!(limit > 0, "corio: a limit of at least 1, or no child would ever run");
         let slots = current::with(|run| WindowSlots::new(run, limit));
-        let (wait, is_over, running) = (OutsidePoll::default(), false, 0);
+        let (source, wait, running) = (Some(source), OutsidePoll::default(), 0);
         let call = |make: &mut M, item, over: &Over<S>| make(item).into_future(over);
-        ForEach { slots, source, wait, is_over, make, call, over, running }
+        ForEach { slots, source, wait, make, call, over, running }
     }
 }
 
@@ -92,14 +91,18 @@ where
             *this.running -= 1;
         }
         // No child is started after the first error, although the failed child may not have ended
-        // yet: it may wait for its own children.
-        while !*this.is_over && !executor.has_short_circuited(scope) {
+        // yet: it may wait for its own children, and the source is not waited for any more.
+        let has_failed = executor.has_short_circuited(scope);
+        if has_failed {
+            *this.wait = OutsidePoll::default();
+        }
+        while let Some(source) = this.source.as_mut().as_pin_mut().filter(|_| !has_failed) {
             // The source and `make` are user code: if they panic, the slot is still free.
             let Some(slot) = this.slots.free_slot() else { break };
-            match this.source.as_mut().poll_next(this.wait) {
+            match source.poll_next(this.wait) {
                 Poll::Ready(Some(item)) => slot.start(0, (this.call)(this.make, item, this.over)),
                 Poll::Ready(None) => {
-                    *this.is_over = true;
+                    this.source.set(None);
                     break;
                 }
                 Poll::Pending => break,
@@ -108,7 +111,7 @@ where
         }
         if *this.running > 0 {
             executor.await_next_child(scope);
-        } else if *this.is_over {
+        } else if this.source.is_none() {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending

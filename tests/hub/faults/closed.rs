@@ -105,18 +105,18 @@ fn the_hub_is_shut_down() {
         in_flight(),
         expect![[r#"
             run
-              1, 13, 2, another tenant: the run ends: a batch of `works` was given up after it
-                  had left: the hub is shut down
+              1, 13, 2, another tenant: the run ends: a request of `works` was given up, and
+                  may have been sent: the hub is shut down
               later: fails: a request of `works` was not sent: the hub is shut down
             ask, drive
-              1, 13, 2: fails: a batch of `works` was given up after it had left: the hub is
-                  shut down
-              another tenant: the run ends: a batch of `works` was given up after it had left:
-                  the hub is shut down
+              1, 13, 2: fails: a request of `works` was given up, and may have been sent: the
+                  hub is shut down
+              another tenant: the run ends: a request of `works` was given up, and may have
+                  been sent: the hub is shut down
               later: fails: a request of `works` was not sent: the hub is shut down
             run/error, ask/error, drive/error
-              1, 13, 2, another tenant: Err(a batch of `works` was given up after it had left:
-                  the hub is shut down)
+              1, 13, 2, another tenant: Err(a request of `works` was given up, and may have
+                  been sent: the hub is shut down)
               later: Err(a request of `works` was not sent: the hub is shut down)
         "#]]
     );
@@ -214,17 +214,17 @@ fn the_executor_drops_what_was_spawned() {
         one(),
         expect![[r#"
             run
-              1, 13, 2: the run ends: a batch of `works` was given up after it had left: the
+              1, 13, 2: the run ends: a request of `works` was given up, and may have been
+                  sent: the hub's executor has dropped what was spawned there, or did not take
+                  it: is the runtime still there?
+            ask, drive
+              1, 13, 2: fails: a request of `works` was given up, and may have been sent: the
                   hub's executor has dropped what was spawned there, or did not take it: is
                   the runtime still there?
-            ask, drive
-              1, 13, 2: fails: a batch of `works` was given up after it had left: the hub's
-                  executor has dropped what was spawned there, or did not take it: is the
-                  runtime still there?
             run/error, ask/error, drive/error
-              1, 13, 2: Err(a batch of `works` was given up after it had left: the hub's
-                  executor has dropped what was spawned there, or did not take it: is the
-                  runtime still there?)
+              1, 13, 2: Err(a request of `works` was given up, and may have been sent: the
+                  hub's executor has dropped what was spawned there, or did not take it: is
+                  the runtime still there?)
         "#]]
     );
     // With a request that has to wait.
@@ -243,24 +243,24 @@ fn the_executor_drops_what_was_spawned() {
         all(),
         expect![[r#"
             run
-              1, 13, 2, another tenant: the run ends: a batch of `works` was given up after it
-                  had left: the hub's executor has dropped what was spawned there, or did not
-                  take it: is the runtime still there?
+              1, 13, 2, another tenant: the run ends: a request of `works` was given up, and
+                  may have been sent: the hub's executor has dropped what was spawned there,
+                  or did not take it: is the runtime still there?
               later: fails: a request of `works` was not sent: the hub's executor has dropped
                   what was spawned there, or did not take it: is the runtime still there?
             ask, drive
-              1, 13, 2: fails: a batch of `works` was given up after it had left: the hub's
-                  executor has dropped what was spawned there, or did not take it: is the
-                  runtime still there?
-              another tenant: the run ends: a batch of `works` was given up after it had left:
-                  the hub's executor has dropped what was spawned there, or did not take it:
-                  is the runtime still there?
+              1, 13, 2: fails: a request of `works` was given up, and may have been sent: the
+                  hub's executor has dropped what was spawned there, or did not take it: is
+                  the runtime still there?
+              another tenant: the run ends: a request of `works` was given up, and may have
+                  been sent: the hub's executor has dropped what was spawned there, or did not
+                  take it: is the runtime still there?
               later: fails: a request of `works` was not sent: the hub's executor has dropped
                   what was spawned there, or did not take it: is the runtime still there?
             run/error, ask/error, drive/error
-              1, 13, 2, another tenant: Err(a batch of `works` was given up after it had left:
-                  the hub's executor has dropped what was spawned there, or did not take it:
-                  is the runtime still there?)
+              1, 13, 2, another tenant: Err(a request of `works` was given up, and may have
+                  been sent: the hub's executor has dropped what was spawned there, or did not
+                  take it: is the runtime still there?)
               later: Err(a request of `works` was not sent: the hub's executor has dropped
                   what was spawned there, or did not take it: is the runtime still there?)
         "#]]

@@ -300,6 +300,29 @@ fn who_waits_for_the_rate_and_is_dropped_does_not_leave_and_keeps_nobody_waiting
 }
 
 #[test]
+fn nothing_is_waited_for_when_the_last_that_the_rate_held_is_dropped_while_a_batch_is_in_flight() {
+    #[corio::task(Timeline)]
+    fn program() {
+        spawn!(later_after(0, 5));
+        spawn!(later_after(1, 4));
+        race!(later_after(2, 9), ends_after(3));
+        wait!();
+        wait!(Notify::new().notified());
+    }
+
+    #[corio::task(Timeline)]
+    fn ends_after(pause: u64) {
+        io!(context!().pause(pause));
+    }
+
+    let timeline = Timeline::default();
+    let error = timeline.schedule().run(program()).unwrap_err();
+    assert!(matches!(error, Error::Deadlock(_)), "{error}");
+    // Not at 10 ms, when the rate would have let it go.
+    assert_eq!(corio::Clock::now(&timeline.clock).as_millis(), 5);
+}
+
+#[test]
 fn a_run_that_waits_for_itself_is_told_at_once_although_batches_count() {
     #[corio::task(Timeline)]
     fn program() {

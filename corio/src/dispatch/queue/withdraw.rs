@@ -51,7 +51,6 @@ impl<R: Request> Queue<R> {
         self.count_dropped(dropped.len());
         if self.in_flight.is_empty() && self.waiting_len() == 0 {
             self.shared.drop_listeners.borrow_mut().remove(&self.number);
-            self.unset_rate_alarm();
         }
     }
 
@@ -242,6 +241,9 @@ impl<R: Request> Queue<R> {
             }
         }
         unwanted.into_iter().for_each(|entry| self.drop_unwanted(entry));
+        if self.waiting_len() == 0 {
+            self.unset_rate_alarm();
+        }
     }
 
     /// Drops unwanted gathered requests, if tasks were dropped since the last search.
