@@ -149,7 +149,8 @@ fn what_is_in_the_cache_waits_for_no_limit() {
         200  cached [3]
         210  answered 3
         210  answered 3
-    "#]].assert_eq(&log);
+    "#]]
+    .assert_eq(&log);
 }
 
 #[test]

@@ -16,7 +16,8 @@ impl Config {
     /// What belongs to the batch is then the hub's: `max_batch`, `max_in_flight`, `rate`,
     /// `group_by`, `ordered`, `timeout`, `retry` and a cache that outlives its run. What belongs
     /// to the run stays: dedup, the cache for the run, `faults = "error"`, `show_keys`. A function
-    /// that is set by [`answer_with`](Config::answer_with) comes before the hub, so tests need none.
+    /// that is set by [`answer_with`](Config::answer_with) comes before the hub, so that tests need
+    /// none.
     ///
     /// ```
     /// use corio::{Config, Hub};

@@ -91,11 +91,8 @@ where
             *this.running -= 1;
         }
         // No child is started after the first error, although the failed child may not have ended
-        // yet: it may wait for its own children, and the source is not waited for any more.
+        // yet: it may wait for its own children.
         let has_failed = executor.has_short_circuited(scope);
-        if has_failed {
-            *this.wait = OutsidePoll::default();
-        }
         while let Some(source) = this.source.as_mut().as_pin_mut().filter(|_| !has_failed) {
             // The source and `make` are user code: if they panic, the slot is still free.
             let Some(slot) = this.slots.free_slot() else { break };

@@ -263,26 +263,6 @@ fn a_stream_that_waits_for_a_lock_of_corio_is_a_deadlock_if_nobody_unlocks_it() 
 }
 
 #[test]
-fn after_the_first_error_the_stream_keeps_no_run_from_being_deadlocked() {
-    #[corio::task]
-    fn fails_and_leaves_a_child() -> Result<(), String> {
-        spawn!(task!(move {
-            wait!(Notify::new().notified());
-        }));
-        Err("no".to_owned())
-    }
-
-    #[corio::task]
-    fn program() -> Result<(), String> {
-        let silence = stream::iter([1]).chain(stream::pending());
-        try_for_each!(limit = 3, silence, |_| fails_and_leaves_a_child())
-    }
-
-    let error = ends(|| Schedule::new(()).run(program())).unwrap_err();
-    assert!(matches!(error, Error::Deadlock(_)), "{error}");
-}
-
-#[test]
 fn a_source_that_has_ended_is_dropped_before_the_last_children_end() {
     #[corio::task(Timeline)]
     fn child(n: u64) {
