@@ -12,7 +12,8 @@
 //! possible as without, whoever answers whom together.
 //!
 //! A case that fails is made smaller and printed with its seed. `CORIO_MODEL=seed` tries that one
-//! alone, and prints all of it; `CORIO_MODEL=from..to` tries others.
+//! alone, and prints all of it; `CORIO_MODEL=from..to` tries others, and `CORIO_MODEL_HUB` through
+//! a hub, where a case takes longer.
 
 mod check;
 mod dispatchers;
@@ -44,7 +45,7 @@ const TRIES: usize = 4000;
 #[test]
 fn programs_do_what_the_model_says() {
     watched(|at| {
-        let chosen = chosen_seeds();
+        let chosen = chosen_seeds("CORIO_MODEL");
         let seeds = chosen.clone().unwrap_or(0..CASES);
         let alone = seeds.end - seeds.start == 1;
         // What is allocated once for all must not count.
@@ -72,9 +73,10 @@ fn programs_do_what_the_model_says() {
 }
 
 /// Those that are to be tried instead of the usual ones.
-fn chosen_seeds() -> Option<std::ops::Range<u64>> {
-    let text = std::env::var("CORIO_MODEL").ok()?;
-    Some(seeds(&text).expect("CORIO_MODEL is a seed, or `from..to`"))
+fn chosen_seeds(variable: &str) -> Option<std::ops::Range<u64>> {
+    let text = std::env::var(variable).ok()?;
+    let chosen = seeds(&text);
+    Some(chosen.unwrap_or_else(|| panic!("{variable} is a seed, or `from..to`")))
 }
 
 fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
@@ -96,10 +98,9 @@ fn fail(case: Case, wrong: &str, alone: bool, check: impl Fn(&Case) -> Result<()
         })
     };
     let wrong = check(&small).err().unwrap_or_else(|| wrong.to_owned());
+    let seed = case.seed;
     panic!(
-        "case {} (alone: CORIO_MODEL={}), made smaller:\n{}\n{wrong}",
-        case.seed,
-        case.seed,
+        "case {seed} (alone: CORIO_MODEL or _HUB={seed}), made smaller:\n{}\n{wrong}",
         told(&small)
     );
 }
@@ -151,7 +152,7 @@ fn watched(cases: impl FnOnce(&AtomicU64) + Send + 'static) {
     let mut last = u64::MAX;
     while let Err(mpsc::RecvTimeoutError::Timeout) = over.recv_timeout(Duration::from_secs(60)) {
         let seed = at.load(Ordering::Relaxed);
-        assert_ne!(seed, last, "case {seed} hangs (alone: CORIO_MODEL={seed})");
+        assert_ne!(seed, last, "case {seed} hangs (alone: CORIO_MODEL or _HUB={seed})");
         last = seed;
     }
     if let Err(panic) = thread.join() {

@@ -176,7 +176,7 @@ fn check_together(cases: &[Case]) -> Result<(Vec<Ran>, Shares), String> {
 #[test]
 fn programs_through_a_hub_do_what_the_model_says() {
     watched(|at| {
-        let chosen = chosen_seeds();
+        let chosen = chosen_seeds("CORIO_MODEL_HUB");
         let seeds = chosen.clone().unwrap_or(0..CASES);
         let certain = seeds.clone().filter(|seed| gives_one(&case(*seed))).count() as u64;
         let (mut ends, mut shares, mut from) = (Ends::default(), Shares::default(), seeds.start);
@@ -275,7 +275,7 @@ async fn run_at_once(cases: &[Case]) -> Result<Vec<Ran>, String> {
 fn programs_on_several_threads_through_a_hub_do_what_the_model_says() {
     watched(|at| {
         let runtime = Builder::new_multi_thread().worker_threads(4).build().unwrap();
-        let chosen = chosen_seeds();
+        let chosen = chosen_seeds("CORIO_MODEL_HUB");
         let seeds = chosen.clone().unwrap_or(0..CASES);
         let mut ends = Ends::default();
         for from in seeds.clone().step_by(ON_THREADS) {
