@@ -123,7 +123,7 @@ async fn cached(record: &Record, keys: &[u64]) -> Vec<u64> {
 }
 
 #[test]
-fn what_is_in_the_cache_waits_for_no_limit() {
+fn what_is_in_the_cache_waits_for_no_rate_and_no_place_and_what_comes_into_it_is_not_sent() {
     let world = World::with(|hub| hub.share(cached).max_in_flight(1));
     let (hub, record) = (&world.hub, &world.record);
     let ask = async |key| {
@@ -135,19 +135,25 @@ fn what_is_in_the_cache_waits_for_no_limit() {
         ask(key).await;
     };
     let (_, log) = world.run(async {
-        // The rate holds 2 at first, and then a batch that is in flight, with the only place.
-        join!(ask(1), ask_after(20, 2), ask_after(30, 1), ask_after(105, 1), ask_after(105, 3));
-        ask(3).await;
+        // 1 is asked once more while it is in flight; 2 waits for the rate, and then 3.
+        join!(ask(1), ask_after(5, 1), ask_after(20, 2), ask_after(30, 1), ask_after(105, 2));
+        join!(ask(3), ask(2), async {
+            // The only place is taken.
+            assert_eq!(join!(hub.ask(double(1)), ask(1)).0, Ok(2));
+        });
     });
     expect![[r#"
         0    cached [1]
         10   answered 1
+        10   answered 1
         30   answered 1
         100  cached [2]
-        105  answered 1
         110  answered 2
+        110  answered 2
+        110  double [1]
+        110  answered 2
+        110  answered 1
         200  cached [3]
-        210  answered 3
         210  answered 3
     "#]]
     .assert_eq(&log);

@@ -38,6 +38,7 @@
 //! | `cache/` | cached answers: for the rest of a run, or for later runs |
 //! | `in_flight/` | batches that will be answered later, and the mailboxes of slots |
 //! | `options` | [`Options`]: what a dispatcher says about its batches |
+//! | `options_read` | what queues, runs and hubs make of that |
 //! | `request` | the trait [`Request`] |
 //! | `ready` | answers that are ready, and the one that is offered to the running task |
 //! | `shared_state` | what all queues of a schedule share |
@@ -147,6 +148,7 @@ mod keys;
 mod lane;
 mod limits;
 mod options;
+mod options_read;
 mod overrides;
 mod queue;
 mod rate;

@@ -326,10 +326,13 @@ impl<'h, H: Send + Sync + 'static, R: SharedDispatch<H>> Driver<'h, H, R> {
             || self.dispatchers.can_send()
     }
 
-    /// Answers from the cache what needs no batch, and so waits for no limit. Returns whether there
-    /// are answers.
+    /// Answers from the cache what needs no batch, and so waits neither for a place nor for the
+    /// rate. Returns whether there are answers.
+    ///
+    /// Not while a batch is in flight: what it brings may answer who waits in the line, and who is
+    /// aboard would be sent all the same.
     fn answer_from_cache(&mut self) -> bool {
-        if !self.seat.queue.options.keeps_answers() {
+        if !self.seat.queue.options.keeps_answers() || self.dispatchers.in_flight() > 0 {
             return false;
         }
         // What is not in the cache waits aboard: not more than may wait in the line.
